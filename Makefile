@@ -1,0 +1,33 @@
+# make report: set up and run; make test: set up and test; make lock: pin the dependencies anew.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.installed
+
+.PHONY: report test setup pango lock clean
+
+report: setup pango
+	$(BIN)/python run_all.py $(ARGS)
+
+test: setup pango
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest $(ARGS)
+
+setup: $(DONE)
+
+$(DONE): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# WeasyPrint draws text with Pango, a system library that pip cannot install.
+pango: setup
+	@$(BIN)/python -m fmnist_report.doctor
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) report

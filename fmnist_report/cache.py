@@ -1,0 +1,266 @@
+"""Content-addressed entries on disk: a folder of artefacts and a manifest, written last.
+
+    <root>/<stage>/<key>/            artefacts and manifest.json
+    <root>/<stage>/.work-<key>/      an entry being made; long stages resume from it
+    <root>/set-aside/                damaged entries, kept for inspection
+    <root>/locks/                    kernel locks, one an entry; nothing to remove by hand
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+
+from fmnist_report.errors import ReportError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+def canonical_json(value: typing.Any) -> str:
+    """Serialise with sorted keys and no spaces, so that equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_file(path: Path) -> str:
+    """Digest a file in blocks; memory does not grow with its size."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames inside a folder durable (a no-op where folders cannot be opened)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> typing.Iterator[Path]:
+    """Give a temporary sibling to write; sync it and rename it to path when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: typing.Any) -> None:
+    """Write a JSON file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True), "utf-8")
+
+
+def read_json(path: Path) -> typing.Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+@dataclass
+class Entry:
+    """One finished artefact folder and what its manifest says."""
+
+    path: Path
+    manifest: dict[str, typing.Any]
+    verified: bool = field(default=False, compare=False)
+
+    @property
+    def stage(self) -> str:
+        return self.manifest["stage"]
+
+    @property
+    def key(self) -> str:
+        return self.manifest["key"]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(file["bytes"] for file in self.manifest["files"].values())
+
+    def damage(self, deep: bool) -> str | None:
+        """Say what is wrong with the entry's files, or None.
+
+        Args:
+            deep: also compare digests, not only sizes.
+        """
+        listed = self.manifest["files"]
+        for name, expected in listed.items():
+            path = self.path / name
+            if not path.is_file() or path.is_symlink():
+                return f"{name} is missing"
+            if path.stat().st_size != expected["bytes"]:
+                return f"{name} has {path.stat().st_size} bytes instead of {expected['bytes']}"
+            if deep and not self.verified and sha256_file(path) != expected["sha256"]:
+                return f"{name} does not match its digest"
+        self.verified = self.verified or deep
+        return None
+
+
+class Cache:
+    """All entries under one folder."""
+
+    def __init__(self, root: Path, warn: typing.Callable[[str], None] = lambda message: None) -> None:
+        self.root = Path(root)
+        self.warn = warn
+
+    def prepare(self) -> None:
+        """Create the folder; raises ReportError when it cannot be written."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ReportError(
+                f"The cache folder {str(self.root)!r} cannot be written ({error.strerror}); "
+                "choose another with --cache-dir."
+            ) from error
+
+    def peek(self, stage: str, key: str) -> tuple[Entry | None, str | None]:
+        """Look an entry up without changing anything.
+
+        Returns:
+            (entry, None), (None, None) where there is none, or (None, what is damaged).
+        """
+        path = self.root / stage / key
+        if not path.is_dir():
+            return None, None
+        try:
+            entry = _read_entry(path, stage, key)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, "its manifest cannot be read"
+        damage = entry.damage(deep=False)
+        return (None, damage) if damage else (entry, None)
+
+    def find(self, stage: str, key: str, deep: bool = False) -> Entry | None:
+        """Return a sound entry; a damaged one is set aside with a warning."""
+        entry, damage = self.peek(stage, key)
+        if entry and deep:
+            damage = entry.damage(deep=True)
+        if damage:
+            self.set_aside(stage, key, damage)
+            return None
+        return entry
+
+    def set_aside(self, stage: str, key: str, why: str) -> None:
+        """Move a damaged entry out of the way and say so."""
+        folder = self.root / "set-aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{stage}-{key}-{time.time_ns()}"
+        os.replace(self.root / stage / key, target)
+        self.warn(f"The cached {stage} is damaged ({why}); it was set aside and is computed again.")
+
+    @contextlib.contextmanager
+    def lock(self, stage: str, key: str) -> typing.Iterator[None]:
+        """Hold the entry's kernel lock; say whom we wait for."""
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f"{stage}-{key}.lock")
+        holder = folder / f"{stage}-{key}.holder"
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            name = holder.read_text("utf-8") if holder.is_file() else "another run"
+            self.warn(f"Waiting for {name}, which is computing {stage} in the same cache.")
+            lock.acquire()
+        try:
+            holder.write_text(f"process {os.getpid()}", "utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def work_folder(self, stage: str, key: str, fresh: bool = False) -> Path:
+        """Return the folder in which an entry is made; it survives an interruption.
+
+        Args:
+            fresh: empty it first.
+        """
+        path = self.root / stage / f".work-{key}"
+        if fresh and path.exists():
+            shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def commit(self, stage: str, key: str, details: dict[str, typing.Any]) -> Entry:
+        """Turn the work folder into an entry: manifest last, synced, then renamed.
+
+        Args:
+            details: what the manifest says beside format, stage, key and files.
+        """
+        work, final = self.work_folder(stage, key), self.root / stage / key
+        files = {}
+        for path in sorted(work.rglob("*")):
+            if path.is_file() and path.name != MANIFEST:
+                with open(path, "rb") as file:
+                    os.fsync(file.fileno())
+                name = path.relative_to(work).as_posix()
+                files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        manifest = {"format": FORMAT, "stage": stage, "key": key, "files": files, **details}
+        write_json(work / MANIFEST, manifest)
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(work, final)
+        sync_folder(final.parent)
+        return Entry(final, manifest, verified=True)
+
+    def entries(self) -> list[tuple[str, str, Entry | None, str | None]]:
+        """List (stage, key, entry or None, damage or None) for every finished folder."""
+        found = []
+        for folder in sorted(self.root.glob("*/*")):
+            stage, key = folder.parent.name, folder.name
+            if folder.is_dir() and len(key) == 64 and stage != "set-aside":
+                found.append((stage, key, *self.peek(stage, key)))
+        return found
+
+    def latest(self, stage: str) -> Entry | None:
+        """Return the stage's newest entry: what a new key is compared with."""
+        entries = [entry for name, _, entry, _ in self.entries() if entry and name == stage]
+        return max(entries, key=lambda entry: entry.manifest["created"], default=None)
+
+    def prune(self, max_bytes: int | None = None) -> list[str]:
+        """Remove unfinished and set-aside folders, then the oldest entries above max_bytes.
+
+        Returns:
+            A line for each thing removed.
+        """
+        removed = []
+        for path in [*self.root.glob("*/.work-*"), *self.root.glob("set-aside/*")]:
+            removed.append(f"{path.relative_to(self.root)}")
+            shutil.rmtree(path)
+        entries = [entry for _, _, entry, _ in self.entries() if entry]
+        total = sum(entry.n_bytes for entry in entries)
+        for entry in sorted(entries, key=lambda entry: entry.manifest["created"]):
+            if max_bytes is not None and total > max_bytes:
+                total -= entry.n_bytes
+                removed.append(f"{entry.stage}/{entry.key[:12]} ({entry.n_bytes / 1e6:.1f} MB)")
+                shutil.rmtree(entry.path)
+        return removed
+
+
+def _read_entry(path: Path, stage: str, key: str) -> Entry:
+    manifest = read_json(path / MANIFEST)
+    if manifest["format"] != FORMAT or (manifest["stage"], manifest["key"]) != (stage, key):
+        raise ValueError("the manifest is of another format or entry")
+    for name, expected in manifest["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError("the manifest names a file outside its entry")
+        int(expected["bytes"]), str(expected["sha256"])
+    manifest["created"], manifest["seconds"], manifest["provenance"]
+    return Entry(path, manifest)

@@ -1,0 +1,159 @@
+"""Classifiers on cached features: scikit-learn's, and the dense head."""
+
+from __future__ import annotations
+
+import time
+import typing
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from fmnist_report.cache import write_json
+from fmnist_report.data import load_arrays
+from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.models.vgg import build_head
+from fmnist_report.progress import Progress
+from fmnist_report.settings import ClassifierSettings, HeadSettings
+from fmnist_report.training import fit, save_network, score, smooth_labels, softmax
+
+PARTS = ("train", "val", "test")
+
+
+def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
+    return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
+
+
+def load_views(store: FeatureStore, part: str, moments: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Return the standardised pooled features of both views, (n, 1280) each."""
+    return [(store.pooled(part, view) - moments[0]) * moments[1] for view in VIEWS]
+
+
+def fit_classifiers(
+    out: Path, progress: Progress, *, classifiers: ClassifierSettings, seed: int, data: Path, features: Path
+) -> None:
+    """Stage `classifiers`: fit scikit-learn's classifiers; each one's parameter is chosen on validation.
+
+    Probabilities are averaged over a picture and its mirror image. Writes classifiers.json with
+    {name: {parameter, tried, val_accuracy, train_seconds, predict_ms_per_image}} and
+    probabilities.npz with "<name>/val" and "<name>/test".
+    """
+    labels = load_arrays(data / "labels.npz")
+    with FeatureStore(features) as store:
+        moments = standardisation(store.pooled("train", "original"))
+        views = {part: load_views(store, part, moments) for part in PARTS}
+    summaries, probabilities = {}, {}
+    candidates = _candidates(classifiers, seed)
+    for number, (name, options) in enumerate(candidates.items()):
+        progress.update(number, len(candidates), name)
+        best = _fit_best(options, views, labels)
+        summaries[name] = best.pop("summary")
+        probabilities |= {f"{name}/{part}": values for part, values in best.items()}
+    np.savez(out / "probabilities.npz", **probabilities)
+    write_json(out / "classifiers.json", summaries)
+
+
+def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, typing.Any]]:
+    """List {name: {parameter: unfitted classifier}}."""
+    from sklearn.decomposition import PCA
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+
+    return {
+        "logistic_regression": {
+            f"C={c:g}": LogisticRegression(C=c, tol=1e-2, max_iter=200) for c in settings.logistic_c
+        },
+        "lda": {
+            f"shrinkage={s:g}": LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s) for s in settings.shrinkage
+        },
+        "k_neighbours": {
+            f"k={k}": make_pipeline(
+                PCA(settings.neighbour_components, whiten=False, random_state=seed),
+                KNeighborsClassifier(k, weights="distance", algorithm="brute"),
+            )
+            for k in settings.neighbours
+        },
+    }
+
+
+def _fit_best(options: dict[str, typing.Any], views: dict[str, list[np.ndarray]], labels: dict) -> dict:
+    """Fit every option on the original view and keep the one with the best validation accuracy."""
+    started = time.monotonic()
+    tried, best, best_parameter = {}, None, ""
+    for parameter, classifier in options.items():
+        classifier.fit(views["train"][0], labels["train"])
+        val = _averaged(classifier, views["val"])
+        tried[parameter] = score(val, labels["val"])[1]
+        if tried[parameter] == max(tried.values()):
+            best, best_parameter = (classifier, val), parameter
+    train_seconds = time.monotonic() - started
+    classifier, val = best
+    started = time.perf_counter()
+    test = _averaged(classifier, views["test"])
+    ms_per_image = 1e3 * (time.perf_counter() - started) / (2 * len(test))
+    summary = {"parameter": best_parameter, "tried": tried, "val_accuracy": tried[best_parameter]}
+    summary |= {"train_seconds": train_seconds, "predict_ms_per_image": ms_per_image}
+    return {"summary": summary, "val": val, "test": test}
+
+
+def _averaged(classifier: typing.Any, views: list[np.ndarray]) -> np.ndarray:
+    return (sum(classifier.predict_proba(view) for view in views) / len(views)).astype("float32")
+
+
+class FeatureBatches:
+    """Shuffled batches of pooled features, each picture mirrored in every other epoch.
+
+    Args:
+        views: the original's and the mirror image's features, (n, n_features) float32 each.
+        targets: (n, 10) float32 class probabilities.
+    """
+
+    def __init__(self, views: list[np.ndarray], targets: np.ndarray, batch_size: int, seed: int) -> None:
+        self.views, self.targets, self.seed = views, targets, seed
+        self.batch_size = min(batch_size, len(targets))
+        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(targets))
+
+    def __len__(self) -> int:
+        return len(self.targets) // self.batch_size
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: (b, n_features) and (b, 10) float32."""
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.targets))
+        for first in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = order[first : first + self.batch_size]
+            mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
+            yield np.where(mirror[:, None], self.views[1][chosen], self.views[0][chosen]), self.targets[chosen]
+
+
+def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, data: Path, features: Path) -> None:
+    """Stage `head`: train the dense head on pooled features of both views."""
+    keras.utils.set_random_seed(seed)
+    labels = load_arrays(data / "labels.npz")
+    with FeatureStore(features) as store:
+        views = {part: [store.pooled(part, view) for view in VIEWS] for part in PARTS}
+    network = build_head(head.width, head.dropout)
+    network.get_layer("standardise").set_weights(list(standardisation(views["train"][0])))
+    batches = FeatureBatches(views["train"], smooth_labels(labels["train"], head.label_smoothing), head.batch_size, seed)
+
+    def validation(network):
+        return score(average_views(network, views["val"]), labels["val"])
+
+    history = fit(network, batches, validation, head, out, progress)
+    started = time.perf_counter()
+    probabilities = {part: average_views(network, views[part]) for part in ("val", "test")}
+    n_views = 2 * sum(len(values) for values in probabilities.values())
+    ms_per_image = 1e3 * (time.perf_counter() - started) / n_views
+    save_network(out, network, history, probabilities, ms_per_image, "float32")
+
+
+def average_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
+    """Average the class probabilities over views; (n, …) inputs to (n, 10) float32."""
+    total = 0.0
+    for view in views:
+        pieces = [network.predict_on_batch(view[i : i + batch_size]) for i in range(0, len(view), batch_size)]
+        total = total + softmax(np.concatenate([ops.convert_to_numpy(piece) for piece in pieces]))
+    return (total / len(views)).astype("float32")

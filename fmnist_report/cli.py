@@ -1,0 +1,338 @@
+"""The command line: options and commands, checks before any work, exit codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+import typing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist_report import __version__
+from fmnist_report.cache import Cache, replacing, write_json
+from fmnist_report.doctor import examine, require_folder, require_pango, require_space
+from fmnist_report.document import read_document
+from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.plan import Plan, Stage
+from fmnist_report.progress import Progress, make_table
+from fmnist_report.settings import Settings, feature_bytes, override, validate
+from fmnist_report.settings import preset as find_preset
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+BuildLine = typing.Callable[..., list[Stage]]
+PresetOption = Annotated[str, typer.Option("--preset", help="quick, standard or best.", show_default=False)]
+LangOption = Annotated[list[str], typer.Option("--lang", help="uk or en; repeat for several. Both by default.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of initial weights and of batches.")]
+SetOption = Annotated[list[str], typer.Option("--set", help="Change one setting, such as cnn.epochs=12.")]
+TitleOption = Annotated[Path | None, typer.Option("--title-page", help="TOML file with title, student, group …")]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder with the four Fashion-MNIST files.")]
+CacheOption = Annotated[Path, typer.Option("--cache-dir", help="Folder of artefacts.", show_default=False)]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)]
+
+
+@dataclasses.dataclass
+class Request:
+    """What the command line asked for."""
+
+    preset: str
+    lang: list[str]
+    seed: int
+    assignments: list[str]
+    title_page: Path | None
+    data_dir: Path | None
+    cache_dir: Path
+    out: Path
+    force: list[str]
+    only: str | None
+    progress: Progress
+    build_line: BuildLine
+
+    def settings(self) -> Settings:
+        """Return checked settings; raises UsageError."""
+        settings = override(find_preset(self.preset), self.assignments)
+        settings = dataclasses.replace(settings, seed=self.seed)
+        validate(settings)
+        return settings
+
+    def cache(self) -> Cache:
+        """Return the cache, not yet created."""
+        return Cache(self.cache_dir, self.progress.warn)
+
+    def plan(self, cache: Cache) -> Plan:
+        """Plan the line; raises UsageError for a bad request."""
+        if self.data_dir and not self.data_dir.is_dir():
+            raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
+        document = read_document(self.lang, self.title_page)
+        stages = self.build_line(self.settings(), document, self.data_dir, self.cache_dir)
+        return Plan(stages, cache, self.force, self.only)
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=__doc__)
+cache_app = typer.Typer(help="Look after the cached artefacts.", no_args_is_help=True, context_settings=CONTEXT)
+app.add_typer(cache_app, name="cache")
+_line: list[BuildLine] = []
+
+
+def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 1 failed or stale, 2 wrong usage, 130 or 143 stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    progress = Progress(quiet="--quiet" in arguments)
+    _line[:] = [build_line]
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        command = typer.main.get_command(app)
+        return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
+    except UsageError as error:
+        return _fail(progress, arguments, str(error), 2)
+    except ReportError as error:
+        return _fail(progress, arguments, str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail(progress, arguments, "Interrupted; what was finished is cached, run again to go on.", 130)
+    except _Terminated:
+        return _fail(progress, arguments, "Terminated; what was finished is cached, run again to go on.", 143)
+    except Exception as error:
+        hint = "" if "--debug" in arguments else " (--debug shows where)"
+        return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {error}{hint}", 1)
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def _raise_terminated(number: int, frame: typing.Any) -> None:
+    raise _Terminated
+
+
+def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:
+    progress.close()
+    if "--debug" in arguments:
+        traceback.print_exc()
+    progress.console.print(f"run_all.py: {sentence}", markup=False, style="red")
+    return code
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"fmnist_report {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    preset: PresetOption = "standard",
+    lang: LangOption = [],  # noqa: B006 - typer reads the default, nobody changes it
+    seed: SeedOption = 0,
+    set_: SetOption = [],  # noqa: B006
+    title_page: TitleOption = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = PROJECT / "cache",
+    out: OutOption = PROJECT / "report",
+    force: Annotated[list[str], typer.Option("--force", help="Compute this stage again; repeat for several.")] = [],  # noqa: B006
+    only: Annotated[str | None, typer.Option("--only", help="Stop after this stage.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Train, cache, compare and explain: write the report from data to PDF."""
+    request = Request(
+        preset, lang, seed, set_, title_page, data_dir, cache_dir, out, force, only,
+        Progress(quiet=quiet), _line[0],
+    )  # fmt: skip
+    context.obj = request
+    if context.invoked_subcommand:
+        return
+    cache = request.cache()
+    plan = request.plan(cache)
+    if explain:
+        _print_plan(plan, request.progress)
+        return
+    _run_plan(request, cache, plan)
+
+
+def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
+    started, moment = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
+    run_id = f"{moment:%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    require_pango()
+    require_folder(request.out, "--out")
+    cache.prepare()
+    _prepare_computation(request, plan)
+    try:
+        plan.run(request.progress, run_id)
+    finally:
+        request.progress.close()
+    run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
+    written = publish(request, plan, run)
+    _print_stages(plan, request.progress)
+    request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
+
+
+def _prepare_computation(request: Request, plan: Plan) -> None:
+    """Check what pending stages need, and set up the process before keras is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    pending = {step.stage.name for step in plan.pending}
+    if "features" in pending:
+        require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
+    if pending & {"mlp", "cnn", "features", "head", "finetune"}:
+        from fmnist_report.hardware import keep_freed_memory
+
+        keep_freed_memory()
+
+
+def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
+    """Copy finished outputs into the report folder, each file atomically; returns their paths."""
+    written = []
+
+    def copy(step_name: str, file: str, name: str) -> None:
+        step = plan.steps.get(step_name)
+        if step and step.entry:
+            with replacing(request.out / name) as temporary:
+                shutil.copyfile(step.entry.path / file, temporary)
+            written.append(request.out / name)
+
+    evaluation = plan.steps.get("evaluation")
+    if evaluation and evaluation.entry:
+        from fmnist_report.results import assemble_results
+
+        results = assemble_results(evaluation.entry.path, request.settings(), run, list_stages(plan))
+        write_json(request.out / "results.json", results)
+        written.append(request.out / "results.json")
+        copy("evaluation", "predictions.npz", "predictions.npz")
+    for name in plan.steps:
+        kind, _, lang = name.partition("-")
+        if kind in ("html", "pdf"):
+            copy(name, f"report.{kind}", f"report.{lang}.{kind}")
+    return written
+
+
+def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
+    """Describe this run's stages as in results.json; seconds are those of the computation, when it was made."""
+    known = {}
+    for step in plan.steps.values():
+        known |= step.entry.manifest["provenance"] if step.entry else {}
+    return [
+        {
+            "name": name,
+            "key": step.key,
+            "status": "computed" if step.status == "computed" else "cached",
+            "seconds": known.get(name, {}).get("seconds", 0.0),
+            "created": known.get(name, {}).get("created"),
+            "reason": step.reason,
+        }
+        for name, step in plan.steps.items()
+    ]
+
+
+def _print_plan(plan: Plan, progress: Progress) -> None:
+    rows = [
+        (name, "compute" if step.status == "compute" else "cached" if step.entry else "skip", step.key[:12], step.reason)
+        for name, step in plan.steps.items()
+    ]
+    progress.console.print(make_table(("stage", "would", "key", "why"), rows))
+
+
+def _print_stages(plan: Plan, progress: Progress) -> None:
+    rows = [(s["name"], s["status"], f"{s['seconds']:.1f}", s["key"][:12]) for s in list_stages(plan)]
+    progress.table(("stage", "status", "seconds", "key"), rows)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+    preset: Annotated[str | None, typer.Option("--preset", help="As for a run.")] = None,
+    set_: SetOption = [],  # noqa: B006
+    lang: LangOption = [],  # noqa: B006
+    cache_dir: Annotated[Path | None, typer.Option("--cache-dir", help="As for a run.")] = None,
+) -> None:
+    """Tell what is cached, what a run would compute, and why; exit code 1 if anything is stale."""
+    request: Request = context.obj
+    request.preset = preset or request.preset
+    request.assignments += set_
+    request.lang += lang
+    request.cache_dir = cache_dir or request.cache_dir
+    plan = request.plan(request.cache())
+    stale = bool(plan.pending)
+    if json_:
+        stages = [
+            {"name": name, "key": step.key, "state": "stale" if step.status == "compute" else "cached",
+             "reason": step.reason, "seconds": step.entry.manifest["seconds"] if step.entry else None}
+            for name, step in plan.steps.items()
+        ]  # fmt: skip
+        typer.echo(json.dumps({"stale": stale, "stages": stages}, indent=1, ensure_ascii=False))
+    else:
+        _print_plan(plan, request.progress)
+    raise typer.Exit(1 if stale else 0)
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+    request: Request = context.obj
+    findings = examine(request.data_dir, request.cache_dir)
+    rows = [(finding.name, finding.state, finding.text) for finding in findings]
+    request.progress.console.print(make_table(("what", "state", "found"), rows))
+    raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
+
+
+@cache_app.command("ls")
+def cache_ls(context: typer.Context) -> None:
+    """List the cached entries with their size and date."""
+    request: Request = context.obj
+    rows = [
+        (stage, key[:12], damage or f"{entry.n_bytes / 1e6:.1f} MB", entry.manifest["created"] if entry else "")
+        for stage, key, entry, damage in request.cache().entries()
+    ]
+    request.progress.console.print(make_table(("stage", "key", "size", "created"), rows))
+
+
+@cache_app.command("verify")
+def cache_verify(context: typer.Context) -> None:
+    """Compare every cached file with its digest; exit code 1 if any differs."""
+    request: Request = context.obj
+    n_damaged = 0
+    for stage, key, entry, damage in request.cache().entries():
+        damage = damage or entry.damage(deep=True)
+        n_damaged += bool(damage)
+        request.progress.console.print(f"{stage} {key[:12]}: {damage or 'sound'}", markup=False)
+    raise typer.Exit(1 if n_damaged else 0)
+
+
+@cache_app.command("prune")
+def cache_prune(
+    context: typer.Context,
+    max_size: Annotated[str | None, typer.Option("--max-size", help="Remove the oldest above this, such as 5GB.")] = None,
+) -> None:
+    """Remove unfinished and damaged entries, and the oldest ones above a size."""
+    request: Request = context.obj
+    for line in request.cache().prune(parse_size(max_size) if max_size else None):
+        request.progress.console.print(f"removed {line}", markup=False)
+
+
+def parse_size(text: str) -> int:
+    """Turn "5GB", "300 MB" or "1000" into bytes; raises UsageError."""
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    digits = text.strip().rstrip("KMGTBkmgtb ").strip()
+    unit = text.strip()[len(digits) :].strip().upper()
+    try:
+        if unit not in units:
+            raise ValueError
+        return int(float(digits) * units[unit])
+    except ValueError:
+        raise UsageError(f"--max-size takes a size such as 5GB, not {text!r}.") from None
+
+

@@ -1,0 +1,260 @@
+"""Figures of the report as SVG, drawn from the evaluation alone, in one language."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+from fmnist_report.cache import read_json
+from fmnist_report.data import load_arrays
+from fmnist_report.language import TEMPLATES, Language, N_
+from fmnist_report.progress import Progress
+from fmnist_report.settings import ReportSettings
+
+# Okabe and Ito's palette, safe for colour-blind readers; a model has one colour everywhere.
+COLOURS = {"mlp": "#7a7a7a", "cnn": "#d55e00", "vgg_features": "#0072b2", "vgg_finetuned": "#009e73"}
+MAIN = tuple(COLOURS)
+WIDTH_INCHES = 6.7
+STYLE = {
+    "font.family": "IBM Plex Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "semibold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "fmnist_report",
+    "image.cmap": "gray_r",
+}
+
+Results = dict[str, typing.Any]
+
+
+def draw_figures(
+    out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path, data: Path
+) -> None:
+    """Stage `figures`: write one SVG a figure."""
+    for path in (TEMPLATES / "fonts").glob("*.ttf"):
+        font_manager.fontManager.addfont(path)
+    language = Language(lang)
+    results = read_json(evaluation / "evaluation.json")
+    pictures = load_arrays(evaluation / "pictures.npz")
+    with matplotlib.rc_context(STYLE):
+        for name, figure in build_figures(results, pictures, report, language).items():
+            figure.savefig(out / f"{name}.svg", metadata={"Date": None, "Creator": None})
+
+
+def build_figures(results: Results, pictures: dict, report: ReportSettings, language: Language) -> dict[str, Figure]:
+    """Build every figure by name."""
+    models = results["models"]
+    return {
+        "samples": plot_samples(pictures["samples"], language),
+        "curves_part1": plot_curves({name: models[name]["history"] for name in ("mlp", "cnn")}, language),
+        "confusion_part1": plot_confusions(results, ("mlp", "cnn"), language),
+        "classifiers": plot_classifiers(results, language),
+        "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
+        "confusion_part2": plot_confusions(results, ("vgg_features", "vgg_finetuned"), language),
+        "comparison": plot_comparison(results, language),
+        "per_class": plot_per_class(results, language),
+        "cost": plot_cost(results, language),
+        "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
+    }
+
+
+def _new(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def _percent_axis(axis, language: Language, digits: int = 0) -> None:
+    axis.set_major_formatter(lambda value, position: language.percent(value, digits))
+
+
+def plot_samples(samples: np.ndarray, language: Language) -> Figure:
+    """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
+    n_classes, n = samples.shape[:2]
+    figure, axes = _new(4.6)
+    ax = axes[0, 0]
+    sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_yticks(np.arange(n_classes) * 30 + 15, [language.class_name(label) for label in range(n_classes)])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
+    """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
+    figure, axes = _new(2.7, 1, 2)
+    for column, (measure, title) in enumerate(
+        (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
+    ):
+        ax = axes[0, column]
+        for name, history in histories.items():
+            epochs = np.arange(1, len(history[measure]) + 1)
+            ax.plot(epochs, history[measure], color=COLOURS[name], linestyle=":", linewidth=1.2)
+            ax.plot(epochs, history[f"val_{measure}"], color=COLOURS[name], label=language.model(name))
+            best = int(np.argmax(history["val_accuracy"]))
+            ax.plot(epochs[best], history[f"val_{measure}"][best], "o", color=COLOURS[name], markersize=5)
+        ax.set_title(title)
+        ax.set_xlabel(language.text(N_("Epoch")))
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    _percent_axis(axes[0, 0].yaxis, language)
+    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 1))
+    axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
+    axes[0, 0].legend(loc="lower right")
+    return figure
+
+
+def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
+    """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked."""
+    figure, axes = _new(2.6)
+    ax, n_head = axes[0, 0], len(head["accuracy"])
+    for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
+        epochs = np.arange(first, first + len(history["accuracy"]))
+        label = language.text(N_("head alone")) if first == 1 else language.text(N_("blocks 4 and 5 and the head"))
+        ax.plot(epochs, history["val_accuracy"], "o-", color=COLOURS[name], markersize=3, label=label)
+        ax.plot(epochs, history["accuracy"], ":", color=COLOURS[name], linewidth=1.2)
+    ax.axvline(n_head + 0.5, color="#333333", linewidth=0.8)
+    text = language.text(N_("blocks 4 and 5 unfrozen"))
+    ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="right", color="#333333")  # fmt: skip
+    ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    ax.plot([], [], color="#333333", label=language.text(N_("on validation")))
+    ax.set_xlabel(language.text(N_("Epoch")))
+    ax.set_ylabel(language.text(N_("Accuracy")))
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    _percent_axis(ax.yaxis, language)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
+    """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
+    figure, axes = _new(3.75, 1, len(names), sharey=True)
+    labels = [language.class_name(label) for label in range(10)]
+    for column, name in enumerate(names):
+        ax, counts = axes[0, column], np.array(results["models"][name]["confusion"])
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+        for row, col in zip(*np.nonzero(counts), strict=True):
+            colour = "white" if shares[row, col] > 0.4 else "#333333"
+            ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=6, color=colour)
+        ax.set_title(language.model(name))
+        ax.set_xticks(range(10), labels, rotation=60, ha="right", rotation_mode="anchor")
+        ax.set_yticks(range(10), labels)
+        ax.set_xlabel(language.text(N_("Answer")))
+        ax.tick_params(length=0)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    axes[0, 0].set_ylabel(language.text(N_("True class")))
+    return figure
+
+
+def plot_classifiers(results: Results, language: Language) -> Figure:
+    """Draw validation accuracy of every classifier on frozen features."""
+    names = [name for name in results["models"] if name.startswith("vgg_") and name not in MAIN]
+    names.sort(key=lambda name: results["models"][name]["val_accuracy"])
+    figure, axes = _new(0.5 + 0.3 * len(names))
+    ax = axes[0, 0]
+    for row, name in enumerate(names):
+        accuracy = results["models"][name]["val_accuracy"]
+        ax.plot(accuracy, row, "o", color=COLOURS["vgg_features"])
+        ax.annotate(language.percent(accuracy, 2), (accuracy, row), xytext=(7, 0), textcoords="offset points", va="center")
+    ax.set_yticks(range(len(names)), [language.model(name) for name in names])
+    ax.set_xlabel(language.text(N_("Validation accuracy")))
+    ax.margins(x=0.2, y=0.25)
+    _percent_axis(ax.xaxis, language, 1)
+    return figure
+
+
+def plot_comparison(results: Results, language: Language) -> Figure:
+    """Draw test accuracy with its 95 % interval for the main models."""
+    figure, axes = _new(1.75)
+    ax = axes[0, 0]
+    for row, name in enumerate(reversed(MAIN)):
+        model = results["models"][name]
+        low, high = model["test_accuracy_ci95"]
+        ax.plot([low, high], [row, row], color=COLOURS[name], linewidth=2)
+        ax.plot(model["test_accuracy"], row, "o", color=COLOURS[name], markersize=6)
+        ax.annotate(language.percent(model["test_accuracy"], 2), (high, row), xytext=(6, 0),
+                    textcoords="offset points", va="center")  # fmt: skip
+    ax.set_yticks(range(len(MAIN)), [language.model(name) for name in reversed(MAIN)])
+    ax.set_xlabel(language.text(N_("Test accuracy, 95 % interval")))
+    ax.margins(x=0.12, y=0.2)
+    _percent_axis(ax.xaxis, language, 1)
+    return figure
+
+
+def plot_per_class(results: Results, language: Language) -> Figure:
+    """Draw F1 by class for the main models, hardest class at the top."""
+    order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
+    figure, axes = _new(3.3)
+    ax = axes[0, 0]
+    for name in MAIN:
+        scores = [results["models"][name]["per_class"][label]["f1"] for label in order]
+        ax.plot(scores, range(10), "o", color=COLOURS[name], markersize=5, alpha=0.9, label=language.model(name))
+    ax.set_yticks(range(10), [language.class_name(label) for label in order])
+    ax.set_xlabel("F1")
+    ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 2))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def plot_cost(results: Results, language: Language) -> Figure:
+    """Draw test accuracy against operations and against training time, on logarithmic axes."""
+    figure, axes = _new(2.6, 1, 2, sharey=True)
+    for ax, measure, scale, title in (
+        (axes[0, 0], "macs", 1e6, N_("Million multiply-accumulate operations a picture")),
+        (axes[0, 1], "train_seconds", 60, N_("Training, minutes (without extraction)")),
+    ):
+        for name in MAIN:
+            model = results["models"][name]
+            x, y = model[measure] / scale, model["test_accuracy"]
+            ax.plot(x, y, "o", color=COLOURS[name], markersize=7, label=language.model(name))
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 0 if value >= 1 else 1))
+        ax.xaxis.set_minor_formatter("")
+        ax.set_xlabel(language.text(title))
+        ax.margins(0.12)
+    axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
+    _percent_axis(axes[0, 0].yaxis, language, 1)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language) -> Figure:
+    """Show the fine-tuned network's most confident mistakes; pictures is (n, 28, 28) uint8."""
+    columns = 6
+    rows = max(1, -(-len(mistakes) // columns))
+    figure, axes = _new(1.65 * rows, rows, columns)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
+        ax.imshow(picture, interpolation="nearest")
+        answer, probability = mistake["answers"]["vgg_finetuned"]
+        text = language.text(N_("true: {label}"), label=language.class_name(mistake["label"]))
+        text += f"\n{language.class_name(answer)} {language.percent(probability, 0)}"
+        ax.set_title(text, fontsize=6.5, fontweight="normal", loc="center")
+    return figure

@@ -1,0 +1,81 @@
+"""Fine-tuning VGG16's blocks 4 and 5 with the head, from cached border activations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fmnist_report.data import load_arrays
+from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
+from fmnist_report.hardware import choose_precision
+from fmnist_report.models.vgg import BORDER, build_assembled, build_top, copy_layers, set_base_weights
+from fmnist_report.progress import Progress
+from fmnist_report.settings import FineTuneSettings, HeadSettings
+from fmnist_report.training import (
+    dtype_policy,
+    fit,
+    save_network,
+    score,
+    smooth_labels,
+    softmax,
+    time_prediction,
+)
+from fmnist_report.weights import read_hdf5, verify_weights
+
+READ_ROWS = 250
+
+
+def fine_tune(
+    out: Path,
+    progress: Progress,
+    *,
+    finetune: FineTuneSettings,
+    head_settings: HeadSettings,
+    seed: int,
+    data: Path,
+    weights: Path,
+    features: Path,
+    head: Path,
+) -> None:
+    """Stage `finetune`: train everything trainable; the artefact is the assembled network from pixels.
+
+    Blocks 1 to 3 are frozen, so their cached output stands for them: the gradients are those of
+    the whole network. The head is warm-started from the stage `head`.
+    """
+    policy = choose_precision(finetune.precision)
+    keras.utils.set_random_seed(seed)
+    labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
+    with FeatureStore(features) as store:
+        with dtype_policy(policy):
+            top = build_top(store.size, head_settings.width, head_settings.dropout)
+        set_base_weights(top, base)
+        top.get_layer("head").load_weights(head / "network.weights.h5")
+        batches = BorderBatches(
+            store, smooth_labels(labels["train"], finetune.label_smoothing), finetune.batch_size, seed
+        )
+
+        def validation(network):
+            return score(predict_from_border(network, store, "val"), labels["val"])
+
+        history = fit(top, batches, validation, finetune, out, progress)
+        probabilities = {part: predict_from_border(top, store, part) for part in ("val", "test")}
+        with dtype_policy(policy):
+            assembled = build_assembled(store.size, head_settings.width, head_settings.dropout)
+    set_base_weights(assembled, base)
+    copy_layers(top, assembled)
+    ms_per_image = time_prediction(assembled, load_arrays(data / "pictures.npz")["val"])
+    save_network(out, assembled, history, probabilities, ms_per_image, policy)
+
+
+def predict_from_border(network: keras.Model, store: FeatureStore, part: str) -> np.ndarray:
+    """Average probabilities of both views from cached border activations; (n, 10) float32."""
+    first, n = store.first_row(part), store.counts[part]
+    total = np.zeros((n, 10), "float32")
+    for view in VIEWS:
+        for start in range(0, n, READ_ROWS):
+            last = min(start + READ_ROWS, n)
+            border = store.read(BORDER, view, first + start, first + last).astype("float32")
+            total[start:last] += softmax(network.predict_on_batch(border))
+    return total / len(VIEWS)

@@ -1,0 +1,112 @@
+"""What this machine is, and in which precision it multiplies faster."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+SAFE_ISA = "AVX512_CORE_FP16"
+PROBE = """
+import time, keras
+from keras import ops
+def rate(dtype):
+    x = keras.random.normal((64, 12, 12, 256), dtype=dtype, seed=0)
+    kernel = keras.random.normal((3, 3, 256, 256), dtype=dtype, seed=1)
+    wide = ops.reshape(x, (64 * 144, 256))
+    def multiply():
+        y = ops.conv(x, kernel, padding="same")
+        ops.convert_to_numpy(ops.cast(ops.matmul(wide, kernel[0, 0]), "float32")[0, 0])
+        ops.convert_to_numpy(ops.cast(y, "float32")[0, 0, 0, 0])
+    multiply()
+    started, n = time.perf_counter(), 0
+    while time.perf_counter() - started < 1.0 or n < 3:
+        multiply()
+        n += 1
+    return 2e-9 * n * 64 * 144 * 9 * 256 * 256 / (time.perf_counter() - started)
+for dtype in ("float32", "bfloat16"):
+    print(dtype, rate(dtype), flush=True)
+"""
+
+
+def describe_hardware() -> dict[str, str | int | float]:
+    """Return processor, cores that this process may use, memory in GiB and the system."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": _processor_name(),
+        "cores": cores or 1,
+        "memory_gib": round(memory_bytes() / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def memory_bytes() -> int:
+    """Return the machine's memory, or 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def _processor_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed blocks: large activations are else mapped and zeroed at every step."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD, an int
+    except (OSError, AttributeError):
+        return
+
+
+@functools.cache
+def measure_precision() -> tuple[str, dict[str, float]]:
+    """Measure convolution in both precisions in a process apart, once a run.
+
+    Apart, because some virtual machines announce matrix tiles (AMX) without describing them:
+    oneDNN then dies of an illegal instruction. There its instruction set is limited and the
+    measurement repeated.
+
+    Returns:
+        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s.
+    """
+    rates = _probe(os.environ)
+    if "bfloat16" not in rates and "ONEDNN_MAX_CPU_ISA" not in os.environ:
+        os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
+        rates = _probe(os.environ)
+    faster = rates.get("bfloat16", 0.0) >= 1.2 * rates.get("float32", float("inf"))
+    return ("bfloat16" if faster else "float32"), rates
+
+
+def _probe(environment: os._Environ) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], env=dict(environment), capture_output=True, text=True, timeout=180
+    )
+    pairs = (line.split() for line in done.stdout.splitlines())
+    return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def choose_precision(setting: str) -> str:
+    """Turn a precision setting into a Keras dtype policy.
+
+    Args:
+        setting: "auto", "float32" or "bfloat16".
+
+    Returns:
+        "float32" or "mixed_bfloat16".
+    """
+    chosen = measure_precision()[0] if setting == "auto" else setting
+    return "mixed_bfloat16" if chosen == "bfloat16" else "float32"

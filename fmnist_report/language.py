@@ -1,0 +1,133 @@
+"""Two languages: catalogues of text, and numbers and dates as each one writes them."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+from datetime import datetime
+from pathlib import Path
+
+from babel import Locale, dates, numbers
+from babel.messages import mofile, pofile
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+SOURCE_LANGUAGE = "en"
+
+MODEL_NAMES = {
+    "mlp": "Multilayer perceptron",
+    "cnn": "Convolutional network",
+    "vgg_features": "VGG16, frozen features",
+    "vgg_finetuned": "VGG16, fine-tuned",
+    "vgg_logistic_regression": "Logistic regression",
+    "vgg_lda": "Linear discriminant analysis",
+    "vgg_k_neighbours": "Nearest neighbours",
+    "vgg_head": "Dense head",
+}
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"
+    """Mark a message for the catalogue; it is translated where it is shown."""
+    return message
+
+
+CLASS_NAMES = (
+    N_("T-shirt"), N_("Trousers"), N_("Pullover"), N_("Dress"), N_("Coat"),
+    N_("Sandals"), N_("Shirt"), N_("Sneakers"), N_("Bag"), N_("Ankle boots"),
+)  # fmt: skip
+ORIGINAL_CLASS_NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_MARKED = (
+    N_("Multilayer perceptron"), N_("Convolutional network"), N_("VGG16, frozen features"),
+    N_("VGG16, fine-tuned"), N_("Logistic regression"), N_("Linear discriminant analysis"),
+    N_("Nearest neighbours"), N_("Dense head"),
+)  # fmt: skip
+
+
+@functools.cache
+def load_catalogue(code: str) -> gettext.NullTranslations:
+    """Compile templates/<code>.po in memory; English is the language of the messages themselves."""
+    if code == SOURCE_LANGUAGE:
+        return gettext.NullTranslations()
+    with open(TEMPLATES / f"{code}.po", "rb") as file:
+        catalogue = pofile.read_po(file, locale=code)
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+class Language:
+    """Text and formats of one language.
+
+    Args:
+        code: "uk" or "en".
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.locale = Locale.parse(code)
+        self.catalogue = load_catalogue(code)
+
+    def text(self, message: str, **values: str | int) -> str:
+        """Translate a message and fill in its {named} values."""
+        return self.catalogue.gettext(message).format(**values)
+
+    def plural(self, one: str, many: str, n: int) -> str:
+        """Translate a message with {n} in the plural form of the language."""
+        return self.catalogue.ngettext(one, many, n).format(n=self.integer(n))
+
+    def model(self, name: str) -> str:
+        """Return a model's name."""
+        return self.text(MODEL_NAMES.get(name, name))
+
+    def class_name(self, label: int) -> str:
+        """Return the name of class 0 … 9."""
+        return self.text(CLASS_NAMES[label])
+
+    def number(self, value: float, digits: int = 1) -> str:
+        """Write a number with a fixed count of decimals."""
+        return numbers.format_decimal(value, "#,##0." + "0" * digits if digits else "#,##0", self.locale)
+
+    def integer(self, value: int) -> str:
+        """Write a whole number with the language's grouping."""
+        return numbers.format_decimal(value, "#,##0", self.locale)
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """Write a share as a percentage, with the space that the language wants."""
+        return self.number(100 * share, digits) + ("\u00a0%" if self.code == "uk" else "%")
+
+    def points(self, difference: float, digits: int = 1) -> str:
+        """Write a difference of shares in percentage points with its sign."""
+        sign = "+" if difference > 0 else "−" if difference < 0 else ""
+        return sign + self.number(abs(100 * difference), digits)
+
+    def compact(self, value: float) -> str:
+        """Write a large count in thousands, millions or billions with three digits."""
+        for scale, unit in ((1e9, N_("{value} bn")), (1e6, N_("{value} M")), (1e3, N_("{value} k"))):
+            if value >= scale:
+                short = value / scale
+                return self.text(unit, value=self.number(short, 2 if short < 10 else 1 if short < 100 else 0))
+        return self.integer(int(value))
+
+    def p_value(self, value: float) -> str:
+        """Write a p-value: "p < 0.001" or "p = 0.012"."""
+        if value < 0.001:
+            return "p < " + self.number(0.001, 3)
+        return "p = " + self.number(value, 3)
+
+    def duration(self, seconds: float) -> str:
+        """Write a duration in seconds or minutes."""
+        if seconds < 90:
+            return self.text(N_("{value} s"), value=self.number(seconds, 0 if seconds >= 10 else 1))
+        return self.text(N_("{value} min"), value=self.number(seconds / 60, 1))
+
+    def date(self, iso: str) -> str:
+        """Write an ISO timestamp's date and time, in UTC."""
+        moment = datetime.fromisoformat(iso)
+        return dates.format_datetime(moment, "d MMMM y, HH:mm 'UTC'", locale=self.locale)
+
+    def day(self, iso: str) -> str:
+        """Write an ISO timestamp's date."""
+        return dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale)

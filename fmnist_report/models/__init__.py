@@ -1,0 +1,1 @@
+"""The networks, one straight builder a module."""

@@ -1,0 +1,44 @@
+"""What a network is made of: output shapes, parameters and multiply-accumulate operations."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+
+def describe_layers(network: keras.Model) -> list[dict]:
+    """List the network's layers in order, nested networks opened.
+
+    Returns:
+        Dicts with name, type, output_shape (without the batch), n_params, n_trainable and macs (one picture).
+    """
+    rows = []
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            rows += describe_layers(layer)
+        elif not isinstance(layer, layers.InputLayer) or not rows:
+            rows.append(
+                {
+                    "name": layer.name,
+                    "type": type(layer).__name__,
+                    "output_shape": list(layer.output.shape[1:]),
+                    "n_params": _count(layer.weights),
+                    "n_trainable": _count(layer.trainable_weights),
+                    "macs": layer_macs(layer),
+                }
+            )
+    return rows
+
+
+def layer_macs(layer: layers.Layer) -> int:
+    """Count one picture's multiply-accumulate operations of a convolution or a dense layer; 0 for others."""
+    if isinstance(layer, (layers.Conv2D, layers.Dense)):
+        positions = math.prod(layer.output.shape[1:-1])
+        return positions * math.prod(layer.kernel.shape)
+    return 0
+
+
+def _count(weights: list) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)

@@ -1,0 +1,147 @@
+"""VGG16 for greyscale pictures, cut at the border between frozen and trainable blocks.
+
+Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
+Recognition", 2015, configuration D. Layers have Keras's names.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+from fmnist_report.weights import BLOCKS, Weights
+
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+BORDER = "block3_pool"
+N_FROZEN = 3
+POOLED = ("block3_gap", "block4_gap", "block5_gap")
+
+
+@keras.saving.register_keras_serializable("fmnist_report")
+class GreyToVGG(layers.Layer):
+    """Greyscale pixels to VGG16's input: resized, replicated to BGR, ImageNet's mean subtracted.
+
+    Args:
+        size: side of the output in pixels.
+
+    Input (n, 28, 28, 1), values 0 to 255, not divided; output (n, size, size, 3).
+    """
+
+    def __init__(self, size: int, **kwargs) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self.size = size
+
+    def call(self, pixels):
+        grey = ops.image.resize(pixels, (self.size, self.size), interpolation="bilinear")
+        return ops.concatenate([grey - mean for mean in IMAGENET_MEAN_BGR], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.size, self.size, 3)
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size}
+
+
+def apply_blocks(x, first: int, last: int, trainable: bool):
+    """Apply VGG16's blocks first … last to x; returns {"blockN_pool": tensor}."""
+    pools = {}
+    for block in range(first, last + 1):
+        for number, width in enumerate(BLOCKS[block - 1], 1):
+            name = f"block{block}_conv{number}"
+            x = layers.Conv2D(width, 3, padding="same", activation="relu", name=name, trainable=trainable)(x)
+        x = pools[f"block{block}_pool"] = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return pools
+
+
+def pool_globally(pools: dict):
+    """Average each block's output over space in float32; returns {"blockN_gap": (n, channels)}."""
+    return {
+        name.replace("pool", "gap"): layers.GlobalAveragePooling2D(name=name.replace("pool", "gap"), dtype="float32")(x)
+        for name, x in pools.items()
+    }
+
+
+def build_extractor(size: int) -> keras.Model:
+    """Build the frozen base with all that is cached of it.
+
+    Returns:
+        Model from (n, 28, 28, 1) pixels to {"block3_pool": (n, size/8, size/8, 256),
+        "block3_gap": (n, 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
+    """
+    pixels = layers.Input((28, 28, 1), name="pixels")
+    pools = apply_blocks(GreyToVGG(size, name="vgg_input", dtype="float32")(pixels), 1, 5, trainable=False)
+    pooled = pool_globally({name: pools[name] for name in ("block3_pool", "block4_pool", "block5_pool")})
+    return keras.Model(pixels, {BORDER: pools[BORDER], **pooled}, name="extractor")
+
+
+def build_head(width: int, dropout: float, n_classes: int = 10, n_features: int = 1280) -> keras.Model:
+    """Build the classifier on concatenated pooled features; its input is standardised by stored moments.
+
+    Returns:
+        Model from (n, 1280) float32 to (n, 10) float32 logits.
+    """
+    features = layers.Input((n_features,), name="features")
+    x = Standardise(name="standardise", dtype="float32")(features)
+    x = layers.Dropout(dropout, name="head_dropout_in")(x)
+    x = layers.Dense(width, activation="relu", kernel_initializer="he_normal", name="head_dense")(x)
+    x = layers.Dropout(dropout, name="head_dropout")(x)
+    logits = layers.Dense(n_classes, name="logits", dtype="float32")(x)
+    return keras.Model(features, logits, name="head")
+
+
+@keras.saving.register_keras_serializable("fmnist_report")
+class Standardise(layers.Layer):
+    """Subtract a stored mean and multiply by a stored inverse deviation, both (n_features,) and not trained."""
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
+
+    def call(self, x):
+        return (x - self.mean) * self.scale
+
+
+def build_top(size: int, head_width: int, dropout: float) -> keras.Model:
+    """Build what fine-tuning trains: blocks 4 and 5 and the head, from the border activations.
+
+    Returns:
+        Model from (n, size/8, size/8, 256) to (n, 10) logits.
+    """
+    border = layers.Input((size // 8, size // 8, 256), name=BORDER)
+    return keras.Model(border, _apply_top(border, head_width, dropout), name="vgg16_top")
+
+
+def build_assembled(size: int, head_width: int, dropout: float) -> keras.Model:
+    """Build the whole network from pixels: blocks 1 to 3 frozen, the rest trainable.
+
+    Returns:
+        Model from (n, 28, 28, 1) pixels to (n, 10) logits.
+    """
+    pixels = layers.Input((28, 28, 1), name="pixels")
+    x = GreyToVGG(size, name="vgg_input", dtype="float32")(pixels)
+    border = apply_blocks(x, 1, N_FROZEN, trainable=False)[BORDER]
+    return keras.Model(pixels, _apply_top(border, head_width, dropout), name="vgg16_finetuned")
+
+
+def _apply_top(border, head_width: int, dropout: float):
+    pools = apply_blocks(border, N_FROZEN + 1, 5, trainable=True)
+    pooled = pool_globally({BORDER: border, **pools})
+    features = layers.Concatenate(name="pooled_features", dtype="float32")([pooled[name] for name in POOLED])
+    return build_head(head_width, dropout)(features)
+
+
+def set_base_weights(network: keras.Model, weights: Weights) -> None:
+    """Put VGG16's kernels and biases into the network's layers of the same names."""
+    names = {layer.name for layer in network.layers}
+    for name, arrays in weights.items():
+        if name in names:
+            network.get_layer(name).set_weights(list(arrays))
+
+
+def copy_layers(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of every layer that both networks have by name."""
+    names = {layer.name for layer in target.layers}
+    for layer in source.layers:
+        if layer.name in names and layer.weights:
+            target.get_layer(layer.name).set_weights(layer.get_weights())

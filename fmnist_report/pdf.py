@@ -1,0 +1,18 @@
+"""PDF: WeasyPrint prints the HTML; nothing is fetched but what the page carries itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fmnist_report.cache import replacing
+from fmnist_report.progress import Progress
+
+
+def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
+    """Stage `pdf`: write report.pdf, tagged for accessibility (PDF/UA-1)."""
+    import weasyprint
+
+    embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
+    page = weasyprint.HTML(string=(html / "report.html").read_text("utf-8"), url_fetcher=embedded_only)
+    with replacing(out / "report.pdf") as temporary:
+        page.write_pdf(temporary, pdf_variant="pdf/ua-1")

@@ -1,0 +1,234 @@
+"""The planner: keys of stages, what a run would compute and why, and running it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import importlib
+import importlib.metadata
+import time
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fmnist_report.cache import Cache, Entry, canonical_json
+from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.fingerprint import source_digests
+from fmnist_report.progress import Progress
+from fmnist_report.settings import unknown
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of the line: settings and upstream artefacts in, one artefact folder out.
+
+    The function is called as function(out, progress, **settings, **places, **upstream folders).
+
+    Args:
+        name: the stage's name in the cache and on the command line.
+        function: "package.module:name"; imported only when the stage is computed.
+        settings: values that count in the key, by parameter name.
+        upstream: stages whose folders the function takes, by parameter name.
+        packages: distributions whose version counts in the key.
+        digests: digests of outside content that counts: data, weights, templates.
+        places: values that do not count: folders to look in.
+        resumes: an interrupted computation goes on from its unfinished folder.
+    """
+
+    name: str
+    function: str
+    settings: dict[str, typing.Any] = field(default_factory=dict)
+    upstream: dict[str, Stage] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
+    places: dict[str, typing.Any] = field(default_factory=dict)
+    resumes: bool = False
+
+
+@dataclass
+class Step:
+    """A stage as a run sees it."""
+
+    stage: Stage
+    key: str
+    components: dict[str, str]
+    entry: Entry | None
+    reason: str
+    status: str = "cached"  # "cached", "computed", or "compute" before it is
+    seconds: float = 0.0
+
+
+class Plan:
+    """Keys, states and reasons of all stages of one line, in order."""
+
+    def __init__(self, stages: list[Stage], cache: Cache, force: typing.Sequence[str] = (), only: str | None = None):
+        names = [stage.name for stage in stages]
+        for name in [*force, *([only] if only else [])]:
+            if not _named(name, names):
+                raise UsageError(unknown("stage", name, names))
+        self.cache = cache
+        self.steps: dict[str, Step] = {}
+        for stage in stages:
+            self.steps[stage.name] = self._step(stage, force)
+        self._mark_needed(only)
+
+    def _step(self, stage: Stage, force: typing.Sequence[str]) -> Step:
+        components = self._components(stage)
+        key = hashlib.sha256(canonical_json(components).encode()).hexdigest()
+        entry, damage = self.cache.peek(stage.name, key)
+        reason = "unchanged"
+        if entry is None:
+            reason = f"the entry is damaged: {damage}" if damage else self._difference(stage, components)
+        forced = [up.name for up in stage.upstream.values() if self.steps[up.name].reason.startswith("forced")]
+        if _named(stage.name, force):
+            reason, entry = "forced", None
+        elif forced:
+            reason, entry = f"forced through {forced[0]}", None
+        return Step(stage, key, components, entry, reason)
+
+    def _components(self, stage: Stage) -> dict[str, str]:
+        components = {"stage": stage.name}
+        for name, value in stage.settings.items():
+            for path, leaf in _flatten(name, value):
+                components[f"setting {path}"] = canonical_json(leaf)
+        for up in stage.upstream.values():
+            components[f"upstream {up.name}"] = self.steps[up.name].key
+        for package in stage.packages:
+            components[f"version of {package}"] = _version(package)
+        for name, digest in stage.digests.items():
+            components[f"content of {name}"] = digest
+        for name, digest in source_digests(stage.function).items():
+            components[f"source of {name}"] = digest
+        return components
+
+    def _difference(self, stage: Stage, components: dict[str, str]) -> str:
+        former = self.cache.latest(stage.name)
+        if former is None:
+            return "not in the cache"
+        old = former.manifest["components"]
+        changes = [
+            f"{name}: {_short(old.get(name))} → {_short(components.get(name))}"
+            for name in sorted(old.keys() | components.keys())
+            if old.get(name) != components.get(name)
+        ]
+        return "; ".join(changes) or "the former entry is gone"
+
+    def _mark_needed(self, only: str | None) -> None:
+        """Mark what must be computed: targets without an entry, and what they in turn need."""
+        names = list(self.steps)
+        consumed = {up.name for step in self.steps.values() for up in step.stage.upstream.values()}
+        targets = [name for name in names if name not in consumed or name == "evaluation"]
+        if only:
+            targets = [name for name in names if _named(only, [name])]
+        needed: set[str] = set(targets)
+        for name in reversed(names):
+            step = self.steps[name]
+            if name in needed and step.entry is None:
+                step.status = "compute"
+                needed |= {up.name for up in step.stage.upstream.values()}
+            elif step.reason.startswith("forced") and not only:
+                step.status = "compute"
+                needed |= {up.name for up in step.stage.upstream.values()}
+            elif step.entry is None:
+                step.reason = "not needed" if only else "not needed: what depends on it is cached"
+        if only:
+            last = max(names.index(name) for name in targets)
+            self.steps = {name: step for name, step in self.steps.items() if names.index(name) <= last}
+
+    @property
+    def pending(self) -> list[Step]:
+        """Steps that a run would compute, in order."""
+        return [step for step in self.steps.values() if step.status == "compute"]
+
+    def run(self, progress: Progress, run_id: str) -> None:
+        """Compute what is pending; each stage's entry is committed before the next begins."""
+        for step in self.steps.values():
+            if step.status == "compute":  # not computed meanwhile for a later stage
+                self._compute(step, progress, run_id)
+
+    def _compute(self, step: Step, progress: Progress, run_id: str) -> None:
+        stage, cache = step.stage, self.cache
+        folders = {name: self._upstream_folder(up, progress, run_id) for name, up in stage.upstream.items()}
+        with cache.lock(stage.name, step.key):
+            forced = step.reason.startswith("forced")
+            found = None if forced else cache.find(stage.name, step.key, deep=True)
+            if found:  # another run finished it while we waited
+                step.entry, step.status, step.reason = found, "cached", "computed by another run"
+                return
+            out = cache.work_folder(stage.name, step.key, fresh=forced or not stage.resumes)
+            module, _, function = stage.function.partition(":")
+            progress.begin(stage.name)
+            started = time.monotonic()
+            with _clear_disk_errors(stage.name, cache.root):
+                getattr(importlib.import_module(module), function)(
+                    out=out, progress=progress, **stage.settings, **stage.places, **folders
+                )
+                step.seconds = time.monotonic() - started
+                step.entry = cache.commit(stage.name, step.key, self._details(step, run_id))
+            step.status = "computed"
+            progress.end(stage.name, step.seconds)
+
+    def _upstream_folder(self, stage: Stage, progress: Progress, run_id: str) -> Path:
+        """Return the upstream folder, verified; a damaged one is set aside and computed again."""
+        step = self.steps[stage.name]
+        damage = step.entry.damage(deep=True) if step.entry else None
+        if damage:
+            self.cache.set_aside(stage.name, step.key, damage)
+            step.entry, step.reason = None, f"the entry is damaged: {damage}"
+        if step.entry is None:
+            self._compute(step, progress, run_id)
+        return step.entry.path
+
+    def _details(self, step: Step, run_id: str) -> dict[str, typing.Any]:
+        provenance = {}
+        for up in step.stage.upstream.values():
+            provenance |= self.steps[up.name].entry.manifest["provenance"]
+        created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        own = {"key": step.key, "seconds": round(step.seconds, 2), "created": created, "run": run_id}
+        return {
+            "components": step.components,
+            "created": created,
+            "seconds": round(step.seconds, 2),
+            "provenance": provenance | {step.stage.name: own},
+        }
+
+
+@contextlib.contextmanager
+def _clear_disk_errors(stage: str, root: Path) -> typing.Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise ReportError(
+            f"The stage {stage} could not write to {str(root)!r} ({error.strerror}); "
+            "free some space or choose another folder with --cache-dir, then run again."
+        ) from error
+
+
+def _named(name: str, names: typing.Sequence[str]) -> bool:
+    """Tell whether name is among names; "html" also stands for "html-uk"."""
+    return any(name == other or other.startswith(f"{name}-") or name.startswith(f"{other}-") for other in names)
+
+
+def _flatten(name: str, value: typing.Any) -> list[tuple[str, typing.Any]]:
+    if dataclasses.is_dataclass(value):
+        value = dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _flatten(f"{name}.{key}", item)]
+    return [(name, value)]
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "none"
+    return text[:12] if len(text) == 64 else text
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"

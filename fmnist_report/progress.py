@@ -1,0 +1,106 @@
+"""What the user sees while a run works: a live display on a terminal, plain lines off it."""
+
+from __future__ import annotations
+
+import time
+import typing
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+PLAIN_INTERVAL_SECONDS = 15.0
+
+
+class Progress:
+    """Shows the stage at work, its position, pictures per second and the time left.
+
+    Args:
+        quiet: show nothing but warnings and errors.
+        console: where to write; stderr by default (NO_COLOR is honoured by rich).
+    """
+
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self.live = self.console.is_terminal and not quiet
+        self._bar: Bar | None = None
+        self._started = self._last_line = 0.0
+
+    def begin(self, stage: str) -> None:
+        """Announce a stage."""
+        self._started = self._last_line = time.monotonic()
+        self._first: int | None = None
+        if self.live:
+            self._bar = Bar(
+                TextColumn("[bold]{task.fields[stage]}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, stage=stage)
+        elif not self.quiet:
+            self.console.print(f"{stage}: started")
+        self._stage = stage
+
+    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
+        """Report the position inside the stage.
+
+        Args:
+            done, total: in the stage's own units.
+            note: such as "epoch 3/8, validation 0.9312".
+            pictures: pictures processed so far, for a rate.
+        """
+        if self.quiet or not self._started:
+            return
+        now = time.monotonic()
+        if pictures is not None and self._first is None:
+            self._first, self._first_time = pictures, now
+        elif pictures is not None and now > self._first_time:
+            note += f", {(pictures - self._first) / (now - self._first_time):,.0f} pictures/s"
+        if self.live:
+            self._bar.update(self._task, completed=done, total=total, description=note)
+        elif now - self._last_line >= PLAIN_INTERVAL_SECONDS:
+            self._last_line = now
+            left = (now - self._started) * (total - done) / done if done else float("nan")
+            self.console.print(f"{self._stage}: {done / total:4.0%} {note}, {left:.0f} s left")
+
+    def end(self, stage: str, seconds: float) -> None:
+        """Announce a finished stage."""
+        self.close()
+        self.say(f"{stage}: done in {seconds:.1f} s")
+
+    def close(self) -> None:
+        """Take the live display away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def say(self, message: str) -> None:
+        """Print a line, unless quiet."""
+        if not self.quiet:
+            self.console.print(message, markup=False)
+
+    def warn(self, message: str) -> None:
+        """Print a warning, also when quiet."""
+        self.console.print(f"Warning: {message}", style="yellow", markup=False)
+
+    def table(self, columns: typing.Sequence[str], rows: typing.Iterable[typing.Sequence[str]]) -> None:
+        """Print a table, unless quiet."""
+        if not self.quiet:
+            self.console.print(make_table(columns, rows))
+
+
+def make_table(columns: typing.Sequence[str], rows: typing.Iterable[typing.Sequence[str]]) -> Table:
+    """Lay out rows of text under column names."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column == "seconds" else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,162 @@
+"""HTML: the results and figures put into the template of one language."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import typing
+from pathlib import Path
+
+import jinja2
+
+from fmnist_report import __version__
+from fmnist_report.cache import read_json, replacing
+from fmnist_report.conclusions import MAIN, conclude, find_comparison
+from fmnist_report.document import TITLE_FIELDS
+from fmnist_report.language import N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
+from fmnist_report.progress import Progress
+from fmnist_report.results import assemble_results
+from fmnist_report.settings import Settings
+
+FONTS = {
+    "IBMPlexSerif-Regular": ("Plex Serif", 400, "normal"),
+    "IBMPlexSerif-Italic": ("Plex Serif", 400, "italic"),
+    "IBMPlexSerif-SemiBold": ("Plex Serif", 600, "normal"),
+    "IBMPlexSans-Regular": ("Plex Sans", 400, "normal"),
+    "IBMPlexSans-SemiBold": ("Plex Sans", 600, "normal"),
+}
+
+STAGE_NAMES = {
+    "data": N_("Data and split"),
+    "weights": N_("VGG16 weights"),
+    "mlp": N_("Multilayer perceptron"),
+    "cnn": N_("Convolutional network"),
+    "features": N_("VGG16 features of all pictures"),
+    "classifiers": N_("Classifiers on the features"),
+    "head": N_("Dense head"),
+    "finetune": N_("Fine-tuning of blocks 4 and 5"),
+    "evaluation": N_("Evaluation"),
+}
+
+
+def render_html(
+    out: Path,
+    progress: Progress,
+    *,
+    lang: str,
+    settings: Settings,
+    title_page: dict[str, str],
+    evaluation: Path,
+    figures: Path,
+) -> None:
+    """Stage `html`: write report.html, one file that asks for nothing from anywhere."""
+    language = Language(lang)
+    run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
+    results = assemble_results(evaluation, settings, {"id": run["key"][:12], "started": run["created"]})
+    html = fill_template(results, settings, title_page, read_figures(figures), language)
+    with replacing(out / "report.html") as temporary:
+        temporary.write_text(html, "utf-8")
+
+
+def fill_template(results, settings: Settings, title_page: dict, figures: dict[str, str], language: Language) -> str:
+    """Render the page.
+
+    Args:
+        results: as in results.json.
+        figures: data URIs by name.
+
+    Returns:
+        HTML. Text is escaped; an undefined name in a template is an error.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_translations(language.catalogue, newstyle=True)
+    return environment.get_template("report.html").render(
+        r=results,
+        models=results["models"],
+        main=MAIN,
+        settings=settings,
+        setting_rows=list_settings(settings),
+        title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
+        figures=figures,
+        conclusions=conclude(results, language),
+        against_mlp={name: find_comparison(results, name, "mlp") for name in MAIN if name != "mlp"},
+        base_layers=network_rows(results, "vgg_finetuned"),
+        cnn_layers=network_rows(results, "cnn"),
+        mlp_layers=network_rows(results, "mlp"),
+        stage_names=STAGE_NAMES,
+        total_seconds=sum(stage["seconds"] for stage in results["stages"]),
+        classifier_rows=classifier_rows(results, language),
+        accuracy_list="; ".join(
+            f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy'], 2)}" for name in MAIN
+        ),
+        originals=ORIGINAL_CLASS_NAMES,
+        t=language.text,
+        l=language,
+        fonts=font_faces(),
+        version=__version__,
+    )
+
+
+
+def read_figures(folder: Path) -> dict[str, str]:
+    """Return every SVG of a figures entry as a data URI, by name."""
+    return {
+        path.stem: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+        for path in sorted(folder.glob("*.svg"))
+    }
+
+
+def font_faces() -> list[dict[str, typing.Any]]:
+    """Return the shipped fonts: family, weight, style and a data URI each."""
+    faces = []
+    for name, (family, weight, style) in FONTS.items():
+        data = base64.b64encode((TEMPLATES / "fonts" / f"{name}.ttf").read_bytes()).decode()
+        faces.append({"family": family, "weight": weight, "style": style, "uri": f"data:font/ttf;base64,{data}"})
+    return faces
+
+
+def network_rows(results, name: str) -> list[dict[str, typing.Any]]:
+    """Return the layers worth a row: those with parameters, and those that change the shape."""
+    rows, former = [], None
+    for row in results["models"][name]["layers"]:
+        if row["type"] == "BatchNormalization" or (row["n_params"] == 0 and row["output_shape"] == former):
+            if rows and row["n_params"]:
+                rows[-1] = {**rows[-1], "n_params": rows[-1]["n_params"] + row["n_params"]}
+            continue
+        former = row["output_shape"]
+        rows.append({**row, "shape": " × ".join(str(side) for side in row["output_shape"])})
+    return rows
+
+
+def classifier_rows(results, language: Language) -> list[dict[str, str]]:
+    """Return classifiers on frozen features, best on validation first."""
+    names = [name for name in results["models"] if name.startswith("vgg_") and name not in MAIN]
+    names.sort(key=lambda name: -results["models"][name]["val_accuracy"])
+    return [
+        {
+            "name": name,
+            "parameter": results["classifiers"].get(name.removeprefix("vgg_"), {"parameter": ""})["parameter"],
+            "chosen": name == results["chosen_classifier"],
+        }
+        for name in names
+    ]
+
+
+def list_settings(settings: Settings) -> list[tuple[str, str]]:
+    """Return (name, value) of every setting, as --set writes them."""
+    rows = []
+    for section in dataclasses.fields(settings):
+        value = getattr(settings, section.name)
+        if dataclasses.is_dataclass(value):
+            for entry in dataclasses.fields(value):
+                item = getattr(value, entry.name)
+                text = ",".join(f"{part:g}" for part in item) if isinstance(item, tuple) else str(item)
+                rows.append((f"{section.name}.{entry.name}", text))
+    return rows

@@ -1,0 +1,78 @@
+"""Intervals, paired tests and calibration."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def wilson_interval(n_correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion (Wilson, 1927)."""
+    share, width = n_correct / n, z * z / n
+    centre = (share + width / 2) / (1 + width)
+    half = z / (1 + width) * math.sqrt(share * (1 - share) / n + width / (4 * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
+    """Compare two classifiers on the same pictures by McNemar's exact test.
+
+    Args:
+        correct_a, correct_b: (n,) bool, whether each got each picture right.
+
+    Returns:
+        only_a, only_b: pictures that only one got right; difference: accuracy of a minus b;
+        ci95_low, ci95_high: its paired Wald interval;
+        p_value: two-sided, exact binomial.
+    """
+    from scipy.stats import binomtest
+
+    n = len(correct_a)
+    only_a, only_b = int((correct_a & ~correct_b).sum()), int((~correct_a & correct_b).sum())
+    difference = (only_a - only_b) / n
+    half = 1.959964 * math.sqrt(max(only_a + only_b - (only_a - only_b) ** 2 / n, 0)) / n
+    p_value = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    return {
+        "only_a": only_a,
+        "only_b": only_b,
+        "difference": difference,
+        "ci95_low": difference - half,
+        "ci95_high": difference + half,
+        "p_value": float(p_value),
+    }
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> float:
+    """Return the expected calibration error (Guo et al., 2017, equation 3).
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,).
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    bins = np.clip((confidence * n_bins).astype(int), 0, n_bins - 1)
+    gaps = [
+        abs(correct[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        for b in range(n_bins)
+        if (bins == b).any()
+    ]
+    return float(sum(gaps))
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """Count pictures by true class (row) and answer (column), (n_classes, n_classes)."""
+    return np.bincount(labels.astype(int) * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def per_class_scores(confusion: np.ndarray) -> list[dict[str, float]]:
+    """Return precision, recall, f1 and support of each class; 0 where nothing was answered."""
+    true = np.diag(confusion).astype(float)
+    answered, support = confusion.sum(axis=0), confusion.sum(axis=1)
+    precision = np.divide(true, answered, out=np.zeros_like(true), where=answered > 0)
+    recall = np.divide(true, support, out=np.zeros_like(true), where=support > 0)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(true), where=both > 0)
+    columns = zip(precision, recall, f1, support, strict=True)
+    return [{"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)} for p, r, f, n in columns]

@@ -1,0 +1,288 @@
+"""Training under one protocol: batches, one-cycle schedule, and a bundle an epoch to resume from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import typing
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from fmnist_report.cache import replacing, write_json
+from fmnist_report.data import load_arrays
+from fmnist_report.hardware import choose_precision
+from fmnist_report.models.architecture import describe_layers
+from fmnist_report.models.cnn import build_cnn
+from fmnist_report.models.mlp import build_mlp
+from fmnist_report.progress import Progress
+from fmnist_report.settings import CNNSettings, MLPSettings
+
+PREDICT_BATCH = 250
+TIMED_PICTURES = 1_000
+N_CLASSES = 10
+
+History = dict[str, list[float]]
+
+
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise linearly to a peak, then fall linearly to zero (Smith and Topin, 2018, simplified).
+
+    Args:
+        peak: the highest rate.
+        n_steps: all optimiser steps of the training.
+        warm: the share of steps that rise.
+    """
+
+    def __init__(self, peak: float, n_steps: int, warm: float = 0.2) -> None:
+        self.peak, self.n_steps, self.warm = peak, n_steps, warm
+
+    def __call__(self, step):
+        position = ops.cast(step, "float32") / self.n_steps
+        return self.peak * ops.maximum(ops.minimum(position / self.warm, (1 - position) / (1 - self.warm)), 0.0)
+
+    def get_config(self) -> dict:
+        return {"peak": self.peak, "n_steps": self.n_steps, "warm": self.warm}
+
+
+class PictureBatches:
+    """Shuffled batches of pictures, shifted at random and mirrored in every other epoch.
+
+    Which epoch mirrors a picture is drawn once, so that two epochs see both of its views
+    (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
+
+    Args:
+        pictures: (n, 28, 28) uint8.
+        targets: (n, 10) float32 class probabilities.
+        batch_size: pictures in a batch; the last, smaller batch is left out.
+        shift: most pixels that a picture moves along each axis, filled with zeros.
+        seed: order, shifts and mirroring depend on it and on the epoch alone.
+    """
+
+    def __init__(self, pictures, targets, batch_size: int, shift: int, seed: int) -> None:
+        self.pictures, self.targets = pictures, targets
+        self.batch_size, self.shift, self.seed = min(batch_size, len(pictures)), shift, seed
+        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
+
+    def __len__(self) -> int:
+        return len(self.pictures) // self.batch_size
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: (b, 28, 28, 1) float32 from 0 to 255, and (b, 10) float32."""
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(len(self.pictures))
+        for first in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = order[first : first + self.batch_size]
+            pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
+            mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
+            pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
+            yield pictures[..., None].astype("float32"), self.targets[chosen]
+
+
+def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
+    """Move each picture by up to shift pixels along each axis; (n, h, w) in and out."""
+    if shift == 0:
+        return pictures
+    n, height, width = pictures.shape
+    padded = np.pad(pictures, ((0, 0), (shift, shift), (shift, shift)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    down, right = rng.integers(0, 2 * shift + 1, (2, n))
+    return windows[np.arange(n), down, right]
+
+
+def smooth_labels(labels: np.ndarray, smoothing: float, n_classes: int = N_CLASSES) -> np.ndarray:
+    """Turn (n,) labels into (n, n_classes) float32 targets (Szegedy et al., 2016, section 7)."""
+    return (np.eye(n_classes, dtype="float32")[labels] * (1 - smoothing) + smoothing / n_classes).astype("float32")
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> typing.Iterator[None]:
+    """Build layers under a Keras dtype policy and restore the former one."""
+    former = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(former)
+
+
+def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) -> None:
+    """Compile with AdamW, one cycle and smoothed cross-entropy; norms and biases do not decay.
+
+    Args:
+        settings: has learning_rate and weight_decay.
+        n_steps: optimiser steps of the whole training.
+    """
+    optimizer = keras.optimizers.AdamW(
+        OneCycle(settings.learning_rate, n_steps), weight_decay=settings.weight_decay, beta_2=0.99
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+
+
+class EpochBundle:
+    """One file with everything that training needs to go on after an epoch.
+
+    Args:
+        path: the HDF5 bundle: all variables of network and optimiser, and the history.
+        network: a compiled network.
+    """
+
+    def __init__(self, path: Path, network: keras.Model) -> None:
+        self.path = path
+        network.optimizer.build(network.trainable_variables)
+        self.variables = [*network.variables, *network.optimizer.variables]
+
+    def save(self, history: History) -> None:
+        """Replace the bundle atomically."""
+        with replacing(self.path) as temporary, h5py.File(temporary, "w") as file:
+            for number, variable in enumerate(self.variables):
+                file[str(number)] = ops.convert_to_numpy(variable.value)
+            file.attrs["history"] = json.dumps(history)
+
+    def restore(self) -> History:
+        """Put the bundle's variables back and return its history; an unfit bundle counts as none."""
+        try:
+            with h5py.File(self.path, "r") as file:
+                values = [file[str(number)][()] for number in range(len(self.variables))]
+                history = json.loads(file.attrs["history"])
+        except (OSError, KeyError, ValueError, RuntimeError):
+            return {}
+        pairs = list(zip(self.variables, values, strict=True))
+        if any(value.shape != tuple(variable.shape) for variable, value in pairs):
+            return {}
+        for variable, value in pairs:
+            variable.assign(value)
+        return history
+
+
+def fit(network, batches, validation, settings, out: Path, progress: Progress) -> History:
+    """Train for settings.epochs, resuming from the last finished epoch.
+
+    Args:
+        network: a Keras model that returns logits.
+        batches: has epoch(number), batch_size and a length in batches.
+        validation: function of the network that returns (loss, accuracy) on validation.
+        settings: has epochs, learning_rate and weight_decay.
+        out: the stage's folder; the bundle lies there until training ends.
+
+    Returns:
+        By epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+    """
+    compile_network(network, settings, settings.epochs * len(batches))
+    bundle = EpochBundle(out / "bundle.h5", network)
+    history = bundle.restore()
+    for epoch in range(len(history.get("loss", [])), settings.epochs):
+        started = time.monotonic()
+        values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)
+        values["val_loss"], values["val_accuracy"] = validation(network)
+        values["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
+        values["seconds"] = time.monotonic() - started
+        history = {name: [*history.get(name, []), float(value)] for name, value in values.items()}
+        bundle.save(history)
+    (out / "bundle.h5").unlink(missing_ok=True)
+    return history
+
+
+def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
+    """Take one pass; returns its mean loss and accuracy."""
+    network.reset_metrics()
+    note = f"epoch {epoch + 1}/{n_epochs}"
+    if history:
+        note += f", validation {history['val_accuracy'][-1]:.4f}"
+    for number, (x, y) in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
+        values = network.train_on_batch(x, y, return_dict=True)
+        progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
+    return {"loss": values["loss"], "accuracy": values["accuracy"]}
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turn (n, classes) logits into float32 probabilities."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def predict_probabilities(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Average the class probabilities of each picture and its mirror image.
+
+    Args:
+        network: from (n, 28, 28, 1) pixels to (n, 10) logits.
+        pictures: (n, 28, 28) uint8.
+
+    Returns:
+        (n, 10) float32.
+    """
+    views = []
+    for view in (pictures, pictures[:, :, ::-1]):
+        pieces = np.array_split(view, max(1, len(view) // PREDICT_BATCH))
+        logits = [network.predict_on_batch(piece[..., None].astype("float32")) for piece in pieces]
+        views.append(softmax(np.concatenate(logits)))
+    return (views[0] + views[1]) / 2
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of (n, 10) probabilities on (n,) labels."""
+    likelihood = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1)
+    return float(-np.log(likelihood).mean()), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def time_prediction(network: keras.Model, pictures: np.ndarray) -> float:
+    """Return milliseconds a picture, one view, in batches of 250, after a warm-up."""
+    sample = pictures[:TIMED_PICTURES, ..., None].astype("float32")
+    network.predict_on_batch(sample[:PREDICT_BATCH])
+    started = time.perf_counter()
+    for first in range(0, len(sample), PREDICT_BATCH):
+        network.predict_on_batch(sample[first : first + PREDICT_BATCH])
+    return 1e3 * (time.perf_counter() - started) / len(sample)
+
+
+def save_network(out: Path, network, history: History, probabilities: dict, ms_per_image: float, policy: str) -> None:
+    """Write what every network leaves: weights, history, probabilities and a summary.
+
+    Args:
+        probabilities: {"val": (n_val, 10), "test": (10000, 10)} float32.
+    """
+    network.save_weights(out / "network.weights.h5")
+    write_json(out / "history.json", history)
+    np.savez(out / "probabilities.npz", **probabilities)
+    rows = describe_layers(network)
+    summary = {name: sum(row[name] for row in rows) for name in ("n_params", "n_trainable", "macs")}
+    summary |= {"layers": rows, "train_seconds": sum(history["seconds"]), "predict_ms_per_image": ms_per_image}
+    write_json(out / "summary.json", summary | {"precision": policy})
+
+
+def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, data: Path) -> None:
+    """Stage `mlp`: train the multilayer perceptron of the previous assignment."""
+    keras.utils.set_random_seed(seed)
+    _train_on_pictures(out, progress, build_mlp(mlp.widths, mlp.dropout), mlp, seed, data, "float32")
+
+
+def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, data: Path) -> None:
+    """Stage `cnn`: train the convolutional network."""
+    policy = choose_precision(cnn.precision)
+    keras.utils.set_random_seed(seed)
+    with dtype_policy(policy):
+        network = build_cnn(cnn.widths, cnn.dropout)
+    _train_on_pictures(out, progress, network, cnn, seed, data, policy)
+
+
+def _train_on_pictures(out, progress, network, settings, seed: int, data: Path, policy: str) -> None:
+    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
+    targets = smooth_labels(labels["train"], settings.label_smoothing)
+    batches = PictureBatches(pictures["train"], targets, settings.batch_size, settings.shift, seed)
+
+    def validation(network):
+        return score(predict_probabilities(network, pictures["val"]), labels["val"])
+
+    history = fit(network, batches, validation, settings, out, progress)
+    probabilities = {part: predict_probabilities(network, pictures[part]) for part in ("val", "test")}
+    save_network(out, network, history, probabilities, time_prediction(network, pictures["val"]), policy)
