@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import typing
+import warnings
 from pathlib import Path
 
 import keras
@@ -65,7 +66,7 @@ def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, 
 
     return {
         "logistic_regression": {
-            f"C={c:g}": LogisticRegression(C=c, tol=1e-2, max_iter=200) for c in settings.logistic_c
+            f"C={c:g}": LogisticRegression(C=c, max_iter=60) for c in settings.logistic_c
         },
         "lda": {
             f"shrinkage={s:g}": LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s) for s in settings.shrinkage
@@ -82,10 +83,14 @@ def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, 
 
 def _fit_best(options: dict[str, typing.Any], views: dict[str, list[np.ndarray]], labels: dict) -> dict:
     """Fit every option on the original view and keep the one with the best validation accuracy."""
+    from sklearn.exceptions import ConvergenceWarning
+
     started = time.monotonic()
     tried, best, best_parameter = {}, None, ""
     for parameter, classifier in options.items():
-        classifier.fit(views["train"][0], labels["train"])
+        with warnings.catch_warnings():  # the logistic regression stops early on purpose
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            classifier.fit(views["train"][0], labels["train"])
         val = _averaged(classifier, views["val"])
         tried[parameter] = score(val, labels["val"])[1]
         if tried[parameter] == max(tried.values()):

@@ -28,6 +28,7 @@ from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
 
 PROJECT = Path(__file__).resolve().parent.parent
+STOPS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 BuildLine = typing.Callable[..., list[Stage]]
@@ -89,7 +90,8 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     progress = Progress(quiet="--quiet" in arguments)
     _line[:] = [build_line]
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    for number in STOPS:
+        signal.signal(number, _raise_stopped)
     try:
         command = typer.main.get_command(app)
         return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False) or 0
@@ -99,21 +101,23 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
         return _fail(progress, arguments, str(error), 2)
     except ReportError as error:
         return _fail(progress, arguments, str(error), 1)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail(progress, arguments, "Interrupted; what was finished is cached, run again to go on.", 130)
-    except _Terminated:
-        return _fail(progress, arguments, "Terminated; what was finished is cached, run again to go on.", 143)
+    except _Stopped as stop:
+        return _fail(progress, arguments, f"{stop}; what was finished is cached, run again to go on.", stop.code)
     except Exception as error:
         hint = "" if "--debug" in arguments else " (--debug shows where)"
         return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {error}{hint}", 1)
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
+class _Stopped(BaseException):
+    """A signal asked the run to stop; not KeyboardInterrupt, which typer swallows."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(STOPS[number])
+        self.code = 128 + number
 
 
-def _raise_terminated(number: int, frame: typing.Any) -> None:
-    raise _Terminated
+def _raise_stopped(number: int, frame: typing.Any) -> None:
+    raise _Stopped(number)
 
 
 def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:
@@ -182,15 +186,12 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
 
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
-    """Check what pending stages need, and set up the process before keras is imported."""
+    """Check what pending stages need, and quieten TensorFlow before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     pending = {step.stage.name for step in plan.pending}
     if "features" in pending:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
-    if pending & {"mlp", "cnn", "features", "head", "finetune"}:
-        from fmnist_report.hardware import keep_freed_memory
 
-        keep_freed_memory()
 
 
 def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 
-from fmnist_report.language import Language, N_
+from fmnist_report.language import N_, Language
 
 SIGNIFICANT = 0.05
 OVERFIT_GAP = 0.02

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
-from fmnist_report.language import TEMPLATES, Language, N_
+from fmnist_report.language import N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ReportSettings
 

@@ -9,33 +9,54 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import typing
 from pathlib import Path
 
 PACKAGE = "fmnist_report"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class _Module:
-    """Top-level definitions of one module by name, and what its imports bind."""
+class Module:
+    """One module as text: its top-level definitions by name, and what its imports bind.
+
+    Args:
+        name: dotted name.
+        root: folder that holds the package.
+    """
 
     def __init__(self, name: str, root: Path) -> None:
         path = root.joinpath(*name.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        self.definitions: dict[str, ast.stmt] = {}
-        self.imports: dict[str, tuple[str, str | None]] = {}
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
-            for bound in _bound_names(node):
-                self.definitions[bound] = node
+        self.name = name
+        self.definitions = {bound: node for node in tree.body for bound in _bound_names(node)}
+        self.imports = {}
         for node in ast.walk(tree):
-            self._bind_import(node, root)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+                for alias in node.names:
+                    module = f"{node.module}.{alias.name}"
+                    target = (module, None) if _is_module(module, root) else (node.module, alias.name)
+                    self.imports[alias.asname or alias.name] = target
+        self.read = functools.cache(self._read)
 
-    def _bind_import(self, node: ast.AST, root: Path) -> None:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
-            for alias in node.names:
-                module = f"{node.module}.{alias.name}"
-                target = (module, None) if _is_module(module, root) else (node.module, alias.name)
-                self.imports[alias.asname or alias.name] = target
+    def _read(self, name: str) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return a definition's digest and the (module, name) pairs that it refers to; None for no definition."""
+        node = self.definitions.get(name)
+        if node is None:
+            return None
+        text = ast.unparse(ast.fix_missing_locations(_WithoutDocstrings().visit(node)))
+        return hashlib.sha256(text.encode()).hexdigest()[:12], list(self._references(node))
+
+    def _references(self, node: ast.stmt) -> typing.Iterator[tuple[str, str]]:
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and child.id in self.definitions:
+                yield self.name, child.id
+            elif isinstance(child, ast.Name) and self.imports.get(child.id, (None, None))[1]:
+                yield self.imports[child.id]
+            elif isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
+                module, bound = self.imports.get(child.value.id, (None, None))
+                if module and bound is None:
+                    yield module, child.attr
 
 
 def _is_module(name: str, root: Path) -> bool:
@@ -53,51 +74,31 @@ def _bound_names(node: ast.stmt) -> list[str]:
     return []
 
 
-def source_digests(function: str, root: Path = ROOT) -> dict[str, str]:
+def source_digests(function: str, modules: dict[str, Module], root: Path = ROOT) -> dict[str, str]:
     """Digest the function and all that it reaches in the package.
 
     Args:
         function: "package.module:name".
+        modules: modules read so far, by name; filled with those that are met.
         root: folder that holds the package.
 
     Returns:
         {"package.module:name": 12 hexadecimal digits} for every reached definition.
     """
-    modules: dict[str, _Module] = {}
     found: dict[str, str] = {}
-    waiting = [tuple(function.split(":"))]
+    seen, waiting = set(), [tuple(function.split(":"))]
     while waiting:
         module_name, name = waiting.pop()
-        label = f"{module_name}:{name}"
-        if label in found:
+        if (module_name, name) in seen:
             continue
-        module = modules.setdefault(module_name, _Module(module_name, root))
-        node = module.definitions.get(name)
-        if node is None:
-            continue
-        found[label] = _digest(node)
-        waiting += _references(node, module, module_name)
+        seen.add((module_name, name))
+        if module_name not in modules:
+            modules[module_name] = Module(module_name, root)
+        definition = modules[module_name].read(name)
+        if definition:
+            found[f"{module_name}:{name}"] = definition[0]
+            waiting += definition[1]
     return dict(sorted(found.items()))
-
-
-def _references(node: ast.stmt, module: _Module, module_name: str) -> list[tuple[str, str]]:
-    reached = []
-    for child in ast.walk(node):
-        if isinstance(child, ast.Name) and child.id in module.definitions:
-            reached.append((module_name, child.id))
-        elif isinstance(child, ast.Name) and module.imports.get(child.id, (None, None))[1]:
-            reached.append(module.imports[child.id])
-        elif isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
-            target = module.imports.get(child.value.id)
-            if target and target[1] is None:
-                reached.append((target[0], child.attr))
-    return reached
-
-
-@functools.cache
-def _digest(node: ast.stmt) -> str:
-    text = ast.unparse(ast.fix_missing_locations(_WithoutDocstrings().visit(node)))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class _WithoutDocstrings(ast.NodeTransformer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import platform
@@ -60,16 +59,6 @@ def _processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep freed blocks: large activations are else mapped and zeroed at every step."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD, an int
-    except (OSError, AttributeError):
-        return
 
 
 @functools.cache

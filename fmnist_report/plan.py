@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fmnist_report.cache import Cache, Entry, canonical_json
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.fingerprint import source_digests
+from fmnist_report.fingerprint import Module, source_digests
 from fmnist_report.progress import Progress
 from fmnist_report.settings import unknown
 
@@ -69,6 +69,7 @@ class Plan:
             if not _named(name, names):
                 raise UsageError(unknown("stage", name, names))
         self.cache = cache
+        self._modules: dict[str, Module] = {}
         self.steps: dict[str, Step] = {}
         for stage in stages:
             self.steps[stage.name] = self._step(stage, force)
@@ -99,7 +100,7 @@ class Plan:
             components[f"version of {package}"] = _version(package)
         for name, digest in stage.digests.items():
             components[f"content of {name}"] = digest
-        for name, digest in source_digests(stage.function).items():
+        for name, digest in source_digests(stage.function, self._modules).items():
             components[f"source of {name}"] = digest
         return components
 
@@ -122,13 +123,11 @@ class Plan:
         targets = [name for name in names if name not in consumed or name == "evaluation"]
         if only:
             targets = [name for name in names if _named(only, [name])]
+        self.targets = targets
         needed: set[str] = set(targets)
         for name in reversed(names):
             step = self.steps[name]
-            if name in needed and step.entry is None:
-                step.status = "compute"
-                needed |= {up.name for up in step.stage.upstream.values()}
-            elif step.reason.startswith("forced") and not only:
+            if name in needed and step.entry is None or step.reason.startswith("forced") and not only:
                 step.status = "compute"
                 needed |= {up.name for up in step.stage.upstream.values()}
             elif step.entry is None:
@@ -144,13 +143,15 @@ class Plan:
 
     def run(self, progress: Progress, run_id: str) -> None:
         """Compute what is pending; each stage's entry is committed before the next begins."""
-        for step in self.steps.values():
-            if step.status == "compute":  # not computed meanwhile for a later stage
-                self._compute(step, progress, run_id)
+        for name, step in self.steps.items():
+            if step.status == "compute" or name in self.targets:
+                self._sound_entry(step, progress, run_id)
 
     def _compute(self, step: Step, progress: Progress, run_id: str) -> None:
         stage, cache = step.stage, self.cache
-        folders = {name: self._upstream_folder(up, progress, run_id) for name, up in stage.upstream.items()}
+        folders = {
+            name: self._sound_entry(self.steps[up.name], progress, run_id).path for name, up in stage.upstream.items()
+        }
         with cache.lock(stage.name, step.key):
             forced = step.reason.startswith("forced")
             found = None if forced else cache.find(stage.name, step.key, deep=True)
@@ -170,16 +171,16 @@ class Plan:
             step.status = "computed"
             progress.end(stage.name, step.seconds)
 
-    def _upstream_folder(self, stage: Stage, progress: Progress, run_id: str) -> Path:
-        """Return the upstream folder, verified; a damaged one is set aside and computed again."""
-        step = self.steps[stage.name]
+    def _sound_entry(self, step: Step, progress: Progress, run_id: str) -> Entry:
+        """Return the step's entry, every digest verified; a missing or damaged one is computed."""
+        stage = step.stage
         damage = step.entry.damage(deep=True) if step.entry else None
         if damage:
             self.cache.set_aside(stage.name, step.key, damage)
             step.entry, step.reason = None, f"the entry is damaged: {damage}"
         if step.entry is None:
             self._compute(step, progress, run_id)
-        return step.entry.path
+        return step.entry
 
     def _details(self, step: Step, run_id: str) -> dict[str, typing.Any]:
         provenance = {}

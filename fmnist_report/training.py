@@ -60,12 +60,14 @@ class PictureBatches:
         targets: (n, 10) float32 class probabilities.
         batch_size: pictures in a batch; the last, smaller batch is left out.
         shift: most pixels that a picture moves along each axis, filled with zeros.
+        cutout: side in pixels of the square that is blackened in each picture; 0 for none.
         seed: order, shifts and mirroring depend on it and on the epoch alone.
     """
 
-    def __init__(self, pictures, targets, batch_size: int, shift: int, seed: int) -> None:
+    def __init__(self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int) -> None:
         self.pictures, self.targets = pictures, targets
-        self.batch_size, self.shift, self.seed = min(batch_size, len(pictures)), shift, seed
+        self.batch_size, self.seed = min(batch_size, len(pictures)), seed
+        self.shift, self.cutout = shift, cutout
         self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
 
     def __len__(self) -> int:
@@ -80,6 +82,7 @@ class PictureBatches:
             pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
             mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
             pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
+            pictures = cut_out(pictures, self.cutout, rng)
             yield pictures[..., None].astype("float32"), self.targets[chosen]
 
 
@@ -92,6 +95,21 @@ def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
     down, right = rng.integers(0, 2 * shift + 1, (2, n))
     return windows[np.arange(n), down, right]
+
+
+def cut_out(pictures: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Blacken a square of each picture, which may stick out at the edges (DeVries and Taylor, 2017).
+
+    Args:
+        pictures: (n, h, w).
+        side: of the square, in pixels; 0 for none.
+    """
+    n, height, width = pictures.shape
+    centres = rng.integers(0, (height, width), (n, 2))
+    down = 2 * (np.arange(height) - centres[:, :1])
+    right = 2 * (np.arange(width) - centres[:, 1:])
+    down, right = (-side <= down) & (down < side), (-side <= right) & (right < side)
+    return np.where(down[:, :, None] & right[:, None, :], 0, pictures)
 
 
 def smooth_labels(labels: np.ndarray, smoothing: float, n_classes: int = N_CLASSES) -> np.ndarray:
@@ -278,7 +296,7 @@ def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, dat
 def _train_on_pictures(out, progress, network, settings, seed: int, data: Path, policy: str) -> None:
     pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
     targets = smooth_labels(labels["train"], settings.label_smoothing)
-    batches = PictureBatches(pictures["train"], targets, settings.batch_size, settings.shift, seed)
+    batches = PictureBatches(pictures["train"], targets, settings.batch_size, settings.shift, settings.cutout, seed)
 
     def validation(network):
         return score(predict_probabilities(network, pictures["val"]), labels["val"])

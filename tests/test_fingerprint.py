@@ -27,7 +27,7 @@ def write(root, source=SOURCE, helpers="def scale(x):\n    return 2 * x\n"):
     (package / "line.py").write_text(source)
     (package / "helpers.py").write_text(helpers)
     (package / "constants.py").write_text("SIZE = 5\n")
-    return source_digests("fmnist_report.line:stage", root)
+    return source_digests("fmnist_report.line:stage", {}, root)
 
 
 def test_everything_reached_is_listed(tmp_path):

@@ -32,7 +32,7 @@ def line(tmp_path, monkeypatch):
     cache = Cache(tmp_path / "cache", lambda message: None)
     cache.prepare()
     digests = fingerprint.source_digests
-    monkeypatch.setattr("fmnist_report.plan.source_digests", lambda f: digests(f, tmp_path / "src"))
+    monkeypatch.setattr("fmnist_report.plan.source_digests", lambda f, modules: digests(f, modules, tmp_path / "src"))
     monkeypatch.setattr("fmnist_report.__path__", [str(package), *sys.modules["fmnist_report"].__path__])
 
     def run(width=1, depth=1, template="t", functions=FUNCTIONS, force=(), only=None):

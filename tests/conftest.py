@@ -1,0 +1,64 @@
+"""Small random inputs shared by the tests; what needs real data fetches it as a run would."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from fmnist_report.cache import write_json
+from fmnist_report.progress import Progress
+
+
+@pytest.fixture
+def quiet():
+    return Progress(quiet=True)
+
+
+@pytest.fixture
+def data_folder(tmp_path):
+    """A data entry with 40 training, 20 validation and 20 test pictures of coarse noise with one bright column a class."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    labels = {part: np.arange(n) % 10 for part, n in (("train", 40), ("val", 20), ("test", 20))}
+    pictures = {}
+    for part, y in labels.items():
+        x = rng.integers(0, 200, (len(y), 7, 7)).repeat(4, axis=1).repeat(4, axis=2)
+        x[np.arange(len(y)), :, 2 * y + 4] = 255
+        pictures[part] = x.astype("uint8")
+    np.savez(folder / "pictures.npz", **pictures)
+    np.savez(folder / "labels.npz", **{part: labels[part].astype("uint8") for part in ("train", "val")})
+    np.savez(folder / "test_labels.npz", test=labels["test"].astype("uint8"))
+    return folder
+
+
+@pytest.fixture
+def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
+    """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
+    from fmnist_report import features
+    from fmnist_report.settings import FeatureSettings
+
+    out = tmp_path / "features"
+    out.mkdir()
+    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
+    features.extract_features(out, quiet, features=settings, data=data_folder, weights=tmp_path)
+    write_json(out / "manifest.json", {})
+    return out
+
+
+def random_base(seed=0):
+    """Kernels of He's scale and small biases for VGG16's 13 convolutions."""
+    from fmnist_report.weights import kernel_shapes
+
+    rng = np.random.default_rng(seed)
+    return {
+        layer: (
+            (rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[:3]))).astype("f4"),
+            (rng.normal(size=shape[3:]) * 0.01).astype("f4"),
+        )
+        for layer, shape in kernel_shapes().items()
+    }

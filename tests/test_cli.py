@@ -1,0 +1,247 @@
+"""Wrong use ends in one sentence before any work; a small real run ends in a report, and the next one is free."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pypdf
+import pytest
+
+from fmnist_report import data, weights
+from fmnist_report.cli import main, parse_size
+from fmnist_report.errors import ReportError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from run_all import build_line  # noqa: E402
+
+
+def call(capsys, *arguments):
+    code = main(build_line, list(arguments))
+    return code, capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--prest", "quick"], "--preset"),
+        (["--preset", "quik"], "did you mean 'quick'"),
+        (["--lang", "fr"], "There is no language 'fr'"),
+        (["--set", "cnn.epoch=1"], "did you mean 'cnn.epochs'"),
+        (["--set", "cnn.epochs=-1"], "above 0"),
+        (["--force", "cn"], "did you mean 'cnn'"),
+        (["--only", "everything"], "There is no stage"),
+        (["--data-dir", "/nowhere"], "does not exist"),
+        (["--title-page", "/nowhere.toml"], "cannot be read"),
+        (["--seed", "-1"], "seed"),
+        (["stats"], "status"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_code_2(capsys, tmp_path, arguments, sentence):
+    code, output = call(capsys, "--cache-dir", str(tmp_path / "cache"), *arguments)
+    assert code == 2
+    assert sentence in output.err and "Traceback" not in output.err
+    assert output.out == "" and not (tmp_path / "cache").exists()
+
+
+def test_unwritable_folders_are_code_1_before_any_stage(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    for option, other in (("--out", "--cache-dir"), ("--cache-dir", "--out")):
+        code, output = call(capsys, option, str(tmp_path / "file" / "x"), other, str(tmp_path / "good"))
+        assert code == 1
+        assert "cannot be written" in output.err and option in output.err and "started" not in output.err
+
+
+def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 10**9})
+    monkeypatch.setattr("fmnist_report.doctor.shutil.disk_usage", lambda folder: usage)
+    code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
+    assert code == 1
+    assert "takes about 2.9 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+
+
+def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("fmnist_report.doctor._loads", lambda names: False)
+    code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
+    assert code == 1 and "Pango" in output.err and "started" not in output.err
+
+
+def test_missing_package_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("fmnist_report.doctor.missing_modules", lambda: ["weasyprint"])
+    from fmnist_report.doctor import stop_if_incomplete
+
+    with pytest.raises(SystemExit, match="Missing Python packages: weasyprint; run `make setup`"):
+        stop_if_incomplete()
+
+
+def test_explain_prints_the_plan_and_computes_nothing(capsys, tmp_path):
+    code, output = call(capsys, "--cache-dir", str(tmp_path / "cache"), "--explain")
+    assert code == 0 and "finetune" in output.err and "not in the cache" in output.err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_status_of_an_empty_cache_is_stale(capsys, tmp_path):
+    code, output = call(capsys, "--cache-dir", str(tmp_path / "cache"), "status", "--json")
+    assert code == 1
+    report = json.loads(output.out)
+    assert report["stale"] and {stage["state"] for stage in report["stages"]} == {"stale"}
+
+
+def test_version(capsys):
+    code, output = call(capsys, "--version")
+    assert code == 0 and output.out.startswith("fmnist_report ")
+
+
+@pytest.mark.parametrize(("number", "code", "word"), [(2, 130, "Interrupted"), (15, 143, "Terminated")])
+def test_signal_ends_in_a_sentence_and_its_code(capsys, tmp_path, monkeypatch, number, code, word):
+    monkeypatch.setattr("fmnist_report.plan.Plan.run", lambda *arguments: os.kill(os.getpid(), number))
+    found, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
+    assert found == code and f"{word}; what was finished is cached" in output.err
+
+
+def test_sizes():
+    assert [parse_size(text) for text in ("5GB", "300 MB", "1000", "1.5kb")] == [5 * 10**9, 3 * 10**8, 1000, 1500]
+    with pytest.raises(UsageError, match="5GB"):
+        parse_size("a lot")
+
+
+def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
+    from fmnist_report.cache import Cache
+    from fmnist_report.document import read_document
+    from fmnist_report.plan import Plan
+    from fmnist_report.settings import override, preset
+
+    def keys(*assignments):
+        settings = override(preset("standard"), assignments)
+        line = build_line(settings, read_document([], None), None, tmp_path)
+        return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
+
+    end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
+    for assignment, expected in {
+        "cnn.epochs=3": {"cnn"} | end,
+        "head.width=64": {"head", "finetune"} | end,
+        "finetune.epochs=9": {"finetune"} | end,
+        "features.size=64": {"features", "classifiers", "head", "finetune"} | end,
+        "report.accent=#000000": end - {"evaluation"},
+    }.items():
+        before, after = keys(), keys(assignment)
+        assert {name for name in before if before[name] != after[name]} == expected, assignment
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory):
+    """A tiny run on real data and weights, through the command line; skipped where neither can be had."""
+    folder = tmp_path_factory.mktemp("run")
+    for find in (data.find_data, weights.find_weights):
+        try:
+            find(None, ROOT / "cache") if find is data.find_data else find(ROOT / "cache")
+        except ReportError as error:
+            pytest.skip(str(error))
+    arguments = ["--preset", "quick", "--cache-dir", str(folder / "cache with ґ"), "--out", str(folder / "report")]
+    for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
+        copy = folder / "cache with ґ" / path.relative_to(ROOT / "cache")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
+                       "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
+                       "finetune.precision=float32", "features.shard=200", "classifiers.neighbour_components=16"):  # fmt: skip
+        arguments += ["--set", assignment]
+
+    def run(*more):
+        code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
+               "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
+        command = [sys.executable, "-c", code, *arguments, *more]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+
+    run.first, run.folder = run(), folder
+    assert run.first.returncode == 0, run.first.stderr
+    return run
+
+
+def test_first_run_writes_every_output(real_run):
+    names = {path.name for path in (real_run.folder / "report").iterdir()}
+    assert names == {"report.uk.html", "report.uk.pdf", "report.en.html", "report.en.pdf", "results.json",
+                     "predictions.npz"}  # fmt: skip
+
+
+def test_results_can_be_recomputed_from_the_predictions(real_run):
+    results = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
+    with np.load(real_run.folder / "report" / "predictions.npz", allow_pickle=False) as arrays:
+        assert arrays["y_test"].dtype == np.uint8
+        for name, model in results["models"].items():
+            assert arrays[name].dtype == np.float32 and arrays[name].shape == (150, 10)
+            accuracy = (arrays[name].argmax(axis=1) == arrays["y_test"]).mean()
+            assert model["test_accuracy"] == pytest.approx(accuracy)
+            assert np.trace(model["confusion"]) == round(accuracy * 150)
+    assert {"mlp", "cnn", "vgg_features", "vgg_finetuned"} <= set(results["models"])
+    assert {stage["status"] for stage in results["stages"]} == {"computed"}
+    assert results["format"] == 1 and results["data"]["n_test"] == 150
+
+
+def test_second_run_computes_nothing_and_imports_no_tensorflow(real_run):
+    second = real_run()
+    assert second.returncode == 0, second.stderr
+    assert "imported False False" in second.stdout
+    assert "started" not in second.stderr
+    results = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
+    assert {stage["status"] for stage in results["stages"]} == {"cached"}
+
+
+def test_status_after_a_run_is_fresh(real_run):
+    status = real_run("status", "--json")
+    assert status.returncode == 0 and '"stale": false' in status.stdout
+
+
+def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run):
+    path = next((real_run.folder / "cache with ґ" / "pdf-en").glob("*/report.pdf"))
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(bytes(raw))
+    verify = real_run("cache", "verify")
+    assert verify.returncode == 1 and "does not match its digest" in verify.stderr
+    again = real_run()
+    assert again.returncode == 0 and "set aside" in again.stderr
+    assert real_run("cache", "verify").returncode == 0
+
+
+def test_title_page_renders_only(real_run, tmp_path):
+    (tmp_path / "title.toml").write_text('student = "О. <b>Студентка</b>"', "utf-8")
+    run = real_run("--title-page", str(tmp_path / "title.toml"))
+    started = {line.split(":")[0] for line in run.stderr.splitlines() if line.endswith("started")}
+    assert started == {"html-uk", "pdf-uk", "html-en", "pdf-en"}
+    html = (real_run.folder / "report" / "report.uk.html").read_text("utf-8")
+    assert "О. &lt;b&gt;Студентка" in html and "<b>Студентка" not in html
+
+
+@pytest.mark.parametrize(("lang", "words"), [("uk", "Загальні висновки"), ("en", "Overall conclusions")])
+def test_pdf_is_tagged_in_its_language_and_embeds_its_fonts(real_run, lang, words):
+    pdf = pypdf.PdfReader(real_run.folder / "report" / f"report.{lang}.pdf")
+    catalogue = pdf.trailer["/Root"]
+    assert catalogue["/Lang"] == lang and "/StructTreeRoot" in catalogue and pdf.metadata.title
+    text = "\n".join(page.extract_text() for page in pdf.pages)
+    assert words in text.replace("\u00ad", "")
+    fonts = {font for page in pdf.pages for font in page["/Resources"]["/Font"].get_object().values()}
+    assert all("+" in font.get_object()["/BaseFont"] for font in fonts)
+    assert len(pdf.pages) <= 25
+
+
+@pytest.mark.parametrize("lang", ["uk", "en"])
+def test_html_asks_for_nothing_from_anywhere(real_run, lang):
+    import re
+
+    html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
+    assert "Content-Security-Policy" in html and "<script" not in html
+    sources = re.findall(r'(?:src=|url\()"?([^")\s]+)', html)
+    assert sources and all(source.startswith("data:") for source in sources)
+    assert all(re.findall(r'<img [^>]*alt="[^"]{10,}"', html)) and html.count("<img") == html.count('alt="')
+
+
+def test_features_are_readable_with_plain_h5py(real_run):
+    with h5py.File(next((real_run.folder / "cache with ґ" / "features").glob("*/shard-00000.h5"))) as file:
+        assert file["mirror/block3_pool"].shape == (200, 4, 4, 256)
+        assert np.isfinite(file["original/block5_gap"][()]).all()

@@ -1,0 +1,91 @@
+"""Shards hold what the base computes, can be read anywhere, and finished ones are not computed again."""
+
+import h5py
+import numpy as np
+import pytest
+from conftest import random_base
+
+from fmnist_report import features
+from fmnist_report.data import load_arrays
+from fmnist_report.models.vgg import build_extractor, set_base_weights
+from fmnist_report.settings import FeatureSettings
+
+
+def test_stored_activations_are_those_of_the_network(feature_folder, data_folder):
+    extractor = build_extractor(32)
+    set_base_weights(extractor, random_base())
+    pictures = load_arrays(data_folder / "pictures.npz")["val"]
+    mirrored = extractor.predict_on_batch(pictures[:, :, ::-1, None].astype("float32"))
+    with features.FeatureStore(feature_folder) as store:
+        first = store.first_row("val")
+        border = store.read("block3_pool", "mirror", first, first + 20)
+        pooled = store.pooled("val", "mirror")
+    assert border == pytest.approx(mirrored["block3_pool"], rel=2e-3, abs=1e-2)
+    assert pooled[:, 256:768] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
+    assert pooled.shape == (20, 1280)
+
+
+def test_shards_are_plain_hdf5_with_attributes(feature_folder):
+    shards = sorted(feature_folder.glob("shard-*.h5"))
+    assert len(shards) == 7  # 80 pictures in shards of 13
+    with h5py.File(shards[0]) as file:
+        dataset = file["original/block3_pool"]
+        assert dataset.shape == (13, 4, 4, 256) and dataset.dtype == "float16"
+        assert dataset.attrs["layer"] == "block3_pool" and dataset.attrs["size"] == 32
+        assert len(dataset.attrs["weights_sha256"]) == 64 and "ImageNet" in dataset.attrs["preprocessing"]
+        assert set(file["mirror"]) == {"block3_pool", "block3_gap", "block4_gap", "block5_gap"}
+
+
+def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, monkeypatch):
+    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    written, write = [], features._write_shard
+
+    def write_shard(path, *arguments):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        write(path, *arguments)
+
+    monkeypatch.setattr(features, "_write_shard", write_shard)
+    settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
+    call = {"features": settings, "data": data_folder, "weights": tmp_path}
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        features.extract_features(out, quiet, **call)
+    (out / written[1]).write_bytes(b"damaged")
+    written.clear()
+    features.extract_features(out, quiet, **call)
+    assert written == ["shard-00001.h5", "shard-00003.h5"]
+    assert not (out / "finished.json").exists()
+
+
+@pytest.mark.parametrize("batch_size", [7, 8, 64])
+def test_border_batches_show_pictures_once_with_their_labels(feature_folder, data_folder, monkeypatch, batch_size):
+    monkeypatch.setattr(features, "CHUNK_ROWS", 6)
+    monkeypatch.setattr(features.BorderBatches, "GROUP", 3)
+    with features.FeatureStore(feature_folder) as store:
+        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in features.VIEWS}
+        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, seed=0)
+        seen = []
+        for epoch in (0, 1):
+            shown = list(batches.epoch(epoch))
+            assert len(shown) == len(batches) == 40 // min(batch_size, 40)
+            for x, y in shown:
+                for picture, row in zip(x, y.argmax(axis=1), strict=True):
+                    view = next(v for v in features.VIEWS if np.array_equal(picture, expected[v][row]))
+                    seen.append((epoch, row, view))
+    assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
+    views = {row: {view for _, r, view in seen if r == row} for _, row, _ in seen}
+    assert sum(len(v) == 2 for v in views.values()) >= 24
+
+
+def test_values_beyond_float16_are_refused(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file, pytest.raises(ValueError, match="float16"):
+        features._append(file, "a", np.array([[1e6]]), 0, 1, {})
+
+
+def test_nan_is_refused(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file, pytest.raises(ValueError, match="float16"):
+        features._append(file, "a", np.array([[np.nan]]), 0, 1, {})

@@ -1,0 +1,47 @@
+"""From cached features to an assembled network, with small random input."""
+
+import pytest
+from conftest import random_base
+
+from fmnist_report import classifiers, finetune
+from fmnist_report.cache import read_json
+from fmnist_report.data import load_arrays
+from fmnist_report.models.vgg import build_assembled
+from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
+from fmnist_report.training import predict_probabilities
+
+HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
+
+
+def test_assembled_artefact_gives_the_stored_test_probabilities(
+    tmp_path, data_folder, feature_folder, quiet, monkeypatch
+):
+    head, out = tmp_path / "head", tmp_path / "finetune"
+    head.mkdir()
+    out.mkdir()
+    classifiers.fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
+    monkeypatch.setattr(finetune, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(finetune, "read_hdf5", lambda path: random_base())
+    settings = FineTuneSettings(epochs=2, batch_size=8, precision="float32")
+    finetune.fine_tune(
+        out, quiet, finetune=settings, head_settings=HEAD, seed=0,
+        data=data_folder, weights=tmp_path, features=feature_folder, head=head,
+    )  # fmt: skip
+    assembled = build_assembled(32, HEAD.width, HEAD.dropout)
+    assembled.load_weights(out / "network.weights.h5")
+    from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
+    assert from_pixels == pytest.approx(load_arrays(out / "probabilities.npz")["test"], abs=5e-3)
+    assert read_json(out / "summary.json")["n_trainable"] < read_json(out / "summary.json")["n_params"]
+
+
+def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder, quiet):
+    settings = ClassifierSettings(neighbours=(1, 3), neighbour_components=8)
+    classifiers.fit_classifiers(
+        tmp_path, quiet, classifiers=settings, seed=0, data=data_folder, features=feature_folder
+    )
+    found = read_json(tmp_path / "classifiers.json")
+    assert set(found) == {"logistic_regression", "lda", "k_neighbours"}
+    for summary in found.values():
+        assert summary["tried"][summary["parameter"]] == max(summary["tried"].values()) == summary["val_accuracy"]
+    arrays = load_arrays(tmp_path / "probabilities.npz")
+    assert arrays["lda/test"].shape == (20, 10)

@@ -1,0 +1,75 @@
+"""Both languages are whole, and numbers are written as each one writes them."""
+
+import re
+import string
+
+import pytest
+from babel.messages import extract, pofile
+from jinja2.ext import babel_extract
+
+from fmnist_report.language import TEMPLATES, Language
+
+ROOT = TEMPLATES.parent
+KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "t": None}
+
+
+def messages():
+    """All messages of modules and templates."""
+    found = set()
+    for pattern, method in (("fmnist_report/**/*.py", "python"), ("templates/*.html", babel_extract)):
+        for path in ROOT.glob(pattern):
+            with open(path, "rb") as file:
+                rows = extract.extract(method, file, KEYWORDS, options={"extensions": "jinja2.ext.i18n", "encoding": "utf-8"})
+                found |= {row[1] if isinstance(row[1], str) else row[1][0] for row in rows}
+    return found
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    with open(TEMPLATES / "uk.po", "rb") as file:
+        return {message.id: message.string for message in pofile.read_po(file, locale="uk") if message.id}
+
+
+def test_catalogue_has_every_message_and_no_other(catalogue):
+    found = messages()
+    assert len(found) > 100
+    assert found == set(catalogue)
+
+
+def test_every_translation_keeps_the_placeholders(catalogue):
+    def names(text):
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    for message, translation in catalogue.items():
+        assert translation.strip(), message
+        assert names(translation) == names(message), message
+
+
+def test_no_english_word_is_left_in_the_translations(catalogue):
+    kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout|python|run_all|py|preset|seed"
+    kept += r"|Visual|Geometry|Group|Open|Font|License"
+    for message, translation in catalogue.items():
+        plain = re.sub(r"\{\w+\}", "", translation)
+        words = [word for word in re.findall(r"[A-Za-z_][A-Za-z0-9_-]+", plain) if not re.fullmatch(kept, word)]
+        assert not words, (message, words)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "english", "ukrainian"),
+    [
+        ("number", (1234.567, 2), "1,234.57", "1\u00a0234,57"),
+        ("percent", (0.94321, 2), "94.32%", "94,32\u00a0%"),
+        ("points", (-0.0123, 2), "−1.23", "−1,23"),
+        ("points", (0.0123, 1), "+1.2", "+1,2"),
+        ("compact", (15_047_754,), "15.0 M", "15,0\u00a0млн"),
+        ("compact", (999,), "999", "999"),
+        ("p_value", (1e-9,), "p < 0.001", "p < 0,001"),
+        ("p_value", (0.0123,), "p = 0.012", "p = 0,012"),
+        ("duration", (5.25,), "5.2 s", "5,2\u00a0с"),
+        ("duration", (600,), "10.0 min", "10,0\u00a0хв"),
+        ("day", ("2026-11-23T10:00:00+00:00",), "November 23, 2026", "23 листопада 2026\u202fр."),
+    ],
+)
+def test_formats(method, arguments, english, ukrainian):
+    assert getattr(Language("en"), method)(*arguments) == english
+    assert getattr(Language("uk"), method)(*arguments).replace("\u202f", "\u00a0") == ukrainian.replace("\u202f", "\u00a0")

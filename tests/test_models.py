@@ -1,0 +1,90 @@
+"""The networks are what they are said to be, and fine-tuning from the cache is fine-tuning from pixels."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import random_base
+
+from fmnist_report.models import vgg
+from fmnist_report.models.architecture import describe_layers
+from fmnist_report.models.cnn import build_cnn
+
+SIZE, WIDTH = 32, 16
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Extractor, top and assembled network with the same weights, dropout off."""
+    base = random_base()
+    extractor, top = vgg.build_extractor(SIZE), vgg.build_top(SIZE, WIDTH, 0.0)
+    assembled = vgg.build_assembled(SIZE, WIDTH, 0.0)
+    for network in (extractor, top, assembled):
+        vgg.set_base_weights(network, base)
+    vgg.copy_layers(top, assembled)
+    return extractor, top, assembled
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 255, (6, 28, 28, 1)).astype("float32"), np.eye(10, dtype="float32")[rng.integers(0, 10, 6)]
+
+
+def step(network, x, y):
+    """Take one plain gradient step of rate 1; returns the change of every trainable weight: minus its gradient."""
+    before = [np.array(w) for w in network.get_weights()]
+    names = [w.path.split("/", 1)[-1] for w in network.trainable_weights]
+    start = [np.array(w.value) for w in network.trainable_weights]
+    network.compile(keras.optimizers.SGD(1.0), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    network.train_on_batch(x, y)
+    change = {n: np.array(w.value) - s for n, w, s in zip(names, network.trainable_weights, start, strict=True)}
+    network.set_weights(before)
+    return list(change.values())
+
+
+def test_gradients_from_the_cache_are_those_from_pixels(networks, batch):
+    extractor, top, assembled = networks
+    x, y = batch
+    from_pixels = step(assembled, x, y)
+    from_cache = step(top, extractor.predict_on_batch(x)[vgg.BORDER], y)
+    assert len(from_pixels) == len(from_cache) == 2 * 6 + 4
+    for pixels, cache in zip(from_pixels, from_cache, strict=True):
+        assert np.abs(pixels).max() > 0
+        assert cache == pytest.approx(pixels, rel=1e-3, abs=1e-4 * np.abs(pixels).max())
+
+
+def test_assembled_network_gives_the_same_answers(networks, batch):
+    extractor, top, assembled = networks
+    border = extractor.predict_on_batch(batch[0])[vgg.BORDER]
+    assert assembled.predict_on_batch(batch[0]) == pytest.approx(top.predict_on_batch(border), abs=1e-4)
+
+
+def test_blocks_one_to_three_are_frozen(networks):
+    trainable = {layer.name for layer in networks[2].layers if layer.trainable_weights}
+    assert trainable == {"block4_conv1", "block4_conv2", "block4_conv3", "block5_conv1", "block5_conv2",
+                         "block5_conv3", "head"}  # fmt: skip
+
+
+def test_extractor_is_keras_vgg16(batch):
+    """Same weights in keras.applications.VGG16 give the same block5_pool, pooled."""
+    extractor = vgg.build_extractor(SIZE)
+    vgg.set_base_weights(extractor, random_base())
+    reference = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    vgg.set_base_weights(reference, random_base())
+    resized = keras.ops.image.resize(batch[0], (SIZE, SIZE), interpolation="bilinear")
+    colour = np.repeat(np.array(resized), 3, axis=-1)
+    expected = reference.predict_on_batch(keras.applications.vgg16.preprocess_input(colour)).mean(axis=(1, 2))
+    found = extractor.predict_on_batch(batch[0])["block5_gap"]
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-3 * np.abs(expected).max())
+
+
+def test_macs_are_counted_by_layer():
+    rows = {row["name"]: row for row in describe_layers(build_cnn((8, 16, 32), 0.0))}
+    assert rows["stem_conv"]["macs"] == 14 * 14 * 5 * 5 * 8
+    assert rows["stage1a_conv"]["macs"] == 14 * 14 * 9 * 8 * 8
+    assert rows["logits"]["macs"] == 320
+    assert rows["logits"]["n_params"] == 330
+
+
+def test_vgg16_base_has_its_published_parameters(networks):
+    assert sum(row["n_params"] for row in describe_layers(networks[0])) == 14_714_688

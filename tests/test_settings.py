@@ -1,0 +1,51 @@
+"""Settings are changed by name, and a wrong one is named with the nearest that exists."""
+
+import pytest
+
+from fmnist_report.errors import UsageError
+from fmnist_report.settings import PRESETS, feature_bytes, override, preset, validate
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid(name):
+    validate(preset(name))
+    assert preset(name).preset == name
+
+
+def test_values_take_the_type_of_the_setting():
+    changed = override(preset("quick"), ["cnn.epochs=12", "mlp.widths=64,32", "head.dropout=0.1"])
+    assert (changed.cnn.epochs, changed.mlp.widths, changed.head.dropout) == (12, (64, 32), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("cnn.epoch=3", "did you mean 'cnn.epochs'"),
+        ("cnn.epochs", "section.name=value"),
+        ("cnn.epochs=many", "cnn.epochs takes int, not 'many'"),
+        ("mlp.widths=a,b", "comma-separated"),
+        ("seed=3", "There is no setting 'seed'"),
+    ],
+)
+def test_bad_assignment_is_one_sentence(assignment, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        override(preset("standard"), [assignment])
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["features.size=50", "features.size=8", "cnn.epochs=0", "data.n_train=60000", "data.n_val=5", "cnn.widths=1,2",
+     "mlp.dropout=1.5", "mlp.shift=20", "features.precision=float8", "head.batch_size=-1", "mlp.widths="],
+)  # fmt: skip
+def test_values_out_of_range_are_refused_before_a_run(assignment):
+    with pytest.raises(UsageError, match=assignment.split("=")[0]):
+        validate(override(preset("standard"), [assignment]))
+
+
+def test_unknown_preset_names_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'standard'"):
+        preset("standart")
+
+
+def test_feature_bytes_of_standard_are_those_of_the_arrays():
+    assert feature_bytes(preset("standard")) == 70_000 * 2 * 2 * (6 * 6 * 256 + 1280)
