@@ -23,37 +23,87 @@ def build_line(s: Settings, document: Document, data_dir: Path | None, cache_dir
     at = "fmnist_report."
     seed = {"seed": s.seed}
 
-    data = Stage("data", at + "data:prepare_data", {"data": s.data}, digests={"Fashion-MNIST": data_digest()},
-                 places={"data_dir": data_dir, "cache_dir": cache_dir})
-    weights = Stage("weights", at + "weights:prepare_weights", digests={"VGG16": weights_digest()},
-                    places={"cache_dir": cache_dir})
+    data = Stage(
+        "data",
+        at + "data:prepare_data",
+        {"data": s.data},
+        digests={"Fashion-MNIST": data_digest()},
+        places={"data_dir": data_dir, "cache_dir": cache_dir},
+    )
+    weights = Stage(
+        "weights", at + "weights:prepare_weights", digests={"VGG16": weights_digest()}, places={"cache_dir": cache_dir}
+    )
 
     mlp = Stage("mlp", at + "training:train_mlp", {"mlp": s.mlp, **seed}, {"data": data}, TRAINING, resumes=True)
     cnn = Stage("cnn", at + "training:train_cnn", {"cnn": s.cnn, **seed}, {"data": data}, TRAINING, resumes=True)
 
-    features = Stage("features", at + "features:extract_features", {"features": s.features},
-                     {"data": data, "weights": weights}, TRAINING, resumes=True)
-    classifiers = Stage("classifiers", at + "classifiers:fit_classifiers", {"classifiers": s.classifiers, **seed},
-                        {"data": data, "features": features}, ("scikit-learn", "numpy"))
-    head = Stage("head", at + "classifiers:fit_head", {"head": s.head, **seed},
-                 {"data": data, "features": features}, TRAINING, resumes=True)
-    finetune = Stage("finetune", at + "finetune:fine_tune",
-                     {"finetune": s.finetune, "head_settings": s.head, **seed},
-                     {"data": data, "weights": weights, "features": features, "head": head}, TRAINING, resumes=True)
+    features = Stage(
+        "features",
+        at + "features:extract_features",
+        {"features": s.features},
+        {"data": data, "weights": weights},
+        TRAINING,
+        resumes=True,
+    )
+    classifiers = Stage(
+        "classifiers",
+        at + "classifiers:fit_classifiers",
+        {"classifiers": s.classifiers, **seed},
+        {"data": data, "features": features},
+        ("scikit-learn", "numpy"),
+    )
+    head = Stage(
+        "head",
+        at + "classifiers:fit_head",
+        {"head": s.head, **seed},
+        {"data": data, "features": features},
+        TRAINING,
+        resumes=True,
+    )
+    finetune = Stage(
+        "finetune",
+        at + "finetune:fine_tune",
+        {"finetune": s.finetune, "head_settings": s.head, **seed},
+        {"data": data, "weights": weights, "features": features, "head": head},
+        TRAINING,
+        resumes=True,
+    )
 
-    evaluation = Stage("evaluation", at + "evaluation:evaluate", {}, {
-        "data": data, "mlp": mlp, "cnn": cnn, "features": features,
-        "classifiers": classifiers, "head": head, "finetune": finetune}, ("numpy", "scipy"))
+    evaluation = Stage(
+        "evaluation",
+        at + "evaluation:evaluate",
+        {},
+        {
+            "data": data,
+            "mlp": mlp,
+            "cnn": cnn,
+            "features": features,
+            "classifiers": classifiers,
+            "head": head,
+            "finetune": finetune,
+        },
+        ("numpy", "scipy"),
+    )
 
     line = [data, weights, mlp, cnn, features, classifiers, head, finetune, evaluation]
     for lang in document.languages:
         words = {"lang": lang}
-        figures = Stage(f"figures-{lang}", at + "figures:draw_figures", {**words, "report": s.report},
-                        {"evaluation": evaluation, "data": data}, ("matplotlib",), document.catalogue_digests(lang))
-        html = Stage(f"html-{lang}", at + "report:render_html",
-                     {**words, "settings": s, "title_page": document.title_page(lang)},
-                     {"evaluation": evaluation, "figures": figures}, ("jinja2", "babel"),
-                     document.template_digests(lang))
+        figures = Stage(
+            f"figures-{lang}",
+            at + "figures:draw_figures",
+            {**words, "report": s.report},
+            {"evaluation": evaluation, "data": data},
+            ("matplotlib",),
+            document.catalogue_digests(lang),
+        )
+        html = Stage(
+            f"html-{lang}",
+            at + "report:render_html",
+            {**words, "settings": s, "title_page": document.title_page(lang)},
+            {"evaluation": evaluation, "figures": figures},
+            ("jinja2", "babel"),
+            document.template_digests(lang),
+        )
         pdf = Stage(f"pdf-{lang}", at + "pdf:write_pdf", {}, {"html": html}, ("weasyprint",))
         line += [figures, html, pdf]
     return line

@@ -1,9 +1,9 @@
 """Content-addressed entries on disk: a folder of artefacts and a manifest, written last.
 
-    <root>/<stage>/<key>/            artefacts and manifest.json
-    <root>/<stage>/.work-<key>/      an entry being made; long stages resume from it
-    <root>/set-aside/                damaged entries, kept for inspection
-    <root>/locks/                    kernel locks, one an entry; nothing to remove by hand
+<root>/<stage>/<key>/            artefacts and manifest.json
+<root>/<stage>/.work-<key>/      an entry being made; long stages resume from it
+<root>/set-aside/                damaged entries, kept for inspection
+<root>/locks/                    kernel locks, one an entry; nothing to remove by hand
 """
 
 from __future__ import annotations

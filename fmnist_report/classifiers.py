@@ -65,12 +65,8 @@ def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, 
     from sklearn.pipeline import make_pipeline
 
     return {
-        "logistic_regression": {
-            f"C={c:g}": LogisticRegression(C=c, max_iter=60) for c in settings.logistic_c
-        },
-        "lda": {
-            f"shrinkage={s:g}": LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s) for s in settings.shrinkage
-        },
+        "logistic_regression": {f"C={c:g}": LogisticRegression(C=c, max_iter=60) for c in settings.logistic_c},
+        "lda": {f"shrinkage={s:g}": LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s) for s in settings.shrinkage},
         "k_neighbours": {
             f"k={k}": make_pipeline(
                 PCA(settings.neighbour_components, whiten=False, random_state=seed),
@@ -142,7 +138,9 @@ def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, da
         views = {part: [store.pooled(part, view) for view in VIEWS] for part in PARTS}
     network = build_head(head.width, head.dropout)
     network.get_layer("standardise").set_weights(list(standardisation(views["train"][0])))
-    batches = FeatureBatches(views["train"], smooth_labels(labels["train"], head.label_smoothing), head.batch_size, seed)
+    batches = FeatureBatches(
+        views["train"], smooth_labels(labels["train"], head.label_smoothing), head.batch_size, seed
+    )
 
     def validation(network):
         return score(average_views(network, views["val"]), labels["val"])

@@ -193,7 +193,6 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
 
 
-
 def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
     """Copy finished outputs into the report folder, each file atomically; returns their paths."""
     written = []
@@ -239,10 +238,10 @@ def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
 
 
 def _print_plan(plan: Plan, progress: Progress) -> None:
-    rows = [
-        (name, "compute" if step.status == "compute" else "cached" if step.entry else "skip", step.key[:12], step.reason)
-        for name, step in plan.steps.items()
-    ]
+    rows = []
+    for name, step in plan.steps.items():
+        would = "compute" if step.status == "compute" else "cached" if step.entry else "skip"
+        rows.append((name, would, step.key[:12], step.reason))
     progress.console.print(make_table(("stage", "would", "key", "why"), rows))
 
 
@@ -316,7 +315,7 @@ def cache_verify(context: typer.Context) -> None:
 @cache_app.command("prune")
 def cache_prune(
     context: typer.Context,
-    max_size: Annotated[str | None, typer.Option("--max-size", help="Remove the oldest above this, such as 5GB.")] = None,
+    max_size: Annotated[str | None, typer.Option("--max-size", help="Remove the oldest above it, as 5GB.")] = None,
 ) -> None:
     """Remove unfinished and damaged entries, and the oldest ones above a size."""
     request: Request = context.obj
@@ -335,5 +334,3 @@ def parse_size(text: str) -> int:
         return int(float(digits) * units[unit])
     except ValueError:
         raise UsageError(f"--max-size takes a size such as 5GB, not {text!r}.") from None
-
-

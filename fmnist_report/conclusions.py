@@ -211,9 +211,7 @@ def _fit_quality(results: Results, name: str, language: Language) -> str:
     else:
         message = N_("“{model}” hardly overfits: in the last epoch the accuracy was {train} on training "
                      "and {val} on validation pictures.")  # fmt: skip
-    return language.text(
-        message, model=language.model(name), train=language.percent(train), val=language.percent(val)
-    )
+    return language.text(message, model=language.model(name), train=language.percent(train), val=language.percent(val))
 
 
 def _weakest_class(results: Results, name: str, language: Language) -> str:

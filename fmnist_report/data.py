@@ -309,9 +309,7 @@ def _stratified(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> n
     return train_test_split(indices, train_size=n, stratify=labels[indices], random_state=seed)[0]
 
 
-def prepare_data(
-    out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path
-) -> None:
+def prepare_data(out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path) -> None:
     """Stage `data`: write pictures.npz and labels.npz, and the test labels apart from both.
 
     pictures.npz holds train, val and test, (n, 28, 28) uint8; labels.npz holds train and val, (n,)

@@ -129,9 +129,7 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         _sized("disk", free, 5e9),
     ]
     for source in data_sources(data_dir, cache_dir):
-        findings.append(
-            _try_source("Fashion-MNIST", source.name, source.fetch, lambda s=source: read_folder(s.folder))
-        )
+        findings.append(_try_source("Fashion-MNIST", source.name, source.fetch, lambda s=source: read_folder(s.folder)))
     for name, place, network in weight_sources(cache_dir):
         findings.append(_try_source("VGG16", name, network, lambda p=place: verify_weights(read_hdf5(p))))
     return findings
@@ -139,7 +137,9 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
 
 def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
     text = f"{n_bytes / 1e9:.1f} GB"
-    return Finding(name, "ok", text) if n_bytes >= wanted else Finding(name, "note", f"{text}; {wanted / 1e9:.0f} GB advised")
+    if n_bytes < wanted:
+        return Finding(name, "note", f"{text}; {wanted / 1e9:.0f} GB advised")
+    return Finding(name, "ok", text)
 
 
 def _try_source(what: str, name: str, network: typing.Any, read: typing.Callable[[], typing.Any]) -> Finding:

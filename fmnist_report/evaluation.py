@@ -149,9 +149,7 @@ def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
     """Compare every pair of the main models by McNemar's test, the later minus the earlier."""
     correct = {name: candidates[name].test.argmax(axis=1) == labels for name in MAIN}
     return [
-        {"a": a, "b": b, **mcnemar(correct[a], correct[b])}
-        for number, b in enumerate(MAIN)
-        for a in MAIN[number + 1 :]
+        {"a": a, "b": b, **mcnemar(correct[a], correct[b])} for number, b in enumerate(MAIN) for a in MAIN[number + 1 :]
     ]
 
 

@@ -27,9 +27,7 @@ CHUNK_ROWS = 125
 FLOAT16_MAX = 65_504.0
 
 
-def extract_features(
-    out: Path, progress: Progress, *, features: FeatureSettings, data: Path, weights: Path
-) -> None:
+def extract_features(out: Path, progress: Progress, *, features: FeatureSettings, data: Path, weights: Path) -> None:
     """Stage `features`: run the frozen base over all pictures once.
 
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of

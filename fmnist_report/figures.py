@@ -181,7 +181,9 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
     for row, name in enumerate(names):
         accuracy = results["models"][name]["val_accuracy"]
         ax.plot(accuracy, row, "o", color=COLOURS["vgg_features"])
-        ax.annotate(language.percent(accuracy, 2), (accuracy, row), xytext=(7, 0), textcoords="offset points", va="center")
+        ax.annotate(
+            language.percent(accuracy, 2), (accuracy, row), xytext=(7, 0), textcoords="offset points", va="center"
+        )
     ax.set_yticks(range(len(names)), [language.model(name) for name in names])
     ax.set_xlabel(language.text(N_("Validation accuracy")))
     ax.margins(x=0.2, y=0.25)

@@ -26,12 +26,12 @@ class Progress:
         self.quiet = quiet
         self.live = self.console.is_terminal and not quiet
         self._bar: Bar | None = None
-        self._started = self._last_line = 0.0
+        self._stage: str | None = None
 
     def begin(self, stage: str) -> None:
         """Announce a stage."""
-        self._started = self._last_line = time.monotonic()
-        self._first: int | None = None
+        self._last_line = time.monotonic()
+        self._first: tuple[float, float, int] | None = None
         if self.live:
             self._bar = Bar(
                 TextColumn("[bold]{task.fields[stage]}"),
@@ -57,19 +57,22 @@ class Progress:
             note: such as "epoch 3/8, validation 0.9312".
             pictures: pictures processed so far, for a rate.
         """
-        if self.quiet or not self._started:
+        if self.quiet or self._stage is None:
             return
         now = time.monotonic()
-        if pictures is not None and self._first is None:
-            self._first, self._first_time = pictures, now
-        elif pictures is not None and now > self._first_time:
-            note += f", {(pictures - self._first) / (now - self._first_time):,.0f} pictures/s"
+        if self._first is None:  # the first step also loads and compiles, so that rates begin after it
+            self._first = (now, done, pictures or 0)
+        since, first_done, first_pictures = self._first
+        if pictures is not None and now > since:
+            note += f", {(pictures - first_pictures) / (now - since):,.0f} pictures/s"
         if self.live:
             self._bar.update(self._task, completed=done, total=total, description=note)
         elif now - self._last_line >= PLAIN_INTERVAL_SECONDS:
             self._last_line = now
-            left = (now - self._started) * (total - done) / done if done else float("nan")
-            self.console.print(f"{self._stage}: {done / total:4.0%} {note}, {left:.0f} s left")
+            left = ""
+            if done > first_done:
+                left = f", {(now - since) * (total - done) / (done - first_done):.0f} s left"
+            self.console.print(f"{self._stage}: {done / total:4.0%} {note}{left}")
 
     def end(self, stage: str, seconds: float) -> None:
         """Announce a finished stage."""

@@ -104,7 +104,6 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
     )
 
 
-
 def read_figures(folder: Path) -> dict[str, str]:
     """Return every SVG of a figures entry as a data URI, by name."""
     return {

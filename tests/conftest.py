@@ -18,7 +18,7 @@ def quiet():
 
 @pytest.fixture
 def data_folder(tmp_path):
-    """A data entry with 40 training, 20 validation and 20 test pictures of coarse noise with one bright column a class."""
+    """A data entry with 40 training, 20 validation and 20 test pictures of noise; a bright column tells the class."""
     folder = tmp_path / "data"
     folder.mkdir()
     rng = np.random.default_rng(0)

@@ -149,7 +149,8 @@ def real_run(tmp_path_factory):
         shutil.copyfile(path, copy)
     for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
                        "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
-                       "finetune.precision=float32", "features.shard=200", "classifiers.neighbour_components=16"):  # fmt: skip
+                       "finetune.precision=float32", "features.shard=200",
+                       "classifiers.neighbour_components=16"):  # fmt: skip
         arguments += ["--set", assignment]
 
     def run(*more):

@@ -51,4 +51,5 @@ def test_helper_in_another_module_counts(tmp_path):
 
 def test_unrelated_function_does_not_count(tmp_path):
     before = write(tmp_path)
-    assert before == write(tmp_path, SOURCE.replace("def unrelated(x):\n    return x", "def unrelated(x):\n    return 9"))
+    changed = SOURCE.replace("def unrelated(x):\n    return x", "def unrelated(x):\n    return 9")
+    assert changed != SOURCE and before == write(tmp_path, changed)

@@ -35,7 +35,8 @@ def step(network, x, y):
     before = [np.array(w) for w in network.get_weights()]
     names = [w.path.split("/", 1)[-1] for w in network.trainable_weights]
     start = [np.array(w.value) for w in network.trainable_weights]
-    network.compile(keras.optimizers.SGD(1.0), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.SGD(1.0), loss, jit_compile=False)
     network.train_on_batch(x, y)
     change = {n: np.array(w.value) - s for n, w, s in zip(names, network.trainable_weights, start, strict=True)}
     network.set_weights(before)

@@ -1,0 +1,42 @@
+"""Plain lines off a terminal tell stage, position, rate and the time left."""
+
+import io
+
+from rich.console import Console
+
+from fmnist_report import progress
+from fmnist_report.progress import Progress
+
+
+def make_progress(monkeypatch, quiet=False):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    text = io.StringIO()
+    return Progress(quiet, Console(file=text, width=200)), clock, text
+
+
+def test_rate_and_time_left_do_not_count_the_start(monkeypatch):
+    shown, clock, text = make_progress(monkeypatch)
+    shown.begin("cnn")
+    for seconds, done in ((100.0, 1), (110.0, 2), (120.0, 3)):
+        clock[0] = seconds
+        shown.update(done, 10, "epoch 1/2", pictures=done * 50)
+    assert text.getvalue().splitlines()[-1] == "cnn:  30% epoch 1/2, 5 pictures/s, 70 s left"
+
+
+def test_lines_come_at_intervals_not_at_every_batch(monkeypatch):
+    shown, clock, text = make_progress(monkeypatch)
+    shown.begin("cnn")
+    for number in range(1, 100):
+        clock[0] += 1.0
+        shown.update(number, 100)
+    assert len(text.getvalue().splitlines()) == 1 + 6
+
+
+def test_quiet_shows_warnings_alone(monkeypatch):
+    shown, _, text = make_progress(monkeypatch, quiet=True)
+    shown.begin("cnn")
+    shown.update(1, 2)
+    shown.say("done")
+    shown.warn("careful")
+    assert text.getvalue() == "Warning: careful\n"
