@@ -57,10 +57,14 @@ def most_confused(confusion: list[list[int]]) -> tuple[int, int, int]:
 
 
 def _difference_values(row: dict, language: Language) -> dict[str, str]:
+    """Word a difference without its sign, and its interval in the same direction."""
+    low, high = row["ci95_low"], row["ci95_high"]
+    if row["difference"] < 0:
+        low, high = -high, -low
     return {
         "difference": language.number(abs(100 * row["difference"]), 2),
-        "low": language.points(row["ci95_low"], 2),
-        "high": language.points(row["ci95_high"], 2),
+        "low": language.points(low, 2),
+        "high": language.points(high, 2),
         "p": language.p_value(row["p_value"]),
     }
 

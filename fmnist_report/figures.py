@@ -39,6 +39,8 @@ STYLE = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.columnspacing": 1.4,
     "lines.linewidth": 1.5,
     "svg.fonttype": "path",
     "svg.hashsalt": "fmnist_report",
@@ -105,7 +107,7 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
-    figure, axes = _new(2.7, 1, 2)
+    figure, axes = _new(2.9, 1, 2)
     for column, (measure, title) in enumerate(
         (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
     ):
@@ -123,7 +125,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 1))
     axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
-    axes[0, 0].legend(loc="lower right")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -226,7 +228,7 @@ def plot_per_class(results: Results, language: Language) -> Figure:
 
 def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against operations and against training time, on logarithmic axes."""
-    figure, axes = _new(2.6, 1, 2, sharey=True)
+    figure, axes = _new(2.8, 1, 2, sharey=True)
     for ax, measure, scale, title in (
         (axes[0, 0], "macs", 1e6, N_("Million multiply-accumulate operations a picture")),
         (axes[0, 1], "train_seconds", 60, N_("Training, minutes (without extraction)")),
@@ -242,7 +244,7 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ax.margins(0.12)
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     _percent_axis(axes[0, 0].yaxis, language, 1)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 

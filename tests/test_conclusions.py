@@ -68,6 +68,11 @@ def test_what_fine_tuning_brought(accuracies, p_value, english, ukrainian):
     assert english in say(results, "en", "part2") and ukrainian in say(results, "uk", "part2")
 
 
+def test_interval_points_the_way_of_the_sentence():
+    results = make_results((0.93, 0.90, 0.92, 0.945))
+    assert "by 3.00 percentage points (95 % interval +2.60 to +3.40" in say(results, "en", "part1")
+
+
 def test_tie_at_the_top_names_no_winner():
     results = make_results((0.90, 0.944, 0.92, 0.945), 0.5)
     assert "No single winner" in say(results, "en", "overall")
