@@ -196,6 +196,8 @@ class Cache:
         if fresh and path.exists():
             shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
+        for leftover in path.rglob(".*.tmp"):  # of a killed process
+            leftover.unlink()
         return path
 
     def commit(self, stage: str, key: str, details: dict[str, typing.Any]) -> Entry:

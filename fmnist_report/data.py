@@ -197,7 +197,13 @@ def fetch_debian(folder: Path) -> None:
         ValueError: a tool is missing or failed; the message says which.
     """
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        run_tool(["apt-get", "download", DEBIAN_PACKAGE], Path(temporary))
+        try:
+            run_tool(["apt-get", "download", DEBIAN_PACKAGE], Path(temporary))
+        except ValueError:  # the machine's package lists may be missing or old: fetch our own
+            (Path(temporary) / "lists" / "partial").mkdir(parents=True)
+            private = [f"-oDir::State::Lists={temporary}/lists", f"-oDir::Cache={temporary}", "-oDebug::NoLocking=1"]
+            run_tool(["apt-get", *private, "update"], Path(temporary))
+            run_tool(["apt-get", *private, "download", DEBIAN_PACKAGE], Path(temporary))
         packages = list(Path(temporary).glob("*.deb"))
         if not packages:
             raise ValueError("apt-get left no package")
@@ -216,7 +222,7 @@ def run_tool(command: list[str], folder: Path, timeout_seconds: float = 300.0) -
         raise ValueError(f"{command[0]} took more than {timeout_seconds:.0f} s") from None
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise ValueError(f"{' '.join(command[:3])} failed: {words}")
+        raise ValueError(f"{' '.join(word for word in command if not word.startswith('-'))} failed: {words}")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,13 @@ def test_unfinished_work_is_no_entry(cache):
     assert cache.entries() == []
 
 
+def test_leftover_of_a_killed_process_does_not_enter_the_entry(cache):
+    (cache.work_folder("stage", KEY) / ".artefact.txt.123.tmp").write_text("half")
+    entry = store(cache)
+    assert list(entry.manifest["files"]) == ["artefact.txt"]
+    assert sorted(path.name for path in entry.path.iterdir()) == ["artefact.txt", "manifest.json"]
+
+
 @pytest.mark.parametrize("damage", [b"", b"artefac", b"brtefact", None])
 def test_damaged_file_is_set_aside_with_a_warning(cache, damage):
     entry = store(cache)

@@ -51,7 +51,7 @@ def test_gradients_from_the_cache_are_those_from_pixels(networks, batch):
     assert len(from_pixels) == len(from_cache) == 2 * 6 + 4
     for pixels, cache in zip(from_pixels, from_cache, strict=True):
         assert np.abs(pixels).max() > 0
-        assert cache == pytest.approx(pixels, rel=1e-3, abs=1e-4 * np.abs(pixels).max())
+        assert cache == pytest.approx(pixels, rel=1e-3, abs=1e-4 * float(np.abs(pixels).max()))
 
 
 def test_assembled_network_gives_the_same_answers(networks, batch):
@@ -76,7 +76,7 @@ def test_extractor_is_keras_vgg16(batch):
     colour = np.repeat(np.array(resized), 3, axis=-1)
     expected = reference.predict_on_batch(keras.applications.vgg16.preprocess_input(colour)).mean(axis=(1, 2))
     found = extractor.predict_on_batch(batch[0])["block5_gap"]
-    assert found == pytest.approx(expected, rel=1e-3, abs=1e-3 * np.abs(expected).max())
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-3 * float(np.abs(expected).max()))
 
 
 def test_macs_are_counted_by_layer():
