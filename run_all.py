@@ -92,7 +92,7 @@ def build_line(s: Settings, document: Document, data_dir: Path | None, cache_dir
             f"figures-{lang}",
             at + "figures:draw_figures",
             {**words, "report": s.report},
-            {"evaluation": evaluation, "data": data},
+            {"evaluation": evaluation},
             ("matplotlib",),
             document.catalogue_digests(lang),
         )

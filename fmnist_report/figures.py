@@ -50,9 +50,7 @@ STYLE = {
 Results = dict[str, typing.Any]
 
 
-def draw_figures(
-    out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path, data: Path
-) -> None:
+def draw_figures(out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path) -> None:
     """Stage `figures`: write one SVG a figure."""
     for path in (TEMPLATES / "fonts").glob("*.ttf"):
         font_manager.fontManager.addfont(path)

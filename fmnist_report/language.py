@@ -74,10 +74,6 @@ class Language:
         """Translate a message and fill in its {named} values."""
         return self.catalogue.gettext(message).format(**values)
 
-    def plural(self, one: str, many: str, n: int) -> str:
-        """Translate a message with {n} in the plural form of the language."""
-        return self.catalogue.ngettext(one, many, n).format(n=self.integer(n))
-
     def model(self, name: str) -> str:
         """Return a model's name."""
         return self.text(MODEL_NAMES.get(name, name))

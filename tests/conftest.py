@@ -1,5 +1,6 @@
 """Small random inputs shared by the tests; what needs real data fetches it as a run would."""
 
+import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -50,6 +51,7 @@ def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
     return out
 
 
+@functools.cache
 def random_base(seed=0):
     """Kernels of He's scale and small biases for VGG16's 13 convolutions."""
     from fmnist_report.weights import kernel_shapes
