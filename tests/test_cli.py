@@ -239,7 +239,8 @@ def test_html_asks_for_nothing_from_anywhere(real_run, lang):
     assert "Content-Security-Policy" in html and "<script" not in html
     sources = re.findall(r'(?:src=|url\()"?([^")\s]+)', html)
     assert sources and all(source.startswith("data:") for source in sources)
-    assert all(re.findall(r'<img [^>]*alt="[^"]{10,}"', html)) and html.count("<img") == html.count('alt="')
+    described = re.findall(r'<img [^>]*alt="[^"]{10,}"', html)
+    assert len(described) == html.count("<img") > 5
 
 
 def test_features_are_readable_with_plain_h5py(real_run):

@@ -101,13 +101,15 @@ def test_every_source_is_listed_with_its_reason(tmp_path, monkeypatch):
 
 
 def test_first_source_that_verifies_wins(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    write_folder(tmp_path / "good")
-    digests = {a: data.IdxFile(f.name, 0, digest_of(tmp_path / "good", f)) for a, f in data.FILES.items()}
+    two = LABELS[:4] + struct.pack(">I", 2) + b"\0\1"
+    good = tmp_path / "cache" / "datasets"
+    good.parent.mkdir()
+    write_folder(good, y_train=two, y_test=two)
+    digests = {a: data.IdxFile(f.name, 0, digest_of(good, f)) for a, f in data.FILES.items()}
     monkeypatch.setattr(data, "FILES", digests)
-    write_folder(tmp_path / "good", y_train=LABELS[:4] + struct.pack(">I", 2) + b"\0\1")
-    with pytest.raises(ReportError, match="--data-dir"):
-        data.find_data(tmp_path / "good", tmp_path / "cache", fetch=False)
+    write_folder(tmp_path / "bad", y_train=LABELS, y_test=two)
+    arrays, source = data.find_data(tmp_path / "bad", tmp_path / "cache", fetch=False)
+    assert source == "the cache" and arrays["y_train"].tolist() == [0, 1]
 
 
 def digest_of(folder, file):
