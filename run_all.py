@@ -18,8 +18,14 @@ from fmnist_report.sources import data_digest, weights_digest
 TRAINING = ("keras", "tensorflow", "numpy")
 
 
-def build_line(s: Settings, document: Document, data_dir: Path | None, cache_dir: Path) -> list[Stage]:
-    """List the stages in order; what each one depends on is what it is given here."""
+def build_line(
+    s: Settings, document: Document, data_dir: Path | None, cache_dir: Path, no_test: bool = False
+) -> list[Stage]:
+    """List the stages in order; what each one depends on is what it is given here.
+
+    Args:
+        no_test: end the line with the figures on validation; the test labels stay closed.
+    """
     at = "fmnist_report."
     seed = {"seed": s.seed}
 
@@ -69,23 +75,20 @@ def build_line(s: Settings, document: Document, data_dir: Path | None, cache_dir
         resumes=True,
     )
 
-    evaluation = Stage(
-        "evaluation",
-        at + "evaluation:evaluate",
-        {},
-        {
-            "data": data,
-            "mlp": mlp,
-            "cnn": cnn,
-            "features": features,
-            "classifiers": classifiers,
-            "head": head,
-            "finetune": finetune,
-        },
-        ("numpy", "scipy"),
+    chosen = {"mlp_settings": s.mlp, "cnn_settings": s.cnn, "head_settings": s.head, **seed}
+    inputs = {"data": data, "features": features}
+    study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, inputs, TRAINING, resumes=True)
+    tuning = Stage(
+        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, inputs, (*TRAINING, "optuna"), resumes=True
     )
 
-    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, evaluation]
+    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, study, tuning]
+    trained = {stage.name: stage for stage in line if stage is not weights}
+    if no_test:
+        return [*line, Stage("validation", at + "validation:validate_models", {}, trained, ("numpy", "scipy"))]
+
+    evaluation = Stage("evaluation", at + "evaluation:evaluate", {}, trained, ("numpy", "scipy"))
+    line.append(evaluation)
     for lang in document.languages:
         words = {"lang": lang}
         figures = Stage(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import ops
 
 from fmnist_report.cache import write_json
 from fmnist_report.data import load_arrays
@@ -17,7 +16,7 @@ from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
-from fmnist_report.training import fit, save_network, score, smooth_labels, softmax
+from fmnist_report.training import average_views, fit, save_network, score, smooth_labels
 
 PARTS = ("train", "val", "test")
 
@@ -129,7 +128,7 @@ def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, da
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
         views = {part: [store.pooled(part, view) for view in VIEWS] for part in PARTS}
-    network = build_head(head.width, head.dropout)
+    network = build_head(views["train"][0].shape[1], head.width, head.dropout)
     network.get_layer("standardise").set_weights(list(standardisation(views["train"][0])))
     batches = FeatureBatches(
         views["train"], smooth_labels(labels["train"], head.label_smoothing), head.batch_size, seed
@@ -144,12 +143,3 @@ def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, da
     n_views = 2 * sum(len(values) for values in probabilities.values())
     ms_per_image = 1e3 * (time.perf_counter() - started) / n_views
     save_network(out, network, history, probabilities, ms_per_image, "float32")
-
-
-def average_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
-    """Average the class probabilities over views; (n, …) inputs to (n, 10) float32."""
-    total = 0.0
-    for view in views:
-        pieces = [network.predict_on_batch(view[i : i + batch_size]) for i in range(0, len(view), batch_size)]
-        total = total + softmax(np.concatenate([ops.convert_to_numpy(piece) for piece in pieces]))
-    return (total / len(views)).astype("float32")

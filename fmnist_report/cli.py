@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from fmnist_report import __version__
-from fmnist_report.cache import Cache, replacing, write_json
+from fmnist_report.cache import Cache, read_json, replacing, write_json
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
@@ -56,6 +56,7 @@ class Request:
     out: Path
     force: list[str]
     only: str | None
+    no_test: bool
     progress: Progress
     build_line: BuildLine
 
@@ -75,7 +76,7 @@ class Request:
         if self.data_dir and not self.data_dir.is_dir():
             raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         document = read_document(self.lang, self.title_page)
-        stages = self.build_line(self.settings(), document, self.data_dir, self.cache_dir)
+        stages = self.build_line(self.settings(), document, self.data_dir, self.cache_dir, self.no_test)
         return Plan(stages, cache, self.force, self.only)
 
 
@@ -147,6 +148,7 @@ def run(
     out: OutOption = PROJECT / "report",
     force: Annotated[list[str], typer.Option("--force", help="Compute this stage again; repeat for several.")] = [],  # noqa: B006
     only: Annotated[str | None, typer.Option("--only", help="Stop after this stage.")] = None,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Stop at validation; test labels stay closed.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
@@ -154,7 +156,7 @@ def run(
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
     request = Request(
-        preset, lang, seed, set_, title_page, data_dir, cache_dir, out, force, only,
+        preset, lang, seed, set_, title_page, data_dir, cache_dir, out, force, only, no_test,
         Progress(quiet=quiet), _line[0],
     )  # fmt: skip
     context.obj = request
@@ -182,6 +184,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
     written = publish(request, plan, run)
     _print_stages(plan, request.progress)
+    _print_validation(plan, request.progress)
     request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
 
 
@@ -212,6 +215,7 @@ def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Pa
         write_json(request.out / "results.json", results)
         written.append(request.out / "results.json")
         copy("evaluation", "predictions.npz", "predictions.npz")
+    copy("validation", "validation.json", "validation.json")
     for name in plan.steps:
         kind, _, lang = name.partition("-")
         if kind in ("html", "pdf"):
@@ -248,6 +252,22 @@ def _print_plan(plan: Plan, progress: Progress) -> None:
 def _print_stages(plan: Plan, progress: Progress) -> None:
     rows = [(s["name"], s["status"], f"{s['seconds']:.1f}", s["key"][:12]) for s in list_stages(plan)]
     progress.table(("stage", "status", "seconds", "key"), rows)
+
+
+def _print_validation(plan: Plan, progress: Progress) -> None:
+    """After --no-test, tell what each model reached on validation."""
+    step = plan.steps.get("validation")
+    if step and step.entry:
+        models = read_json(step.entry.path / "validation.json")["models"]
+        rows = [
+            (
+                name,
+                f"{100 * m['val_accuracy']:.2f} %",
+                "{:.2f}–{:.2f}".format(*(100 * end for end in m["val_accuracy_ci95"])),
+            )
+            for name, m in models.items()
+        ]
+        progress.table(("model", "validation", "95 % interval"), rows)
 
 
 @app.command()

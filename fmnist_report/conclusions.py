@@ -10,6 +10,7 @@ SIGNIFICANT = 0.05
 OVERFIT_GAP = 0.02
 PART1 = ("mlp", "cnn")
 MAIN = ("mlp", "cnn", "vgg_features", "vgg_finetuned")
+COMPARED = (*MAIN, "ensemble")
 
 Results = dict[str, typing.Any]
 
@@ -65,13 +66,13 @@ def _difference_values(row: dict, language: Language) -> dict[str, str]:
         "difference": language.number(abs(100 * row["difference"]), 2),
         "low": language.points(low, 2),
         "high": language.points(high, 2),
-        "p": language.p_value(row["p_value"]),
+        "p": language.p_value(row["p_holm"]),
     }
 
 
 def _verdict(results: Results, a: str, b: str, better: str, worse: str, tie: str, language: Language) -> str:
     row = find_comparison(results, a, b)
-    if row["p_value"] >= SIGNIFICANT:
+    if row["p_holm"] >= SIGNIFICANT:
         message = tie
     else:
         message = better if row["difference"] > 0 else worse
@@ -167,6 +168,7 @@ def _part1(results: Results, language: Language) -> list[str]:
         _cnn_against_mlp(results, language),
         _cost(results, "cnn", "mlp", language),
         *[_fit_quality(results, name, language) for name in PART1],
+        *_what_mattered(results, "cnn", language),
         _weakest_class(results, "cnn", language),
     ]
 
@@ -187,6 +189,7 @@ def _overall(results: Results, language: Language) -> list[str]:
         _winner(results, language),
         _finetuned_against_cnn(results, language),
         _cost(results, "vgg_finetuned", "cnn", language),
+        _ensemble(results, language),
         _calibration(results, language),
     ]
 
@@ -218,6 +221,22 @@ def _fit_quality(results: Results, name: str, language: Language) -> str:
     return language.text(message, model=language.model(name), train=language.percent(train), val=language.percent(val))
 
 
+def _what_mattered(results: Results, name: str, language: Language) -> list[str]:
+    """Name the hyperparameters that moved the accuracy most and least; nothing where none was studied."""
+    factors = [row for row in results["study"]["factors"] if row["network"] == name]
+    if len(factors) < 2:
+        return []
+    first, last = factors[0], factors[-1]
+    return [
+        language.text(
+            N_("In the study of “{model}” the factor “{first}” moved the validation accuracy most, by {most} "
+               "percentage points between its best and its worst value; “{last}” moved it least, by {least}."),
+            model=language.model(name), first=language.factor(first["factor"]), last=language.factor(last["factor"]),
+            most=language.number(100 * first["spread"], 1), least=language.number(100 * last["spread"], 1),
+        )
+    ]  # fmt: skip
+
+
 def _weakest_class(results: Results, name: str, language: Language) -> str:
     model = results["models"][name]
     scores = [scores["f1"] for scores in model["per_class"]]
@@ -243,7 +262,7 @@ def _chosen_classifier(results: Results, language: Language) -> str:
 def _winner(results: Results, language: Language) -> str:
     first, second = rank_models(results)[:2]
     row = find_comparison(results, first, second)
-    if row["p_value"] < SIGNIFICANT:
+    if row["p_holm"] < SIGNIFICANT:
         message = N_("The most accurate network is “{first}”; its lead over “{second}”, the next one, of {difference} "
                      "percentage points exceeds chance ({p}).")  # fmt: skip
     else:
@@ -256,12 +275,36 @@ def _winner(results: Results, language: Language) -> str:
     )  # fmt: skip
 
 
+def _ensemble(results: Results, language: Language) -> str:
+    best = rank_models(results)[0]
+    row = find_comparison(results, "ensemble", best)
+    if row["p_holm"] >= SIGNIFICANT:
+        message = N_("Averaging the networks’ answers ({a}) gave no certain gain over “{best}” alone ({b}): the "
+                     "difference of {difference} percentage points lies within chance ({p}).")  # fmt: skip
+    elif row["difference"] > 0:
+        message = N_("The networks err on different pictures: their averaged answers ({a}) are ahead of “{best}” "
+                     "alone ({b}) by {difference} percentage points ({p}), without any further training.")  # fmt: skip
+    else:
+        message = N_("Averaging the networks’ answers did harm: {a} against {b} of “{best}” alone, "
+                     "{difference} percentage points less ({p}).")  # fmt: skip
+    values = _difference_values(row, language)
+    return language.text(
+        message, best=language.model(best),
+        a=language.percent(results["models"]["ensemble"]["test_accuracy"], 2),
+        b=language.percent(results["models"][best]["test_accuracy"], 2),
+        difference=values["difference"], p=values["p"],
+    )  # fmt: skip
+
+
 def _calibration(results: Results, language: Language) -> str:
     errors = {name: results["models"][name]["ece"] for name in MAIN}
     best, worst = min(errors, key=errors.get), max(errors, key=errors.get)
     return language.text(
         N_("The stated probabilities are most honest for “{best}” (expected calibration error {low}) and least "
-           "honest for “{worst}” ({high})."),
+           "honest for “{worst}” ({high}); with a temperature fitted on validation the errors are {best_scaled} "
+           "and {worst_scaled}."),
         best=language.model(best), low=language.number(errors[best], 3),
         worst=language.model(worst), high=language.number(errors[worst], 3),
+        best_scaled=language.number(results["models"][best]["ece_scaled"], 3),
+        worst_scaled=language.number(results["models"][worst]["ece_scaled"], 3),
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -10,33 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.cache import read_json, write_json
+from fmnist_report.candidates import COMPARED, MAIN, Candidate, accuracy, gather_candidates
 from fmnist_report.data import N_CLASSES, load_arrays
 from fmnist_report.hardware import describe_hardware
 from fmnist_report.progress import Progress
 from fmnist_report.statistics import (
+    adjust_holm,
     calibration_error,
     confusion_matrix,
+    fit_temperature,
     mcnemar,
     per_class_scores,
+    scale_temperature,
     wilson_interval,
 )
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "h5py", "scipy", "matplotlib", "jinja2", "weasyprint")
-MAIN = ("mlp", "cnn", "vgg_features", "vgg_finetuned")
 N_MISTAKES = 24
-
-
-@dataclasses.dataclass
-class Candidate:
-    """A trained model as its stage left it.
-
-    val, test: (n, 10) float32 probabilities.
-    """
-
-    val: np.ndarray
-    test: np.ndarray
-    summary: dict
-    history: dict
 
 
 def evaluate(
@@ -50,28 +39,25 @@ def evaluate(
     classifiers: Path,
     head: Path,
     finetune: Path,
+    study: Path,
+    tuning: Path,
 ) -> None:
     """Stage `evaluation`: read the test labels once and write evaluation.json and predictions.npz."""
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
     pictures = load_arrays(data / "pictures.npz")
     index = read_json(features / "index.json")
-    candidates = {
-        "mlp": load_network(mlp),
-        "cnn": load_network(cnn),
-        **{name: with_base(found, index["base"]) for name, found in load_classifiers(classifiers).items()},
-        "vgg_head": with_base(load_network(head), index["base"]),
-        "vgg_finetuned": load_network(finetune),
-    }
-    chosen = choose_classifier(candidates, labels["val"])
-    candidates["vgg_features"] = candidates[chosen]
+    folders = {"mlp": mlp, "cnn": cnn, "classifiers": classifiers, "head": head, "finetune": finetune}
+    candidates, chosen, weights = gather_candidates(folders, index["base"], labels["val"])
     models = {name: measure(candidate, labels) for name, candidate in candidates.items()}
     document = {
         "data": {**{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")}},
         "models": models,
         "chosen_classifier": chosen,
+        "ensemble_weights": weights,
+        "study": {**read_json(study / "study.json"), "search": read_json(tuning / "tuning.json")},
         "classifiers": read_json(classifiers / "classifiers.json"),
         "comparisons": compare(candidates, labels["test"]),
-        "features": {name: index[name] for name in ("size", "precision", "seconds")},
+        "features": {name: index[name] for name in ("size", "precision", "seconds", "n_features")},
         "mistakes": find_mistakes(candidates, labels["test"]),
         "class_counts": np.bincount(labels["train"], minlength=N_CLASSES).tolist(),
         "hardware": describe_hardware(),
@@ -84,54 +70,21 @@ def evaluate(
     np.savez(out / "pictures.npz", mistakes=pictures["test"][shown], samples=sample_rows(pictures, labels))
 
 
-def load_network(folder: Path) -> Candidate:
-    """Read what a training stage left; probabilities are (n, 10)."""
-    arrays = load_arrays(folder / "probabilities.npz")
-    summary, history = read_json(folder / "summary.json"), read_json(folder / "history.json")
-    return Candidate(arrays["val"], arrays["test"], summary, history)
-
-
-def load_classifiers(folder: Path) -> dict[str, Candidate]:
-    """Read scikit-learn's classifiers as candidates named vgg_<classifier>."""
-    arrays, summaries = load_arrays(folder / "probabilities.npz"), read_json(folder / "classifiers.json")
-    empty = {"n_params": 0, "n_trainable": 0, "macs": 0, "layers": []}
-    return {
-        f"vgg_{name}": Candidate(arrays[f"{name}/val"], arrays[f"{name}/test"], {**empty, **summary}, {})
-        for name, summary in summaries.items()
-    }
-
-
-def with_base(candidate: Candidate, base: dict) -> Candidate:
-    """Add the frozen base's parameters, operations and time to a classifier on its features."""
-    summary = dict(candidate.summary)
-    for name in ("n_params", "macs", "predict_ms_per_image"):
-        summary[name] += base[name]
-    summary["layers"] = [*base["layers"], *summary["layers"]]
-    return dataclasses.replace(candidate, summary=summary)
-
-
-def choose_classifier(candidates: dict[str, Candidate], labels: np.ndarray) -> str:
-    """Return the classifier on frozen features with the best validation accuracy."""
-    frozen = [name for name in candidates if name.startswith("vgg_") and name != "vgg_finetuned"]
-    return max(frozen, key=lambda name: _accuracy(candidates[name].val, labels))
-
-
-def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    return float((probabilities.argmax(axis=1) == labels).mean())
-
-
 def measure(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict:
     """Compute one model's figures, named as in results.json."""
     y, predicted = labels["test"], candidate.test.argmax(axis=1)
+    temperature = fit_temperature(candidate.val, labels["val"])
     confusion = confusion_matrix(y, predicted, N_CLASSES)
     classes = per_class_scores(confusion)
     summary = candidate.summary
     return {
-        "test_accuracy": _accuracy(candidate.test, y),
+        "test_accuracy": accuracy(candidate.test, y),
         "test_accuracy_ci95": list(wilson_interval(int((predicted == y).sum()), len(y))),
-        "val_accuracy": _accuracy(candidate.val, labels["val"]),
+        "val_accuracy": accuracy(candidate.val, labels["val"]),
         "macro_f1": float(np.mean([scores["f1"] for scores in classes])),
         "ece": calibration_error(candidate.test, y),
+        "temperature": temperature,
+        "ece_scaled": calibration_error(scale_temperature(candidate.test, temperature), y),
         "n_params": summary["n_params"],
         "n_trainable": summary["n_trainable"],
         "macs": summary["macs"],
@@ -146,11 +99,15 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict:
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """Compare every pair of the main models by McNemar's test, the later minus the earlier."""
-    correct = {name: candidates[name].test.argmax(axis=1) == labels for name in MAIN}
-    return [
-        {"a": a, "b": b, **mcnemar(correct[a], correct[b])} for number, b in enumerate(MAIN) for a in MAIN[number + 1 :]
+    """Compare every pair by McNemar's test, the later minus the earlier, with Holm's adjusted p-values."""
+    correct = {name: candidates[name].test.argmax(axis=1) == labels for name in COMPARED}
+    rows = [
+        {"a": a, "b": b, **mcnemar(correct[a], correct[b])}
+        for number, b in enumerate(COMPARED)
+        for a in COMPARED[number + 1 :]
     ]
+    adjusted = adjust_holm([row["p_value"] for row in rows])
+    return [{**row, "p_holm": value} for row, value in zip(rows, adjusted, strict=True)]
 
 
 def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:

@@ -14,7 +14,7 @@ from fmnist_report.cache import read_json, replacing, sha256_file, write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
-from fmnist_report.models.vgg import BORDER, POOLED, build_extractor, set_base_weights
+from fmnist_report.models.vgg import BORDER, POOLED, build_extractor, count_features, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.sources import VGG16_SHA256
@@ -32,7 +32,8 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
 
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
     file i // shard. Each file holds, for the groups "original" and "mirror":
-    block3_pool (n, size/8, size/8, 256), block3_gap (n, 256), block4_gap and block5_gap (n, 512), float16.
+    block3_pool (n, size/8, size/8, 256), block3_grid (n, ceil(size/16), ceil(size/16), 256), block4_gap
+    and block5_gap (n, 512), float16.
     index.json tells the number of pictures of each part, the rows a shard, size and precision.
     """
     policy = choose_precision(features.precision)
@@ -56,6 +57,7 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
     (out / "finished.json").unlink()
     counts = {part: len(pictures[part]) for part in PARTS}
     index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
+    index["n_features"] = count_features(features.size)
     index |= {"seconds": finished["seconds"], "base": _describe_base(extractor, pictures["val"])}
     write_json(out / "index.json", index)
 
@@ -118,7 +120,7 @@ class FeatureStore:
     def __init__(self, folder: Path) -> None:
         index = read_json(folder / "index.json")
         self.counts, self.shard, self.size = index["counts"], index["shard"], index["size"]
-        self.seconds, self.precision = index["seconds"], index["precision"]
+        self.n_features = index["n_features"]
         self.folder = folder
         self._files: dict[int, h5py.File] = {}
 
@@ -149,60 +151,80 @@ class FeatureStore:
             first += n
         return np.concatenate(pieces)
 
-    def pooled(self, part: str, view: str) -> np.ndarray:
-        """Return block3, block4 and block5 averaged over space, (n, 1280) float32."""
-        first = self.first_row(part)
-        last = first + self.counts[part]
-        return np.concatenate([self.read(layer, view, first, last) for layer in POOLED], axis=1).astype("float32")
+    def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
+        """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float32.
+
+        Args:
+            n: the first so many pictures of the part; all by default.
+        """
+        first, n = self.first_row(part), n or self.counts[part]
+        layers = [self.read(layer, view, first, first + n).reshape(n, -1) for layer in POOLED]
+        return np.concatenate(layers, axis=1).astype("float32")
 
 
 class BorderBatches:
     """Shuffled batches of border activations that never hold the whole file.
 
-    Chunks of rows are shuffled; each group of chunks is read and shuffled within. Every chunk
-    is read mirrored in every other epoch.
+    Chunks of rows are shuffled; each group of chunks is read and shuffled within. A chunk's view
+    follows the pattern original, mirror, mirror, original, so that both are seen equally often even
+    by pictures that are shown in every other epoch.
 
     Args:
         store: an open FeatureStore.
         targets: (n_train, 10) float32 class probabilities.
         batch_size: pictures in a batch; the last, smaller batch is left out.
         seed: the order depends on it and on the epoch alone.
+        show_every: (n_train,) int, 1 for pictures shown in every epoch, 2 for every other one, with
+            twice the weight, so that the expected gradient stays the same
+            (Qin et al., "InfoBatch: Lossless Training Speed Up", 2024, section 2.3).
     """
 
-    GROUP = 16
+    GROUP = 24
 
-    def __init__(self, store: FeatureStore, targets: np.ndarray, batch_size: int, seed: int) -> None:
-        self.store, self.targets, self.seed = store, targets, seed
-        self.batch_size = min(batch_size, len(targets))
+    def __init__(
+        self, store: FeatureStore, targets: np.ndarray, batch_size: int, seed: int, show_every: np.ndarray
+    ) -> None:
+        self.store, self.targets, self.seed, self.show_every = store, targets, seed, show_every
+        rng = np.random.default_rng(seed)
         self.starts = np.arange(0, len(targets), CHUNK_ROWS)
-        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(self.starts))
+        self.mirrored_first = rng.integers(0, 2, len(self.starts))
+        self.phase = rng.integers(0, 2, len(targets))
+        self.n_shown = min(int(self._shown(epoch).sum()) for epoch in (0, 1))
+        self.batch_size = min(batch_size, self.n_shown)
 
     def __len__(self) -> int:
-        return len(self.targets) // self.batch_size
+        return self.n_shown // self.batch_size
 
-    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: (b, size/8, size/8, 256) float32 and (b, 10) float32."""
+    def _shown(self, epoch: int) -> np.ndarray:
+        return (self.phase + epoch) % self.show_every == 0
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: (b, size/8, size/8, 256), (b, 10) and weights (b,), all float32."""
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.starts))
-        left_x = left_y = None
+        order, n_left = rng.permutation(len(self.starts)), len(self)
+        left = None
         for first in range(0, len(order), self.GROUP):
-            x, y = self._read_group(order[first : first + self.GROUP], epoch)
+            x, rows = self._read_group(order[first : first + self.GROUP], epoch)
             mixed = rng.permutation(len(x))
-            x, y = x[mixed], y[mixed]
-            if left_x is not None:
-                x, y = np.concatenate([left_x, x]), np.concatenate([left_y, y])
-            whole = len(x) // self.batch_size * self.batch_size
-            for start in range(0, whole, self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                yield x[rows].astype("float32"), y[rows]
-            left_x, left_y = x[whole:], y[whole:]
+            x, rows = x[mixed], rows[mixed]
+            if left is not None:
+                x, rows = np.concatenate([left[0], x]), np.concatenate([left[1], rows])
+            n_whole = min(len(x) // self.batch_size, n_left)
+            for start in range(0, n_whole * self.batch_size, self.batch_size):
+                part = slice(start, start + self.batch_size)
+                weights = self.show_every[rows[part]].astype("float32")
+                yield x[part].astype("float32"), self.targets[rows[part]], weights / weights.mean()
+            n_left -= n_whole
+            left = x[n_whole * self.batch_size :], rows[n_whole * self.batch_size :]
 
     def _read_group(self, chunks: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        pieces = []
+        """Return the activations of the chunks' pictures that this epoch shows, and their rows."""
+        shown, pieces, numbers = self._shown(epoch), [], []
         for chunk in chunks:
             first = self.starts[chunk]
             last = min(first + CHUNK_ROWS, len(self.targets))
-            view = VIEWS[(self.mirrored_first[chunk] + epoch) % 2]
-            pieces.append(self.store.read(BORDER, view, first, last))
-        targets = [self.targets[self.starts[chunk] : self.starts[chunk] + CHUNK_ROWS] for chunk in chunks]
-        return np.concatenate(pieces), np.concatenate(targets)
+            view = VIEWS[(self.mirrored_first[chunk] + epoch + epoch // 2) % 2]
+            rows = np.flatnonzero(shown[first:last])
+            pieces.append(self.store.read(BORDER, view, first, last)[rows])
+            numbers.append(first + rows)
+        return np.concatenate(pieces), np.concatenate(numbers)

@@ -17,8 +17,15 @@ from fmnist_report.progress import Progress
 from fmnist_report.settings import ReportSettings
 
 # Okabe and Ito's palette, safe for colour-blind readers; a model has one colour everywhere.
-COLOURS = {"mlp": "#7a7a7a", "cnn": "#d55e00", "vgg_features": "#0072b2", "vgg_finetuned": "#009e73"}
-MAIN = tuple(COLOURS)
+COLOURS = {
+    "mlp": "#7a7a7a",
+    "cnn": "#d55e00",
+    "vgg_features": "#0072b2",
+    "vgg_finetuned": "#009e73",
+    "ensemble": "#aa4499",
+}
+COMPARED = tuple(COLOURS)
+MAIN = COMPARED[:4]
 WIDTH_INCHES = 6.7
 STYLE = {
     "font.family": "IBM Plex Sans",
@@ -69,6 +76,8 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "samples": plot_samples(pictures["samples"], language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in ("mlp", "cnn")}, language),
         "confusion_part1": plot_confusions(results, ("mlp", "cnn"), language),
+        "study_part1": plot_study(results["study"]["rows"], ("mlp", "cnn"), language),
+        "study_part2": plot_study(results["study"]["rows"], ("head",), language),
         "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
         "confusion_part2": plot_confusions(results, ("vgg_features", "vgg_finetuned"), language),
@@ -172,6 +181,38 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     return figure
 
 
+def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) -> Figure:
+    """Draw validation accuracy with its 95 % interval for every value of every factor; filled: the chosen value."""
+    shown = {name: [row for row in rows if row["network"] == name] for name in networks}
+    shown = {name: found for name, found in shown.items() if found}
+    names = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head"}
+    n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
+    figure, axes = _new(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
+    for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
+        colour = COLOURS.get(name, COLOURS["vgg_features"])
+        ax.axvline(next(row["val_accuracy"] for row in found if row["chosen"]), color="#999999", linewidth=0.8)
+        ticks, y, former = [], 0.0, found[0]["factor"]
+        for row in found:
+            y -= 1.0 if row["factor"] == former else 1.8
+            former = row["factor"]
+            ax.plot(row["ci95"], [y, y], color=colour, linewidth=1)
+            ax.plot(
+                row["val_accuracy"],
+                y,
+                "o",
+                color=colour,
+                markersize=4,
+                markerfacecolor=colour if row["chosen"] else "white",
+            )
+            ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
+        ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
+        ax.set_title(language.model(names[name]))
+        ax.set_xlabel(language.text(N_("Validation accuracy, 95 % interval")))
+        ax.grid(axis="y", visible=False)
+        _percent_axis(ax.xaxis, language)
+    return figure
+
+
 def plot_classifiers(results: Results, language: Language) -> Figure:
     """Draw validation accuracy of every classifier on frozen features."""
     names = [name for name in results["models"] if name.startswith("vgg_") and name not in MAIN]
@@ -192,17 +233,17 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
 
 
 def plot_comparison(results: Results, language: Language) -> Figure:
-    """Draw test accuracy with its 95 % interval for the main models."""
-    figure, axes = _new(1.75)
+    """Draw test accuracy with its 95 % interval for the networks and their ensemble."""
+    figure, axes = _new(2.0)
     ax = axes[0, 0]
-    for row, name in enumerate(reversed(MAIN)):
+    for row, name in enumerate(reversed(COMPARED)):
         model = results["models"][name]
         low, high = model["test_accuracy_ci95"]
         ax.plot([low, high], [row, row], color=COLOURS[name], linewidth=2)
         ax.plot(model["test_accuracy"], row, "o", color=COLOURS[name], markersize=6)
         ax.annotate(language.percent(model["test_accuracy"], 2), (high, row), xytext=(6, 0),
                     textcoords="offset points", va="center")  # fmt: skip
-    ax.set_yticks(range(len(MAIN)), [language.model(name) for name in reversed(MAIN)])
+    ax.set_yticks(range(len(COMPARED)), [language.model(name) for name in reversed(COMPARED)])
     ax.set_xlabel(language.text(N_("Test accuracy, 95 % interval")))
     ax.margins(x=0.12, y=0.2)
     _percent_axis(ax.xaxis, language, 1)

@@ -14,6 +14,7 @@ from fmnist_report.models.vgg import BORDER, build_assembled, build_top, copy_la
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings
 from fmnist_report.training import (
+    average_views,
     dtype_policy,
     fit,
     save_network,
@@ -52,9 +53,9 @@ def fine_tune(
             top = build_top(store.size, head_settings.width, head_settings.dropout)
         set_base_weights(top, base)
         top.get_layer("head").load_weights(head / "network.weights.h5")
-        batches = BorderBatches(
-            store, smooth_labels(labels["train"], finetune.label_smoothing), finetune.batch_size, seed
-        )
+        shown = find_easy(top.get_layer("head"), store, labels["train"]) * (finetune.easy_every - 1) + 1
+        targets = smooth_labels(labels["train"], finetune.label_smoothing)
+        batches = BorderBatches(store, targets, finetune.batch_size, seed, shown)
 
         def validation(network):
             return score(predict_from_border(network, store, "val"), labels["val"])
@@ -67,6 +68,13 @@ def fine_tune(
     copy_layers(top, assembled)
     ms_per_image = time_prediction(assembled, load_arrays(data / "pictures.npz")["val"])
     save_network(out, assembled, history, probabilities, ms_per_image, policy)
+
+
+def find_easy(head: keras.Model, store: FeatureStore, labels: np.ndarray) -> np.ndarray:
+    """Tell which training pictures the head already names with less than the mean loss; (n_train,) bool."""
+    probabilities = average_views(head, [store.pooled("train", view) for view in VIEWS])
+    loss = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
+    return loss < loss.mean()
 
 
 def predict_from_border(network: keras.Model, store: FeatureStore, part: str) -> np.ndarray:

@@ -19,6 +19,7 @@ MODEL_NAMES = {
     "cnn": "Convolutional network",
     "vgg_features": "VGG16, frozen features",
     "vgg_finetuned": "VGG16, fine-tuned",
+    "ensemble": "Ensemble",
     "vgg_logistic_regression": "Logistic regression",
     "vgg_lda": "Linear discriminant analysis",
     "vgg_k_neighbours": "Nearest neighbours",
@@ -38,9 +39,42 @@ CLASS_NAMES = (
 ORIGINAL_CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+FACTORS = {
+    "widths": N_("layer widths"),
+    "width": N_("layer width"),
+    "depth": N_("number of layers"),
+    "first_width": N_("width of the first stage"),
+    "last_width": N_("width of the later stages"),
+    "kernel": N_("kernel"),
+    "pooling": N_("pooling"),
+    "optimizer": N_("optimiser"),
+    "learning_rate": N_("learning rate"),
+    "schedule": N_("schedule"),
+    "batch_size": N_("batch size"),
+    "dropout": N_("dropout"),
+    "weight_decay": N_("weight decay"),
+    "label_smoothing": N_("label smoothing"),
+    "shift": N_("shift, pixels"),
+    "cutout": N_("cutout, pixels"),
+}
+GROUPS = {
+    "structure": N_("structure"),
+    "optimisation": N_("learning and optimisation"),
+    "regularisation": N_("regularisation"),
+}
+VALUES = {
+    "max": N_("maximum"),
+    "average": N_("average"),
+    "one_cycle": N_("one cycle"),
+    "cosine": N_("cosine"),
+    "constant": N_("constant"),
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "lion": "Lion",
+}
 _MARKED = (
     N_("Multilayer perceptron"), N_("Convolutional network"), N_("VGG16, frozen features"),
-    N_("VGG16, fine-tuned"), N_("Logistic regression"), N_("Linear discriminant analysis"),
+    N_("VGG16, fine-tuned"), N_("Ensemble"), N_("Logistic regression"), N_("Linear discriminant analysis"),
     N_("Nearest neighbours"), N_("Dense head"),
 )  # fmt: skip
 
@@ -81,6 +115,18 @@ class Language:
     def class_name(self, label: int) -> str:
         """Return the name of class 0 … 9."""
         return self.text(CLASS_NAMES[label])
+
+    def factor(self, name: str) -> str:
+        """Return the name of a hyperparameter."""
+        return self.text(FACTORS[name])
+
+    def value(self, text: str) -> str:
+        """Write a hyperparameter's value: a word, widths joined by hyphens, or a number."""
+        if text in VALUES:
+            return self.text(VALUES[text])
+        if "-" in text.removeprefix("-").replace("e-", ""):
+            return text.replace("-", ", ")
+        return text.replace(".", ",") if self.code == "uk" else text
 
     def number(self, value: float, digits: int = 1) -> str:
         """Write a number with a fixed count of decimals."""

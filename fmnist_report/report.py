@@ -11,9 +11,9 @@ import jinja2
 
 from fmnist_report import __version__
 from fmnist_report.cache import read_json, replacing
-from fmnist_report.conclusions import MAIN, conclude, find_comparison
+from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
-from fmnist_report.language import N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
+from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.results import assemble_results
 from fmnist_report.settings import Settings
@@ -35,6 +35,8 @@ STAGE_NAMES = {
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
     "finetune": N_("Fine-tuning of blocks 4 and 5"),
+    "study": N_("Hyperparameter study"),
+    "tuning": N_("Hyperparameter search"),
     "evaluation": N_("Evaluation"),
 }
 
@@ -81,20 +83,30 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         r=results,
         models=results["models"],
         main=MAIN,
+        compared=COMPARED,
         settings=settings,
         setting_rows=list_settings(settings),
         title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
         figures=figures,
         conclusions=conclude(results, language),
-        against_mlp={name: find_comparison(results, name, "mlp") for name in MAIN if name != "mlp"},
+        against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
         base_layers=network_rows(results, "vgg_finetuned"),
         cnn_layers=network_rows(results, "cnn"),
         mlp_layers=network_rows(results, "mlp"),
         stage_names=STAGE_NAMES,
         total_seconds=sum(stage["seconds"] for stage in results["stages"]),
+        grid_cells=" × ".join([str(-(-settings.features.size // 16))] * 2),
+        groups=GROUPS,
+        study_epochs=study_epochs(results, language),
+        search_rows=search_rows(results),
+        search_list=search_list(results, language),
+        factors_part1=factor_rows(results, ("mlp", "cnn")),
+        factors_part2=factor_rows(results, ("head",)),
+        ensemble_list=ensemble_list(results, language),
         classifier_rows=classifier_rows(results, language),
         accuracy_list="; ".join(
-            f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy'], 2)}" for name in MAIN
+            f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy'], 2)}"
+            for name in COMPARED
         ),
         originals=ORIGINAL_CLASS_NAMES,
         t=language.text,
@@ -132,6 +144,50 @@ def network_rows(results, name: str) -> list[dict[str, typing.Any]]:
         former = row["output_shape"]
         rows.append({**row, "shape": " × ".join(str(side) for side in row["output_shape"])})
     return rows
+
+
+def ensemble_list(results, language: Language) -> str:
+    """Name the ensemble's members with their weights, heaviest first."""
+    weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
+    return "; ".join(f"{language.model(name)} {language.percent(weight, 0)}" for name, weight in weights if weight)
+
+
+def factor_rows(results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:
+    """Return the factors of the study, those that moved the accuracy most first."""
+    return [row for row in results["study"]["factors"] if row["network"] in networks]
+
+
+def study_epochs(results, language: Language) -> str:
+    """Name the networks of part 1 that were studied, with their epochs."""
+    counts = {name: results["study"]["n_epochs"][name] for name in ("mlp", "cnn")}
+    return "; ".join(f"{language.model(name)}: {count}" for name, count in counts.items() if count)
+
+
+def search_rows(results) -> list[dict[str, typing.Any]]:
+    """Return the best values that the search found, the most important hyperparameter of each network first."""
+    rows = []
+    for network, found in results["study"]["search"]["networks"].items():
+        best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
+        for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
+            value = best[name] if isinstance(best[name], str) else f"{best[name]:.3g}"
+            rows.append(
+                {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
+            )
+    return rows
+
+
+def search_list(results, language: Language) -> str:
+    """Name each search with its trials and the best validation accuracy."""
+    return "; ".join(
+        language.text(
+            N_("{model}: {n} trials, {pruned} stopped early, best {accuracy}"),
+            model=language.model("vgg_head" if network == "head" else network),
+            n=found["n_trials"],
+            pruned=found["n_pruned"],
+            accuracy=language.percent(found["best"]["val_accuracy"]),
+        )
+        for network, found in results["study"]["search"]["networks"].items()
+    )
 
 
 def classifier_rows(results, language: Language) -> list[dict[str, str]]:

@@ -27,7 +27,19 @@ def describe_evaluation(folder: Path) -> tuple[dict[str, typing.Any], list[dict[
          "status": "computed" if row["run"] == run else "cached"}
         for name, row in provenance.items()
     ]  # fmt: skip
-    order = ("data", "weights", "mlp", "cnn", "features", "classifiers", "head", "finetune", "evaluation")
+    order = (
+        "data",
+        "weights",
+        "mlp",
+        "cnn",
+        "features",
+        "classifiers",
+        "head",
+        "finetune",
+        "study",
+        "tuning",
+        "evaluation",
+    )
     stages.sort(key=lambda row: order.index(row["name"]) if row["name"] in order else len(order))
     return read_json(folder / "evaluation.json"), stages
 

@@ -23,33 +23,52 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class MLPSettings:
+class TrainingSettings:
+    """What every training has.
+
+    optimizer: adamw, sgd (with Nesterov's momentum) or lion.
+    schedule: one_cycle, cosine or constant.
+    """
+
+    epochs: int = 1
+    batch_size: int = 256
+    optimizer: str = "adamw"
+    schedule: str = "one_cycle"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True)
+class MLPSettings(TrainingSettings):
     """The multilayer perceptron of the previous assignment and its training."""
 
     widths: tuple[int, ...] = (1024, 1024)
     dropout: float = 0.2
-    epochs: int = 16
-    batch_size: int = 256
-    learning_rate: float = 1e-3
+    epochs: int = 30
     weight_decay: float = 0.02
-    label_smoothing: float = 0.1
     shift: int = 1
     cutout: int = 0
 
 
 @dataclass(frozen=True)
-class CNNSettings:
-    """The convolutional network of part 1 and its training."""
+class CNNSettings(TrainingSettings):
+    """The convolutional network of part 1 and its training.
 
-    widths: tuple[int, ...] = (48, 96, 192)
+    stem: channels of the first convolution; widths: of the three stages; kernel: side of all.
+    pooling: max or average.
+    """
+
+    stem: int = 32
+    widths: tuple[int, ...] = (64, 192, 192)
+    kernel: int = 3
+    pooling: str = "max"
     dropout: float = 0.2
-    epochs: int = 8
+    epochs: int = 7
     batch_size: int = 128
     learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
     shift: int = 2
-    cutout: int = 8
+    cutout: int = 0
     precision: str = "auto"
 
 
@@ -79,28 +98,61 @@ class ClassifierSettings:
 
 
 @dataclass(frozen=True)
-class HeadSettings:
+class HeadSettings(TrainingSettings):
     """The dense head on pooled features, and its training."""
 
     width: int = 512
-    dropout: float = 0.3
-    epochs: int = 20
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
+    dropout: float = 0.2
+    epochs: int = 12
 
 
 @dataclass(frozen=True)
-class FineTuneSettings:
-    """Training of VGG16's blocks 4 and 5 together with the head."""
+class FineTuneSettings(TrainingSettings):
+    """Training of VGG16's blocks 4 and 5 together with the head.
+
+    easy_every: 2 shows pictures that the head already names with less than the mean loss in every
+    other epoch, with twice the weight; 1 shows all pictures in every epoch.
+    """
 
     epochs: int = 2
-    batch_size: int = 64
-    learning_rate: float = 2e-4
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
+    batch_size: int = 128
+    learning_rate: float = 6e-5
+    easy_every: int = 2
     precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The hyperparameter study: one factor at a time around the chosen point, on a subset.
+
+    n_train, n_val: the first pictures of each part; the split is shuffled, so they are a random sample.
+    mlp_epochs, cnn_epochs, head_epochs: of each training; 0 leaves a network out.
+    """
+
+    n_train: int = 2_000
+    n_val: int = 2_000
+    mlp_epochs: int = 8
+    cnn_epochs: int = 3
+    head_epochs: int = 6
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """The search by Optuna, on a subset.
+
+    n_train, n_val: the first pictures of each part.
+    mlp_trials, cnn_trials, head_trials: trainings of each network; 0 leaves it out.
+    mlp_epochs, cnn_epochs, head_epochs: of each training that is not pruned.
+    """
+
+    n_train: int = 2_000
+    n_val: int = 2_000
+    mlp_trials: int = 12
+    cnn_trials: int = 6
+    head_trials: int = 12
+    mlp_epochs: int = 6
+    cnn_epochs: int = 4
+    head_epochs: int = 6
 
 
 @dataclass(frozen=True)
@@ -124,6 +176,8 @@ class Settings:
     classifiers: ClassifierSettings = field(default_factory=ClassifierSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
+    study: StudySettings = field(default_factory=StudySettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
 
@@ -132,19 +186,32 @@ PRESETS = {
         preset="quick",
         data=DataSettings(n_train=3_000, n_val=500),
         mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128),
-        cnn=CNNSettings(widths=(32, 64, 128), epochs=6, batch_size=64, cutout=0),
+        cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64),
         features=FeatureSettings(size=32),
         head=HeadSettings(width=256, epochs=12),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
+        study=StudySettings(n_train=500, mlp_epochs=3, cnn_epochs=0, head_epochs=3),
+        tuning=TuningSettings(n_train=500, mlp_trials=5, cnn_trials=0, head_trials=5, mlp_epochs=3, head_epochs=3),
     ),
     "standard": Settings(),
     "best": Settings(
         preset="best",
         mlp=MLPSettings(widths=(2048, 2048, 2048), dropout=0.3, epochs=60),
-        cnn=CNNSettings(widths=(64, 192, 384), epochs=40),
+        cnn=CNNSettings(stem=64, widths=(128, 256, 512), epochs=60, cutout=8),
         features=FeatureSettings(size=64),
         head=HeadSettings(width=1024, epochs=40),
-        finetune=FineTuneSettings(epochs=8),
+        finetune=FineTuneSettings(epochs=8, learning_rate=3e-4, easy_every=1),
+        study=StudySettings(n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12),
+        tuning=TuningSettings(
+            n_train=20_000,
+            n_val=5_000,
+            mlp_trials=60,
+            cnn_trials=40,
+            head_trials=60,
+            mlp_epochs=15,
+            cnn_epochs=8,
+            head_epochs=10,
+        ),
     ),
 }
 
@@ -215,22 +282,34 @@ def validate(settings: Settings) -> None:
         n = getattr(settings.data, name)
         if not 100 <= n <= most:
             raise UsageError(f"data.{name} takes 100 to {most} pictures, not {n}.")
-    for name in ("cnn", "features", "finetune"):
-        precision = getattr(settings, name).precision
-        if precision not in ("auto", "float32", "bfloat16"):
-            raise UsageError(unknown(f"{name}.precision", precision, ("auto", "float32", "bfloat16")))
     for path in setting_names():
         section, _, name = path.partition(".")
         value = getattr(getattr(settings, section), name)
         _check_range(path, name, value)
 
 
+CHOICES = {
+    "precision": ("auto", "float32", "bfloat16"),
+    "optimizer": ("adamw", "sgd", "lion"),
+    "schedule": ("one_cycle", "cosine", "constant"),
+    "pooling": ("max", "average"),
+}
+
+
 def _check_range(path: str, name: str, value: typing.Any) -> None:
-    positive = {"epochs", "batch_size", "width", "shard", "learning_rate", "neighbour_components"}
+    if name in CHOICES and value not in CHOICES[name]:
+        raise UsageError(unknown(path, value, CHOICES[name]))
+    positive = {"epochs", "batch_size", "width", "stem", "shard", "learning_rate", "neighbour_components"}
     if name in positive and value <= 0:
         raise UsageError(f"{path} takes a number above 0, not {value}.")
     if name in ("dropout", "label_smoothing") and not 0 <= value < 1:
         raise UsageError(f"{path} takes a number from 0 to below 1, not {value}.")
+    if name.endswith(("_epochs", "_trials")) and value < 0:
+        raise UsageError(f"{path} takes 0 or more, not {value}.")
+    if name in ("n_train", "n_val") and value < 20:
+        raise UsageError(f"{path} takes at least 20 pictures, not {value}.")
+    if name == "easy_every" and value not in (1, 2):
+        raise UsageError(f"{path} takes 1 or 2, not {value}.")
     if name in ("shift", "cutout") and not 0 <= value <= 14:
         raise UsageError(f"{path} takes 0 to 14 pixels, not {value}.")
     if isinstance(value, tuple) and (not value or min(value) <= 0):
@@ -242,4 +321,5 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
 def feature_bytes(settings: Settings) -> int:
     """Return about how many bytes the features take on disk: two views, float16, border and pooled."""
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
-    return n_pictures * 2 * 2 * ((settings.features.size // 8) ** 2 * 256 + 1280)
+    side = settings.features.size // 8
+    return n_pictures * 2 * 2 * (side**2 * 256 + ((side + 1) // 2) ** 2 * 256 + 1024)

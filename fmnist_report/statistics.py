@@ -76,3 +76,37 @@ def per_class_scores(confusion: np.ndarray) -> list[dict[str, float]]:
     f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(true), where=both > 0)
     columns = zip(precision, recall, f1, support, strict=True)
     return [{"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)} for p, r, f, n in columns]
+
+
+def adjust_holm(p_values: list[float]) -> list[float]:
+    """Adjust p-values of several tests for their number (Holm, 1979); in the order given."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature that makes the labels likeliest (Guo et al., 2017, section 4.2).
+
+    Args:
+        probabilities: (n, classes), of validation pictures.
+        labels: (n,).
+    """
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        scaled = scale_temperature(probabilities, math.exp(log_temperature))
+        return -np.log(np.clip(scaled[rows, labels], 1e-12, 1)).mean()
+
+    return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
+
+
+def scale_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Sharpen (below 1) or soften (above 1) (n, classes) probabilities; the answers stay the same."""
+    logits = np.log(np.clip(probabilities.astype(float), 1e-12, 1)) / temperature
+    scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (scaled / scaled.sum(axis=1, keepdims=True)).astype("float32")

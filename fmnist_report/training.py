@@ -128,21 +128,32 @@ def dtype_policy(name: str) -> typing.Iterator[None]:
         keras.config.set_dtype_policy(former)
 
 
+SCHEDULES: dict[str, typing.Callable] = {
+    "one_cycle": OneCycle,
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "constant": lambda rate, n_steps: rate,
+}
+OPTIMIZERS: dict[str, typing.Callable] = {
+    "adamw": lambda rate, decay: keras.optimizers.AdamW(rate, weight_decay=decay, beta_2=0.99),
+    "sgd": lambda rate, decay: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay),
+    "lion": lambda rate, decay: keras.optimizers.Lion(rate, weight_decay=decay),
+}
+
+
 def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) -> None:
-    """Compile with AdamW, one cycle and smoothed cross-entropy; norms and biases do not decay.
+    """Compile with the settings' optimiser and schedule and cross-entropy; norms and biases do not decay.
 
     Args:
-        settings: has learning_rate and weight_decay.
+        settings: has optimizer, schedule, learning_rate and weight_decay.
         n_steps: optimiser steps of the whole training.
     """
-    optimizer = keras.optimizers.AdamW(
-        OneCycle(settings.learning_rate, n_steps), weight_decay=settings.weight_decay, beta_2=0.99
-    )
+    rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
+    optimizer = OPTIMIZERS[settings.optimizer](rate, settings.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=False,
     )
 
@@ -188,9 +199,10 @@ def fit(network, batches, validation, settings, out: Path, progress: Progress) -
 
     Args:
         network: a Keras model that returns logits.
-        batches: has epoch(number), batch_size and a length in batches.
+        batches: has batch_size, a length in batches, and epoch(number), which yields inputs, targets
+            and perhaps weights.
         validation: function of the network that returns (loss, accuracy) on validation.
-        settings: has epochs, learning_rate and weight_decay.
+        settings: TrainingSettings.
         out: the stage's folder; the bundle lies there until training ends.
 
     Returns:
@@ -217,8 +229,8 @@ def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, 
     note = f"epoch {epoch + 1}/{n_epochs}"
     if history:
         note += f", validation {history['val_accuracy'][-1]:.4f}"
-    for number, (x, y) in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
-        values = network.train_on_batch(x, y, return_dict=True)
+    for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
+        values = network.train_on_batch(*batch, return_dict=True)
         progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
     return {"loss": values["loss"], "accuracy": values["accuracy"]}
 
@@ -245,6 +257,15 @@ def predict_probabilities(network: keras.Model, pictures: np.ndarray) -> np.ndar
         logits = [network.predict_on_batch(piece[..., None].astype("float32")) for piece in pieces]
         views.append(softmax(np.concatenate(logits)))
     return (views[0] + views[1]) / 2
+
+
+def average_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
+    """Average the class probabilities over views; (n, …) inputs to (n, 10) float32."""
+    total = 0.0
+    for view in views:
+        pieces = [network.predict_on_batch(view[i : i + batch_size]) for i in range(0, len(view), batch_size)]
+        total = total + softmax(np.concatenate([ops.convert_to_numpy(piece) for piece in pieces]))
+    return (total / len(views)).astype("float32")
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -289,7 +310,7 @@ def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, dat
     policy = choose_precision(cnn.precision)
     keras.utils.set_random_seed(seed)
     with dtype_policy(policy):
-        network = build_cnn(cnn.widths, cnn.dropout)
+        network = build_cnn(cnn.stem, cnn.widths, cnn.dropout, cnn.kernel, cnn.pooling)
     _train_on_pictures(out, progress, network, cnn, seed, data, policy)
 
 

@@ -62,7 +62,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     monkeypatch.setattr("fmnist_report.doctor.shutil.disk_usage", lambda folder: usage)
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert code == 1
-    assert "takes about 2.9 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+    assert "takes about 3.5 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
 
 
 def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
@@ -123,10 +123,11 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
 
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
-        "cnn.epochs=3": {"cnn"} | end,
-        "head.width=64": {"head", "finetune"} | end,
+        "cnn.epochs=3": {"cnn", "study", "tuning"} | end,
+        "head.width=64": {"head", "finetune", "study", "tuning"} | end,
+        "study.n_train=500": {"study"} | end,
         "finetune.epochs=9": {"finetune"} | end,
-        "features.size=64": {"features", "classifiers", "head", "finetune"} | end,
+        "features.size=64": {"features", "classifiers", "head", "finetune", "study", "tuning"} | end,
         "report.accent=#000000": end - {"evaluation"},
     }.items():
         before, after = keys(), keys(assignment)
@@ -150,7 +151,9 @@ def real_run(tmp_path_factory):
     for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
                        "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
                        "finetune.precision=float32", "features.shard=200",
-                       "classifiers.neighbour_components=16"):  # fmt: skip
+                       "classifiers.neighbour_components=16", "study.n_train=100", "study.mlp_epochs=1",
+                       "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=4",
+                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2"):  # fmt: skip
         arguments += ["--set", assignment]
 
     def run(*more):
@@ -191,6 +194,15 @@ def test_second_run_computes_nothing_and_imports_no_tensorflow(real_run):
     assert "started" not in second.stderr
     results = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
     assert {stage["status"] for stage in results["stages"]} == {"cached"}
+
+
+def test_run_without_test_ends_at_validation(real_run, tmp_path):
+    run = real_run("--no-test", "--out", str(tmp_path))
+    assert run.returncode == 0, run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["validation.json"]
+    document = json.loads((tmp_path / "validation.json").read_text("utf-8"))
+    assert {"mlp", "cnn", "vgg_features", "vgg_finetuned", "ensemble"} <= set(document["models"])
+    assert "test" not in json.dumps(document) and "evaluation" not in run.stderr
 
 
 def test_status_after_a_run_is_fresh(real_run):

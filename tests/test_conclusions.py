@@ -7,18 +7,20 @@ import pytest
 from fmnist_report.conclusions import conclude, find_comparison, most_confused
 from fmnist_report.language import Language
 
-MAIN = ("mlp", "cnn", "vgg_features", "vgg_finetuned")
+COMPARED = ("mlp", "cnn", "vgg_features", "vgg_finetuned", "ensemble")
 
 
-def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6):
+def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6, ensemble=0.95):
     """Invent results: accuracies of mlp, cnn, vgg_features and vgg_finetuned, one p-value for all pairs."""
+    accuracies = (*accuracies, ensemble)
     confusion = [[90 if i == j else 1 for j in range(10)] for i in range(10)]
     confusion[6][0] = 12
     models = {}
-    for name, accuracy in zip(MAIN, accuracies, strict=True):
+    for name, accuracy in zip(COMPARED, accuracies, strict=True):
         models[name] = {
             "test_accuracy": accuracy, "test_accuracy_ci95": [accuracy - 0.005, accuracy + 0.005],
-            "val_accuracy": accuracy, "macs": 10**6, "n_params": 10**6, "train_seconds": 60.0, "ece": 0.02,
+            "val_accuracy": accuracy, "macs": 10**6, "n_params": 10**6, "train_seconds": 60.0,
+            "ece": 0.02, "ece_scaled": 0.01,
             "confusion": copy.deepcopy(confusion),
             "per_class": [{"f1": 0.8 if label == 6 else 0.95} for label in range(10)],
             "history": {"accuracy": [0.9], "val_accuracy": [0.9]},
@@ -26,11 +28,16 @@ def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6):
     models["vgg_head"] = models["vgg_features"]
     comparisons = [
         {"a": a, "b": b, "only_a": 5, "only_b": 3, "difference": x - y, "ci95_low": x - y - 0.004,
-         "ci95_high": x - y + 0.004, "p_value": p_value}
-        for j, (b, y) in enumerate(zip(MAIN, accuracies, strict=True))
-        for a, x in list(zip(MAIN, accuracies, strict=True))[j + 1 :]
+         "ci95_high": x - y + 0.004, "p_value": p_value / 10, "p_holm": p_value}
+        for j, (b, y) in enumerate(zip(COMPARED, accuracies, strict=True))
+        for a, x in list(zip(COMPARED, accuracies, strict=True))[j + 1 :]
     ]  # fmt: skip
-    return {"data": {"n_test": 10_000}, "models": models, "comparisons": comparisons, "chosen_classifier": "vgg_head"}
+    factors = [
+        {"network": "cnn", "group": "structure", "factor": factor, "best": "3", "spread": spread, "gain": 0.0}
+        for factor, spread in (("learning_rate", 0.041), ("kernel", 0.002))
+    ]
+    return {"data": {"n_test": 10_000}, "models": models, "comparisons": comparisons, "chosen_classifier": "vgg_head",
+            "study": {"factors": factors}}  # fmt: skip
 
 
 def say(results, code, section=None):
@@ -78,6 +85,28 @@ def test_tie_at_the_top_names_no_winner():
     assert "No single winner" in say(results, "en", "overall")
     assert "Transfer learning gave no certain gain" in say(results, "en", "overall")
     assert "Єдиного переможця назвати не можна" in say(results, "uk", "overall")
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "p_value", "english", "ukrainian"),
+    [
+        (0.95, 1e-6, "The networks err on different pictures", "Мережі помиляються на різних зображеннях"),
+        (0.947, 0.3, "gave no certain gain over “VGG16, fine-tuned”", "не дало певного виграшу"),
+        (0.94, 1e-6, "answers did harm", "Усереднення відповідей мереж зашкодило"),
+    ],
+)
+def test_what_the_ensemble_brought(ensemble, p_value, english, ukrainian):
+    results = make_results(p_value=p_value, ensemble=ensemble)
+    assert english in say(results, "en", "overall") and ukrainian in say(results, "uk", "overall")
+
+
+def test_what_mattered_in_the_study_is_named():
+    said = say(make_results(), "en", "part1")
+    assert "“learning rate” moved the validation accuracy most, by 4.1" in said and "“kernel” moved it least" in said
+    assert "чинник «швидкість навчання»" in say(make_results(), "uk", "part1")
+    without = make_results()
+    without["study"]["factors"] = []
+    assert "study" not in say(without, "en", "part1")
 
 
 def test_overfitting_is_said_only_where_it_is():

@@ -21,8 +21,10 @@ def test_stored_activations_are_those_of_the_network(feature_folder, data_folder
         border = store.read("block3_pool", "mirror", first, first + 20)
         pooled = store.pooled("val", "mirror")
     assert border == pytest.approx(mirrored["block3_pool"], rel=2e-3, abs=1e-2)
-    assert pooled[:, 256:768] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
-    assert pooled.shape == (20, 1280)
+    cells = mirrored["block3_pool"].reshape(20, 2, 2, 2, 2, 256).mean(axis=(2, 4)).reshape(20, -1)
+    assert pooled[:, :1024] == pytest.approx(cells, rel=2e-3, abs=1e-2)
+    assert pooled[:, 1024:1536] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
+    assert pooled.shape == (20, 2048)
 
 
 def test_shards_are_plain_hdf5_with_attributes(feature_folder):
@@ -33,7 +35,7 @@ def test_shards_are_plain_hdf5_with_attributes(feature_folder):
         assert dataset.shape == (13, 4, 4, 256) and dataset.dtype == "float16"
         assert dataset.attrs["layer"] == "block3_pool" and dataset.attrs["size"] == 32
         assert len(dataset.attrs["weights_sha256"]) == 64 and "ImageNet" in dataset.attrs["preprocessing"]
-        assert set(file["mirror"]) == {"block3_pool", "block3_gap", "block4_gap", "block5_gap"}
+        assert set(file["mirror"]) == {"block3_pool", "block3_grid", "block4_gap", "block5_gap"}
 
 
 def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, monkeypatch):
@@ -67,18 +69,43 @@ def test_border_batches_show_pictures_once_with_their_labels(feature_folder, dat
     monkeypatch.setattr(features.BorderBatches, "GROUP", 3)
     with features.FeatureStore(feature_folder) as store:
         expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in features.VIEWS}
-        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, seed=0)
+        every = np.ones(40, int)
+        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, 0, every)
         seen = []
         for epoch in (0, 1):
             shown = list(batches.epoch(epoch))
             assert len(shown) == len(batches) == 40 // min(batch_size, 40)
-            for x, y in shown:
+            for x, y, weights in shown:
+                assert (weights == 1).all()
                 for picture, row in zip(x, y.argmax(axis=1), strict=True):
                     view = next(v for v in features.VIEWS if np.array_equal(picture, expected[v][row]))
                     seen.append((epoch, row, view))
     assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
     views = {row: {view for _, r, view in seen if r == row} for _, row, _ in seen}
     assert sum(len(v) == 2 for v in views.values()) >= 24
+
+
+def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feature_folder, monkeypatch):
+    monkeypatch.setattr(features, "CHUNK_ROWS", 6)
+    every = np.array([1, 2] * 20)
+    with features.FeatureStore(feature_folder) as store:
+        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in features.VIEWS}
+        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), 1, 0, every)
+        seen = {row: [] for row in range(40)}
+        for epoch in range(4):
+            for x, y, weights in batches.epoch(epoch):
+                row = int(y.argmax())
+                view = next(v for v in features.VIEWS if np.array_equal(x[0], expected[v][row]))
+                seen[row].append((epoch, view))
+                assert weights == 1  # of a batch of one picture
+        weighed = list(features.BorderBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))
+    hard, easy = list(seen.values())[::2], list(seen.values())[1::2]
+    assert sum(len(visits) for visits in hard) >= 4 * 20 - 8  # at most the last, smaller batch is left out
+    assert all(len({epoch % 2 for epoch, _ in visits}) == 1 for visits in easy if visits)
+    assert sum({view for _, view in visits} == set(features.VIEWS) for visits in easy) >= 14
+    ratio = {int(y.argmax()): weight for _, ys, weights in weighed for y, weight in zip(ys, weights, strict=True)}
+    assert max(ratio.values()) / min(ratio.values()) == pytest.approx(2)
+    assert all(weight > 1 for row, weight in ratio.items() if every[row] == 2)
 
 
 def test_values_beyond_float16_are_refused(tmp_path):

@@ -79,9 +79,10 @@ def test_extractor_is_keras_vgg16(batch):
 
 
 def test_macs_are_counted_by_layer():
-    rows = {row["name"]: row for row in describe_layers(build_cnn((8, 16, 32), 0.0))}
-    assert rows["stem_conv"]["macs"] == 14 * 14 * 5 * 5 * 8
-    assert rows["stage1a_conv"]["macs"] == 14 * 14 * 9 * 8 * 8
+    rows = {row["name"]: row for row in describe_layers(build_cnn(4, (8, 16, 32), 0.0))}
+    assert rows["stem_conv"]["macs"] == 28 * 28 * 9 * 1 * 4
+    assert rows["stage2a_conv"]["macs"] == 14 * 14 * 9 * 8 * 16
+    assert rows["stage2b_conv"]["macs"] == 7 * 7 * 9 * 16 * 16
     assert rows["logits"]["macs"] == 320
     assert rows["logits"]["n_params"] == 330
 

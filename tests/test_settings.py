@@ -35,6 +35,7 @@ def test_bad_assignment_is_one_sentence(assignment, sentence):
 @pytest.mark.parametrize(
     "assignment",
     ["features.size=50", "features.size=8", "cnn.epochs=0", "data.n_train=60000", "data.n_val=5", "cnn.widths=1,2",
+     "cnn.optimizer=adam", "cnn.pooling=min", "study.cnn_epochs=-1", "finetune.easy_every=3",
      "mlp.dropout=1.5", "mlp.shift=20", "features.precision=float8", "head.batch_size=-1", "mlp.widths="],
 )  # fmt: skip
 def test_values_out_of_range_are_refused_before_a_run(assignment):
@@ -48,4 +49,4 @@ def test_unknown_preset_names_the_nearest():
 
 
 def test_feature_bytes_of_standard_are_those_of_the_arrays():
-    assert feature_bytes(preset("standard")) == 70_000 * 2 * 2 * (6 * 6 * 256 + 1280)
+    assert feature_bytes(preset("standard")) == 70_000 * 2 * 2 * (6 * 6 * 256 + 3 * 3 * 256 + 1024)

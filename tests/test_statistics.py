@@ -52,3 +52,24 @@ def test_confusion_and_scores_are_scikit_learns():
 def test_class_never_answered_scores_zero():
     rows = statistics.per_class_scores(np.array([[3, 0], [2, 0]]))
     assert rows[1] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
+
+
+def test_holm_of_a_known_case():
+    assert statistics.adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.adjust_holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_temperature_undoes_what_sharpened_the_probabilities():
+    rng = np.random.default_rng(0)
+    honest = rng.dirichlet(np.ones(5), 20_000)
+    labels = np.array([rng.choice(5, p=row) for row in honest])
+    sharp = statistics.scale_temperature(honest, 0.5)
+    assert statistics.fit_temperature(sharp, labels) == pytest.approx(2.0, abs=0.06)
+    scaled = statistics.scale_temperature(sharp, 2.0)
+    assert np.abs(scaled - honest).max() < 1e-4
+    assert statistics.calibration_error(scaled, labels) < 0.3 * statistics.calibration_error(sharp, labels)
+
+
+def test_temperature_keeps_the_answers():
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), 50).astype("float32")
+    assert (statistics.scale_temperature(probabilities, 3.0).argmax(1) == probabilities.argmax(1)).all()

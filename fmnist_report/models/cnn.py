@@ -1,44 +1,58 @@
-"""The convolutional network of part 1: small, residual, and pooled early."""
+"""The convolutional network of part 1: three stages that pool early, each with a residual convolution."""
 
 from __future__ import annotations
 
 import keras
 from keras import layers
 
+POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
-def build_cnn(widths: tuple[int, ...], dropout: float, n_classes: int = 10) -> keras.Model:
-    """Build a stem that halves the picture and three stages, each with one residual block.
 
-    At 28 × 28 a wide layer is bound by memory rather than by arithmetic, so the stem strides.
-    Residual block: He et al., "Deep Residual Learning", 2016, section 3.3.
+def build_cnn(
+    stem: int,
+    widths: tuple[int, ...],
+    dropout: float,
+    kernel: int = 3,
+    pooling: str = "max",
+    n_classes: int = 10,
+) -> keras.Model:
+    """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
+
+    Pooling comes before normalisation, so that only the first convolution of a stage works on the
+    larger picture: there a wide layer is bound by memory rather than by arithmetic. The stages
+    follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the shortcut is
+    that of He et al., "Deep Residual Learning", 2016.
 
     Args:
-        widths: channels at 14 × 14, 7 × 7 and 3 × 3.
+        stem: channels of the first convolution, at 28 × 28.
+        widths: channels of the three stages, which end at 14 × 14, 7 × 7 and 3 × 3.
+        kernel: side of every kernel in pixels.
+        pooling: "max" or "average".
 
     Returns:
         Model from (n, 28, 28, 1) pixels, 0 to 255, to (n, 10) logits.
     """
     pixels = layers.Input((28, 28, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
-    x = _convolve(x, widths[0], "stem", kernel=5, strides=2)
-    x = _residual(x, widths[0], "stage1")
-    for number, width in enumerate(widths[1:], 2):
-        x = _convolve(x, width, f"widen{number}")
-        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
-        x = _residual(x, width, f"stage{number}")
+    x = layers.Activation("relu", name="stem_relu")(_convolve(x, stem, kernel, "stem"))
+    for number, width in enumerate(widths, 1):
+        x = _convolve(x, width, kernel, f"stage{number}a")
+        x = POOLING[pooling](2, name=f"pool{number}")(x)
+        x = _normalise(x, f"stage{number}a")
+        inner = _normalise(_convolve(x, width, kernel, f"stage{number}b"), f"stage{number}b")
+        x = layers.Add(name=f"stage{number}_add")([x, inner])
     x = layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="cnn")
 
 
-def _convolve(x, width: int, name: str, kernel: int = 3, strides: int = 1, relu: bool = True):
-    x = layers.Conv2D(
-        width, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+def _convolve(x, width: int, kernel: int, name: str):
+    return layers.Conv2D(
+        width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
 
 
-def _residual(x, width: int, name: str):
-    inner = _convolve(_convolve(x, width, f"{name}a"), width, f"{name}b", relu=False)
-    return layers.Activation("relu", name=f"{name}_out")(layers.Add(name=f"{name}_add")([x, inner]))
+def _normalise(x, name: str):
+    return layers.Activation("relu", name=f"{name}_relu")(
+        layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    )

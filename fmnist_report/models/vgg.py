@@ -6,6 +6,8 @@ Recognition", 2015, configuration D. Layers have Keras's names.
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import layers, ops
 
@@ -14,7 +16,7 @@ from fmnist_report.weights import BLOCKS, Weights
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 BORDER = "block3_pool"
 N_FROZEN = 3
-POOLED = ("block3_gap", "block4_gap", "block5_gap")
+POOLED = ("block3_grid", "block4_gap", "block5_gap")
 
 
 @keras.saving.register_keras_serializable("fmnist_report")
@@ -53,12 +55,26 @@ def apply_blocks(x, first: int, last: int, trainable: bool):
     return pools
 
 
-def pool_globally(pools: dict):
-    """Average each block's output over space in float32; returns {"blockN_gap": (n, channels)}."""
-    return {
-        name.replace("pool", "gap"): layers.GlobalAveragePooling2D(name=name.replace("pool", "gap"), dtype="float32")(x)
-        for name, x in pools.items()
+def pool_blocks(pools: dict):
+    """Average what the classifiers read, in float32.
+
+    Block 3 keeps a coarse grid, because where an edge lies tells a coat from a shirt; blocks 4 and 5
+    are averaged over the whole picture.
+
+    Returns:
+        {"block3_grid": (n, ceil(size/16), ceil(size/16), 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
+    """
+    grid = layers.AveragePooling2D(2, padding="same", name="block3_grid", dtype="float32")(pools["block3_pool"])
+    gaps = {
+        f"{block}_gap": layers.GlobalAveragePooling2D(name=f"{block}_gap", dtype="float32")(pools[f"{block}_pool"])
+        for block in ("block4", "block5")
     }
+    return {"block3_grid": grid, **gaps}
+
+
+def count_features(size: int) -> int:
+    """Return how many features the classifiers read for a VGG16 input of size × size pixels."""
+    return math.ceil(size / 16) ** 2 * 256 + 512 + 512
 
 
 def build_extractor(size: int) -> keras.Model:
@@ -66,19 +82,18 @@ def build_extractor(size: int) -> keras.Model:
 
     Returns:
         Model from (n, 28, 28, 1) pixels to {"block3_pool": (n, size/8, size/8, 256),
-        "block3_gap": (n, 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
+        "block3_grid": (n, ceil(size/16), ceil(size/16), 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
     """
     pixels = layers.Input((28, 28, 1), name="pixels")
     pools = apply_blocks(GreyToVGG(size, name="vgg_input", dtype="float32")(pixels), 1, 5, trainable=False)
-    pooled = pool_globally({name: pools[name] for name in ("block3_pool", "block4_pool", "block5_pool")})
-    return keras.Model(pixels, {BORDER: pools[BORDER], **pooled}, name="extractor")
+    return keras.Model(pixels, {BORDER: pools[BORDER], **pool_blocks(pools)}, name="extractor")
 
 
-def build_head(width: int, dropout: float, n_classes: int = 10, n_features: int = 1280) -> keras.Model:
+def build_head(n_features: int, width: int, dropout: float, n_classes: int = 10) -> keras.Model:
     """Build the classifier on concatenated pooled features; its input is standardised by stored moments.
 
     Returns:
-        Model from (n, 1280) float32 to (n, 10) float32 logits.
+        Model from (n, n_features) float32 to (n, 10) float32 logits.
     """
     features = layers.Input((n_features,), name="features")
     x = Standardise(name="standardise", dtype="float32")(features)
@@ -109,7 +124,7 @@ def build_top(size: int, head_width: int, dropout: float) -> keras.Model:
         Model from (n, size/8, size/8, 256) to (n, 10) logits.
     """
     border = layers.Input((size // 8, size // 8, 256), name=BORDER)
-    return keras.Model(border, _apply_top(border, head_width, dropout), name="vgg16_top")
+    return keras.Model(border, _apply_top(border, size, head_width, dropout), name="vgg16_top")
 
 
 def build_assembled(size: int, head_width: int, dropout: float) -> keras.Model:
@@ -121,14 +136,16 @@ def build_assembled(size: int, head_width: int, dropout: float) -> keras.Model:
     pixels = layers.Input((28, 28, 1), name="pixels")
     x = GreyToVGG(size, name="vgg_input", dtype="float32")(pixels)
     border = apply_blocks(x, 1, N_FROZEN, trainable=False)[BORDER]
-    return keras.Model(pixels, _apply_top(border, head_width, dropout), name="vgg16_finetuned")
+    return keras.Model(pixels, _apply_top(border, size, head_width, dropout), name="vgg16_finetuned")
 
 
-def _apply_top(border, head_width: int, dropout: float):
+def _apply_top(border, size: int, head_width: int, dropout: float):
     pools = apply_blocks(border, N_FROZEN + 1, 5, trainable=True)
-    pooled = pool_globally({BORDER: border, **pools})
-    features = layers.Concatenate(name="pooled_features", dtype="float32")([pooled[name] for name in POOLED])
-    return build_head(head_width, dropout)(features)
+    pooled = pool_blocks({BORDER: border, **pools})
+    flat = layers.Flatten(name="block3_flat", dtype="float32")(pooled["block3_grid"])
+    joined = [flat, pooled["block4_gap"], pooled["block5_gap"]]
+    features = layers.Concatenate(name="pooled_features", dtype="float32")(joined)
+    return build_head(count_features(size), head_width, dropout)(features)
 
 
 def set_base_weights(network: keras.Model, weights: Weights) -> None:

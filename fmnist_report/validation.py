@@ -1,0 +1,45 @@
+"""Every model on validation alone, for a run that leaves the test labels closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fmnist_report.cache import read_json, write_json
+from fmnist_report.candidates import accuracy, gather_candidates
+from fmnist_report.data import load_arrays
+from fmnist_report.hardware import describe_hardware
+from fmnist_report.progress import Progress
+from fmnist_report.statistics import wilson_interval
+
+
+def validate_models(
+    out: Path,
+    progress: Progress,
+    *,
+    data: Path,
+    mlp: Path,
+    cnn: Path,
+    features: Path,
+    classifiers: Path,
+    head: Path,
+    finetune: Path,
+    study: Path,
+    tuning: Path,
+) -> None:
+    """Stage `validation`: write validation.json with each model's accuracy, its 95 % Wilson interval and its cost."""
+    labels = load_arrays(data / "labels.npz")["val"]
+    folders = {"mlp": mlp, "cnn": cnn, "classifiers": classifiers, "head": head, "finetune": finetune}
+    candidates, chosen, weights = gather_candidates(folders, read_json(features / "index.json")["base"], labels)
+    models = {}
+    for name, candidate in candidates.items():
+        share = accuracy(candidate.val, labels)
+        models[name] = {
+            "val_accuracy": share,
+            "val_accuracy_ci95": list(wilson_interval(round(share * len(labels)), len(labels))),
+            **{cost: candidate.summary[cost] for cost in ("n_params", "macs", "train_seconds")},
+            "history": candidate.history,
+        }
+    document = {"n_val": len(labels), "models": models, "chosen_classifier": chosen, "ensemble_weights": weights}
+    searched = {"search": read_json(tuning / "tuning.json")}
+    document |= {"study": read_json(study / "study.json") | searched, "hardware": describe_hardware()}
+    write_json(out / "validation.json", document)

@@ -1,0 +1,65 @@
+"""The search goes on after an interruption, prunes, and says what it found."""
+
+import pytest
+
+from fmnist_report import tuning
+from fmnist_report.cache import read_json
+from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, TuningSettings
+
+SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2, mlp_epochs=3, head_epochs=1)
+
+
+@pytest.fixture
+def call(data_folder, feature_folder):
+    return {
+        "tuning": SETTINGS, "mlp_settings": MLPSettings(), "cnn_settings": CNNSettings(),
+        "head_settings": HeadSettings(), "seed": 0, "data": data_folder, "features": feature_folder,
+    }  # fmt: skip
+
+
+def pretend(trained, stop=10**6):
+    """Stand for training: accuracy grows with less dropout, epoch by epoch."""
+
+    def train(network, settings, material, seed, after_epoch):
+        if len(trained) == stop:
+            raise KeyboardInterrupt
+        trained.append((network, settings))
+        for epoch in range(settings.epochs):
+            after_epoch(epoch, 0.5 + 0.1 * epoch - 0.3 * settings.dropout)
+        return 0.5 + 0.1 * (settings.epochs - 1) - 0.3 * settings.dropout
+
+    return train
+
+
+def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch):
+    trained = []
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
+    tuning.tune(tmp_path, quiet, **call)
+    document = read_json(tmp_path / "tuning.json")
+    mlp = document["networks"]["mlp"]
+    assert len(trained) == 10 and mlp["n_trials"] == 8 and set(document["networks"]) == {"mlp", "head"}
+    assert mlp["best"]["dropout"] == min(trial["params"]["dropout"] for trial in mlp["trials"])
+    assert max(mlp["importance"], key=mlp["importance"].get) == "dropout"
+    assert mlp["n_pruned"] == sum(trial["state"] == "pruned" for trial in mlp["trials"]) > 0
+    assert not (tmp_path / tuning.JOURNAL).exists()
+
+
+def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch):
+    trained = []
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained, stop=5))
+    with pytest.raises(KeyboardInterrupt):
+        tuning.tune(tmp_path, quiet, **call)
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
+    tuning.tune(tmp_path, quiet, **call)
+    assert [network for network, _ in trained] == ["mlp"] * 8 + ["head"] * 2
+    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn", "head"])
+def test_proposed_settings_are_valid_and_train(tmp_path, network, data_folder, feature_folder):
+    material = tuning.load_material(data_folder, feature_folder, 40, 20)
+    chosen = {"mlp": MLPSettings(epochs=1), "cnn": CNNSettings(epochs=1, precision="float32"),
+              "head": HeadSettings(epochs=1)}[network]  # fmt: skip
+    search = tuning.open_search(tmp_path / "trials.log", network, 0)
+    search.optimize(lambda trial: tuning._objective(trial, network, chosen, material, 0), n_trials=1)
+    assert 0 <= search.best_value <= 1
