@@ -76,19 +76,30 @@ def build_line(
     )
 
     chosen = {"mlp_settings": s.mlp, "cnn_settings": s.cnn, "head_settings": s.head, **seed}
-    inputs = {"data": data, "features": features}
-    study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, inputs, TRAINING, resumes=True)
+    cached = {"data": data, "features": features}
+    study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, cached, TRAINING, resumes=True)
     tuning = Stage(
-        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, inputs, (*TRAINING, "optuna"), resumes=True
+        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, (*TRAINING, "optuna"), resumes=True
     )
+    inputs = Stage(
+        "inputs",
+        at + "inputs:compare_inputs",
+        {"inputs": s.inputs, "features_settings": s.features, **seed},
+        {"data": data, "weights": weights},
+        (*TRAINING, "scikit-learn"),
+        resumes=True,
+    )
+    overlap = Stage("overlap", at + "overlap:find_overlap", {"overlap": s.overlap}, cached, ("numpy",))
 
-    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, study, tuning]
+    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, study, tuning, inputs]
     trained = {stage.name: stage for stage in line if stage is not weights}
     if no_test:
         return [*line, Stage("validation", at + "validation:validate_models", {}, trained, ("numpy", "scipy"))]
 
-    evaluation = Stage("evaluation", at + "evaluation:evaluate", {}, trained, ("numpy", "scipy"))
-    line.append(evaluation)
+    evaluation = Stage(
+        "evaluation", at + "evaluation:evaluate", {}, {**trained, "overlap": overlap}, ("numpy", "scipy")
+    )
+    line += [overlap, evaluation]
     for lang in document.languages:
         words = {"lang": lang}
         figures = Stage(

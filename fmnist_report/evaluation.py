@@ -41,6 +41,8 @@ def evaluate(
     finetune: Path,
     study: Path,
     tuning: Path,
+    inputs: Path,
+    overlap: Path,
 ) -> None:
     """Stage `evaluation`: read the test labels once and write evaluation.json and predictions.npz."""
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
@@ -48,7 +50,8 @@ def evaluate(
     index = read_json(features / "index.json")
     folders = {"mlp": mlp, "cnn": cnn, "classifiers": classifiers, "head": head, "finetune": finetune}
     candidates, chosen, weights = gather_candidates(folders, index["base"], labels["val"])
-    models = {name: measure(candidate, labels) for name, candidate in candidates.items()}
+    near = load_arrays(overlap / "overlap.npz")
+    models = {name: measure(candidate, labels, near["test"]) for name, candidate in candidates.items()}
     document = {
         "data": {**{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")}},
         "models": models,
@@ -56,6 +59,8 @@ def evaluate(
         "ensemble_weights": weights,
         "study": {**read_json(study / "study.json"), "search": read_json(tuning / "tuning.json")},
         "classifiers": read_json(classifiers / "classifiers.json"),
+        "inputs": read_json(inputs / "inputs.json"),
+        "overlap": read_json(overlap / "overlap.json"),
         "comparisons": compare(candidates, labels["test"]),
         "features": {name: index[name] for name in ("size", "precision", "seconds", "n_features")},
         "mistakes": find_mistakes(candidates, labels["test"]),
@@ -67,11 +72,21 @@ def evaluate(
     arrays = {name: candidate.test.astype("float32") for name, candidate in candidates.items()}
     np.savez(out / "predictions.npz", y_test=labels["test"], **arrays)
     shown = [mistake["index"] for mistake in document["mistakes"]]
-    np.savez(out / "pictures.npz", mistakes=pictures["test"][shown], samples=sample_rows(pictures, labels))
+    np.savez(
+        out / "pictures.npz",
+        mistakes=pictures["test"][shown],
+        samples=sample_rows(pictures, labels),
+        pairs=near["pairs"],
+    )
 
 
-def measure(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict:
-    """Compute one model's figures, named as in results.json."""
+def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarray) -> dict:
+    """Compute one model's figures, named as in results.json.
+
+    Args:
+        labels: of val and test.
+        near: (n_test,) bool, true for near duplicates of training pictures.
+    """
     y, predicted = labels["test"], candidate.test.argmax(axis=1)
     temperature = fit_temperature(candidate.val, labels["val"])
     confusion = confusion_matrix(y, predicted, N_CLASSES)
@@ -80,6 +95,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict:
     return {
         "test_accuracy": accuracy(candidate.test, y),
         "test_accuracy_ci95": list(wilson_interval(int((predicted == y).sum()), len(y))),
+        "test_accuracy_without_near": accuracy(candidate.test[~near], y[~near]) if not near.all() else None,
         "val_accuracy": accuracy(candidate.val, labels["val"]),
         "macro_f1": float(np.mean([scores["f1"] for scores in classes])),
         "ece": calibration_error(candidate.test, y),

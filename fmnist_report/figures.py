@@ -74,9 +74,11 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
     models = results["models"]
     return {
         "samples": plot_samples(pictures["samples"], language),
+        "duplicates": plot_duplicates(pictures["pairs"], results["overlap"], language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in ("mlp", "cnn")}, language),
         "confusion_part1": plot_confusions(results, ("mlp", "cnn"), language),
         "study_part1": plot_study(results["study"]["rows"], ("mlp", "cnn"), language),
+        "inputs": plot_study(results["inputs"]["rows"], ("vgg_input",), language),
         "study_part2": plot_study(results["study"]["rows"], ("head",), language),
         "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
@@ -109,6 +111,22 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     ax.tick_params(length=0)
     ax.grid(False)
     ax.spines[:].set_visible(False)
+    return figure
+
+
+def plot_duplicates(pairs: np.ndarray, overlap: Results, language: Language) -> Figure:
+    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, 28, 28) uint8."""
+    figure, axes = _new(2.3, 2, pairs.shape[1])
+    for ax, picture in zip(axes.flat, pairs.reshape(-1, 28, 28), strict=True):
+        ax.imshow(picture, interpolation="nearest")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    for ax, distance in zip(axes[0], overlap["shown_rms"], strict=True):
+        ax.set_title(language.number(distance, 1), fontsize=7.5, fontweight="normal", loc="center")
+    for ax, text in zip(axes[:, 0], (N_("test"), N_("training")), strict=True):
+        ax.set_ylabel(language.text(text))
     return figure
 
 
@@ -185,7 +203,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
     """Draw validation accuracy with its 95 % interval for every value of every factor; filled: the chosen value."""
     shown = {name: [row for row in rows if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
-    names = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head"}
+    names = {"head": "vgg_head"}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
     figure, axes = _new(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
@@ -206,7 +224,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
             )
             ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
         ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
-        ax.set_title(language.model(names[name]))
+        ax.set_title(language.model(names.get(name, name)))
         ax.set_xlabel(language.text(N_("Validation accuracy, 95 % interval")))
         ax.grid(axis="y", visible=False)
         _percent_axis(ax.xaxis, language)

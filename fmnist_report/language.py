@@ -15,6 +15,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 SOURCE_LANGUAGE = "en"
 
 MODEL_NAMES = {
+    "vgg_input": "Logistic regression on VGG16’s features",
     "mlp": "Multilayer perceptron",
     "cnn": "Convolutional network",
     "vgg_features": "VGG16, frozen features",
@@ -40,6 +41,10 @@ ORIGINAL_CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 FACTORS = {
+    "channels": N_("channels"),
+    "size": N_("side, pixels"),
+    "resizing": N_("resizing"),
+    "layers": N_("blocks of VGG16"),
     "widths": N_("layer widths"),
     "width": N_("layer width"),
     "depth": N_("number of layers"),
@@ -63,6 +68,13 @@ GROUPS = {
     "regularisation": N_("regularisation"),
 }
 VALUES = {
+    "imagenet_mean": N_("mean of each channel subtracted"),
+    "one_mean": N_("one mean subtracted"),
+    "no_mean": N_("no mean subtracted"),
+    "divided": N_("divided by 255"),
+    "nearest": N_("nearest pixel"),
+    "bilinear": N_("bilinear"),
+    "bicubic": N_("bicubic"),
     "max": N_("maximum"),
     "average": N_("average"),
     "one_cycle": N_("one cycle"),
@@ -73,6 +85,7 @@ VALUES = {
     "lion": "Lion",
 }
 _MARKED = (
+    N_("Logistic regression on VGG16’s features"),
     N_("Multilayer perceptron"), N_("Convolutional network"), N_("VGG16, frozen features"),
     N_("VGG16, fine-tuned"), N_("Ensemble"), N_("Logistic regression"), N_("Linear discriminant analysis"),
     N_("Nearest neighbours"), N_("Dense head"),

@@ -133,8 +133,11 @@ class Plan:
             elif step.entry is None:
                 step.reason = "not needed" if only else "not needed: what depends on it is cached"
         if only:
-            last = max(names.index(name) for name in targets)
-            self.steps = {name: step for name, step in self.steps.items() if names.index(name) <= last}
+            kept: set[str] = set(targets)
+            for name in reversed(names):
+                if name in kept:
+                    kept |= {up.name for up in self.steps[name].stage.upstream.values()}
+            self.steps = {name: step for name, step in self.steps.items() if name in kept}
 
     @property
     def pending(self) -> list[Step]:

@@ -37,6 +37,8 @@ STAGE_NAMES = {
     "finetune": N_("Fine-tuning of blocks 4 and 5"),
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),
+    "inputs": N_("Ways of input to VGG16"),
+    "overlap": N_("Duplicates"),
     "evaluation": N_("Evaluation"),
 }
 
@@ -106,6 +108,10 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         classifier_rows=classifier_rows(results, language),
         accuracy_list="; ".join(
             f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy'], 2)}"
+            for name in COMPARED
+        ),
+        without_near_list="; ".join(
+            f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy_without_near'] or 0, 2)}"
             for name in COMPARED
         ),
         originals=ORIGINAL_CLASS_NAMES,

@@ -38,6 +38,7 @@ def describe_evaluation(folder: Path) -> tuple[dict[str, typing.Any], list[dict[
         "finetune",
         "study",
         "tuning",
+        "overlap",
         "evaluation",
     )
     stages.sort(key=lambda row: order.index(row["name"]) if row["name"] in order else len(order))

@@ -45,10 +45,13 @@ class MLPSettings(TrainingSettings):
 
     widths: tuple[int, ...] = (1024, 1024)
     dropout: float = 0.2
-    epochs: int = 30
+    epochs: int = 24
+    batch_size: int = 512
+    learning_rate: float = 2e-3
     weight_decay: float = 0.02
     shift: int = 1
     cutout: int = 0
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class CNNSettings(TrainingSettings):
     kernel: int = 3
     pooling: str = "max"
     dropout: float = 0.2
-    epochs: int = 7
+    epochs: int = 6
     batch_size: int = 128
     learning_rate: float = 2e-3
     shift: int = 2
@@ -91,10 +94,10 @@ class FeatureSettings:
 class ClassifierSettings:
     """The scikit-learn classifiers on pooled features; lists are tried on validation."""
 
-    logistic_c: tuple[float, ...] = (0.01, 0.1)
-    neighbours: tuple[int, ...] = (5, 10, 20)
+    logistic_c: tuple[float, ...] = (0.003, 0.01)
+    neighbours: tuple[int, ...] = (5, 10)
     neighbour_components: int = 96
-    shrinkage: tuple[float, ...] = (1e-4, 1e-2)
+    shrinkage: tuple[float, ...] = (1e-3,)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ class HeadSettings(TrainingSettings):
     width: int = 512
     dropout: float = 0.2
     epochs: int = 12
+    batch_size: int = 512
+    learning_rate: float = 2e-3
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class StudySettings:
     n_train: int = 2_000
     n_val: int = 2_000
     mlp_epochs: int = 8
-    cnn_epochs: int = 3
+    cnn_epochs: int = 2
     head_epochs: int = 6
 
 
@@ -147,12 +152,32 @@ class TuningSettings:
 
     n_train: int = 2_000
     n_val: int = 2_000
-    mlp_trials: int = 12
-    cnn_trials: int = 6
-    head_trials: int = 12
+    mlp_trials: int = 10
+    cnn_trials: int = 0
+    head_trials: int = 10
     mlp_epochs: int = 6
     cnn_epochs: int = 4
     head_epochs: int = 6
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """The comparison of ways in which a greyscale picture can enter VGG16: pictures of each part."""
+
+    n_train: int = 1_000
+    n_val: int = 1_000
+
+
+@dataclass(frozen=True)
+class OverlapSettings:
+    """When a picture counts as a near duplicate of a training picture.
+
+    rms: root-mean-square difference in grey levels of 255, at most.
+    cosine: similarity of the averages of VGG16's blocks 4 and 5, at least.
+    """
+
+    rms: float = 10.0
+    cosine: float = 0.99
 
 
 @dataclass(frozen=True)
@@ -178,6 +203,8 @@ class Settings:
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
     study: StudySettings = field(default_factory=StudySettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
+    inputs: InputSettings = field(default_factory=InputSettings)
+    overlap: OverlapSettings = field(default_factory=OverlapSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
 
@@ -185,11 +212,12 @@ PRESETS = {
     "quick": Settings(
         preset="quick",
         data=DataSettings(n_train=3_000, n_val=500),
-        mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128),
+        mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, learning_rate=1e-3),
         cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64),
         features=FeatureSettings(size=32),
-        head=HeadSettings(width=256, epochs=12),
+        head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
+        inputs=InputSettings(n_train=300, n_val=300),
         study=StudySettings(n_train=500, mlp_epochs=3, cnn_epochs=0, head_epochs=3),
         tuning=TuningSettings(n_train=500, mlp_trials=5, cnn_trials=0, head_trials=5, mlp_epochs=3, head_epochs=3),
     ),
@@ -201,6 +229,7 @@ PRESETS = {
         features=FeatureSettings(size=64),
         head=HeadSettings(width=1024, epochs=40),
         finetune=FineTuneSettings(epochs=8, learning_rate=3e-4, easy_every=1),
+        inputs=InputSettings(n_train=20_000, n_val=5_000),
         study=StudySettings(n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12),
         tuning=TuningSettings(
             n_train=20_000,

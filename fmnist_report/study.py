@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import tempfile
 import time
 import typing
@@ -20,7 +21,7 @@ from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
-from fmnist_report.models.vgg import build_head
+from fmnist_report.models.vgg import POOLED, build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, StudySettings, TrainingSettings
 from fmnist_report.statistics import wilson_interval
@@ -49,6 +50,7 @@ class Variation:
         value: what it is set to, as the report writes it.
         settings: the network's settings with that value.
         chosen: whether the value is the chosen one.
+        layers: what the head reads; all for the other networks.
     """
 
     network: str
@@ -57,6 +59,7 @@ class Variation:
     value: str
     settings: TrainingSettings
     chosen: bool
+    layers: tuple[str, ...] = POOLED
 
 
 def list_variations(network: str, chosen: TrainingSettings, n_epochs: int) -> list[Variation]:
@@ -78,7 +81,8 @@ def list_variations(network: str, chosen: TrainingSettings, n_epochs: int) -> li
             **({"shift": (0, chosen.shift), "cutout": (0, 8)} if network != "head" else {}),
         },
     }
-    return [
+    read = [_vary_layers(layers, chosen) for layers in LAYERS] if network == "head" else []
+    return read + [
         _vary(network, group, factor, value, chosen)
         for group, factors in groups.items()
         for factor, values in factors.items()
@@ -96,10 +100,16 @@ def _vary(network: str, group: str, factor: str, value: typing.Any, chosen: Trai
     return Variation(network, group, factor, text, settings, value == getattr(chosen, factor))
 
 
+def _vary_layers(layers: tuple[str, ...], chosen: TrainingSettings) -> Variation:
+    text = " + ".join(layer.partition("_")[0].removeprefix("block") for layer in layers)
+    return Variation("head", "structure", "layers", text, chosen, layers == POOLED, layers)
+
+
+LAYERS = (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:], POOLED)
 STRUCTURE: dict[str, typing.Callable[[typing.Any], dict[str, tuple]]] = {
     "mlp": lambda chosen: {"widths": ((512,), (512, 512), (1024, 1024), (1024, 1024, 1024))},
     "cnn": lambda chosen: {
-        "widths": (tuple(w // 2 for w in chosen.widths), chosen.widths, tuple(w * 3 // 2 for w in chosen.widths)),
+        "widths": (tuple(w // 4 for w in chosen.widths), tuple(w // 2 for w in chosen.widths), chosen.widths),
         "kernel": (3, 5),
         "pooling": ("max", "average"),
     },
@@ -134,7 +144,8 @@ def run_study(
         progress.update(number, len(variations), f"{variation.network}: {variation.factor} = {variation.value}")
         if name not in finished:
             started = time.monotonic()
-            accuracy = train_settings(variation.network, variation.settings, material, seed)
+            selected = select_layers(material, variation.layers)
+            accuracy = train_settings(variation.network, variation.settings, selected, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
             write_json(out / "finished.json", finished)
     rows = [_row(variation, finished[describe(variation)], len(material["y_val"])) for variation in variations]
@@ -158,7 +169,8 @@ def _finished(out: Path) -> dict[str, dict]:
 def describe(variation: Variation) -> str:
     """Name a training by its settings, so that equal ones are trained once."""
     values = dataclasses.asdict(variation.settings)
-    return f"{variation.network}: " + ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+    text = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+    return f"{variation.network} on {'+'.join(variation.layers)}: {text}"
 
 
 def _row(variation: Variation, found: dict, n_val: int) -> dict:
@@ -179,6 +191,18 @@ def load_material(data: Path, features: Path, n_train: int, n_val: int) -> dict[
     }  # fmt: skip
 
 
+def select_layers(material: dict[str, typing.Any], layers: tuple[str, ...]) -> dict[str, typing.Any]:
+    """Keep only the features of some of VGG16's layers; block 3's grid comes first, then blocks 4 and 5."""
+    if layers == POOLED:
+        return material
+    n_features = material["views"]["train"][0].shape[1]
+    ends = dict(zip(POOLED, (n_features - 1024, n_features - 512, n_features), strict=True))
+    starts = dict(zip(POOLED, (0, n_features - 1024, n_features - 512), strict=True))
+    columns = np.concatenate([np.arange(starts[layer], ends[layer]) for layer in layers])
+    views = {part: [view[:, columns] for view in found] for part, found in material["views"].items()}
+    return {**material, "views": views}
+
+
 AfterEpoch = typing.Callable[[int, float], None]
 
 
@@ -187,13 +211,14 @@ def train_settings(
     settings: TrainingSettings,
     material: dict[str, typing.Any],
     seed: int,
-    after_epoch: AfterEpoch = lambda epoch, accuracy: None,
+    after_epoch: AfterEpoch | None = None,
 ) -> float:
     """Train one network on the subset; returns its validation accuracy after the last epoch.
 
     Args:
         network: mlp, cnn or head.
-        after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop.
+        after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop. Without
+            it only the last epoch is validated.
     """
     keras.utils.set_random_seed(seed)
     targets = smooth_labels(material["y_train"], settings.label_smoothing)
@@ -211,8 +236,12 @@ def train_settings(
     epochs = itertools.count()
 
     def validation(model):
+        epoch = next(epochs)
+        if not after_epoch and epoch + 1 < settings.epochs:
+            return math.nan, math.nan
         loss, accuracy = score(predict(model, val), material["y_val"])
-        after_epoch(next(epochs), accuracy)
+        if after_epoch:
+            after_epoch(epoch, accuracy)
         return loss, accuracy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -221,9 +250,9 @@ def train_settings(
 
 
 def _build_small(settings: MLPSettings | CNNSettings) -> keras.Model:
-    if isinstance(settings, MLPSettings):
-        return build_mlp(settings.widths, settings.dropout)
     with dtype_policy(choose_precision(settings.precision)):
+        if isinstance(settings, MLPSettings):
+            return build_mlp(settings.widths, settings.dropout)
         return build_cnn(settings.stem, settings.widths, settings.dropout, settings.kernel, settings.pooling)
 
 

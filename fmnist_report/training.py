@@ -301,8 +301,11 @@ def save_network(out: Path, network, history: History, probabilities: dict, ms_p
 
 def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, data: Path) -> None:
     """Stage `mlp`: train the multilayer perceptron of the previous assignment."""
+    policy = choose_precision(mlp.precision)
     keras.utils.set_random_seed(seed)
-    _train_on_pictures(out, progress, build_mlp(mlp.widths, mlp.dropout), mlp, seed, data, "float32")
+    with dtype_policy(policy):
+        network = build_mlp(mlp.widths, mlp.dropout)
+    _train_on_pictures(out, progress, network, mlp, seed, data, policy)
 
 
 def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, data: Path) -> None:

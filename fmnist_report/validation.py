@@ -25,6 +25,7 @@ def validate_models(
     finetune: Path,
     study: Path,
     tuning: Path,
+    inputs: Path,
 ) -> None:
     """Stage `validation`: write validation.json with each model's accuracy, its 95 % Wilson interval and its cost."""
     labels = load_arrays(data / "labels.npz")["val"]
@@ -41,5 +42,6 @@ def validate_models(
         }
     document = {"n_val": len(labels), "models": models, "chosen_classifier": chosen, "ensemble_weights": weights}
     searched = {"search": read_json(tuning / "tuning.json")}
-    document |= {"study": read_json(study / "study.json") | searched, "hardware": describe_hardware()}
+    document |= {"study": read_json(study / "study.json") | searched, "inputs": read_json(inputs / "inputs.json")}
+    document |= {"hardware": describe_hardware()}
     write_json(out / "validation.json", document)

@@ -121,13 +121,15 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
         line = build_line(settings, read_document([], None), None, tmp_path)
         return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
 
+    on_features = {"classifiers", "head", "finetune", "study", "tuning", "overlap"}
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "study", "tuning"} | end,
         "head.width=64": {"head", "finetune", "study", "tuning"} | end,
         "study.n_train=500": {"study"} | end,
+        "overlap.rms=5": {"overlap"} | end,
         "finetune.epochs=9": {"finetune"} | end,
-        "features.size=64": {"features", "classifiers", "head", "finetune", "study", "tuning"} | end,
+        "features.size=64": {"features", "inputs"} | on_features | end,
         "report.accent=#000000": end - {"evaluation"},
     }.items():
         before, after = keys(), keys(assignment)
@@ -150,10 +152,11 @@ def real_run(tmp_path_factory):
         shutil.copyfile(path, copy)
     for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
                        "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
-                       "finetune.precision=float32", "features.shard=200",
+                       "mlp.precision=float32", "finetune.precision=float32", "features.shard=200",
                        "classifiers.neighbour_components=16", "study.n_train=100", "study.mlp_epochs=1",
                        "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=4",
-                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2"):  # fmt: skip
+                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2",
+                       "inputs.n_train=100", "inputs.n_val=50"):  # fmt: skip
         arguments += ["--set", assignment]
 
     def run(*more):

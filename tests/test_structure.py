@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "settings", "sources", "fingerprint", "progress", "cache", "plan", "hardware", "data", "weights",
-    "models.architecture", "models.mlp", "models.cnn", "models.vgg", "training", "features", "classifiers",
-    "finetune", "statistics", "study", "tuning", "ensemble", "candidates", "validation",
+    "models.architecture", "models.mlp", "models.cnn", "models.vgg", "training", "features", "overlap", "classifiers",
+    "finetune", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "validation",
     "evaluation", "results", "language", "conclusions", "figures", "document", "report",
     "pdf", "doctor", "cli",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from fmnist_report import study
@@ -9,7 +10,7 @@ from fmnist_report.cache import read_json
 from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, StudySettings
 
 SMALL = {
-    "mlp_settings": MLPSettings(widths=(8,), batch_size=16),
+    "mlp_settings": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
     "cnn_settings": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
     "head_settings": HeadSettings(width=8, batch_size=16),
 }
@@ -26,7 +27,9 @@ def test_each_variation_changes_one_factor(network, chosen):
             field.name for field in dataclasses.fields(chosen)
             if getattr(variation.settings, field.name) != getattr(chosen, field.name)
         } - {"epochs"}  # fmt: skip
-        if variation.factor == "optimizer":  # each optimiser comes with its own rate and decay
+        if variation.factor == "layers":
+            assert not changed and variation.chosen == (variation.layers == study.POOLED)
+        elif variation.factor == "optimizer":  # each optimiser comes with its own rate and decay
             assert changed <= {"optimizer", "learning_rate", "weight_decay"}
         else:
             assert changed == (set() if variation.chosen else {variation.factor})
@@ -43,7 +46,7 @@ def test_equal_trainings_are_done_once_and_finished_ones_not_again(
     def train(network, settings, material, seed):
         if len(trained) == stop:
             raise KeyboardInterrupt
-        trained.append((network, settings))
+        trained.append((network, settings, material["views"]["train"][0].tobytes()))
         return 0.9
 
     monkeypatch.setattr(study, "train_settings", train)
@@ -56,6 +59,16 @@ def test_equal_trainings_are_done_once_and_finished_ones_not_again(
     assert len(trained) == len(set(trained)) < len(document["rows"])
     assert document["n_train"] == 30 and not (tmp_path / "finished.json").exists()
     assert {row["val_accuracy"] for row in document["rows"]} == {0.9}
+
+
+def test_head_reads_only_the_layers_that_a_variation_names(data_folder, feature_folder):
+    material = study.load_material(data_folder, feature_folder, 10, 10)
+    full = material["views"]["train"][1]
+    middle = study.select_layers(material, ("block4_gap",))["views"]["train"][1]
+    assert np.array_equal(middle, full[:, 1024:1536])
+    outer = study.select_layers(material, ("block3_grid", "block5_gap"))["views"]["val"][0]
+    assert np.array_equal(outer, np.delete(material["views"]["val"][0], np.s_[1024:1536], axis=1))
+    assert study.select_layers(material, study.POOLED)["views"] is material["views"]
 
 
 @pytest.mark.parametrize("network", ["mlp", "cnn", "head"])

@@ -9,7 +9,7 @@ from fmnist_report.cache import read_json
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
 
-MLP = MLPSettings(widths=(16,), dropout=0.1, epochs=3, batch_size=8, shift=1)
+MLP = MLPSettings(widths=(16,), dropout=0.1, epochs=3, batch_size=8, shift=1, precision="float32")
 
 
 def make_batches(batch_size=8, shift=0):

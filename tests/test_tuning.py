@@ -58,7 +58,7 @@ def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch):
 @pytest.mark.parametrize("network", ["mlp", "cnn", "head"])
 def test_proposed_settings_are_valid_and_train(tmp_path, network, data_folder, feature_folder):
     material = tuning.load_material(data_folder, feature_folder, 40, 20)
-    chosen = {"mlp": MLPSettings(epochs=1), "cnn": CNNSettings(epochs=1, precision="float32"),
+    chosen = {"mlp": MLPSettings(epochs=1, precision="float32"), "cnn": CNNSettings(epochs=1, precision="float32"),
               "head": HeadSettings(epochs=1)}[network]  # fmt: skip
     search = tuning.open_search(tmp_path / "trials.log", network, 0)
     search.optimize(lambda trial: tuning._objective(trial, network, chosen, material, 0), n_trials=1)

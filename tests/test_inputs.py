@@ -1,0 +1,73 @@
+"""Ways of input differ in one factor, and the chosen one is what the extractor does."""
+
+import numpy as np
+import pytest
+from conftest import random_base
+
+from fmnist_report import inputs
+from fmnist_report.cache import read_json
+from fmnist_report.data import load_arrays
+from fmnist_report.models.vgg import build_extractor, set_base_weights
+from fmnist_report.settings import FeatureSettings, InputSettings
+
+
+def test_chosen_way_is_the_extractors(data_folder):
+    chosen = next(row["way"] for row in inputs.list_ways(32) if row["chosen"])
+    pictures = load_arrays(data_folder / "pictures.npz")["val"][:4]
+    reader, extractor = inputs.build_reader(**chosen), build_extractor(32)
+    for network in (reader, extractor):
+        set_base_weights(network, random_base())
+    expected = extractor.predict_on_batch(pictures[..., None].astype("float32"))
+    found = inputs.read_features(reader, pictures)
+    assert found[:, :1024] == pytest.approx(expected["block3_grid"].reshape(4, -1), rel=1e-4, abs=1e-3)
+    assert found[:, 1536:] == pytest.approx(expected["block5_gap"], rel=1e-4, abs=1e-3)
+
+
+def test_ways_change_one_factor():
+    rows = inputs.list_ways(40)
+    assert {row["value"] for row in rows if row["factor"] == "size"} == {"32", "40", "48", "56", "64"}
+    chosen = next(row["way"] for row in rows if row["chosen"])
+    for row in rows:
+        changed = {name for name in chosen if row["way"][name] != chosen[name]}
+        assert changed == (set() if row["chosen"] else {row["factor"]})
+
+
+@pytest.mark.parametrize("channels", list(inputs.CHANNELS))
+def test_channels_are_what_their_names_say(channels):
+    reader = inputs.build_reader(channels, 32, "nearest")
+    first = reader.get_layer("block1_conv1")
+    kernel, bias = np.zeros(first.kernel.shape, "float32"), np.zeros(64, "float32")
+    kernel[1, 1, :, :3] = np.eye(3)  # the first three outputs are the three channels
+    first.set_weights([kernel, bias])
+    import keras
+
+    channels_of = keras.Model(reader.input, first.output)
+    white = np.array(channels_of.predict_on_batch(np.full((1, 28, 28, 1), 255, "float32")))[0, 9, 9, :3]
+    means = np.array([103.939, 116.779, 123.68])
+    expected = {"imagenet_mean": 255 - means, "one_mean": 255 - means.mean().repeat(3), "no_mean": [255.0] * 3,
+                "divided": [1.0] * 3}[channels]  # fmt: skip
+    assert white == pytest.approx(expected, rel=1e-4)
+
+
+def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatch):
+    judged = []
+
+    def judge(way, x, y, base, precision, seed):
+        if len(judged) == 3:
+            raise KeyboardInterrupt
+        judged.append(way)
+        return 0.8
+
+    monkeypatch.setattr(inputs, "judge_way", judge)
+    monkeypatch.setattr(inputs, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(inputs, "read_hdf5", lambda path: random_base())
+    call = {"inputs": InputSettings(n_train=30, n_val=20), "features_settings": FeatureSettings(size=32), "seed": 0,
+            "data": data_folder, "weights": tmp_path}  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        inputs.compare_inputs(tmp_path, quiet, **call)
+    first, judged[:] = list(judged), []
+    monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or 0.7)
+    inputs.compare_inputs(tmp_path, quiet, **call)
+    document = read_json(tmp_path / "inputs.json")
+    assert not any(way in first for way in judged) and len(document["rows"]) == 4 + 4 + 3
+    assert (document["n_train"], document["n_val"]) == (30, 20)
