@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import logging
 import os
 import shutil
 import signal
@@ -191,6 +192,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
 def _prepare_computation(request: Request, plan: Plan) -> None:
     """Check what pending stages need, and quieten TensorFlow before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     pending = {step.stage.name for step in plan.pending}
     if "features" in pending:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")

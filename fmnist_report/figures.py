@@ -30,6 +30,7 @@ WIDTH_INCHES = 6.7
 STYLE = {
     "font.family": "IBM Plex Sans",
     "font.size": 8.5,
+    "figure.labelsize": 8.5,
     "axes.titlesize": 9,
     "axes.titleweight": "semibold",
     "axes.titlelocation": "left",
@@ -191,7 +192,7 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
         ax.set_title(language.model(name))
         ax.set_xticks(range(10), labels, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(10), labels)
-        ax.set_xlabel(language.text(N_("Answer")))
+        ax.set_xlabel(language.text(N_("Predicted class")))
         ax.tick_params(length=0)
         ax.grid(False)
         ax.spines[:].set_visible(False)
@@ -225,9 +226,9 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
             ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
         ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
         ax.set_title(language.model(names.get(name, name)))
-        ax.set_xlabel(language.text(N_("Validation accuracy, 95 % interval")))
         ax.grid(axis="y", visible=False)
         _percent_axis(ax.xaxis, language)
+    figure.supxlabel(language.text(N_("Validation accuracy, 95 % interval")))
     return figure
 
 

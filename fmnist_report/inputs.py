@@ -99,7 +99,7 @@ def judge_way(way: dict, x: dict, y: dict, base: Weights, precision: str, seed: 
     set_base_weights(network, base)
     found = {part: read_features(network, pictures) for part, pictures in x.items()}
     mean, scale = standardisation(found["train"])
-    classifier = LogisticRegression(C=0.01, max_iter=100, random_state=seed)
+    classifier = LogisticRegression(C=0.01, max_iter=1_000, random_state=seed)
     classifier.fit((found["train"] - mean) * scale, y["train"])
     return float(classifier.score((found["val"] - mean) * scale, y["val"]))
 
