@@ -227,9 +227,9 @@ def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Pa
 
 def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
     """Describe this run's stages as in results.json; seconds are those of the computation, when it was made."""
-    known = {}
-    for step in plan.steps.values():
-        known |= step.entry.manifest["provenance"] if step.entry else {}
+    entries = {name: step.entry.manifest["provenance"] for name, step in plan.steps.items() if step.entry}
+    known = {name: moment for provenance in entries.values() for name, moment in provenance.items()}
+    known |= {name: provenance[name] for name, provenance in entries.items()}  # its own word on itself counts
     return [
         {
             "name": name,

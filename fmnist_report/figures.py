@@ -180,7 +180,7 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
-    figure, axes = _new(3.75, 1, len(names), sharey=True)
+    figure, axes = _new(4.3, 1, len(names), sharey=True)
     labels = [language.class_name(label) for label in range(10)]
     for column, name in enumerate(names):
         ax, counts = axes[0, column], np.array(results["models"][name]["confusion"])

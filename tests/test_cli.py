@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -13,7 +14,7 @@ import pypdf
 import pytest
 
 from fmnist_report import data, weights
-from fmnist_report.cli import main, parse_size
+from fmnist_report.cli import list_stages, main, parse_size
 from fmnist_report.errors import ReportError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,3 +263,14 @@ def test_features_are_readable_with_plain_h5py(real_run):
     with h5py.File(next((real_run.folder / "cache with ґ" / "features").glob("*/shard-00000.h5"))) as file:
         assert file["mirror/block3_pool"].shape == (200, 4, 4, 256)
         assert np.isfinite(file["original/block5_gap"][()]).all()
+
+
+def test_a_stages_own_entry_tells_its_seconds():
+    def step(provenance):
+        return SimpleNamespace(
+            key="k", status="cached", reason="", entry=SimpleNamespace(manifest={"provenance": provenance})
+        )
+
+    first, second = {"a": {"seconds": 5.0}}, {"a": {"seconds": 9.0}, "b": {"seconds": 1.0}}
+    plan = SimpleNamespace(steps={"a": step(first), "b": step(second)})
+    assert [row["seconds"] for row in list_stages(plan)] == [5.0, 1.0]
