@@ -44,11 +44,12 @@ class MLPSettings(TrainingSettings):
     """The multilayer perceptron of the previous assignment and its training."""
 
     widths: tuple[int, ...] = (1024, 1024)
-    dropout: float = 0.2
-    epochs: int = 24
+    dropout: float = 0.1
+    epochs: int = 30
     batch_size: int = 512
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 0.02
+    label_smoothing: float = 0.05
     shift: int = 1
     cutout: int = 0
     precision: str = "auto"
@@ -134,8 +135,8 @@ class StudySettings:
     mlp_epochs, cnn_epochs, head_epochs: of each training; 0 leaves a network out.
     """
 
-    n_train: int = 2_000
-    n_val: int = 2_000
+    n_train: int = 1_200
+    n_val: int = 1_500
     mlp_epochs: int = 8
     cnn_epochs: int = 2
     head_epochs: int = 6

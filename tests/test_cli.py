@@ -16,10 +16,9 @@ import pytest
 from fmnist_report import data, weights
 from fmnist_report.cli import list_stages, main, parse_size
 from fmnist_report.errors import ReportError, UsageError
+from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from run_all import build_line  # noqa: E402
 
 
 def call(capsys, *arguments):
