@@ -21,12 +21,20 @@ class Candidate:
     """A trained model as its stage left it.
 
     val, test: (n, 10) float32 probabilities.
+    val_original: (n_val, 10), of the pictures without their mirror images; None where there is no such average.
     """
 
     val: np.ndarray
     test: np.ndarray
     summary: dict
     history: dict
+    val_original: np.ndarray | None = None
+
+    def mirror_gain(self, labels: np.ndarray) -> float | None:
+        """Return how much accuracy averaging with the mirror image adds on validation, a share."""
+        if self.val_original is None:
+            return None
+        return accuracy(self.val, labels) - accuracy(self.val_original, labels)
 
 
 def gather_candidates(
@@ -59,7 +67,7 @@ def load_network(folder: Path) -> Candidate:
     """Read what a training stage left; probabilities are (n, 10)."""
     arrays = load_arrays(folder / "probabilities.npz")
     summary, history = read_json(folder / "summary.json"), read_json(folder / "history.json")
-    return Candidate(arrays["val"], arrays["test"], summary, history)
+    return Candidate(arrays["val"], arrays["test"], summary, history, arrays["val_original"])
 
 
 def load_classifiers(folder: Path) -> dict[str, Candidate]:

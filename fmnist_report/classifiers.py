@@ -16,7 +16,7 @@ from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
-from fmnist_report.training import average_views, fit, save_network, score, smooth_labels
+from fmnist_report.training import average_views, fit, predict_views, save_network, score, smooth_labels
 
 PARTS = ("train", "val", "test")
 
@@ -139,7 +139,7 @@ def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, da
 
     history = fit(network, batches, validation, head, out, progress)
     started = time.perf_counter()
-    probabilities = {part: average_views(network, views[part]) for part in ("val", "test")}
-    n_views = 2 * sum(len(values) for values in probabilities.values())
+    probabilities = {part: predict_views(network, views[part]) for part in ("val", "test")}
+    n_views = sum(both.shape[0] * both.shape[1] for both in probabilities.values())
     ms_per_image = 1e3 * (time.perf_counter() - started) / n_views
     save_network(out, network, history, probabilities, ms_per_image, "float32")

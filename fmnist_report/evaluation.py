@@ -97,6 +97,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
         "test_accuracy_ci95": list(wilson_interval(int((predicted == y).sum()), len(y))),
         "test_accuracy_without_near": accuracy(candidate.test[~near], y[~near]) if not near.all() else None,
         "val_accuracy": accuracy(candidate.val, labels["val"]),
+        "mirror_gain": candidate.mirror_gain(labels["val"]),
         "macro_f1": float(np.mean([scores["f1"] for scores in classes])),
         "ece": calibration_error(candidate.test, y),
         "temperature": temperature,

@@ -58,7 +58,7 @@ def fine_tune(
         batches = BorderBatches(store, targets, finetune.batch_size, seed, shown)
 
         def validation(network):
-            return score(predict_from_border(network, store, "val"), labels["val"])
+            return score(predict_from_border(network, store, "val").mean(axis=0), labels["val"])
 
         history = fit(top, batches, validation, finetune, out, progress)
         probabilities = {part: predict_from_border(top, store, part) for part in ("val", "test")}
@@ -78,12 +78,12 @@ def find_easy(head: keras.Model, store: FeatureStore, labels: np.ndarray) -> np.
 
 
 def predict_from_border(network: keras.Model, store: FeatureStore, part: str) -> np.ndarray:
-    """Average probabilities of both views from cached border activations; (n, 10) float32."""
+    """Return the probabilities of both views from cached border activations; (2, n, 10) float32."""
     first, n = store.first_row(part), store.counts[part]
-    total = np.zeros((n, 10), "float32")
-    for view in VIEWS:
+    found = np.zeros((len(VIEWS), n, 10), "float32")
+    for number, view in enumerate(VIEWS):
         for start in range(0, n, READ_ROWS):
             last = min(start + READ_ROWS, n)
             border = store.read(BORDER, view, first + start, first + last).astype("float32")
-            total[start:last] += softmax(network.predict_on_batch(border))
-    return total / len(VIEWS)
+            found[number, start:last] = softmax(network.predict_on_batch(border))
+    return found

@@ -105,6 +105,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         factors_part1=factor_rows(results, ("mlp", "cnn")),
         factors_part2=factor_rows(results, ("head",)),
         ensemble_list=ensemble_list(results, language),
+        mirror_list=mirror_list(results, language),
         classifier_rows=classifier_rows(results, language),
         accuracy_list="; ".join(
             f"{language.model(name)} {language.percent(results['models'][name]['test_accuracy'], 2)}"
@@ -156,6 +157,14 @@ def ensemble_list(results, language: Language) -> str:
     """Name the ensemble's members with their weights, heaviest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
     return "; ".join(f"{language.model(name)} {language.percent(weight, 0)}" for name, weight in weights if weight)
+
+
+def mirror_list(results, language: Language) -> str:
+    """Name what averaging with the mirror image adds to each main network, in points of validation accuracy."""
+    gains = {name: results["models"][name]["mirror_gain"] for name in MAIN}
+    return "; ".join(
+        f"{language.model(name)} {language.points(gain, 2)}" for name, gain in gains.items() if gain is not None
+    )
 
 
 def factor_rows(results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:

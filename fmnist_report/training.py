@@ -242,30 +242,40 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def predict_probabilities(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    """Average the class probabilities of each picture and its mirror image.
+    """Average the class probabilities of each picture and its mirror image; (n, 28, 28) uint8 to (n, 10) float32."""
+    return predict_both_views(network, pictures).mean(axis=0)
+
+
+def predict_both_views(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Return the class probabilities of each picture and of its mirror image.
 
     Args:
         network: from (n, 28, 28, 1) pixels to (n, 10) logits.
         pictures: (n, 28, 28) uint8.
 
     Returns:
-        (n, 10) float32.
+        (2, n, 10) float32.
     """
     views = []
     for view in (pictures, pictures[:, :, ::-1]):
         pieces = np.array_split(view, max(1, len(view) // PREDICT_BATCH))
         logits = [network.predict_on_batch(piece[..., None].astype("float32")) for piece in pieces]
         views.append(softmax(np.concatenate(logits)))
-    return (views[0] + views[1]) / 2
+    return np.stack(views)
 
 
-def average_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
+def average_views(network: keras.Model, views: list[np.ndarray]) -> np.ndarray:
     """Average the class probabilities over views; (n, …) inputs to (n, 10) float32."""
-    total = 0.0
+    return predict_views(network, views).mean(axis=0)
+
+
+def predict_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
+    """Return the class probabilities of each view; (n, …) inputs to (views, n, 10) float32."""
+    found = []
     for view in views:
         pieces = [network.predict_on_batch(view[i : i + batch_size]) for i in range(0, len(view), batch_size)]
-        total = total + softmax(np.concatenate([ops.convert_to_numpy(piece) for piece in pieces]))
-    return (total / len(views)).astype("float32")
+        found.append(softmax(np.concatenate([ops.convert_to_numpy(piece) for piece in pieces])))
+    return np.stack(found)
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -284,15 +294,17 @@ def time_prediction(network: keras.Model, pictures: np.ndarray) -> float:
     return 1e3 * (time.perf_counter() - started) / len(sample)
 
 
-def save_network(out: Path, network, history: History, probabilities: dict, ms_per_image: float, policy: str) -> None:
+def save_network(out: Path, network, history: History, views: dict, ms_per_image: float, policy: str) -> None:
     """Write what every network leaves: weights, history, probabilities and a summary.
 
     Args:
-        probabilities: {"val": (n_val, 10), "test": (10000, 10)} float32.
+        views: probabilities of the pictures and of their mirror images, {"val": (2, n_val, 10),
+            "test": (2, 10000, 10)} float32; their averages are stored, and of validation the original's too.
     """
     network.save_weights(out / "network.weights.h5")
     write_json(out / "history.json", history)
-    np.savez(out / "probabilities.npz", **probabilities)
+    averages = {part: both.mean(axis=0) for part, both in views.items()}
+    np.savez(out / "probabilities.npz", **averages, val_original=views["val"][0])
     rows = describe_layers(network)
     summary = {name: sum(row[name] for row in rows) for name in ("n_params", "n_trainable", "macs")}
     summary |= {"layers": rows, "train_seconds": sum(history["seconds"]), "predict_ms_per_image": ms_per_image}
@@ -326,5 +338,5 @@ def _train_on_pictures(out, progress, network, settings, seed: int, data: Path, 
         return score(predict_probabilities(network, pictures["val"]), labels["val"])
 
     history = fit(network, batches, validation, settings, out, progress)
-    probabilities = {part: predict_probabilities(network, pictures[part]) for part in ("val", "test")}
-    save_network(out, network, history, probabilities, time_prediction(network, pictures["val"]), policy)
+    views = {part: predict_both_views(network, pictures[part]) for part in ("val", "test")}
+    save_network(out, network, history, views, time_prediction(network, pictures["val"]), policy)

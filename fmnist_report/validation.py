@@ -38,6 +38,7 @@ def validate_models(
             "val_accuracy": share,
             "val_accuracy_ci95": list(wilson_interval(round(share * len(labels)), len(labels))),
             **{cost: candidate.summary[cost] for cost in ("n_params", "macs", "train_seconds")},
+            "mirror_gain": candidate.mirror_gain(labels),
             "history": candidate.history,
         }
     document = {"n_val": len(labels), "models": models, "chosen_classifier": chosen, "ensemble_weights": weights}

@@ -186,6 +186,8 @@ def test_results_can_be_recomputed_from_the_predictions(real_run):
             assert model["test_accuracy"] == pytest.approx(accuracy)
             assert np.trace(model["confusion"]) == round(accuracy * 150)
     assert {"mlp", "cnn", "vgg_features", "vgg_finetuned"} <= set(results["models"])
+    averaged = {name for name, model in results["models"].items() if model["mirror_gain"] is not None}
+    assert {"mlp", "cnn", "vgg_head", "vgg_finetuned"} <= averaged and not {"vgg_lda", "ensemble"} & averaged
     assert {stage["status"] for stage in results["stages"]} == {"computed"}
     assert results["format"] == 1 and results["data"]["n_test"] == 150
 

@@ -1,5 +1,6 @@
 """From cached features to an assembled network, with small random input."""
 
+import numpy as np
 import pytest
 from conftest import random_base
 
@@ -8,7 +9,7 @@ from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
 from fmnist_report.models.vgg import build_assembled
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
-from fmnist_report.training import predict_probabilities
+from fmnist_report.training import predict_both_views, predict_probabilities
 
 HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
 
@@ -30,7 +31,11 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
     assembled = build_assembled(32, HEAD.width, HEAD.dropout)
     assembled.load_weights(out / "network.weights.h5")
     from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
-    assert from_pixels == pytest.approx(load_arrays(out / "probabilities.npz")["test"], abs=5e-3)
+    stored = load_arrays(out / "probabilities.npz")
+    assert from_pixels == pytest.approx(stored["test"], abs=5e-3)
+    both = predict_both_views(assembled, load_arrays(data_folder / "pictures.npz")["val"])
+    assert both[0] == pytest.approx(stored["val_original"], abs=5e-3) and np.ptp(both[0] - both[1]) > 1e-3
+    assert both.mean(axis=0) == pytest.approx(stored["val"], abs=5e-3)
     assert read_json(out / "summary.json")["n_trainable"] < read_json(out / "summary.json")["n_params"]
 
 
