@@ -97,7 +97,12 @@ def build_line(
         return [*line, Stage("validation", at + "validation:validate_models", {}, trained, ("numpy", "scipy"))]
 
     evaluation = Stage(
-        "evaluation", at + "evaluation:evaluate", {}, {**trained, "overlap": overlap}, ("numpy", "scipy")
+        "evaluation",
+        at + "evaluation:evaluate",
+        {},
+        {**trained, "overlap": overlap},
+        ("numpy", "scipy"),
+        published=True,
     )
     line += [overlap, evaluation]
     for lang in document.languages:
@@ -117,6 +122,7 @@ def build_line(
             {"evaluation": evaluation, "figures": figures},
             ("jinja2", "babel"),
             document.template_digests(lang),
+            published=True,
         )
         pdf = Stage(f"pdf-{lang}", at + "pdf:write_pdf", {}, {"html": html}, ("weasyprint",))
         line += [figures, html, pdf]

@@ -151,7 +151,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 1))
     axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fmnist_report.cache import read_json, write_json
+from fmnist_report.cache import write_json
 from fmnist_report.classifiers import standardisation
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
@@ -18,6 +18,7 @@ from fmnist_report.models.vgg import IMAGENET_MEAN_BGR, apply_blocks, pool_block
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings, InputSettings
 from fmnist_report.statistics import wilson_interval
+from fmnist_report.study import read_finished
 from fmnist_report.training import dtype_policy
 from fmnist_report.weights import Weights, read_hdf5, verify_weights
 
@@ -66,7 +67,7 @@ def compare_inputs(
     x = {part: pictures[part][: n[part]] for part in n}
     y = {part: labels[part][: n[part]] for part in n}
     base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
-    rows, finished = list_ways(features_settings.size), _finished(out)
+    rows, finished = list_ways(features_settings.size), read_finished(out)
     for number, row in enumerate(rows):
         progress.update(number, len(rows), f"{row['factor']} = {row['value']}")
         name = str(sorted(row["way"].items()))
@@ -81,13 +82,6 @@ def compare_inputs(
         del row["way"]
     (out / "finished.json").unlink()
     write_json(out / "inputs.json", {**{f"n_{part}": len(y[part]) for part in n}, "rows": rows})
-
-
-def _finished(out: Path) -> dict[str, dict]:
-    try:
-        return read_json(out / "finished.json")
-    except (OSError, ValueError):
-        return {}
 
 
 def judge_way(way: dict, x: dict, y: dict, base: Weights, precision: str, seed: int) -> float:

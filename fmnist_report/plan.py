@@ -35,6 +35,7 @@ class Stage:
         digests: digests of outside content that counts: data, weights, templates.
         places: values that do not count: folders to look in.
         resumes: an interrupted computation goes on from its unfinished folder.
+        published: its files are copied into the report folder, so every run verifies them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Stage:
     digests: dict[str, str] = field(default_factory=dict)
     places: dict[str, typing.Any] = field(default_factory=dict)
     resumes: bool = False
+    published: bool = False
 
 
 @dataclass
@@ -120,7 +122,7 @@ class Plan:
         """Mark what must be computed: targets without an entry, and what they in turn need."""
         names = list(self.steps)
         consumed = {up.name for step in self.steps.values() for up in step.stage.upstream.values()}
-        targets = [name for name in names if name not in consumed or name == "evaluation"]
+        targets = [name for name in names if name not in consumed or self.steps[name].stage.published]
         if only:
             targets = [name for name in names if _named(only, [name])]
         self.targets = targets

@@ -156,7 +156,7 @@ def network_rows(results, name: str) -> list[dict[str, typing.Any]]:
 def ensemble_list(results, language: Language) -> str:
     """Name the ensemble's members with their weights, heaviest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
-    return "; ".join(f"{language.model(name)} {language.percent(weight, 0)}" for name, weight in weights if weight)
+    return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
 
 
 def mirror_list(results, language: Language) -> str:

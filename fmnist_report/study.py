@@ -137,7 +137,7 @@ def run_study(
     chosen = {"mlp": mlp_settings, "cnn": cnn_settings, "head": head_settings}
     n_epochs = {"mlp": study.mlp_epochs, "cnn": study.cnn_epochs, "head": study.head_epochs}
     variations = [v for name in chosen if n_epochs[name] for v in list_variations(name, chosen[name], n_epochs[name])]
-    finished = _finished(out)
+    finished = read_finished(out)
     material = load_material(data, features, study.n_train, study.n_val)
     for number, variation in enumerate(variations):
         name = describe(variation)
@@ -159,7 +159,8 @@ def run_study(
     write_json(out / "study.json", document | {"factors": rank_factors(rows)})
 
 
-def _finished(out: Path) -> dict[str, dict]:
+def read_finished(out: Path) -> dict[str, dict]:
+    """Return the results that an interrupted stage left in finished.json, by name; none if it left none."""
     try:
         return read_json(out / "finished.json")
     except (OSError, ValueError):

@@ -215,8 +215,16 @@ def test_status_after_a_run_is_fresh(real_run):
     assert status.returncode == 0 and '"stale": false' in status.stdout
 
 
-def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run):
-    path = next((real_run.folder / "cache with ґ" / "pdf-en").glob("*/report.pdf"))
+@pytest.mark.parametrize(
+    ("stage", "name", "published"),
+    [
+        ("pdf-en", "report.pdf", "report.en.pdf"),
+        ("html-en", "report.html", "report.en.html"),
+        ("evaluation", "predictions.npz", "predictions.npz"),
+    ],
+)
+def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, stage, name, published):
+    path = next((real_run.folder / "cache with ґ" / stage).glob(f"*/{name}"))
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(bytes(raw))
@@ -224,6 +232,7 @@ def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run):
     assert verify.returncode == 1 and "does not match its digest" in verify.stderr
     again = real_run()
     assert again.returncode == 0 and "set aside" in again.stderr
+    assert (real_run.folder / "report" / published).read_bytes() != bytes(raw)
     assert real_run("cache", "verify").returncode == 0
 
 
