@@ -11,7 +11,7 @@ if __name__ == "__main__":
 
 from fmnist_report.cli import main
 from fmnist_report.document import Document
-from fmnist_report.plan import Stage
+from fmnist_report.plan import Stage, repeat
 from fmnist_report.settings import Settings
 from fmnist_report.sources import data_digest, weights_digest
 
@@ -75,6 +75,13 @@ def build_line(
         resumes=True,
     )
 
+    repeated = {}
+    for number in range(1, s.seeds.n):
+        again = {stage.name: repeat(stage, number) for stage in (mlp, cnn, head)}
+        again["finetune"] = repeat(finetune, number, head=again["head"])
+        repeated |= {f"{name}_{number}": stage for name, stage in again.items()}
+    seeds = [Stage("seeds", at + "seeds:gather_seeds", {}, repeated, ("numpy",))] if repeated else []
+
     chosen = {"mlp_settings": s.mlp, "cnn_settings": s.cnn, "head_settings": s.head, **seed}
     cached = {"data": data, "features": features}
     study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, cached, TRAINING, resumes=True)
@@ -91,8 +98,9 @@ def build_line(
     )
     overlap = Stage("overlap", at + "overlap:find_overlap", {"overlap": s.overlap}, cached, ("numpy",))
 
-    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, study, tuning, inputs]
-    trained = {stage.name: stage for stage in line if stage is not weights}
+    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, *repeated.values(), *seeds]
+    line += [study, tuning, inputs]
+    trained = {stage.name: stage for stage in line if stage not in (weights, *repeated.values())}
     if no_test:
         return [*line, Stage("validation", at + "validation:validate_models", {}, trained, ("numpy", "scipy"))]
 

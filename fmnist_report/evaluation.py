@@ -13,6 +13,7 @@ from fmnist_report.candidates import COMPARED, MAIN, Candidate, accuracy, gather
 from fmnist_report.data import N_CLASSES, load_arrays
 from fmnist_report.hardware import describe_hardware
 from fmnist_report.progress import Progress
+from fmnist_report.seeds import load_seeds, spread_of_seeds
 from fmnist_report.statistics import (
     adjust_holm,
     calibration_error,
@@ -43,6 +44,7 @@ def evaluate(
     tuning: Path,
     inputs: Path,
     overlap: Path,
+    seeds: Path | None = None,
 ) -> None:
     """Stage `evaluation`: read the test labels once and write evaluation.json and predictions.npz."""
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
@@ -57,6 +59,7 @@ def evaluate(
         "models": models,
         "chosen_classifier": chosen,
         "ensemble_weights": weights,
+        "seeds": spread_of_seeds(candidates, load_seeds(seeds), {part: labels[part] for part in ("val", "test")}),
         "study": {**read_json(study / "study.json"), "search": read_json(tuning / "tuning.json")},
         "classifiers": read_json(classifiers / "classifiers.json"),
         "inputs": read_json(inputs / "inputs.json"),

@@ -49,6 +49,16 @@ class Stage:
     published: bool = False
 
 
+def repeat(stage: Stage, number: int, **upstream: Stage) -> Stage:
+    """Return the stage as its repetition with the seed that is higher by number; upstream stages may be exchanged."""
+    return dataclasses.replace(
+        stage,
+        name=f"{stage.name}-{number}",
+        settings={**stage.settings, "seed": stage.settings["seed"] + number},
+        upstream={**stage.upstream, **upstream},
+    )
+
+
 @dataclass
 class Step:
     """A stage as a run sees it."""

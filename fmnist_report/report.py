@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import typing
 from pathlib import Path
 
@@ -35,6 +36,7 @@ STAGE_NAMES = {
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
     "finetune": N_("Fine-tuning of blocks 4 and 5"),
+    "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),
     "inputs": N_("Ways of input to VGG16"),
@@ -95,7 +97,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         base_layers=network_rows(results, "vgg_finetuned"),
         cnn_layers=network_rows(results, "cnn"),
         mlp_layers=network_rows(results, "mlp"),
-        stage_names=STAGE_NAMES,
+        stage_name=functools.partial(name_stage, language=language),
         total_seconds=sum(stage["seconds"] for stage in results["stages"]),
         grid_cells=" × ".join([str(-(-settings.features.size // 16))] * 2),
         groups=GROUPS,
@@ -121,6 +123,12 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         fonts=font_faces(),
         version=__version__,
     )
+
+
+def name_stage(name: str, language: Language) -> str:
+    """Name a stage; a repetition with another seed ends in -1, -2, …, which the name keeps."""
+    stage, _, number = name.partition("-")
+    return language.text(STAGE_NAMES[stage]) + (f", +{number}" if number else "")
 
 
 def read_figures(folder: Path) -> dict[str, str]:

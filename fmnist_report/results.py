@@ -11,6 +11,10 @@ from fmnist_report.settings import Settings
 from fmnist_report.sources import data_digest
 
 FORMAT = 1
+ORDER = (
+    "data", "weights", "mlp", "cnn", "features", "classifiers", "head", "finetune", "seeds", "study", "tuning",
+    "inputs", "overlap", "evaluation",
+)  # fmt: skip
 
 
 def describe_evaluation(folder: Path) -> tuple[dict[str, typing.Any], list[dict[str, typing.Any]]]:
@@ -27,21 +31,7 @@ def describe_evaluation(folder: Path) -> tuple[dict[str, typing.Any], list[dict[
          "status": "computed" if row["run"] == run else "cached"}
         for name, row in provenance.items()
     ]  # fmt: skip
-    order = (
-        "data",
-        "weights",
-        "mlp",
-        "cnn",
-        "features",
-        "classifiers",
-        "head",
-        "finetune",
-        "study",
-        "tuning",
-        "overlap",
-        "evaluation",
-    )
-    stages.sort(key=lambda row: order.index(row["name"]) if row["name"] in order else len(order))
+    stages.sort(key=lambda row: ORDER.index(row["name"].partition("-")[0]))
     return read_json(folder / "evaluation.json"), stages
 
 

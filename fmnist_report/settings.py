@@ -128,6 +128,16 @@ class FineTuneSettings(TrainingSettings):
 
 
 @dataclass(frozen=True)
+class SeedSettings:
+    """How often every network is trained: n times, with the seeds seed, seed + 1, …
+
+    The report shows the first training and the mean and standard deviation of all.
+    """
+
+    n: int = 1
+
+
+@dataclass(frozen=True)
 class StudySettings:
     """The hyperparameter study: one factor at a time around the chosen point, on a subset.
 
@@ -202,6 +212,7 @@ class Settings:
     classifiers: ClassifierSettings = field(default_factory=ClassifierSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
+    seeds: SeedSettings = field(default_factory=SeedSettings)
     study: StudySettings = field(default_factory=StudySettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     inputs: InputSettings = field(default_factory=InputSettings)
@@ -230,6 +241,7 @@ PRESETS = {
         features=FeatureSettings(size=64),
         head=HeadSettings(width=1024, epochs=40),
         finetune=FineTuneSettings(epochs=8, learning_rate=3e-4, easy_every=1),
+        seeds=SeedSettings(n=3),
         inputs=InputSettings(n_train=20_000, n_val=5_000),
         study=StudySettings(n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12),
         tuning=TuningSettings(
@@ -308,6 +320,8 @@ def validate(settings: Settings) -> None:
     size = settings.features.size
     if size % 8 or not 32 <= size <= 224:
         raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
+    if not 1 <= settings.seeds.n <= 20:
+        raise UsageError(f"seeds.n takes 1 to 20 trainings, not {settings.seeds.n}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
         n = getattr(settings.data, name)
         if not 100 <= n <= most:

@@ -9,6 +9,7 @@ from fmnist_report.candidates import accuracy, gather_candidates
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import describe_hardware
 from fmnist_report.progress import Progress
+from fmnist_report.seeds import load_seeds, spread_of_seeds
 from fmnist_report.statistics import wilson_interval
 
 
@@ -26,6 +27,7 @@ def validate_models(
     study: Path,
     tuning: Path,
     inputs: Path,
+    seeds: Path | None = None,
 ) -> None:
     """Stage `validation`: write validation.json with each model's accuracy, its 95 % Wilson interval and its cost."""
     labels = load_arrays(data / "labels.npz")["val"]
@@ -41,7 +43,9 @@ def validate_models(
             "mirror_gain": candidate.mirror_gain(labels),
             "history": candidate.history,
         }
+    spread = spread_of_seeds(candidates, load_seeds(seeds), {"val": labels})
     document = {"n_val": len(labels), "models": models, "chosen_classifier": chosen, "ensemble_weights": weights}
+    document |= {"seeds": spread}
     searched = {"search": read_json(tuning / "tuning.json")}
     document |= {"study": read_json(study / "study.json") | searched, "inputs": read_json(inputs / "inputs.json")}
     document |= {"hardware": describe_hardware()}

@@ -122,6 +122,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
         return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
 
     on_features = {"classifiers", "head", "finetune", "study", "tuning", "overlap"}
+    on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "study", "tuning"} | end,
@@ -130,10 +131,21 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
         "overlap.rms=5": {"overlap"} | end,
         "finetune.epochs=9": {"finetune"} | end,
         "features.size=64": {"features", "inputs"} | on_features | end,
+        "seeds.n=3": on_seeds | end,
         "report.accent=#000000": end - {"evaluation"},
     }.items():
         before, after = keys(), keys(assignment)
-        assert {name for name in before if before[name] != after[name]} == expected, assignment
+        assert {name for name in after if before.get(name) != after[name]} == expected, assignment
+
+
+def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
+    from fmnist_report.document import read_document
+    from fmnist_report.settings import override, preset
+
+    settings = override(preset("standard"), ["seeds.n=3"])
+    line = {stage.name: stage for stage in build_line(settings, read_document([], None), None, tmp_path)}
+    assert line["finetune-2"].upstream["head"] is line["head-2"]
+    assert [line[name].settings["seed"] for name in ("cnn", "cnn-1", "finetune-2")] == [0, 1, 2]
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "settings", "sources", "fingerprint", "progress", "cache", "plan", "hardware", "data", "weights",
     "models.architecture", "models.mlp", "models.cnn", "models.vgg", "training", "features", "overlap", "classifiers",
-    "finetune", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "validation",
-    "evaluation", "results", "language", "conclusions", "figures", "document", "report",
+    "finetune", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "seeds",
+    "validation", "evaluation", "results", "language", "conclusions", "figures", "document", "report",
     "pdf", "doctor", "cli",
 ]  # fmt: skip
 

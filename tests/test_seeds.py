@@ -1,0 +1,50 @@
+"""Further seeds: what the stage gathers, and the spread that the report states."""
+
+import numpy as np
+import pytest
+
+from fmnist_report.candidates import Candidate
+from fmnist_report.seeds import gather_seeds, load_seeds, spread_of_seeds
+
+LABELS = np.arange(10).repeat(2)
+
+
+def answers(n_right):
+    """Return probabilities that are right for the first n_right of 20 labels."""
+    named = np.where(np.arange(20) < n_right, LABELS, (LABELS + 1) % 10)
+    return np.eye(10, dtype="float32")[named]
+
+
+def leave(folder, val, test):
+    folder.mkdir()
+    np.savez(folder / "probabilities.npz", val=answers(val), test=answers(test), val_original=answers(0))
+    return folder
+
+
+def test_gathers_the_trainings_of_each_model(tmp_path, quiet):
+    head = {f"head_{number}": leave(tmp_path / f"head-{number}", 10 + number, 5) for number in (1, 2)}
+    gather_seeds(tmp_path, quiet, **head, finetune_1=leave(tmp_path / "finetune-1", 18, 17))
+    shapes = {name: values.shape for name, values in load_seeds(tmp_path).items()}
+    assert shapes == {
+        "vgg_head/val": (2, 20, 10), "vgg_head/test": (2, 20, 10),
+        "vgg_finetuned/val": (1, 20, 10), "vgg_finetuned/test": (1, 20, 10),
+    }  # fmt: skip
+
+
+def test_every_network_trained_once_has_no_spread():
+    assert spread_of_seeds({}, load_seeds(None), {"val": LABELS}) == {}
+
+
+def test_spread_is_the_sample_deviation_with_the_first_seed_included():
+    first = {"mlp": Candidate(answers(16), answers(14), {}, {})}
+    others = {"mlp/val": np.stack([answers(18), answers(20)]), "mlp/test": np.stack([answers(14), answers(14)])}
+    spread = spread_of_seeds(first, others, {"val": LABELS, "test": LABELS})["mlp"]
+    assert spread["val"]["accuracies"] == pytest.approx([0.8, 0.9, 1.0])
+    assert spread["val"]["mean"] == pytest.approx(0.9) and spread["val"]["sd"] == pytest.approx(0.1)
+    assert spread["test"]["sd"] == pytest.approx(0)
+
+
+def test_spread_without_test_labels_tells_of_validation_alone():
+    first = {"mlp": Candidate(answers(16), answers(14), {}, {})}
+    others = {"mlp/val": answers(18)[None], "mlp/test": answers(18)[None]}
+    assert set(spread_of_seeds(first, others, {"val": LABELS})["mlp"]) == {"val"}
