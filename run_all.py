@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Train, cache, compare and explain: `python run_all.py` runs the line below, top to bottom."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -82,8 +83,9 @@ def build_line(
         repeated |= {f"{name}_{number}": stage for name, stage in again.items()}
     seeds = [Stage("seeds", at + "seeds:gather_seeds", {}, repeated, ("numpy",))] if repeated else []
 
-    chosen = {"mlp_settings": s.mlp, "cnn_settings": s.cnn, "head_settings": s.head, **seed}
-    cached = {"data": data, "features": features}
+    networks = {"mlp": s.mlp, "cnn": s.cnn, "head": s.head, "finetune": s.finetune}
+    chosen = {f"{name}_settings": dataclasses.replace(its, epochs=1) for name, its in networks.items()} | seed
+    cached = {"data": data, "weights": weights, "features": features}
     study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, cached, TRAINING, resumes=True)
     tuning = Stage(
         "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, (*TRAINING, "optuna"), resumes=True
@@ -96,7 +98,13 @@ def build_line(
         (*TRAINING, "scikit-learn"),
         resumes=True,
     )
-    overlap = Stage("overlap", at + "overlap:find_overlap", {"overlap": s.overlap}, cached, ("numpy",))
+    overlap = Stage(
+        "overlap",
+        at + "overlap:find_overlap",
+        {"overlap": s.overlap},
+        {"data": data, "features": features},
+        ("numpy",),
+    )
 
     line = [data, weights, mlp, cnn, features, classifiers, head, finetune, *repeated.values(), *seeds]
     line += [study, tuning, inputs]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
-from fmnist_report.language import N_, TEMPLATES, Language
+from fmnist_report.language import MODEL_OF_NETWORK, N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ReportSettings
 
@@ -80,7 +80,7 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "confusion_part1": plot_confusions(results, ("mlp", "cnn"), language),
         "study_part1": plot_study(results["study"]["rows"], ("mlp", "cnn"), language),
         "inputs": plot_study(results["inputs"]["rows"], ("vgg_input",), language),
-        "study_part2": plot_study(results["study"]["rows"], ("head",), language),
+        "study_part2": plot_study(results["study"]["rows"], ("head", "finetune"), language),
         "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
         "confusion_part2": plot_confusions(results, ("vgg_features", "vgg_finetuned"), language),
@@ -204,11 +204,11 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
     """Draw validation accuracy with its 95 % interval for every value of every factor; filled: the chosen value."""
     shown = {name: [row for row in rows if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
-    names = {"head": "vgg_head"}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
     figure, axes = _new(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
-        colour = COLOURS.get(name, COLOURS["vgg_features"])
+        model = MODEL_OF_NETWORK.get(name, name)
+        colour = COLOURS.get(model, COLOURS["vgg_features"])
         ax.axvline(next(row["val_accuracy"] for row in found if row["chosen"]), color="#999999", linewidth=0.8)
         ticks, y, former = [], 0.0, found[0]["factor"]
         for row in found:
@@ -225,7 +225,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
             )
             ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
         ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
-        ax.set_title(language.model(names.get(name, name)))
+        ax.set_title(language.model(model))
         ax.grid(axis="y", visible=False)
         _percent_axis(ax.xaxis, language)
     figure.supxlabel(language.text(N_("Validation accuracy, 95 % interval")))

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fmnist_report.batches import smooth_labels
 from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
 from fmnist_report.hardware import choose_precision
@@ -19,11 +20,10 @@ from fmnist_report.training import (
     fit,
     save_network,
     score,
-    smooth_labels,
     softmax,
     time_prediction,
 )
-from fmnist_report.weights import read_hdf5, verify_weights
+from fmnist_report.weights import Weights, read_hdf5, verify_weights
 
 READ_ROWS = 250
 
@@ -49,13 +49,9 @@ def fine_tune(
     keras.utils.set_random_seed(seed)
     labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
     with FeatureStore(features) as store:
-        with dtype_policy(policy):
-            top = build_top(store.size, head_settings.width, head_settings.dropout)
-        set_base_weights(top, base)
+        top = start_top(store.size, finetune, head_settings.width, base, policy)
         top.get_layer("head").load_weights(head / "network.weights.h5")
-        shown = find_easy(top.get_layer("head"), store, labels["train"]) * (finetune.easy_every - 1) + 1
-        targets = smooth_labels(labels["train"], finetune.label_smoothing)
-        batches = BorderBatches(store, targets, finetune.batch_size, seed, shown)
+        batches = border_batches(store, top.get_layer("head"), labels["train"], finetune, seed)
 
         def validation(network):
             return score(predict_from_border(network, store, "val").mean(axis=0), labels["val"])
@@ -63,23 +59,50 @@ def fine_tune(
         history = fit(top, batches, validation, finetune, out, progress)
         probabilities = {part: predict_from_border(top, store, part) for part in ("val", "test")}
         with dtype_policy(policy):
-            assembled = build_assembled(store.size, head_settings.width, head_settings.dropout)
+            assembled = build_assembled(store.size, head_settings.width, finetune.dropout, finetune.unfreeze)
     set_base_weights(assembled, base)
     copy_layers(top, assembled)
     ms_per_image = time_prediction(assembled, load_arrays(data / "pictures.npz")["val"])
     save_network(out, assembled, history, probabilities, ms_per_image, policy)
 
 
+def start_top(size: int, finetune: FineTuneSettings, head_width: int, base: Weights, policy: str) -> keras.Model:
+    """Build blocks 4 and 5 with VGG16's weights and a new head above them.
+
+    Args:
+        size: side of VGG16's input in pixels.
+        base: VGG16's weights.
+        policy: dtype policy.
+    """
+    with dtype_policy(policy):
+        top = build_top(size, head_width, finetune.dropout, finetune.unfreeze)
+    set_base_weights(top, base)
+    return top
+
+
+def border_batches(
+    store: FeatureStore, head: keras.Model, labels: np.ndarray, finetune: FineTuneSettings, seed: int
+) -> BorderBatches:
+    """Return batches of the first len(labels) training pictures; how often each is shown, the trained head tells."""
+    shown = find_easy(head, store, labels) * (finetune.easy_every - 1) + 1
+    targets = smooth_labels(labels, finetune.label_smoothing)
+    return BorderBatches(store, targets, finetune.batch_size, seed, shown)
+
+
 def find_easy(head: keras.Model, store: FeatureStore, labels: np.ndarray) -> np.ndarray:
-    """Tell which training pictures the head already names with less than the mean loss; (n_train,) bool."""
-    probabilities = average_views(head, [store.pooled("train", view) for view in VIEWS])
+    """Tell which training pictures the head already names with less than the mean loss; (n,) bool for n labels."""
+    probabilities = average_views(head, [store.pooled("train", view, len(labels)) for view in VIEWS])
     loss = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
     return loss < loss.mean()
 
 
-def predict_from_border(network: keras.Model, store: FeatureStore, part: str) -> np.ndarray:
-    """Return the probabilities of both views from cached border activations; (2, n, 10) float32."""
-    first, n = store.first_row(part), store.counts[part]
+def predict_from_border(network: keras.Model, store: FeatureStore, part: str, n: int | None = None) -> np.ndarray:
+    """Return the probabilities of both views from cached border activations; (2, n, 10) float32.
+
+    Args:
+        n: the first so many pictures of the part; all by default.
+    """
+    first, n = store.first_row(part), n or store.counts[part]
     found = np.zeros((len(VIEWS), n, 10), "float32")
     for number, view in enumerate(VIEWS):
         for start in range(0, n, READ_ROWS):

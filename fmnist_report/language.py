@@ -26,6 +26,7 @@ MODEL_NAMES = {
     "vgg_k_neighbours": "Nearest neighbours",
     "vgg_head": "Dense head",
 }
+MODEL_OF_NETWORK = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": "vgg_finetuned"}
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"
@@ -59,6 +60,8 @@ FACTORS = {
     "dropout": N_("dropout"),
     "weight_decay": N_("weight decay"),
     "label_smoothing": N_("label smoothing"),
+    "unfreeze": N_("first block that is trained"),
+    "easy_every": N_("easy pictures once in (epochs)"),
     "shift": N_("shift, pixels"),
     "cutout": N_("cutout, pixels"),
 }
@@ -81,6 +84,7 @@ VALUES = {
     "cosine": N_("cosine"),
     "constant": N_("constant"),
     "adamw": "AdamW",
+    "muon": "Muon",
     "sgd": "SGD",
     "lion": "Lion",
 }

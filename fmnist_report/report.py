@@ -14,7 +14,7 @@ from fmnist_report import __version__
 from fmnist_report.cache import read_json, replacing
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
-from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
+from fmnist_report.language import GROUPS, MODEL_OF_NETWORK, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.results import assemble_results
 from fmnist_report.settings import Settings
@@ -101,11 +101,13 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         total_seconds=sum(stage["seconds"] for stage in results["stages"]),
         grid_cells=" × ".join([str(-(-settings.features.size // 16))] * 2),
         groups=GROUPS,
-        study_epochs=study_epochs(results, language),
+        study_epochs=study_epochs(results, ("mlp", "cnn"), language),
+        study_epochs_part2=study_epochs(results, ("head", "finetune"), language),
+        model_of_network=MODEL_OF_NETWORK,
         search_rows=search_rows(results),
         search_list=search_list(results, language),
         factors_part1=factor_rows(results, ("mlp", "cnn")),
-        factors_part2=factor_rows(results, ("head",)),
+        factors_part2=factor_rows(results, ("head", "finetune")),
         ensemble_list=ensemble_list(results, language),
         mirror_list=mirror_list(results, language),
         classifier_rows=classifier_rows(results, language),
@@ -180,9 +182,9 @@ def factor_rows(results, networks: tuple[str, ...]) -> list[dict[str, typing.Any
     return [row for row in results["study"]["factors"] if row["network"] in networks]
 
 
-def study_epochs(results, language: Language) -> str:
-    """Name the networks of part 1 that were studied, with their epochs."""
-    counts = {name: results["study"]["n_epochs"][name] for name in ("mlp", "cnn")}
+def study_epochs(results, networks: tuple[str, ...], language: Language) -> str:
+    """Name those of the networks that were studied, with their epochs."""
+    counts = {MODEL_OF_NETWORK[name]: results["study"]["n_epochs"][name] for name in networks}
     return "; ".join(f"{language.model(name)}: {count}" for name, count in counts.items() if count)
 
 
@@ -204,7 +206,7 @@ def search_list(results, language: Language) -> str:
     return "; ".join(
         language.text(
             N_("{model}: {n} trials, {pruned} stopped early, best {accuracy}"),
-            model=language.model("vgg_head" if network == "head" else network),
+            model=language.model(MODEL_OF_NETWORK[network]),
             n=found["n_trials"],
             pruned=found["n_pruned"],
             accuracy=language.percent(found["best"]["val_accuracy"]),

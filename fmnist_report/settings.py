@@ -26,7 +26,7 @@ class DataSettings:
 class TrainingSettings:
     """What every training has.
 
-    optimizer: adamw, sgd (with Nesterov's momentum) or lion.
+    optimizer: adamw, muon, sgd (with Nesterov's momentum) or lion.
     schedule: one_cycle, cosine or constant.
     """
 
@@ -114,8 +114,10 @@ class HeadSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class FineTuneSettings(TrainingSettings):
-    """Training of VGG16's blocks 4 and 5 together with the head.
+    """Training of VGG16's last blocks together with the head.
 
+    unfreeze: the first block that is trained, 4 or 5.
+    dropout: of the head.
     easy_every: 2 shows pictures that the head already names with less than the mean loss in every
     other epoch, with twice the weight; 1 shows all pictures in every epoch.
     """
@@ -123,6 +125,8 @@ class FineTuneSettings(TrainingSettings):
     epochs: int = 2
     batch_size: int = 128
     learning_rate: float = 6e-5
+    unfreeze: int = 4
+    dropout: float = 0.2
     easy_every: int = 2
     precision: str = "auto"
 
@@ -142,7 +146,8 @@ class StudySettings:
     """The hyperparameter study: one factor at a time around the chosen point, on a subset.
 
     n_train, n_val: the first pictures of each part; the split is shuffled, so they are a random sample.
-    mlp_epochs, cnn_epochs, head_epochs: of each training; 0 leaves a network out.
+    mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training; 0 leaves a network out.
+    Fine-tuning starts from a head that was trained on the same subset.
     """
 
     n_train: int = 1_200
@@ -150,6 +155,7 @@ class StudySettings:
     mlp_epochs: int = 8
     cnn_epochs: int = 2
     head_epochs: int = 6
+    finetune_epochs: int = 1
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,8 @@ class TuningSettings:
     """The search by Optuna, on a subset.
 
     n_train, n_val: the first pictures of each part.
-    mlp_trials, cnn_trials, head_trials: trainings of each network; 0 leaves it out.
-    mlp_epochs, cnn_epochs, head_epochs: of each training that is not pruned.
+    mlp_trials, cnn_trials, head_trials, finetune_trials: trainings of each network; 0 leaves it out.
+    mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training that is not pruned.
     """
 
     n_train: int = 2_000
@@ -166,9 +172,11 @@ class TuningSettings:
     mlp_trials: int = 10
     cnn_trials: int = 0
     head_trials: int = 10
+    finetune_trials: int = 0
     mlp_epochs: int = 6
     cnn_epochs: int = 4
     head_epochs: int = 6
+    finetune_epochs: int = 1
 
 
 @dataclass(frozen=True)
@@ -230,7 +238,7 @@ PRESETS = {
         head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
         inputs=InputSettings(n_train=300, n_val=300),
-        study=StudySettings(n_train=500, mlp_epochs=3, cnn_epochs=0, head_epochs=3),
+        study=StudySettings(n_train=500, mlp_epochs=3, cnn_epochs=0, head_epochs=3, finetune_epochs=0),
         tuning=TuningSettings(n_train=500, mlp_trials=5, cnn_trials=0, head_trials=5, mlp_epochs=3, head_epochs=3),
     ),
     "standard": Settings(),
@@ -243,16 +251,20 @@ PRESETS = {
         finetune=FineTuneSettings(epochs=8, learning_rate=3e-4, easy_every=1),
         seeds=SeedSettings(n=3),
         inputs=InputSettings(n_train=20_000, n_val=5_000),
-        study=StudySettings(n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12),
+        study=StudySettings(
+            n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12, finetune_epochs=2
+        ),
         tuning=TuningSettings(
             n_train=20_000,
             n_val=5_000,
             mlp_trials=60,
             cnn_trials=40,
             head_trials=60,
+            finetune_trials=20,
             mlp_epochs=15,
             cnn_epochs=8,
             head_epochs=10,
+            finetune_epochs=2,
         ),
     ),
 }
@@ -334,7 +346,7 @@ def validate(settings: Settings) -> None:
 
 CHOICES = {
     "precision": ("auto", "float32", "bfloat16"),
-    "optimizer": ("adamw", "sgd", "lion"),
+    "optimizer": ("adamw", "muon", "sgd", "lion"),
     "schedule": ("one_cycle", "cosine", "constant"),
     "pooling": ("max", "average"),
 }
@@ -352,6 +364,8 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
         raise UsageError(f"{path} takes 0 or more, not {value}.")
     if name in ("n_train", "n_val") and value < 20:
         raise UsageError(f"{path} takes at least 20 pictures, not {value}.")
+    if name == "unfreeze" and value not in (4, 5):
+        raise UsageError(f"{path} takes 4 or 5, the first block that is trained, not {value}.")
     if name == "easy_every" and value not in (1, 2):
         raise UsageError(f"{path} takes 1 or 2, not {value}.")
     if name in ("shift", "cutout") and not 0 <= value <= 14:

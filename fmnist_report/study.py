@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
-import tempfile
 import time
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from fmnist_report.cache import read_json, write_json
-from fmnist_report.classifiers import FeatureBatches, standardisation
-from fmnist_report.data import load_arrays
-from fmnist_report.features import VIEWS, FeatureStore
-from fmnist_report.hardware import choose_precision
-from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.mlp import build_mlp
-from fmnist_report.models.vgg import POOLED, build_head
+from fmnist_report.features import FeatureStore
+from fmnist_report.models.vgg import POOLED
 from fmnist_report.progress import Progress
-from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, StudySettings, TrainingSettings
-from fmnist_report.statistics import wilson_interval
-from fmnist_report.training import (
-    PictureBatches,
-    average_views,
-    dtype_policy,
-    fit,
-    predict_probabilities,
-    score,
-    smooth_labels,
+from fmnist_report.settings import (
+    CNNSettings,
+    FineTuneSettings,
+    HeadSettings,
+    MLPSettings,
+    StudySettings,
+    TrainingSettings,
 )
+from fmnist_report.statistics import wilson_interval
+from fmnist_report.trials import NETWORKS, Subset, load_subset, train_settings
 
 # An optimiser is tried at its usual rate: relative to AdamW's, and its decay by the inverse.
-RATES = {"adamw": 1.0, "sgd": 30.0, "lion": 0.2}
+RATES = {"adamw": 1.0, "muon": 1.0, "sgd": 30.0, "lion": 0.2}
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Variation:
     """One training of the study.
 
     Args:
-        network: mlp, cnn or head.
+        network: one of NETWORKS.
         group: structure, optimisation or regularisation.
         factor: the setting that is varied.
         value: what it is set to, as the report writes it.
@@ -65,8 +55,25 @@ class Variation:
 def list_variations(network: str, chosen: TrainingSettings, n_epochs: int) -> list[Variation]:
     """List the study of one network, the chosen value of every factor included."""
     chosen = dataclasses.replace(chosen, epochs=n_epochs)
+    read = [_vary_layers(layers, chosen) for layers in LAYERS] if network == "head" else []
+    return read + [
+        _vary(network, group, factor, value, chosen)
+        for group, factors in list_factors(network, chosen).items()
+        for factor, values in factors.items()
+        for value in dict.fromkeys([*values, getattr(chosen, factor)])
+    ]
+
+
+def list_factors(network: str, chosen: typing.Any) -> dict[str, dict[str, tuple]]:
+    """List what is tried of a network around its chosen settings: {group: {factor: values}}."""
     rate, size = chosen.learning_rate, chosen.batch_size
-    groups: dict[str, dict[str, tuple]] = {
+    if network == "finetune":  # an epoch of it costs most, so only what belongs to it is tried
+        return {
+            "structure": {"unfreeze": (5, 4)},
+            "optimisation": {"learning_rate": (rate / 4, rate, rate * 4), "easy_every": (1, 2)},
+            "regularisation": {"dropout": (0.0, chosen.dropout, 0.5), "label_smoothing": (0.0, chosen.label_smoothing)},
+        }
+    return {
         "structure": STRUCTURE[network](chosen),
         "optimisation": {
             "optimizer": tuple(RATES),
@@ -81,13 +88,6 @@ def list_variations(network: str, chosen: TrainingSettings, n_epochs: int) -> li
             **({"shift": (0, chosen.shift), "cutout": (0, 8)} if network != "head" else {}),
         },
     }
-    read = [_vary_layers(layers, chosen) for layers in LAYERS] if network == "head" else []
-    return read + [
-        _vary(network, group, factor, value, chosen)
-        for group, factors in groups.items()
-        for factor, values in factors.items()
-        for value in dict.fromkeys([*values, getattr(chosen, factor)])
-    ]
 
 
 def _vary(network: str, group: str, factor: str, value: typing.Any, chosen: TrainingSettings) -> Variation:
@@ -125,8 +125,10 @@ def run_study(
     mlp_settings: MLPSettings,
     cnn_settings: CNNSettings,
     head_settings: HeadSettings,
+    finetune_settings: FineTuneSettings,
     seed: int,
     data: Path,
+    weights: Path,
     features: Path,
 ) -> None:
     """Stage `study`: train every variation on a subset and write study.json.
@@ -134,29 +136,30 @@ def run_study(
     Each row has network, group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Trainings
     that were finished before an interruption are not repeated; equal settings are trained once.
     """
-    chosen = {"mlp": mlp_settings, "cnn": cnn_settings, "head": head_settings}
-    n_epochs = {"mlp": study.mlp_epochs, "cnn": study.cnn_epochs, "head": study.head_epochs}
+    chosen = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
+    n_epochs = {name: getattr(study, f"{name}_epochs") for name in NETWORKS}
     variations = [v for name in chosen if n_epochs[name] for v in list_variations(name, chosen[name], n_epochs[name])]
     finished = read_finished(out)
-    material = load_material(data, features, study.n_train, study.n_val)
+    start = dataclasses.replace(head_settings, epochs=max(1, study.head_epochs))
+    with FeatureStore(features) as store:
+        subset = load_subset(data, store, weights, start, study.n_train, study.n_val)
+        _train_missing(variations, finished, subset, seed, out, progress)
+    n = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
+    rows = [_row(variation, finished[describe(variation)], n["n_val"]) for variation in variations]
+    (out / "finished.json").unlink(missing_ok=True)
+    write_json(out / "study.json", {**n, "n_epochs": n_epochs, "rows": rows, "factors": rank_factors(rows)})
+
+
+def _train_missing(variations: list[Variation], finished: dict, subset: Subset, seed: int, out: Path, progress) -> None:
     for number, variation in enumerate(variations):
         name = describe(variation)
         progress.update(number, len(variations), f"{variation.network}: {variation.factor} = {variation.value}")
         if name not in finished:
             started = time.monotonic()
-            selected = select_layers(material, variation.layers)
+            selected = subset.select_layers(variation.layers)
             accuracy = train_settings(variation.network, variation.settings, selected, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
             write_json(out / "finished.json", finished)
-    rows = [_row(variation, finished[describe(variation)], len(material["y_val"])) for variation in variations]
-    (out / "finished.json").unlink()
-    document = {
-        "n_train": len(material["y_train"]),
-        "n_val": len(material["y_val"]),
-        "n_epochs": n_epochs,
-        "rows": rows,
-    }
-    write_json(out / "study.json", document | {"factors": rank_factors(rows)})
 
 
 def read_finished(out: Path) -> dict[str, dict]:
@@ -178,83 +181,6 @@ def _row(variation: Variation, found: dict, n_val: int) -> dict:
     row = {name: getattr(variation, name) for name in ("network", "group", "factor", "value", "chosen")}
     interval = wilson_interval(round(found["val_accuracy"] * n_val), n_val)
     return {**row, **found, "ci95": list(interval)}
-
-
-def load_material(data: Path, features: Path, n_train: int, n_val: int) -> dict[str, typing.Any]:
-    """Read the first pictures of training and validation, their labels, and the features of both views."""
-    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
-    n = {"train": min(n_train, len(labels["train"])), "val": min(n_val, len(labels["val"]))}
-    with FeatureStore(features) as store:
-        views = {part: [store.pooled(part, view, n[part]) for view in VIEWS] for part in n}
-    return {
-        "x_train": pictures["train"][: n["train"]], "y_train": labels["train"][: n["train"]],
-        "x_val": pictures["val"][: n["val"]], "y_val": labels["val"][: n["val"]], "views": views,
-    }  # fmt: skip
-
-
-def select_layers(material: dict[str, typing.Any], layers: tuple[str, ...]) -> dict[str, typing.Any]:
-    """Keep only the features of some of VGG16's layers; block 3's grid comes first, then blocks 4 and 5."""
-    if layers == POOLED:
-        return material
-    n_features = material["views"]["train"][0].shape[1]
-    ends = dict(zip(POOLED, (n_features - 1024, n_features - 512, n_features), strict=True))
-    starts = dict(zip(POOLED, (0, n_features - 1024, n_features - 512), strict=True))
-    columns = np.concatenate([np.arange(starts[layer], ends[layer]) for layer in layers])
-    views = {part: [view[:, columns] for view in found] for part, found in material["views"].items()}
-    return {**material, "views": views}
-
-
-AfterEpoch = typing.Callable[[int, float], None]
-
-
-def train_settings(
-    network: str,
-    settings: TrainingSettings,
-    material: dict[str, typing.Any],
-    seed: int,
-    after_epoch: AfterEpoch | None = None,
-) -> float:
-    """Train one network on the subset; returns its validation accuracy after the last epoch.
-
-    Args:
-        network: mlp, cnn or head.
-        after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop. Without
-            it only the last epoch is validated.
-    """
-    keras.utils.set_random_seed(seed)
-    targets = smooth_labels(material["y_train"], settings.label_smoothing)
-    if isinstance(settings, HeadSettings):
-        train, val, predict = material["views"]["train"], material["views"]["val"], average_views
-        model = build_head(train[0].shape[1], settings.width, settings.dropout)
-        model.get_layer("standardise").set_weights(list(standardisation(train[0])))
-        batches = FeatureBatches(train, targets, settings.batch_size, seed)
-    else:
-        val, predict = material["x_val"], predict_probabilities
-        model = _build_small(settings)
-        batches = PictureBatches(
-            material["x_train"], targets, settings.batch_size, settings.shift, settings.cutout, seed
-        )
-    epochs = itertools.count()
-
-    def validation(model):
-        epoch = next(epochs)
-        if not after_epoch and epoch + 1 < settings.epochs:
-            return math.nan, math.nan
-        loss, accuracy = score(predict(model, val), material["y_val"])
-        if after_epoch:
-            after_epoch(epoch, accuracy)
-        return loss, accuracy
-
-    with tempfile.TemporaryDirectory() as folder:
-        history = fit(model, batches, validation, settings, Path(folder), Progress(quiet=True))
-    return history["val_accuracy"][-1]
-
-
-def _build_small(settings: MLPSettings | CNNSettings) -> keras.Model:
-    with dtype_policy(choose_precision(settings.precision)):
-        if isinstance(settings, MLPSettings):
-            return build_mlp(settings.widths, settings.dropout)
-        return build_cnn(settings.stem, settings.widths, settings.dropout, settings.kernel, settings.pooling)
 
 
 def rank_factors(rows: list[dict]) -> list[dict]:

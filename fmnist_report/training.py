@@ -1,4 +1,4 @@
-"""Training under one protocol: batches, one-cycle schedule, and a bundle an epoch to resume from."""
+"""Training under one protocol, and a bundle an epoch to resume from."""
 
 from __future__ import annotations
 
@@ -13,108 +13,21 @@ import keras
 import numpy as np
 from keras import ops
 
+from fmnist_report.batches import PictureBatches, smooth_labels
 from fmnist_report.cache import replacing, write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
+from fmnist_report.optimizers import compile_network
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, MLPSettings
 
 PREDICT_BATCH = 250
 TIMED_PICTURES = 1_000
-N_CLASSES = 10
 
 History = dict[str, list[float]]
-
-
-class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise linearly to a peak, then fall linearly to zero (Smith and Topin, 2018, simplified).
-
-    Args:
-        peak: the highest rate.
-        n_steps: all optimiser steps of the training.
-        warm: the share of steps that rise.
-    """
-
-    def __init__(self, peak: float, n_steps: int, warm: float = 0.2) -> None:
-        self.peak, self.n_steps, self.warm = peak, n_steps, warm
-
-    def __call__(self, step):
-        position = ops.cast(step, "float32") / self.n_steps
-        return self.peak * ops.maximum(ops.minimum(position / self.warm, (1 - position) / (1 - self.warm)), 0.0)
-
-    def get_config(self) -> dict:
-        return {"peak": self.peak, "n_steps": self.n_steps, "warm": self.warm}
-
-
-class PictureBatches:
-    """Shuffled batches of pictures, shifted at random and mirrored in every other epoch.
-
-    Which epoch mirrors a picture is drawn once, so that two epochs see both of its views
-    (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
-
-    Args:
-        pictures: (n, 28, 28) uint8.
-        targets: (n, 10) float32 class probabilities.
-        batch_size: pictures in a batch; the last, smaller batch is left out.
-        shift: most pixels that a picture moves along each axis, filled with zeros.
-        cutout: side in pixels of the square that is blackened in each picture; 0 for none.
-        seed: order, shifts and mirroring depend on it and on the epoch alone.
-    """
-
-    def __init__(self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int) -> None:
-        self.pictures, self.targets = pictures, targets
-        self.batch_size, self.seed = min(batch_size, len(pictures)), seed
-        self.shift, self.cutout = shift, cutout
-        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
-
-    def __len__(self) -> int:
-        return len(self.pictures) // self.batch_size
-
-    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: (b, 28, 28, 1) float32 from 0 to 255, and (b, 10) float32."""
-        rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.pictures))
-        for first in range(0, len(self) * self.batch_size, self.batch_size):
-            chosen = order[first : first + self.batch_size]
-            pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
-            mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
-            pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
-            pictures = cut_out(pictures, self.cutout, rng)
-            yield pictures[..., None].astype("float32"), self.targets[chosen]
-
-
-def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
-    """Move each picture by up to shift pixels along each axis; (n, h, w) in and out."""
-    if shift == 0:
-        return pictures
-    n, height, width = pictures.shape
-    padded = np.pad(pictures, ((0, 0), (shift, shift), (shift, shift)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    down, right = rng.integers(0, 2 * shift + 1, (2, n))
-    return windows[np.arange(n), down, right]
-
-
-def cut_out(pictures: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Blacken a square of each picture, which may stick out at the edges (DeVries and Taylor, 2017).
-
-    Args:
-        pictures: (n, h, w).
-        side: of the square, in pixels; 0 for none.
-    """
-    n, height, width = pictures.shape
-    centres = rng.integers(0, (height, width), (n, 2))
-    down = 2 * (np.arange(height) - centres[:, :1])
-    right = 2 * (np.arange(width) - centres[:, 1:])
-    down, right = (-side <= down) & (down < side), (-side <= right) & (right < side)
-    return np.where(down[:, :, None] & right[:, None, :], 0, pictures)
-
-
-def smooth_labels(labels: np.ndarray, smoothing: float, n_classes: int = N_CLASSES) -> np.ndarray:
-    """Turn (n,) labels into (n, n_classes) float32 targets (Szegedy et al., 2016, section 7)."""
-    return (np.eye(n_classes, dtype="float32")[labels] * (1 - smoothing) + smoothing / n_classes).astype("float32")
 
 
 @contextlib.contextmanager
@@ -126,36 +39,6 @@ def dtype_policy(name: str) -> typing.Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(former)
-
-
-SCHEDULES: dict[str, typing.Callable] = {
-    "one_cycle": OneCycle,
-    "cosine": keras.optimizers.schedules.CosineDecay,
-    "constant": lambda rate, n_steps: rate,
-}
-OPTIMIZERS: dict[str, typing.Callable] = {
-    "adamw": lambda rate, decay: keras.optimizers.AdamW(rate, weight_decay=decay, beta_2=0.99),
-    "sgd": lambda rate, decay: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay),
-    "lion": lambda rate, decay: keras.optimizers.Lion(rate, weight_decay=decay),
-}
-
-
-def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) -> None:
-    """Compile with the settings' optimiser and schedule and cross-entropy; norms and biases do not decay.
-
-    Args:
-        settings: has optimizer, schedule, learning_rate and weight_decay.
-        n_steps: optimiser steps of the whole training.
-    """
-    rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
-    optimizer = OPTIMIZERS[settings.optimizer](rate, settings.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    network.compile(
-        optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=False,
-    )
 
 
 class EpochBundle:
@@ -224,15 +107,16 @@ def fit(network, batches, validation, settings, out: Path, progress: Progress) -
 
 
 def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
-    """Take one pass; returns its mean loss and accuracy."""
-    network.reset_metrics()
+    """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
+    totals = {"loss": 0.0, "accuracy": 0.0}
     note = f"epoch {epoch + 1}/{n_epochs}"
     if history:
         note += f", validation {history['val_accuracy'][-1]:.4f}"
     for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
-        values = network.train_on_batch(*batch, return_dict=True)
+        values = network.train_on_batch(*batch, return_dict=True)  # of this batch alone
+        totals = {name: total + float(values[name]) for name, total in totals.items()}
         progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
-    return {"loss": values["loss"], "accuracy": values["accuracy"]}
+    return {name: total / len(batches) for name, total in totals.items()}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

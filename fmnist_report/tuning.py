@@ -12,9 +12,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from fmnist_report.cache import write_json
+from fmnist_report.features import FeatureStore
 from fmnist_report.progress import Progress
-from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, TrainingSettings, TuningSettings
-from fmnist_report.study import load_material, train_settings
+from fmnist_report.settings import (
+    CNNSettings,
+    FineTuneSettings,
+    HeadSettings,
+    MLPSettings,
+    TrainingSettings,
+    TuningSettings,
+)
+from fmnist_report.trials import NETWORKS, Subset, load_subset, train_settings
 
 JOURNAL = "trials.log"
 Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
@@ -53,7 +61,20 @@ def _suggest_head(trial: optuna.Trial) -> dict[str, typing.Any]:
     return {**_suggest_training(trial), "width": trial.suggest_categorical("width", (128, 256, 512, 1024))}
 
 
-SPACES: dict[str, Space] = {"mlp": _suggest_mlp, "cnn": _suggest_cnn, "head": _suggest_head}
+def _suggest_finetune(trial: optuna.Trial) -> dict[str, typing.Any]:
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-3, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", (64, 128)),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.1),
+        "unfreeze": trial.suggest_categorical("unfreeze", (4, 5)),
+    }
+
+
+SPACES: dict[str, Space] = dict(
+    zip(NETWORKS, (_suggest_mlp, _suggest_cnn, _suggest_head, _suggest_finetune), strict=True)
+)
 
 
 def tune(
@@ -64,8 +85,10 @@ def tune(
     mlp_settings: MLPSettings,
     cnn_settings: CNNSettings,
     head_settings: HeadSettings,
+    finetune_settings: FineTuneSettings,
     seed: int,
     data: Path,
+    weights: Path,
     features: Path,
 ) -> None:
     """Stage `tuning`: search each network's space and write tuning.json.
@@ -75,22 +98,24 @@ def tune(
     a journal of JSON lines, so that an interrupted search goes on with the next trial.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    settings = {"mlp": mlp_settings, "cnn": cnn_settings, "head": head_settings}
-    n_trials = {"mlp": tuning.mlp_trials, "cnn": tuning.cnn_trials, "head": tuning.head_trials}
-    n_epochs = {"mlp": tuning.mlp_epochs, "cnn": tuning.cnn_epochs, "head": tuning.head_epochs}
-    material = load_material(data, features, tuning.n_train, tuning.n_val)
+    settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
+    n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
+    n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
+    start = dataclasses.replace(head_settings, epochs=tuning.head_epochs)
     total, done, found = sum(n_trials.values()), 0, {}
-    for network, count in n_trials.items():
-        search = open_search(out / JOURNAL, network, seed)
-        for number in range(len(_finished_trials(search)), count):
-            progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
+    with FeatureStore(features) as store:
+        subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
+        for network, count in n_trials.items():
+            search = open_search(out / JOURNAL, network, seed)
             chosen = dataclasses.replace(settings[network], epochs=n_epochs[network])
-            search.optimize(lambda trial: _objective(trial, network, chosen, material, seed), n_trials=1)  # noqa: B023
-        done += count
-        if count:
-            found[network] = summarise(search)
+            for number in range(len(_finished_trials(search)), count):
+                progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
+                search.optimize(lambda trial: _objective(trial, network, chosen, subset, seed), n_trials=1)  # noqa: B023
+            done += count
+            if count:
+                found[network] = summarise(search)
     (out / JOURNAL).unlink(missing_ok=True)
-    counts = {"n_train": len(material["y_train"]), "n_val": len(material["y_val"])}
+    counts = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
     write_json(out / "tuning.json", {**counts, "n_epochs": n_epochs, "networks": found})
 
 
@@ -119,7 +144,7 @@ def _best_so_far(search: optuna.Study) -> str:
     return f", best {max(values):.4f}" if values else ""
 
 
-def _objective(trial: optuna.Trial, network: str, chosen: TrainingSettings, material: dict, seed: int) -> float:
+def _objective(trial: optuna.Trial, network: str, chosen: TrainingSettings, subset: Subset, seed: int) -> float:
     """Train one trial on the subset; returns its last validation accuracy, or prunes it at an epoch."""
     settings = dataclasses.replace(chosen, **SPACES[network](trial))
     started = time.monotonic()
@@ -130,7 +155,7 @@ def _objective(trial: optuna.Trial, network: str, chosen: TrainingSettings, mate
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return train_settings(network, settings, material, seed, after_epoch)
+    return train_settings(network, settings, subset, seed, after_epoch)
 
 
 def summarise(search: optuna.Study) -> dict[str, typing.Any]:

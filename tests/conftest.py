@@ -51,6 +51,29 @@ def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
     return out
 
 
+@pytest.fixture
+def random_weights(tmp_path, monkeypatch):
+    """A weights entry; whoever reads it gets kernels of random_base."""
+    from fmnist_report import finetune, trials
+
+    for module in (finetune, trials):
+        monkeypatch.setattr(module, "verify_weights", lambda weights: weights)
+        monkeypatch.setattr(module, "read_hdf5", lambda path: random_base())
+    return tmp_path
+
+
+@pytest.fixture
+def subset(data_folder, feature_folder, random_weights):
+    """32 training and 20 validation pictures with their features, and a small head to start fine-tuning from."""
+    from fmnist_report.features import FeatureStore
+    from fmnist_report.settings import HeadSettings
+    from fmnist_report.trials import load_subset
+
+    head = HeadSettings(width=8, batch_size=16, epochs=2)
+    with FeatureStore(feature_folder) as store:
+        yield load_subset(data_folder, store, random_weights, head, 32, 20)
+
+
 @functools.cache
 def random_base(seed=0):
     """Kernels of He's scale and small biases for VGG16's 13 convolutions."""

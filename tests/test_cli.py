@@ -125,11 +125,13 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
     on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
-        "cnn.epochs=3": {"cnn", "study", "tuning"} | end,
+        "cnn.epochs=3": {"cnn"} | end,
+        "cnn.dropout=0.4": {"cnn", "study", "tuning"} | end,
         "head.width=64": {"head", "finetune", "study", "tuning"} | end,
         "study.n_train=500": {"study"} | end,
         "overlap.rms=5": {"overlap"} | end,
         "finetune.epochs=9": {"finetune"} | end,
+        "finetune.unfreeze=5": {"finetune", "study", "tuning"} | end,
         "features.size=64": {"features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
         "report.accent=#000000": end - {"evaluation"},

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import random_base
 
 from fmnist_report import classifiers, finetune
 from fmnist_report.cache import read_json
@@ -15,20 +14,18 @@ HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
 
 
 def test_assembled_artefact_gives_the_stored_test_probabilities(
-    tmp_path, data_folder, feature_folder, quiet, monkeypatch
+    tmp_path, data_folder, feature_folder, random_weights, quiet
 ):
     head, out = tmp_path / "head", tmp_path / "finetune"
     head.mkdir()
     out.mkdir()
     classifiers.fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
-    monkeypatch.setattr(finetune, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(finetune, "read_hdf5", lambda path: random_base())
     settings = FineTuneSettings(epochs=2, batch_size=8, precision="float32")
     finetune.fine_tune(
         out, quiet, finetune=settings, head_settings=HEAD, seed=0,
-        data=data_folder, weights=tmp_path, features=feature_folder, head=head,
+        data=data_folder, weights=random_weights, features=feature_folder, head=head,
     )  # fmt: skip
-    assembled = build_assembled(32, HEAD.width, HEAD.dropout)
+    assembled = build_assembled(32, HEAD.width, settings.dropout)
     assembled.load_weights(out / "network.weights.h5")
     from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
     stored = load_arrays(out / "probabilities.npz")

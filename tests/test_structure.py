@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "settings", "sources", "fingerprint", "progress", "cache", "plan", "hardware", "data", "weights",
-    "models.architecture", "models.mlp", "models.cnn", "models.vgg", "training", "features", "overlap", "classifiers",
-    "finetune", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "seeds",
-    "validation", "evaluation", "results", "language", "conclusions", "figures", "document", "report",
-    "pdf", "doctor", "cli",
+    "models.architecture", "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training",
+    "features", "overlap", "classifiers", "finetune", "trials", "statistics", "study", "tuning", "inputs",
+    "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions", "figures",
+    "document", "report", "pdf", "doctor", "cli",
 ]  # fmt: skip
 
 

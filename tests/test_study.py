@@ -2,22 +2,23 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 
 from fmnist_report import study
 from fmnist_report.cache import read_json
-from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, StudySettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, StudySettings
 
 SMALL = {
     "mlp_settings": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
     "cnn_settings": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
     "head_settings": HeadSettings(width=8, batch_size=16),
+    "finetune_settings": FineTuneSettings(batch_size=16, precision="float32"),
 }
 
 
 @pytest.mark.parametrize(
-    ("network", "chosen"), [("mlp", MLPSettings()), ("cnn", CNNSettings()), ("head", HeadSettings())]
+    ("network", "chosen"),
+    [("mlp", MLPSettings()), ("cnn", CNNSettings()), ("head", HeadSettings()), ("finetune", FineTuneSettings())],
 )
 def test_each_variation_changes_one_factor(network, chosen):
     variations = study.list_variations(network, chosen, 3)
@@ -39,18 +40,19 @@ def test_each_variation_changes_one_factor(network, chosen):
 
 
 def test_equal_trainings_are_done_once_and_finished_ones_not_again(
-    tmp_path, data_folder, feature_folder, quiet, monkeypatch
+    tmp_path, data_folder, feature_folder, random_weights, quiet, monkeypatch
 ):
     trained, stop = [], 5
 
-    def train(network, settings, material, seed):
+    def train(network, settings, subset, seed):
         if len(trained) == stop:
             raise KeyboardInterrupt
-        trained.append((network, settings, material["views"]["train"][0].tobytes()))
+        trained.append((network, settings, subset.views["train"][0].tobytes()))
         return 0.9
 
     monkeypatch.setattr(study, "train_settings", train)
     call = {"study": StudySettings(n_train=30), "seed": 0, "data": data_folder, "features": feature_folder, **SMALL}
+    call["weights"] = random_weights
     with pytest.raises(KeyboardInterrupt):
         study.run_study(tmp_path, quiet, **call)
     stop = 10**6
@@ -59,26 +61,6 @@ def test_equal_trainings_are_done_once_and_finished_ones_not_again(
     assert len(trained) == len(set(trained)) < len(document["rows"])
     assert document["n_train"] == 30 and not (tmp_path / "finished.json").exists()
     assert {row["val_accuracy"] for row in document["rows"]} == {0.9}
-
-
-def test_head_reads_only_the_layers_that_a_variation_names(data_folder, feature_folder):
-    material = study.load_material(data_folder, feature_folder, 10, 10)
-    full = material["views"]["train"][1]
-    middle = study.select_layers(material, ("block4_gap",))["views"]["train"][1]
-    assert np.array_equal(middle, full[:, 1024:1536])
-    outer = study.select_layers(material, ("block3_grid", "block5_gap"))["views"]["val"][0]
-    assert np.array_equal(outer, np.delete(material["views"]["val"][0], np.s_[1024:1536], axis=1))
-    assert study.select_layers(material, study.POOLED)["views"] is material["views"]
-
-
-@pytest.mark.parametrize("network", ["mlp", "cnn", "head"])
-def test_variations_train_for_real(network, data_folder, feature_folder):
-    material = study.load_material(data_folder, feature_folder, 32, 20)
-    assert len(material["x_train"]) == len(material["y_train"]) == len(material["views"]["train"][0]) == 32
-    chosen = SMALL[f"{network}_settings"]
-    picked = {v.factor: v for v in study.list_variations(network, chosen, 1) if not v.chosen}
-    for factor in ("optimizer", "schedule"):
-        assert 0 <= study.train_settings(network, picked[factor].settings, material, 0) <= 1
 
 
 def test_factors_are_ranked_by_how_far_they_moved_the_accuracy():

@@ -1,4 +1,4 @@
-"""Batches, the schedule, and training that resumes."""
+"""Training that resumes, and what it leaves."""
 
 import keras
 import numpy as np
@@ -10,58 +10,6 @@ from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
 
 MLP = MLPSettings(widths=(16,), dropout=0.1, epochs=3, batch_size=8, shift=1, precision="float32")
-
-
-def make_batches(batch_size=8, shift=0):
-    x = np.arange(20, dtype="uint8")[:, None, None] * np.ones((1, 28, 28), "uint8")
-    x[:, :, 0] = 255  # a left edge, so that mirroring shows
-    return training.PictureBatches(x, np.eye(20, dtype="float32"), batch_size, shift, cutout=0, seed=0)
-
-
-def test_epoch_shows_every_picture_once():
-    batches = list(make_batches(batch_size=5).epoch(0))
-    assert [x.shape for x, _ in batches] == [(5, 28, 28, 1)] * 4
-    assert sorted(np.concatenate([y for _, y in batches]).argmax(axis=1)) == list(range(20))
-
-
-def test_two_epochs_show_both_views():
-    views = [{}, {}]
-    for epoch in (0, 1):
-        for x, y in make_batches(batch_size=5).epoch(epoch):
-            views[epoch] |= {int(label): picture[0, 0, 0] == 255 for label, picture in zip(y.argmax(1), x, strict=True)}
-    assert all(views[0][label] != views[1][label] for label in range(20))
-
-
-def test_epoch_repeats_and_epochs_differ():
-    batches = make_batches(shift=2)
-    first, again, other = (np.concatenate([x for x, _ in batches.epoch(epoch)]) for epoch in (0, 0, 1))
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
-
-
-def test_shift_moves_by_at_most_the_given_pixels():
-    picture = np.zeros((1, 28, 28), "uint8")
-    picture[0, 14, 14] = 1
-    found = [np.argwhere(training.shift_pictures(picture, 2, np.random.default_rng(seed))[0])[0] for seed in range(50)]
-    assert np.abs(np.array(found) - 14).max() == 2
-
-
-def test_cutout_blackens_one_square_and_nothing_else():
-    cut = training.cut_out(np.ones((200, 28, 28), "uint8"), 8, np.random.default_rng(0))
-    lost = (cut == 0).sum(axis=(1, 2))
-    assert lost.max() == 64 and lost.min() >= 16
-    whole = np.ones((2, 28, 28), "uint8")
-    assert np.array_equal(training.cut_out(whole, 0, np.random.default_rng(0)), whole)
-
-
-def test_smoothed_labels_sum_to_one():
-    smooth = training.smooth_labels(np.array([3]), 0.1)
-    assert smooth.sum() == pytest.approx(1) and smooth[0, 3] == pytest.approx(0.91)
-
-
-def test_one_cycle_rises_and_falls_to_zero():
-    schedule = training.OneCycle(1.0, 100)
-    rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
-    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0], abs=1e-6)
 
 
 def test_mirror_average_is_the_same_for_a_picture_and_its_mirror():
@@ -96,6 +44,31 @@ def test_interrupted_training_ends_with_the_same_network(tmp_path, data_folder, 
     assert resumed == pytest.approx(whole, abs=1e-5)
     assert resumed_history["loss"] == pytest.approx(history["loss"], abs=1e-5)
     assert not (tmp_path / "stopped" / "bundle.h5").exists()
+
+
+def test_history_is_the_mean_over_the_epoch_and_not_of_its_last_batch(tmp_path, quiet):
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    x = np.random.default_rng(0).normal(size=(6, 10, 3)).astype("float32")
+    y = np.eye(2, dtype="float32")[(x[..., 0] + 2 * np.arange(6)[:, None] > 5).astype(int)]
+
+    class Batches:
+        batch_size = 10
+
+        def __len__(self):
+            return len(x)
+
+        def epoch(self, number):
+            return zip(x, y, strict=True)
+
+    settings = MLPSettings(epochs=1, learning_rate=1e-12, weight_decay=0.0)  # so small that nothing is learnt
+    history = training.fit(network, Batches(), lambda network: (0.0, 0.0), settings, tmp_path, quiet)
+    logits = np.stack([network.predict_on_batch(batch) for batch in x])
+    right = logits.argmax(-1) == y.argmax(-1)
+    assert right[-1].mean() != right.mean()
+    assert history["accuracy"] == [pytest.approx(right.mean())]
+    likelihood = np.take_along_axis(np.exp(logits), y.argmax(-1)[..., None], -1)[..., 0] / np.exp(logits).sum(-1)
+    assert history["loss"] == [pytest.approx(-np.log(likelihood).mean(), rel=1e-4)]
 
 
 def test_damaged_bundle_counts_as_none(tmp_path, data_folder, quiet):

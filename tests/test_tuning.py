@@ -4,23 +4,31 @@ import pytest
 
 from fmnist_report import tuning
 from fmnist_report.cache import read_json
-from fmnist_report.settings import CNNSettings, HeadSettings, MLPSettings, TuningSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
+from fmnist_report.trials import NETWORKS
 
 SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2, mlp_epochs=3, head_epochs=1)
 
 
 @pytest.fixture
-def call(data_folder, feature_folder):
+def call(data_folder, feature_folder, random_weights):
     return {
-        "tuning": SETTINGS, "mlp_settings": MLPSettings(), "cnn_settings": CNNSettings(),
-        "head_settings": HeadSettings(), "seed": 0, "data": data_folder, "features": feature_folder,
-    }  # fmt: skip
+        "tuning": SETTINGS,
+        "mlp_settings": MLPSettings(),
+        "cnn_settings": CNNSettings(),
+        "head_settings": HeadSettings(),
+        "finetune_settings": FineTuneSettings(),
+        "seed": 0,
+        "data": data_folder,
+        "weights": random_weights,
+        "features": feature_folder,
+    }
 
 
 def pretend(trained, stop=10**6):
     """Stand for training: accuracy grows with less dropout, epoch by epoch."""
 
-    def train(network, settings, material, seed, after_epoch):
+    def train(network, settings, subset, seed, after_epoch):
         if len(trained) == stop:
             raise KeyboardInterrupt
         trained.append((network, settings))
@@ -55,11 +63,14 @@ def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch):
     assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
 
 
-@pytest.mark.parametrize("network", ["mlp", "cnn", "head"])
-def test_proposed_settings_are_valid_and_train(tmp_path, network, data_folder, feature_folder):
-    material = tuning.load_material(data_folder, feature_folder, 40, 20)
-    chosen = {"mlp": MLPSettings(epochs=1, precision="float32"), "cnn": CNNSettings(epochs=1, precision="float32"),
-              "head": HeadSettings(epochs=1)}[network]  # fmt: skip
+@pytest.mark.parametrize("network", NETWORKS)
+def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
+    chosen = {
+        "mlp": MLPSettings(epochs=1, precision="float32"),
+        "cnn": CNNSettings(epochs=1, precision="float32"),
+        "head": HeadSettings(epochs=1),
+        "finetune": FineTuneSettings(epochs=1, precision="float32"),
+    }[network]
     search = tuning.open_search(tmp_path / "trials.log", network, 0)
-    search.optimize(lambda trial: tuning._objective(trial, network, chosen, material, 0), n_trials=1)
+    search.optimize(lambda trial: tuning._objective(trial, network, chosen, subset, 0), n_trials=1)
     assert 0 <= search.best_value <= 1

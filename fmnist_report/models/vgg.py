@@ -117,18 +117,21 @@ class Standardise(layers.Layer):
         return (x - self.mean) * self.scale
 
 
-def build_top(size: int, head_width: int, dropout: float) -> keras.Model:
+def build_top(size: int, head_width: int, dropout: float, unfreeze: int = N_FROZEN + 1) -> keras.Model:
     """Build what fine-tuning trains: blocks 4 and 5 and the head, from the border activations.
+
+    Args:
+        unfreeze: the first block that is trained, 4 or 5.
 
     Returns:
         Model from (n, size/8, size/8, 256) to (n, 10) logits.
     """
     border = layers.Input((size // 8, size // 8, 256), name=BORDER)
-    return keras.Model(border, _apply_top(border, size, head_width, dropout), name="vgg16_top")
+    return keras.Model(border, _apply_top(border, size, head_width, dropout, unfreeze), name="vgg16_top")
 
 
-def build_assembled(size: int, head_width: int, dropout: float) -> keras.Model:
-    """Build the whole network from pixels: blocks 1 to 3 frozen, the rest trainable.
+def build_assembled(size: int, head_width: int, dropout: float, unfreeze: int = N_FROZEN + 1) -> keras.Model:
+    """Build the whole network from pixels: the blocks before unfreeze frozen, the rest trainable.
 
     Returns:
         Model from (n, 28, 28, 1) pixels to (n, 10) logits.
@@ -136,12 +139,14 @@ def build_assembled(size: int, head_width: int, dropout: float) -> keras.Model:
     pixels = layers.Input((28, 28, 1), name="pixels")
     x = GreyToVGG(size, name="vgg_input", dtype="float32")(pixels)
     border = apply_blocks(x, 1, N_FROZEN, trainable=False)[BORDER]
-    return keras.Model(pixels, _apply_top(border, size, head_width, dropout), name="vgg16_finetuned")
+    return keras.Model(pixels, _apply_top(border, size, head_width, dropout, unfreeze), name="vgg16_finetuned")
 
 
-def _apply_top(border, size: int, head_width: int, dropout: float):
-    pools = apply_blocks(border, N_FROZEN + 1, 5, trainable=True)
-    pooled = pool_blocks({BORDER: border, **pools})
+def _apply_top(border, size: int, head_width: int, dropout: float, unfreeze: int):
+    pools = {BORDER: border}
+    for block in (N_FROZEN + 1, 5):
+        pools |= apply_blocks(pools[f"block{block - 1}_pool"], block, block, trainable=block >= unfreeze)
+    pooled = pool_blocks(pools)
     flat = layers.Flatten(name="block3_flat", dtype="float32")(pooled["block3_grid"])
     joined = [flat, pooled["block4_gap"], pooled["block5_gap"]]
     features = layers.Concatenate(name="pooled_features", dtype="float32")(joined)

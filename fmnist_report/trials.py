@@ -1,0 +1,152 @@
+"""One training of any network on a subset, as the study and the search need it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import tempfile
+import typing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fmnist_report.batches import PictureBatches, smooth_labels
+from fmnist_report.classifiers import FeatureBatches, standardisation
+from fmnist_report.data import load_arrays
+from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.finetune import border_batches, predict_from_border, start_top
+from fmnist_report.hardware import choose_precision
+from fmnist_report.models.cnn import build_cnn
+from fmnist_report.models.mlp import build_mlp
+from fmnist_report.models.vgg import POOLED, build_head
+from fmnist_report.progress import Progress
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
+from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score
+from fmnist_report.weights import Weights, read_hdf5, verify_weights
+
+NETWORKS = ("mlp", "cnn", "head", "finetune")
+AfterEpoch = typing.Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The first pictures of training and validation, and all that a network may read of them.
+
+    Args:
+        pictures: {"train": (n_train, 28, 28), "val": (n_val, 28, 28)} uint8.
+        labels: {"train": (n_train,), "val": (n_val,)}.
+        views: for both parts, the original's and the mirror image's features, (n, n_features) float32 each.
+        store: the open features, for fine-tuning.
+        base: VGG16's weights, for fine-tuning.
+        head: settings of the head from which fine-tuning starts; it is trained on the same subset.
+    """
+
+    pictures: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    views: dict[str, list[np.ndarray]]
+    store: FeatureStore
+    base: Weights
+    head: HeadSettings
+
+    @functools.cached_property
+    def start(self) -> keras.Model:
+        """The head, trained on this subset with seed 0."""
+        model, batches, _ = _prepare_head(self.head, self, 0)
+        _fit(model, batches, self.head)
+        return model
+
+    def select_layers(self, layers: tuple[str, ...]) -> Subset:
+        """Keep only the features of some of VGG16's layers; block 3's grid comes first, then blocks 4 and 5."""
+        if layers == POOLED:
+            return self
+        n_features = self.views["train"][0].shape[1]
+        ends = dict(zip(POOLED, (n_features - 1024, n_features - 512, n_features), strict=True))
+        starts = dict(zip(POOLED, (0, n_features - 1024, n_features - 512), strict=True))
+        columns = np.concatenate([np.arange(starts[layer], ends[layer]) for layer in layers])
+        return replace(self, views={part: [view[:, columns] for view in found] for part, found in self.views.items()})
+
+
+def load_subset(data: Path, store: FeatureStore, weights: Path, head: HeadSettings, n_train: int, n_val: int) -> Subset:
+    """Read the first n_train and n_val pictures, or as many as there are."""
+    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
+    n = {"train": min(n_train, len(labels["train"])), "val": min(n_val, len(labels["val"]))}
+    return Subset(
+        {part: pictures[part][: n[part]] for part in n},
+        {part: labels[part][: n[part]] for part in n},
+        {part: [store.pooled(part, view, n[part]) for view in VIEWS] for part in n},
+        store,
+        verify_weights(read_hdf5(weights / "vgg16_notop.h5")),
+        head,
+    )
+
+
+def train_settings(
+    network: str, settings: TrainingSettings, subset: Subset, seed: int, after_epoch: AfterEpoch | None = None
+) -> float:
+    """Train one network on the subset; returns its validation accuracy after the last epoch.
+
+    Args:
+        network: one of NETWORKS.
+        after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop. Without
+            it only the last epoch is validated.
+    """
+    keras.utils.set_random_seed(seed)
+    model, batches, predict = PREPARE[network](settings, subset, seed)
+    epochs = itertools.count()
+
+    def validation(model):
+        epoch = next(epochs)
+        if not after_epoch and epoch + 1 < settings.epochs:
+            return math.nan, math.nan
+        loss, accuracy = score(predict(model), subset.labels["val"])
+        if after_epoch:
+            after_epoch(epoch, accuracy)
+        return loss, accuracy
+
+    return _fit(model, batches, settings, validation)["val_accuracy"][-1]
+
+
+def _fit(model, batches, settings: TrainingSettings, validation=lambda model: (math.nan, math.nan)):
+    with tempfile.TemporaryDirectory() as folder:
+        return fit(model, batches, validation, settings, Path(folder), Progress(quiet=True))
+
+
+def _prepare_pictures(settings: MLPSettings | CNNSettings, subset: Subset, seed: int):
+    with dtype_policy(choose_precision(settings.precision)):
+        if isinstance(settings, MLPSettings):
+            model = build_mlp(settings.widths, settings.dropout)
+        else:
+            model = build_cnn(settings.stem, settings.widths, settings.dropout, settings.kernel, settings.pooling)
+    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
+    pictures = subset.pictures["train"]
+    batches = PictureBatches(pictures, targets, settings.batch_size, settings.shift, settings.cutout, seed)
+    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"])
+
+
+def _prepare_head(settings: HeadSettings, subset: Subset, seed: int):
+    train = subset.views["train"]
+    model = build_head(train[0].shape[1], settings.width, settings.dropout)
+    model.get_layer("standardise").set_weights(list(standardisation(train[0])))
+    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
+    batches = FeatureBatches(train, targets, settings.batch_size, seed)
+    return model, batches, lambda model: average_views(model, subset.views["val"])
+
+
+def _prepare_finetune(settings: FineTuneSettings, subset: Subset, seed: int):
+    policy = choose_precision(settings.precision)
+    model = start_top(subset.store.size, settings, subset.head.width, subset.base, policy)
+    model.get_layer("head").set_weights(subset.start.get_weights())
+    batches = border_batches(subset.store, subset.start, subset.labels["train"], settings, seed)
+    n_val = len(subset.labels["val"])
+    return model, batches, lambda model: predict_from_border(model, subset.store, "val", n_val).mean(axis=0)
+
+
+PREPARE: dict[str, typing.Callable] = {
+    "mlp": _prepare_pictures,
+    "cnn": _prepare_pictures,
+    "head": _prepare_head,
+    "finetune": _prepare_finetune,
+}

@@ -1,0 +1,65 @@
+"""Schedules and optimisers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from fmnist_report import optimizers
+from fmnist_report.settings import CNNSettings
+
+
+def test_one_cycle_rises_and_falls_to_zero():
+    schedule = optimizers.OneCycle(1.0, 100)
+    rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 8), (8, 40), (12, 12)])
+def test_orthogonalised_matrix_keeps_its_directions_and_has_singular_values_near_one(shape):
+    matrix = np.random.default_rng(0).normal(size=shape).astype("float32")
+    found = np.asarray(optimizers.orthogonalise(keras.ops.convert_to_tensor(matrix)))
+    u, _, v = np.linalg.svd(matrix, full_matrices=False)
+    directions = u.T @ found @ v.T
+    assert np.abs(directions - np.diag(np.diag(directions))).max() < 1e-3
+    assert np.diag(directions).min() > 0.6 and np.diag(directions).max() < 1.3
+
+
+def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_adamw():
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [layers.Input((6, 6, 2)), layers.Conv2D(4, 3, name="inner"), layers.Flatten(), layers.Dense(3, name="logits")]
+    )
+    settings = CNNSettings(optimizer="muon", schedule="constant", learning_rate=0.01, weight_decay=0.0)
+    optimizers.compile_network(network, settings, 10)
+    before = [w.numpy() for w in network.trainable_variables]
+    rng = np.random.default_rng(0)
+    network.train_on_batch(rng.normal(size=(16, 6, 6, 2)), np.eye(3)[rng.integers(0, 3, 16)])
+    kernel, bias, dense, _ = (b - w.numpy() for b, w in zip(before, network.trainable_variables, strict=True))
+    values = np.linalg.svd(kernel.reshape(18, 4), compute_uv=False) / (0.01 * 0.2 * 18**0.5)
+    assert values.min() > 0.6 and values.max() < 1.3
+    for step in (bias, dense):  # AdamW's first step has one size
+        assert np.abs(step[step != 0]) == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_every_optimiser_lowers_a_loss_and_survives_its_bundle(name, tmp_path):
+    from fmnist_report.training import EpochBundle
+
+    def build():
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential([layers.Input((5,)), layers.Dense(16, "relu"), layers.Dense(2, name="logits")])
+        settings = CNNSettings(optimizer=name, schedule="constant", learning_rate=0.01, weight_decay=0.01)
+        optimizers.compile_network(network, settings, 10)
+        return network
+
+    x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+    y = np.eye(2)[(x[:, 0] > 0).astype(int)]
+    network = build()
+    losses = [network.train_on_batch(x, y)[0] for _ in range(10)]
+    assert losses[-1] < losses[0]
+    EpochBundle(tmp_path / "bundle.h5", network).save({"loss": losses})
+    other = build()
+    assert EpochBundle(tmp_path / "bundle.h5", other).restore() == {"loss": pytest.approx(losses)}
+    assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-5)
+    assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-4)
