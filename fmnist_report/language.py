@@ -53,6 +53,7 @@ FACTORS = {
     "last_width": N_("width of the later stages"),
     "kernel": N_("kernel"),
     "pooling": N_("pooling"),
+    "epochs": N_("epochs"),
     "optimizer": N_("optimiser"),
     "learning_rate": N_("learning rate"),
     "schedule": N_("schedule"),
@@ -143,6 +144,8 @@ class Language:
             return self.text(VALUES[text])
         if "-" in text.removeprefix("-").replace("e-", ""):
             return text.replace("-", ", ")
+        if "e-" in text:
+            text = f"{float(text):.9f}".rstrip("0")
         return text.replace(".", ",") if self.code == "uk" else text
 
     def number(self, value: float, digits: int = 1) -> str:

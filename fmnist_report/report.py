@@ -27,6 +27,9 @@ FONTS = {
     "IBMPlexSans-SemiBold": ("Plex Sans", 600, "normal"),
 }
 
+TRAINING_FACTORS = (
+    "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
+)  # fmt: skip
 STAGE_NAMES = {
     "data": N_("Data and split"),
     "weights": N_("VGG16 weights"),
@@ -104,6 +107,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         study_epochs=study_epochs(results, ("mlp", "cnn"), language),
         study_epochs_part2=study_epochs(results, ("head", "finetune"), language),
         model_of_network=MODEL_OF_NETWORK,
+        training_factors=TRAINING_FACTORS,
         search_rows=search_rows(results),
         search_list=search_list(results, language),
         factors_part1=factor_rows(results, ("mlp", "cnn")),

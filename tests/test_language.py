@@ -75,3 +75,9 @@ def test_formats(method, arguments, english, ukrainian):
     assert getattr(Language("en"), method)(*arguments) == english
     written = getattr(Language("uk"), method)(*arguments)
     assert written.replace("\u202f", "\u00a0") == ukrainian.replace("\u202f", "\u00a0")
+
+
+def test_values_are_written_out_in_the_language():
+    assert Language("uk").value("6e-05") == "0,00006" and Language("en").value("1.5e-05") == "0.000015"
+    assert Language("uk").value("0.004") == "0,004" and Language("en").value("64-192-192") == "64, 192, 192"
+    assert Language("uk").value("average") == "середнє"
