@@ -106,6 +106,18 @@ def build_line(
         ("numpy",),
     )
 
+    explain = Stage(
+        "explain",
+        at + "explain:explain",
+        {
+            "explain": s.explain,
+            **{name: chosen[name] for name in ("cnn_settings", "head_settings", "finetune_settings")},
+        }
+        | seed,
+        {"data": data, "weights": weights, "features": features, "cnn": cnn, "head": head, "finetune": finetune},
+        (*TRAINING, "scikit-learn"),
+    )
+
     line = [data, weights, mlp, cnn, features, classifiers, head, finetune, *repeated.values(), *seeds]
     line += [study, tuning, inputs]
     trained = {stage.name: stage for stage in line if stage not in (weights, *repeated.values())}
@@ -120,14 +132,14 @@ def build_line(
         ("numpy", "scipy"),
         published=True,
     )
-    line += [overlap, evaluation]
+    line += [explain, overlap, evaluation]
     for lang in document.languages:
         words = {"lang": lang}
         figures = Stage(
             f"figures-{lang}",
             at + "figures:draw_figures",
             {**words, "report": s.report},
-            {"evaluation": evaluation},
+            {"evaluation": evaluation, "explain": explain},
             ("matplotlib",),
             document.catalogue_digests(lang),
         )

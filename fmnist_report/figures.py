@@ -11,62 +11,36 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from fmnist_report.cache import read_json
+from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis
 from fmnist_report.data import load_arrays
+from fmnist_report.galleries import (
+    plot_activations,
+    plot_duplicates,
+    plot_filters,
+    plot_heat,
+    plot_mistakes,
+    plot_samples,
+)
 from fmnist_report.language import MODEL_OF_NETWORK, N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ReportSettings
 
-# Okabe and Ito's palette, safe for colour-blind readers; a model has one colour everywhere.
-COLOURS = {
-    "mlp": "#7a7a7a",
-    "cnn": "#d55e00",
-    "vgg_features": "#0072b2",
-    "vgg_finetuned": "#009e73",
-    "ensemble": "#aa4499",
-}
-COMPARED = tuple(COLOURS)
-MAIN = COMPARED[:4]
-WIDTH_INCHES = 6.7
-STYLE = {
-    "font.family": "IBM Plex Sans",
-    "font.size": 8.5,
-    "figure.labelsize": 8.5,
-    "axes.titlesize": 9,
-    "axes.titleweight": "semibold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.6,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.5,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "legend.columnspacing": 1.4,
-    "lines.linewidth": 1.5,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "fmnist_report",
-    "image.cmap": "gray_r",
-}
-
 Results = dict[str, typing.Any]
 
 
-def draw_figures(out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path) -> None:
+def draw_figures(
+    out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path, explain: Path
+) -> None:
     """Stage `figures`: write one SVG a figure."""
     for path in (TEMPLATES / "fonts").glob("*.ttf"):
         font_manager.fontManager.addfont(path)
     language = Language(lang)
     results = read_json(evaluation / "evaluation.json")
     pictures = load_arrays(evaluation / "pictures.npz")
+    seen = load_arrays(explain / "explain.npz")
     with matplotlib.rc_context(STYLE):
-        for name, figure in build_figures(results, pictures, report, language).items():
+        every = build_figures(results, pictures, report, language) | build_explanations(seen, language)
+        for name, figure in every.items():
             figure.savefig(out / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
@@ -91,49 +65,75 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
     }
 
 
-def _new(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[str, Figure]:
+    """Build the figures of what the networks see, from explain.npz."""
+
+    def heat(part: str, *networks: str) -> Figure:
+        found = {name: (seen[f"{name}/answers"], seen[f"{name}/heat"]) for name in networks}
+        return plot_heat(seen[f"{part}/pictures"], seen[f"{part}/labels"], found, language)
+
+    def activations(part: str, *networks: str) -> Figure:
+        kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
+        titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
+        rows = {_layer_title(name, language): maps for name, maps in titled.items()}
+        return plot_activations(seen[f"{part}/pictures"][0], rows, language)
+
+    return {
+        "filters_cnn": plot_filters(seen["cnn/filters"], 16, language),
+        "filters_vgg": plot_filters(seen["vgg/filters"], 16, language),
+        "activations_part1": activations("part1", "cnn"),
+        "activations_part2": activations("part2", "vgg_head", "vgg_finetuned"),
+        "heat_part1": heat("part1", "cnn"),
+        "heat_part2": heat("part2", "vgg_head", "vgg_finetuned"),
+        "feature_map": plot_feature_map(
+            {"before": seen["map/before"], "after": seen["map/after"]}, seen["map/labels"], language
+        ),
+    }
 
 
-def _percent_axis(axis, language: Language, digits: int = 0) -> None:
-    axis.set_major_formatter(lambda value, position: language.percent(value, digits))
+def _layer_title(name: str, language: Language) -> str:
+    network, layer = name.split("/")
+    short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
+    return short + ("\n" + language.text(N_("tuned")) if network == "vgg_finetuned" else "")
 
 
-def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
-    n_classes, n = samples.shape[:2]
-    figure, axes = _new(4.6)
-    ax = axes[0, 0]
-    sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
-    ax.imshow(sheet, interpolation="nearest")
-    ax.set_yticks(np.arange(n_classes) * 30 + 15, [language.class_name(label) for label in range(n_classes)])
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    return figure
-
-
-def plot_duplicates(pairs: np.ndarray, overlap: Results, language: Language) -> Figure:
-    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, 28, 28) uint8."""
-    figure, axes = _new(2.3, 2, pairs.shape[1])
-    for ax, picture in zip(axes.flat, pairs.reshape(-1, 28, 28), strict=True):
-        ax.imshow(picture, interpolation="nearest")
+def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
+    """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
+    titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
+    figure, axes = new_figure(3.4, 1, len(maps))
+    colours = matplotlib.colormaps["tab10"].colors
+    for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
+        middles = {}
+        for label in np.unique(labels):
+            chosen = points[labels == label]
+            ax.plot(*chosen.T, ".", color=colours[label], markersize=2.5, alpha=0.8)
+            middles[label] = np.median(chosen, axis=0)
+        for label, middle in _part_labels(middles, np.ptp(points, axis=0)).items():
+            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
+            ax.annotate(language.class_name(label), middle, fontsize=6.5, ha="center", va="center", bbox=box)
+        ax.set_title(language.text(titles[moment]))
         ax.set_xticks([])
         ax.set_yticks([])
         ax.grid(False)
         ax.spines[:].set_visible(False)
-    for ax, distance in zip(axes[0], overlap["shown_rms"], strict=True):
-        ax.set_title(language.number(distance, 1), fontsize=7.5, fontweight="normal", loc="center")
-    for ax, text in zip(axes[:, 0], (N_("test"), N_("training")), strict=True):
-        ax.set_ylabel(language.text(text))
     return figure
+
+
+def _part_labels(places: dict[int, np.ndarray], extent: np.ndarray) -> dict[int, np.ndarray]:
+    """Move labels that would cover each other apart, upwards; places and extent are (2,) in data units."""
+    parted: dict[int, np.ndarray] = {}
+    for label, place in sorted(places.items(), key=lambda item: item[1][1]):
+        x, y = place
+        for other_x, other_y in parted.values():  # from below
+            if abs(x - other_x) < 0.25 * extent[0] and y - other_y < 0.06 * extent[1]:
+                y = other_y + 0.06 * extent[1]
+        parted[label] = np.array([x, y])
+    return parted
 
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
-    figure, axes = _new(2.9, 1, 2)
+    figure, axes = new_figure(2.9, 1, 2)
     for column, (measure, title) in enumerate(
         (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
     ):
@@ -147,7 +147,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
         ax.set_title(title)
         ax.set_xlabel(language.text(N_("Epoch")))
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    _percent_axis(axes[0, 0].yaxis, language)
+    percent_axis(axes[0, 0].yaxis, language)
     axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 1))
     axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
@@ -157,7 +157,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
 
 def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked."""
-    figure, axes = _new(2.6)
+    figure, axes = new_figure(2.6)
     ax, n_head = axes[0, 0], len(head["accuracy"])
     for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
         epochs = np.arange(first, first + len(history["accuracy"]))
@@ -173,14 +173,14 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     ax.set_xlabel(language.text(N_("Epoch")))
     ax.set_ylabel(language.text(N_("Accuracy")))
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    _percent_axis(ax.yaxis, language)
+    percent_axis(ax.yaxis, language)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
-    figure, axes = _new(4.3, 1, len(names), sharey=True)
+    figure, axes = new_figure(4.3, 1, len(names), sharey=True)
     labels = [language.class_name(label) for label in range(10)]
     for column, name in enumerate(names):
         ax, counts = axes[0, column], np.array(results["models"][name]["confusion"])
@@ -205,7 +205,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
     shown = {name: [row for row in rows if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
-    figure, axes = _new(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
+    figure, axes = new_figure(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
         model = MODEL_OF_NETWORK.get(name, name)
         colour = COLOURS.get(model, COLOURS["vgg_features"])
@@ -227,7 +227,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
         ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
         ax.set_title(language.model(model))
         ax.grid(axis="y", visible=False)
-        _percent_axis(ax.xaxis, language)
+        percent_axis(ax.xaxis, language)
     figure.supxlabel(language.text(N_("Validation accuracy, 95 % interval")))
     return figure
 
@@ -236,7 +236,7 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
     """Draw validation accuracy of every classifier on frozen features."""
     names = [name for name in results["models"] if name.startswith("vgg_") and name not in MAIN]
     names.sort(key=lambda name: results["models"][name]["val_accuracy"])
-    figure, axes = _new(0.5 + 0.3 * len(names))
+    figure, axes = new_figure(0.5 + 0.3 * len(names))
     ax = axes[0, 0]
     for row, name in enumerate(names):
         accuracy = results["models"][name]["val_accuracy"]
@@ -247,13 +247,13 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
     ax.set_yticks(range(len(names)), [language.model(name) for name in names])
     ax.set_xlabel(language.text(N_("Validation accuracy")))
     ax.margins(x=0.2, y=0.25)
-    _percent_axis(ax.xaxis, language, 1)
+    percent_axis(ax.xaxis, language, 1)
     return figure
 
 
 def plot_comparison(results: Results, language: Language) -> Figure:
     """Draw test accuracy with its 95 % interval for the networks and their ensemble."""
-    figure, axes = _new(2.0)
+    figure, axes = new_figure(2.0)
     ax = axes[0, 0]
     for row, name in enumerate(reversed(COMPARED)):
         model = results["models"][name]
@@ -265,14 +265,14 @@ def plot_comparison(results: Results, language: Language) -> Figure:
     ax.set_yticks(range(len(COMPARED)), [language.model(name) for name in reversed(COMPARED)])
     ax.set_xlabel(language.text(N_("Test accuracy, 95 % interval")))
     ax.margins(x=0.12, y=0.2)
-    _percent_axis(ax.xaxis, language, 1)
+    percent_axis(ax.xaxis, language, 1)
     return figure
 
 
 def plot_per_class(results: Results, language: Language) -> Figure:
     """Draw F1 by class for the main models, hardest class at the top."""
     order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
-    figure, axes = _new(3.3)
+    figure, axes = new_figure(3.3)
     ax = axes[0, 0]
     for name in MAIN:
         scores = [results["models"][name]["per_class"][label]["f1"] for label in order]
@@ -286,7 +286,7 @@ def plot_per_class(results: Results, language: Language) -> Figure:
 
 def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against operations and against training time, on logarithmic axes."""
-    figure, axes = _new(2.8, 1, 2, sharey=True)
+    figure, axes = new_figure(2.8, 1, 2, sharey=True)
     for ax, measure, scale, title in (
         (axes[0, 0], "macs", 1e6, N_("Million multiply-accumulate operations a picture")),
         (axes[0, 1], "train_seconds", 60, N_("Training, minutes (without extraction)")),
@@ -301,22 +301,6 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ax.set_xlabel(language.text(title))
         ax.margins(0.12)
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
-    _percent_axis(axes[0, 0].yaxis, language, 1)
+    percent_axis(axes[0, 0].yaxis, language, 1)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return figure
-
-
-def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language) -> Figure:
-    """Show the fine-tuned network's most confident mistakes; pictures is (n, 28, 28) uint8."""
-    columns = 6
-    rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = _new(1.65 * rows, rows, columns)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
-        ax.imshow(picture, interpolation="nearest")
-        answer, probability = mistake["answers"]["vgg_finetuned"]
-        text = language.text(N_("true: {label}"), label=language.class_name(mistake["label"]))
-        text += f"\n{language.class_name(answer)} {language.percent(probability, 0)}"
-        ax.set_title(text, fontsize=6.5, fontweight="normal", loc="center")
     return figure

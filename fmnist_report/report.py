@@ -16,7 +16,7 @@ from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
 from fmnist_report.language import GROUPS, MODEL_OF_NETWORK, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
-from fmnist_report.results import assemble_results
+from fmnist_report.results import assemble_results, stages_behind
 from fmnist_report.settings import Settings
 
 FONTS = {
@@ -43,6 +43,7 @@ STAGE_NAMES = {
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),
     "inputs": N_("Ways of input to VGG16"),
+    "explain": N_("What the networks see"),
     "overlap": N_("Duplicates"),
     "evaluation": N_("Evaluation"),
 }
@@ -61,7 +62,8 @@ def render_html(
     """Stage `html`: write report.html, one file that asks for nothing from anywhere."""
     language = Language(lang)
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
-    results = assemble_results(evaluation, settings, {"id": run["key"][:12], "started": run["created"]})
+    described = {"id": run["key"][:12], "started": run["created"]}
+    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
     html = fill_template(results, settings, title_page, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")

@@ -13,39 +13,41 @@ from fmnist_report.sources import data_digest
 FORMAT = 1
 ORDER = (
     "data", "weights", "mlp", "cnn", "features", "classifiers", "head", "finetune", "seeds", "study", "tuning",
-    "inputs", "overlap", "evaluation",
+    "inputs", "explain", "overlap", "evaluation",
 )  # fmt: skip
 
 
-def describe_evaluation(folder: Path) -> tuple[dict[str, typing.Any], list[dict[str, typing.Any]]]:
-    """Read an evaluation entry.
+def stages_behind(*folders: Path) -> list[dict[str, typing.Any]]:
+    """List the stages that led to entries of one run, in order.
 
     Returns:
-        Its evaluation.json, and its stages in order: name, key, seconds, created, and
-        "computed" for those of the run that evaluated, "cached" for older ones.
+        Name, key, seconds, created, and status: "computed" for those of the run that evaluated, "cached" for
+        older ones.
     """
-    provenance = read_json(folder / "manifest.json")["provenance"]
+    provenance: dict[str, typing.Any] = {}
+    for folder in folders:
+        provenance |= read_json(folder / "manifest.json")["provenance"]
     run = provenance["evaluation"]["run"]
     stages = [
         {"name": name, **{k: row[k] for k in ("key", "seconds", "created")},
          "status": "computed" if row["run"] == run else "cached"}
         for name, row in provenance.items()
+        if name.partition("-")[0] in ORDER
     ]  # fmt: skip
-    stages.sort(key=lambda row: ORDER.index(row["name"].partition("-")[0]))
-    return read_json(folder / "evaluation.json"), stages
+    return sorted(stages, key=lambda row: ORDER.index(row["name"].partition("-")[0]))
 
 
 def assemble_results(
-    evaluation: Path, settings: Settings, run: dict[str, typing.Any], stages: list[dict[str, typing.Any]] | None = None
+    evaluation: Path, settings: Settings, run: dict[str, typing.Any], stages: list[dict[str, typing.Any]]
 ) -> dict[str, typing.Any]:
     """Put one results document together.
 
     Args:
         evaluation: the evaluation entry.
         run: id, started and seconds of the run.
-        stages: this run's stages; those that the evaluation knows of by default.
+        stages: as stages_behind lists them, or those of this run.
     """
-    document, known = describe_evaluation(evaluation)
+    document = read_json(evaluation / "evaluation.json")
     description = {
         **run,
         "preset": settings.preset,
@@ -55,4 +57,4 @@ def assemble_results(
         "settings": dataclasses.asdict(settings),
     }
     document["data"] |= {"sha256": data_digest()}
-    return {"format": FORMAT, "run": description, "stages": known if stages is None else stages, **document}
+    return {"format": FORMAT, "run": description, "stages": stages, **document}

@@ -200,6 +200,13 @@ class OverlapSettings:
 
 
 @dataclass(frozen=True)
+class ExplainSettings:
+    """How many validation pictures the map of the features shows."""
+
+    n_map: int = 1_000
+
+
+@dataclass(frozen=True)
 class ReportSettings:
     """What the document shows beyond its numbers."""
 
@@ -225,6 +232,7 @@ class Settings:
     tuning: TuningSettings = field(default_factory=TuningSettings)
     inputs: InputSettings = field(default_factory=InputSettings)
     overlap: OverlapSettings = field(default_factory=OverlapSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
 

@@ -54,9 +54,9 @@ def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
 @pytest.fixture
 def random_weights(tmp_path, monkeypatch):
     """A weights entry; whoever reads it gets kernels of random_base."""
-    from fmnist_report import finetune, trials
+    from fmnist_report import explain, finetune, trials
 
-    for module in (finetune, trials):
+    for module in (explain, finetune, trials):
         monkeypatch.setattr(module, "verify_weights", lambda weights: weights)
         monkeypatch.setattr(module, "read_hdf5", lambda path: random_base())
     return tmp_path

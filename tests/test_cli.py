@@ -121,17 +121,17 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
         line = build_line(settings, read_document([], None), None, tmp_path)
         return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
 
-    on_features = {"classifiers", "head", "finetune", "study", "tuning", "overlap"}
+    on_features = {"classifiers", "head", "finetune", "explain", "study", "tuning", "overlap"}
     on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
-        "cnn.epochs=3": {"cnn"} | end,
-        "cnn.dropout=0.4": {"cnn", "study", "tuning"} | end,
-        "head.width=64": {"head", "finetune", "study", "tuning"} | end,
+        "cnn.epochs=3": {"cnn", "explain"} | end,
+        "cnn.dropout=0.4": {"cnn", "explain", "study", "tuning"} | end,
+        "head.width=64": {"head", "finetune", "explain", "study", "tuning"} | end,
         "study.n_train=500": {"study"} | end,
         "overlap.rms=5": {"overlap"} | end,
-        "finetune.epochs=9": {"finetune"} | end,
-        "finetune.unfreeze=5": {"finetune", "study", "tuning"} | end,
+        "finetune.epochs=9": {"finetune", "explain"} | end,
+        "finetune.unfreeze=5": {"finetune", "explain", "study", "tuning"} | end,
         "features.size=64": {"features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
         "report.accent=#000000": end - {"evaluation"},

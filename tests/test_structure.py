@@ -13,9 +13,9 @@ PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "settings", "sources", "fingerprint", "progress", "cache", "plan", "hardware", "data", "weights",
     "models.architecture", "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training",
-    "features", "overlap", "classifiers", "finetune", "trials", "statistics", "study", "tuning", "inputs",
-    "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions", "figures",
-    "document", "report", "pdf", "doctor", "cli",
+    "features", "overlap", "classifiers", "finetune", "explain", "trials", "statistics", "study", "tuning",
+    "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions",
+    "canvas", "galleries", "figures", "document", "report", "pdf", "doctor", "cli",
 ]  # fmt: skip
 
 

@@ -1,0 +1,58 @@
+"""The look that all figures share: size, fonts, and one colour a model."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fmnist_report.language import Language
+
+# Okabe and Ito's palette, safe for colour-blind readers; a model has one colour everywhere.
+COLOURS = {
+    "mlp": "#7a7a7a",
+    "cnn": "#d55e00",
+    "vgg_features": "#0072b2",
+    "vgg_finetuned": "#009e73",
+    "ensemble": "#aa4499",
+}
+COMPARED = tuple(COLOURS)
+MAIN = COMPARED[:4]
+WIDTH_INCHES = 6.7
+STYLE = {
+    "font.family": "IBM Plex Sans",
+    "font.size": 8.5,
+    "figure.labelsize": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "semibold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.columnspacing": 1.4,
+    "lines.linewidth": 1.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "fmnist_report",
+    "image.cmap": "gray_r",
+}
+
+
+def new_figure(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
+    """Return a figure as wide as the text, height in inches, and its axes as an array."""
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def percent_axis(axis, language: Language, digits: int = 0) -> None:
+    """Let an axis write shares as percentages of the language."""
+    axis.set_major_formatter(lambda value, position: language.percent(value, digits))

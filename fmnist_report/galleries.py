@@ -1,0 +1,136 @@
+"""Figures made of pictures: samples, duplicates, mistakes, filters, activation and heat maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import ndimage
+
+from fmnist_report.canvas import WIDTH_INCHES, new_figure
+from fmnist_report.language import N_, Language
+
+HEAT_RGB = (0.9, 0.35, 0.0)
+WRONG = "#a04000"
+
+
+def plot_samples(samples: np.ndarray, language: Language) -> Figure:
+    """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
+    n_classes, n = samples.shape[:2]
+    figure, axes = new_figure(4.6)
+    ax = axes[0, 0]
+    sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_yticks(np.arange(n_classes) * 30 + 15, [language.class_name(label) for label in range(n_classes)])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Figure:
+    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, 28, 28) uint8."""
+    figure, axes = new_figure(2.3, 2, pairs.shape[1])
+    for ax, picture in zip(axes.flat, pairs.reshape(-1, 28, 28), strict=True):
+        _show(ax, picture)
+    for ax, distance in zip(axes[0], overlap["shown_rms"], strict=True):
+        ax.set_title(language.number(distance, 1), fontsize=7.5, fontweight="normal", loc="center")
+    for ax, text in zip(axes[:, 0], (N_("test"), N_("training")), strict=True):
+        ax.set_ylabel(language.text(text))
+    return figure
+
+
+def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language) -> Figure:
+    """Show the fine-tuned network's most confident mistakes; pictures is (n, 28, 28) uint8."""
+    columns = 6
+    rows = max(1, -(-len(mistakes) // columns))
+    figure, axes = new_figure(1.65 * rows, rows, columns)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
+        ax.imshow(picture, interpolation="nearest")
+        answer, probability = mistake["answers"]["vgg_finetuned"]
+        text = language.text(N_("true: {label}"), label=language.class_name(mistake["label"]))
+        text += f"\n{language.class_name(answer)} {language.percent(probability, 0)}"
+        ax.set_title(text, fontsize=6.5, fontweight="normal", loc="center")
+    return figure
+
+
+def plot_filters(kernels: np.ndarray, columns: int, language: Language) -> Figure:
+    """Show a first layer's kernels, (height, width, 1 or 3, n), each stretched to its own range.
+
+    Kernels of three channels are BGR, as VGG16's are, and shown in colour.
+    """
+    n = kernels.shape[-1]
+    rows = -(-n // columns)
+    figure, axes = new_figure(WIDTH_INCHES / columns * rows, rows, columns)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, kernel in zip(axes.flat, kernels.transpose(3, 0, 1, 2)[..., ::-1], strict=False):
+        low, high = kernel.min(), kernel.max()
+        ax.imshow((kernel - low) / (high - low), cmap="gray", interpolation="nearest")
+    return figure
+
+
+def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray], language: Language) -> Figure:
+    """Show a picture and, a row a layer, its strongest channels.
+
+    Args:
+        picture: (28, 28) uint8.
+        maps: {row title: (h, w, channels)}.
+    """
+    n = max(found.shape[-1] for found in maps.values())
+    figure, axes = new_figure(0.78 * len(maps), len(maps), n + 1)
+    for row, (title, found) in enumerate(maps.items()):
+        _show(axes[row, 0], picture if row == 0 else None)
+        axes[row, 0].set_ylabel("")
+        for column in range(n):
+            _show(axes[row, column + 1], found[..., column], "viridis")
+        axes[row, 1].set_ylabel(title, fontsize=7)
+    return figure
+
+
+def plot_heat(
+    pictures: np.ndarray,
+    labels: np.ndarray,
+    networks: dict[str, tuple[np.ndarray, np.ndarray]],
+    language: Language,
+) -> Figure:
+    """Show pictures, and a row a network, its heat maps laid over them, with its answers; wrong ones are bold.
+
+    Args:
+        pictures: (k, 28, 28) uint8.
+        labels: (k,), the true classes.
+        networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
+    """
+    figure, axes = new_figure(1.05 * (1 + len(networks)) + 0.2, 1 + len(networks), len(pictures))
+    for ax, picture, label in zip(axes[0], pictures, labels, strict=True):
+        _show(ax, picture)
+        ax.set_title(_short(language.class_name(label)), fontsize=6.5, fontweight="normal", loc="center")
+    for row, (name, (answers, heat)) in enumerate(networks.items(), 1):
+        for ax, picture, answer, label, warmth in zip(axes[row], pictures, answers, labels, heat, strict=True):
+            _show(ax, picture)
+            fine = ndimage.zoom(warmth, 28 / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
+            ax.imshow(np.dstack([np.broadcast_to(HEAT_RGB, (28, 28, 3)), 0.75 * fine]), interpolation="bilinear")
+            text, colour = _short(language.class_name(answer)), "#333333" if answer == label else WRONG
+            weight = "normal" if answer == label else "semibold"
+            ax.set_title(text, fontsize=6.5, loc="center", fontweight=weight, color=colour)
+        axes[row, 0].set_ylabel(_short(language.model(name)), fontsize=7)
+    axes[0, 0].set_ylabel(language.text(N_("true class")), fontsize=7)
+    return figure
+
+
+def _short(text: str) -> str:
+    """Break a name of two words into two lines."""
+    return text.replace(", ", ",\n").replace(" ", "\n", 1) if len(text) > 10 else text
+
+
+def _show(ax: Axes, picture: np.ndarray | None, cmap: str | None = None) -> None:
+    """Show a picture without ticks and frame; an empty place for None."""
+    if picture is not None:
+        ax.imshow(picture, cmap=cmap, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
