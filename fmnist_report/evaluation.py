@@ -21,6 +21,7 @@ from fmnist_report.statistics import (
     fit_temperature,
     mcnemar,
     per_class_scores,
+    reliability,
     scale_temperature,
     wilson_interval,
 )
@@ -67,6 +68,7 @@ def evaluate(
         "comparisons": compare(candidates, labels["test"]),
         "features": {name: index[name] for name in ("size", "precision", "seconds", "n_features")},
         "mistakes": find_mistakes(candidates, labels["test"]),
+        "missed": find_missed(candidates, labels["test"]),
         "class_counts": np.bincount(labels["train"], minlength=N_CLASSES).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),
@@ -74,10 +76,11 @@ def evaluate(
     write_json(out / "evaluation.json", document)
     arrays = {name: candidate.test.astype("float32") for name, candidate in candidates.items()}
     np.savez(out / "predictions.npz", y_test=labels["test"], **arrays)
-    shown = [mistake["index"] for mistake in document["mistakes"]]
+    shown = {name: [row["index"] for row in rows] for name, rows in
+             (("mistakes", document["mistakes"]), ("missed", document["missed"]["shown"]))}  # fmt: skip
     np.savez(
         out / "pictures.npz",
-        mistakes=pictures["test"][shown],
+        **{name: pictures["test"][rows] for name, rows in shown.items()},
         samples=sample_rows(pictures, labels),
         pairs=near["pairs"],
     )
@@ -103,6 +106,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
         "mirror_gain": candidate.mirror_gain(labels["val"]),
         "macro_f1": float(np.mean([scores["f1"] for scores in classes])),
         "ece": calibration_error(candidate.test, y),
+        "reliability": reliability(candidate.test, y),
         "temperature": temperature,
         "ece_scaled": calibration_error(scale_temperature(candidate.test, temperature), y),
         "n_params": summary["n_params"],
@@ -134,7 +138,29 @@ def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[
     """List the fine-tuned network's most confident mistakes with every main model's answer."""
     probabilities = candidates["vgg_finetuned"].test
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:N_MISTAKES]
+    return _describe_pictures(_surest(wrong, probabilities), candidates, labels)
+
+
+def find_missed(candidates: dict[str, Candidate], labels: np.ndarray) -> dict:
+    """Count the pictures that every main model gets wrong, and those for which all give one other answer.
+
+    Returns:
+        n, n_agreed, and shown: of the agreed ones, those with the highest mean confidence.
+    """
+    answers = np.stack([candidates[name].test.argmax(axis=1) for name in MAIN])
+    missed = (answers != labels).all(axis=0)
+    agreed = missed & (answers == answers[0]).all(axis=0)
+    mean = np.mean([candidates[name].test for name in MAIN], axis=0)
+    shown = _describe_pictures(_surest(np.flatnonzero(agreed), mean), candidates, labels)
+    return {"n": int(missed.sum()), "n_agreed": int(agreed.sum()), "shown": shown}
+
+
+def _surest(rows: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    return rows[np.argsort(-probabilities[rows].max(axis=1), kind="stable")][:N_MISTAKES]
+
+
+def _describe_pictures(rows: np.ndarray, candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
+    """Give each picture's index, label, and every main model's answer with its probability."""
     return [
         {
             "index": int(index),
@@ -144,7 +170,7 @@ def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[
                 for name in MAIN
             },
         }
-        for index in worst
+        for index in rows
     ]
 
 

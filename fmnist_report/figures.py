@@ -61,6 +61,8 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "comparison": plot_comparison(results, language),
         "per_class": plot_per_class(results, language),
         "cost": plot_cost(results, language),
+        "reliability": plot_reliability(models, language),
+        "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes], pictures["missed"], language),
         "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
     }
 
@@ -303,4 +305,23 @@ def plot_cost(results: Results, language: Language) -> Figure:
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     percent_axis(axes[0, 0].yaxis, language, 1)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def plot_reliability(models: Results, language: Language) -> Figure:
+    """Draw accuracy against confidence in bins for the main models; the area of a dot is its share of the pictures."""
+    figure, axes = new_figure(2.1, 1, len(MAIN), sharey=True, sharex=True)
+    for ax, name in zip(axes[0], MAIN, strict=True):
+        rows = models[name]["reliability"]
+        n = sum(row["n"] for row in rows)
+        confidence, accuracy = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+        ax.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+        ax.plot(confidence, accuracy, color=COLOURS[name], linewidth=1)
+        ax.scatter(confidence, accuracy, s=[4 + 120 * row["n"] / n for row in rows], color=COLOURS[name], zorder=3)
+        ax.set_title(language.model(name), fontsize=7.5)
+        ax.set_aspect("equal")
+        percent_axis(ax.xaxis, language)
+        percent_axis(ax.yaxis, language)
+    axes[0, 0].set_ylabel(language.text(N_("Accuracy")))
+    figure.supxlabel(language.text(N_("Stated probability of the answer")))
     return figure

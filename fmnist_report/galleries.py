@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from fmnist_report.canvas import WIDTH_INCHES, new_figure
+from fmnist_report.canvas import COLOURS, MAIN, WIDTH_INCHES, new_figure
 from fmnist_report.language import N_, Language
 
 HEAT_RGB = (0.9, 0.35, 0.0)
@@ -41,19 +41,28 @@ def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Fig
     return figure
 
 
-def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language) -> Figure:
-    """Show the fine-tuned network's most confident mistakes; pictures is (n, 28, 28) uint8."""
-    columns = 6
+def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language, columns: int = 6) -> Figure:
+    """Show pictures with the true class above and every network's answer, in its colour, below.
+
+    Args:
+        mistakes: rows of label and answers {model: [class, probability]}.
+        pictures: (n, 28, 28) uint8, at least as many.
+    """
     rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = new_figure(1.65 * rows, rows, columns)
+    figure, axes = new_figure(1.75 * rows + 0.3, rows, columns)
     for ax in axes.flat:
         ax.axis("off")
     for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
         ax.imshow(picture, interpolation="nearest")
-        answer, probability = mistake["answers"]["vgg_finetuned"]
-        text = language.text(N_("true: {label}"), label=language.class_name(mistake["label"]))
-        text += f"\n{language.class_name(answer)} {language.percent(probability, 0)}"
-        ax.set_title(text, fontsize=6.5, fontweight="normal", loc="center")
+        ax.set_title(language.class_name(mistake["label"]), fontsize=7, loc="center")
+        for line, (name, (answer, probability)) in enumerate(mistake["answers"].items()):
+            text = f"{language.class_name(answer)} {language.percent(probability, 0)}"
+            weight = "normal" if answer == mistake["label"] else "semibold"
+            ax.text(0.5, -0.04 - 0.13 * line, text, transform=ax.transAxes, ha="center", va="top", fontsize=5.8,
+                    color=COLOURS[name], fontweight=weight)  # fmt: skip
+    for name in MAIN:
+        axes[0, 0].plot([], [], "s", color=COLOURS[name], label=language.model(name))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

@@ -16,6 +16,7 @@ from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
 from fmnist_report.language import GROUPS, MODEL_OF_NETWORK, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
+from fmnist_report.published import HUMAN, PUBLISHED
 from fmnist_report.results import assemble_results, stages_behind
 from fmnist_report.settings import Settings
 
@@ -95,6 +96,9 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         compared=COMPARED,
         settings=settings,
         setting_rows=list_settings(settings),
+        published=PUBLISHED,
+        human=HUMAN,
+        pair_rows=confused_pairs(results),
         title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
         figures=figures,
         conclusions=conclude(results, language),
@@ -181,6 +185,23 @@ def mirror_list(results, language: Language) -> str:
     return "; ".join(
         f"{language.model(name)} {language.points(gain, 2)}" for name, gain in gains.items() if gain is not None
     )
+
+
+def confused_pairs(results, n: int = 6) -> list[dict[str, typing.Any]]:
+    """Return the n pairs of classes that the main networks confuse most, in either direction.
+
+    Returns:
+        Rows of first and second (classes), counts by model, and total.
+    """
+    rows = []
+    for first in range(10):
+        for second in range(first + 1, 10):
+            counts = {}
+            for name in MAIN:
+                confusion = results["models"][name]["confusion"]
+                counts[name] = confusion[first][second] + confusion[second][first]
+            rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
+    return sorted(rows, key=lambda row: -row["total"])[:n]
 
 
 def factor_rows(results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:

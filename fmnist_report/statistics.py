@@ -43,6 +43,26 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
     }
 
 
+def reliability(probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> list[dict[str, float]]:
+    """Compare confidence with accuracy in bins of equal width (Guo et al., 2017, section 2).
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,).
+
+    Returns:
+        For each bin that is not empty, lowest first: confidence and accuracy (means, shares) and n.
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    bins = np.clip((confidence * n_bins).astype(int), 0, n_bins - 1)
+    return [
+        {"confidence": float(confidence[bins == b].mean()), "accuracy": float(correct[bins == b].mean()),
+         "n": int((bins == b).sum())}
+        for b in np.unique(bins)
+    ]  # fmt: skip
+
+
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> float:
     """Return the expected calibration error (Guo et al., 2017, equation 3).
 
@@ -50,15 +70,8 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int
         probabilities: (n, classes).
         labels: (n,).
     """
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    bins = np.clip((confidence * n_bins).astype(int), 0, n_bins - 1)
-    gaps = [
-        abs(correct[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
-        for b in range(n_bins)
-        if (bins == b).any()
-    ]
-    return float(sum(gaps))
+    rows = reliability(probabilities, labels, n_bins)
+    return sum(abs(row["accuracy"] - row["confidence"]) * row["n"] for row in rows) / len(labels)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:

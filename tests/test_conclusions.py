@@ -138,3 +138,27 @@ def test_comparison_can_be_asked_either_way():
 def test_numbers_are_written_as_the_language_writes_them():
     assert "93.00%" in say(make_results(), "en") and "93,00\u00a0%" in say(make_results(), "uk")
     assert "93.00" not in say(make_results(), "uk")
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "english", "ukrainian"),
+    [
+        ([0.90, 0.93], [0.91, 0.935], "Train “Convolutional network” longer: ", "триваліше"),
+        ([0.90, 0.99], [0.93, 0.94], "Regularise “Convolutional network” more strongly", "регуляризацію"),
+        ([0.90, 0.93], [0.94, 0.935], "Enlarge “Convolutional network”", "Збільште"),
+        ([0.90], [0.94], "Enlarge “Convolutional network”", "Збільште"),
+    ],
+)
+def test_what_to_try_next_follows_from_the_curves(train, val, english, ukrainian):
+    results = make_results()
+    results["models"]["cnn"]["history"] = {"accuracy": train, "val_accuracy": val}
+    assert english in say(results, "en", "next")
+    assert ukrainian in next(line for line in say(results, "uk", "next").split("\n") if "Згорткова" in line)
+
+
+def test_the_study_is_quoted_only_where_something_beat_the_chosen_value():
+    results = make_results()
+    assert "study" not in say(results, "en", "next")
+    results["study"]["factors"][1] |= {"gain": 0.013, "best": "5"}
+    assert "“kernel” = 5 for “Convolutional network”, there 1.3 percentage points" in say(results, "en", "next")
+    assert "1,3" in say(results, "uk", "next")
