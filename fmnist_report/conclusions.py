@@ -217,7 +217,7 @@ def _next(results: Results, language: Language) -> list[str]:
     better = max(results["study"]["factors"], key=lambda row: row["gain"], default=None)
     if better and better["gain"] > 0:
         message = N_("Repeat in a full training what the study liked best: “{factor}” = {value} for “{model}”, there "
-                     "{gain} percentage points above the chosen value.")  # fmt: skip
+                     "{gain} percentage points above the start.")  # fmt: skip
         network = language.model(MODEL_OF_NETWORK[better["network"]])
         values = {"factor": language.factor(better["factor"]), "value": language.value(better["best"])}
         gain = language.number(100 * better["gain"], 1)

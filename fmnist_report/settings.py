@@ -44,10 +44,11 @@ class MLPSettings(TrainingSettings):
     """The multilayer perceptron of the previous assignment and its training."""
 
     widths: tuple[int, ...] = (1024, 1024)
-    dropout: float = 0.1
-    epochs: int = 30
-    batch_size: int = 512
-    learning_rate: float = 4e-3
+    dropout: float = 0.0
+    epochs: int = 16
+    batch_size: int = 1024
+    optimizer: str = "muon"
+    learning_rate: float = 1e-2
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     shift: int = 1
@@ -70,7 +71,8 @@ class CNNSettings(TrainingSettings):
     dropout: float = 0.2
     epochs: int = 6
     batch_size: int = 128
-    learning_rate: float = 2e-3
+    optimizer: str = "muon"
+    learning_rate: float = 6e-3
     shift: int = 2
     cutout: int = 0
     precision: str = "auto"
@@ -147,11 +149,13 @@ class StudySettings:
 
     n_train, n_val: the first pictures of each part; the split is shuffled, so they are a random sample.
     mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training; 0 leaves a network out.
+    batch_size: at most so large, that short trainings have enough steps.
     Fine-tuning starts from a head that was trained on the same subset.
     """
 
-    n_train: int = 1_200
-    n_val: int = 1_500
+    n_train: int = 800
+    n_val: int = 1_000
+    batch_size: int = 128
     mlp_epochs: int = 8
     cnn_epochs: int = 2
     head_epochs: int = 6
@@ -183,8 +187,8 @@ class TuningSettings:
 class InputSettings:
     """The comparison of ways in which a greyscale picture can enter VGG16: pictures of each part."""
 
-    n_train: int = 1_000
-    n_val: int = 1_000
+    n_train: int = 700
+    n_val: int = 700
 
 
 @dataclass(frozen=True)
@@ -240,8 +244,8 @@ PRESETS = {
     "quick": Settings(
         preset="quick",
         data=DataSettings(n_train=3_000, n_val=500),
-        mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, learning_rate=1e-3),
-        cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64),
+        mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, optimizer="adamw", learning_rate=1e-3),
+        cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64, learning_rate=6e-3),
         features=FeatureSettings(size=32),
         head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),

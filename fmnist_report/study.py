@@ -23,10 +23,7 @@ from fmnist_report.settings import (
     TrainingSettings,
 )
 from fmnist_report.statistics import wilson_interval
-from fmnist_report.trials import NETWORKS, Subset, load_subset, train_settings
-
-# An optimiser is tried at its usual rate: relative to AdamW's, and its decay by the inverse.
-RATES = {"adamw": 1.0, "muon": 1.0, "sgd": 30.0, "lion": 0.2}
+from fmnist_report.trials import NETWORKS, RATES, Subset, load_subset, shorten, train_settings
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Variation:
         factor: the setting that is varied.
         value: what it is set to, as the report writes it.
         settings: the network's settings with that value.
-        chosen: whether the value is the chosen one.
+        chosen: whether the value is that from which the study starts.
         layers: what the head reads; all for the other networks.
     """
 
@@ -52,9 +49,8 @@ class Variation:
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(network: str, chosen: TrainingSettings, n_epochs: int) -> list[Variation]:
-    """List the study of one network, the chosen value of every factor included."""
-    chosen = dataclasses.replace(chosen, epochs=n_epochs)
+def list_variations(network: str, chosen: TrainingSettings) -> list[Variation]:
+    """List the study of one network around the settings from which it starts, which are among the variations."""
     read = [_vary_layers(layers, chosen) for layers in LAYERS] if network == "head" else []
     return read + [
         _vary(network, group, factor, value, chosen)
@@ -70,8 +66,8 @@ def list_factors(network: str, chosen: typing.Any) -> dict[str, dict[str, tuple]
     if network == "finetune":  # an epoch of it costs most, so only what belongs to it is tried
         return {
             "structure": {"unfreeze": (5, 4)},
-            "optimisation": {"learning_rate": (rate / 4, rate, rate * 4), "easy_every": (1, 2)},
-            "regularisation": {"dropout": (0.0, chosen.dropout, 0.5), "label_smoothing": (0.0, chosen.label_smoothing)},
+            "optimisation": {"learning_rate": (rate / 4, rate, rate * 4)},
+            "regularisation": {"dropout": (chosen.dropout, 0.5)},
         }
     return {
         "structure": STRUCTURE[network](chosen),
@@ -138,15 +134,17 @@ def run_study(
     """
     chosen = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
     n_epochs = {name: getattr(study, f"{name}_epochs") for name in NETWORKS}
-    variations = [v for name in chosen if n_epochs[name] for v in list_variations(name, chosen[name], n_epochs[name])]
+    begin = {name: shorten(chosen[name], n_epochs[name], study.batch_size) for name in NETWORKS}
+    variations = [v for name in NETWORKS if n_epochs[name] for v in list_variations(name, begin[name])]
     finished = read_finished(out)
-    start = dataclasses.replace(head_settings, epochs=max(1, study.head_epochs))
+    start = shorten(head_settings, max(1, study.head_epochs), study.batch_size)
     with FeatureStore(features) as store:
         subset = load_subset(data, store, weights, start, study.n_train, study.n_val)
         _train_missing(variations, finished, subset, seed, out, progress)
     n = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
     rows = [_row(variation, finished[describe(variation)], n["n_val"]) for variation in variations]
     (out / "finished.json").unlink(missing_ok=True)
+    n |= {"batch_size": study.batch_size}
     write_json(out / "study.json", {**n, "n_epochs": n_epochs, "rows": rows, "factors": rank_factors(rows)})
 
 

@@ -22,7 +22,7 @@ from fmnist_report.settings import (
     TrainingSettings,
     TuningSettings,
 )
-from fmnist_report.trials import NETWORKS, Subset, load_subset, train_settings
+from fmnist_report.trials import NETWORKS, Subset, load_subset, shorten, train_settings
 
 JOURNAL = "trials.log"
 Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
@@ -101,13 +101,13 @@ def tune(
     settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
     n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
     n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
-    start = dataclasses.replace(head_settings, epochs=tuning.head_epochs)
+    start = shorten(head_settings, max(1, tuning.head_epochs))
     total, done, found = sum(n_trials.values()), 0, {}
     with FeatureStore(features) as store:
         subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
         for network, count in n_trials.items():
             search = open_search(out / JOURNAL, network, seed)
-            chosen = dataclasses.replace(settings[network], epochs=n_epochs[network])
+            chosen = shorten(settings[network], n_epochs[network])
             for number in range(len(_finished_trials(search)), count):
                 progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
                 search.optimize(lambda trial: _objective(trial, network, chosen, subset, seed), n_trials=1)  # noqa: B023

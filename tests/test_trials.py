@@ -33,7 +33,7 @@ def test_head_reads_only_the_selected_layers(subset):
 
 @pytest.mark.parametrize("network", trials.NETWORKS)
 def test_every_network_trains_for_real(network, subset):
-    picked = {v.factor: v for v in list_variations(network, SMALL[network], 1) if not v.chosen}
+    picked = {v.factor: v for v in list_variations(network, trials.shorten(SMALL[network], 1)) if not v.chosen}
     for factor in ("learning_rate", "optimizer" if network != "finetune" else "unfreeze"):
         assert 0 <= trials.train_settings(network, picked[factor].settings, subset, 0) <= 1
 
@@ -54,3 +54,10 @@ def test_only_the_last_epoch_is_validated_unless_someone_asks(subset):
     accuracy = trials.train_settings("head", settings, subset, 0, lambda epoch, value: seen.append((epoch, value)))
     assert [epoch for epoch, _ in seen] == [0, 1, 2] and seen[-1][1] == accuracy
     assert trials.train_settings("head", settings, subset, 0) == pytest.approx(accuracy)
+
+
+def test_short_trainings_use_adamw_and_small_batches():
+    short = trials.shorten(MLPSettings(optimizer="muon", learning_rate=0.01, batch_size=1024, epochs=16), 3, 128)
+    assert (short.optimizer, short.learning_rate, short.batch_size, short.epochs) == ("adamw", 0.004, 128, 3)
+    kept = trials.shorten(SMALL["head"], 2, 128)
+    assert kept == dataclasses.replace(SMALL["head"], epochs=2)
