@@ -140,9 +140,9 @@ def _features_against_mlp(results: Results, language: Language) -> str:
 def _finetuned_against_features(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "vgg_features",
-        N_("Fine-tuning paid: unfreezing blocks 4 and 5 raised the accuracy from {b} to {a}, "
+        N_("Fine-tuning paid: unfreezing the upper blocks raised the accuracy from {b} to {a}, "
            "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
-        N_("Fine-tuning did harm here: after blocks 4 and 5 were unfrozen the accuracy fell from {b} to {a}, "
+        N_("Fine-tuning did harm here: after the upper blocks were unfrozen the accuracy fell from {b} to {a}, "
            "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
         N_("Fine-tuning changed the accuracy from {b} to {a}; the difference of {difference} percentage points "
            "lies within chance (95 % interval {low} to {high}; {p})."),

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from fmnist_report.cache import read_json
 from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis
 from fmnist_report.data import load_arrays
+from fmnist_report.diagrams import plot_architecture
 from fmnist_report.galleries import (
     plot_activations,
     plot_duplicates,
@@ -50,6 +51,8 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
     return {
         "samples": plot_samples(pictures["samples"], language),
         "duplicates": plot_duplicates(pictures["pairs"], results["overlap"], language),
+        "architecture_part1": plot_architecture({name: models[name]["layers"] for name in ("mlp", "cnn")}, language),
+        "architecture_part2": plot_architecture({"vgg_finetuned": models["vgg_finetuned"]["layers"]}, language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in ("mlp", "cnn")}, language),
         "confusion_part1": plot_confusions(results, ("mlp", "cnn"), language),
         "study_part1": plot_study(results["study"]["rows"], ("mlp", "cnn"), language),
@@ -163,11 +166,11 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     ax, n_head = axes[0, 0], len(head["accuracy"])
     for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
         epochs = np.arange(first, first + len(history["accuracy"]))
-        label = language.text(N_("head alone")) if first == 1 else language.text(N_("blocks 4 and 5 and the head"))
+        label = language.text(N_("head alone")) if first == 1 else language.text(N_("upper blocks and head"))
         ax.plot(epochs, history["val_accuracy"], "o-", color=COLOURS[name], markersize=3, label=label)
         ax.plot(epochs, history["accuracy"], ":", color=COLOURS[name], linewidth=1.2)
     ax.axvline(n_head + 0.5, color="#333333", linewidth=0.8)
-    text = language.text(N_("blocks 4 and 5 unfrozen"))
+    text = language.text(N_("upper blocks unfrozen"))
     ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
                 textcoords="offset points", ha="right", color="#333333")  # fmt: skip
     ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))

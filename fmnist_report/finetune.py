@@ -1,4 +1,4 @@
-"""Fine-tuning VGG16's blocks 4 and 5 with the head, from cached border activations."""
+"""Fine-tuning VGG16's upper blocks with the head, from cached border activations."""
 
 from __future__ import annotations
 

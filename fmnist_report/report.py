@@ -39,7 +39,7 @@ STAGE_NAMES = {
     "features": N_("VGG16 features of all pictures"),
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
-    "finetune": N_("Fine-tuning of blocks 4 and 5"),
+    "finetune": N_("Fine-tuning of the upper blocks"),
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),
