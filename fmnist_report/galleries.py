@@ -49,13 +49,15 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
         pictures: (n, 28, 28) uint8, at least as many.
     """
     rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = new_figure(1.75 * rows + 0.3, rows, columns)
+    figure, axes = new_figure(1.85 * rows + 0.3, rows, columns)
+    figure.get_layout_engine().set(h_pad=0.15, hspace=0.1)  # for the answers, which the layout does not count
     for ax in axes.flat:
         ax.axis("off")
     for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
         ax.imshow(picture, interpolation="nearest")
         ax.set_title(language.class_name(mistake["label"]), fontsize=7, loc="center")
-        for line, (name, (answer, probability)) in enumerate(mistake["answers"].items()):
+        for line, name in enumerate(MAIN):
+            answer, probability = mistake["answers"][name]
             text = f"{language.class_name(answer)} {language.percent(probability, 0)}"
             weight = "normal" if answer == mistake["label"] else "semibold"
             ax.text(0.5, -0.04 - 0.13 * line, text, transform=ax.transAxes, ha="center", va="top", fontsize=5.8,

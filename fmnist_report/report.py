@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from fmnist_report import __version__
-from fmnist_report.cache import read_json, replacing
+from fmnist_report.cache import read_json, replacing, write_json
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
 from fmnist_report.language import GROUPS, MODEL_OF_NETWORK, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
@@ -60,7 +60,7 @@ def render_html(
     evaluation: Path,
     figures: Path,
 ) -> None:
-    """Stage `html`: write report.html, one file that asks for nothing from anywhere."""
+    """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows."""
     language = Language(lang)
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
@@ -68,6 +68,7 @@ def render_html(
     html = fill_template(results, settings, title_page, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
+    write_json(out / "results.json", results)
 
 
 def fill_template(results, settings: Settings, title_page: dict, figures: dict[str, str], language: Language) -> str:
