@@ -269,7 +269,7 @@ def _print_validation(plan: Plan, progress: Progress) -> None:
             )
             for name, m in models.items()
         ]
-        progress.table(("model", "validation", "95 % interval"), rows)
+        progress.table(("model", "validation", "95% interval"), rows)
 
 
 @app.command()

@@ -88,7 +88,7 @@ def _summary(results: Results, language: Language) -> list[str]:
     sentences = [
         language.text(
             N_("The best network is “{model}”: it names {accuracy} of the {n} test pictures correctly "
-               "(95 % interval {low} to {high})."),
+               "(95% interval {low} to {high})."),
             model=language.model(best), accuracy=language.percent(model["test_accuracy"], 2),
             n=language.integer(results["data"]["n_test"]),
             low=language.percent(low, 2), high=language.percent(high, 2),
@@ -101,11 +101,11 @@ def _cnn_against_mlp(results: Results, language: Language) -> str:
     return _verdict(
         results, "cnn", "mlp",
         N_("The convolutional network ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("The convolutional network ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("The convolutional network ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
-           "difference of {difference} percentage points lies within chance (95 % interval {low} to {high}; {p})."),
+           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
 
@@ -114,11 +114,11 @@ def _finetuned_against_mlp(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "mlp",
         N_("The fine-tuned VGG16 ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("The fine-tuned VGG16 ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("The fine-tuned VGG16 ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
-           "difference of {difference} percentage points lies within chance (95 % interval {low} to {high}; {p})."),
+           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
 
@@ -127,12 +127,12 @@ def _features_against_mlp(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_features", "mlp",
         N_("A classifier on frozen VGG16 features ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("A classifier on frozen VGG16 features ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("A classifier on frozen VGG16 features ({a}) and the multilayer perceptron ({b}) cannot be told apart: "
            "the difference of {difference} percentage points lies within chance "
-           "(95 % interval {low} to {high}; {p})."),
+           "(95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
 
@@ -141,11 +141,11 @@ def _finetuned_against_features(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "vgg_features",
         N_("Fine-tuning paid: unfreezing the upper blocks raised the accuracy from {b} to {a}, "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("Fine-tuning did harm here: after the upper blocks were unfrozen the accuracy fell from {b} to {a}, "
-           "by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("Fine-tuning changed the accuracy from {b} to {a}; the difference of {difference} percentage points "
-           "lies within chance (95 % interval {low} to {high}; {p})."),
+           "lies within chance (95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
 
@@ -154,12 +154,12 @@ def _finetuned_against_cnn(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "cnn",
         N_("Transfer learning paid: the fine-tuned VGG16 ({a}) is ahead of the convolutional network that was "
-           "trained from scratch ({b}) by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("Transfer learning did not pay: the fine-tuned VGG16 ({a}) is behind the convolutional network that was "
-           "trained from scratch ({b}) by {difference} percentage points (95 % interval {low} to {high}; {p})."),
+           "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
         N_("Transfer learning gave no certain gain: the fine-tuned VGG16 ({a}) and the convolutional network trained "
            "from scratch ({b}) differ by {difference} percentage points, which lies within chance "
-           "(95 % interval {low} to {high}; {p})."),
+           "(95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
 

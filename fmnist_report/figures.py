@@ -206,7 +206,7 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
 
 
 def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw validation accuracy with its 95 % interval for every value of every factor; filled: the chosen value."""
+    """Draw validation accuracy with its 95% interval for every value of every factor; filled: the chosen value."""
     shown = {name: [row for row in rows if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
@@ -233,7 +233,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
         ax.set_title(language.model(model))
         ax.grid(axis="y", visible=False)
         percent_axis(ax.xaxis, language)
-    figure.supxlabel(language.text(N_("Validation accuracy, 95 % interval")))
+    figure.supxlabel(language.text(N_("Validation accuracy, 95% interval")))
     return figure
 
 
@@ -257,7 +257,7 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
 
 
 def plot_comparison(results: Results, language: Language) -> Figure:
-    """Draw test accuracy with its 95 % interval for the networks and their ensemble."""
+    """Draw test accuracy with its 95% interval for the networks and their ensemble."""
     figure, axes = new_figure(2.0)
     ax = axes[0, 0]
     for row, name in enumerate(reversed(COMPARED)):
@@ -268,7 +268,7 @@ def plot_comparison(results: Results, language: Language) -> Figure:
         ax.annotate(language.percent(model["test_accuracy"], 2), (high, row), xytext=(6, 0),
                     textcoords="offset points", va="center")  # fmt: skip
     ax.set_yticks(range(len(COMPARED)), [language.model(name) for name in reversed(COMPARED)])
-    ax.set_xlabel(language.text(N_("Test accuracy, 95 % interval")))
+    ax.set_xlabel(language.text(N_("Test accuracy, 95% interval")))
     ax.margins(x=0.12, y=0.2)
     percent_axis(ax.xaxis, language, 1)
     return figure

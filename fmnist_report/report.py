@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
+import hashlib
 import typing
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = environment.get_template("report.js").render()
     environment.install_gettext_translations(language.catalogue, newstyle=True)
     return environment.get_template("report.html").render(
         r=results,
@@ -134,6 +136,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict[s
         t=language.text,
         l=language,
         fonts=font_faces(),
+        script_digest="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=__version__,
     )
 

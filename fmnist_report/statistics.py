@@ -8,7 +8,7 @@ import numpy as np
 
 
 def wilson_interval(n_correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a proportion (Wilson, 1927)."""
+    """Return the 95% Wilson score interval of a proportion (Wilson, 1927)."""
     share, width = n_correct / n, z * z / n
     centre = (share + width / 2) / (1 + width)
     half = z / (1 + width) * math.sqrt(share * (1 - share) / n + width / (4 * n))

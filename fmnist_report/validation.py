@@ -29,7 +29,7 @@ def validate_models(
     inputs: Path,
     seeds: Path | None = None,
 ) -> None:
-    """Stage `validation`: write validation.json with each model's accuracy, its 95 % Wilson interval and its cost."""
+    """Stage `validation`: write validation.json with each model's accuracy, its 95% Wilson interval and its cost."""
     labels = load_arrays(data / "labels.npz")["val"]
     folders = {"mlp": mlp, "cnn": cnn, "classifiers": classifiers, "head": head, "finetune": finetune}
     candidates, chosen, weights = gather_candidates(folders, read_json(features / "index.json")["base"], labels)

@@ -1,5 +1,7 @@
 """Wrong use ends in one sentence before any work; a small real run ends in a report, and the next one is free."""
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -279,7 +281,10 @@ def test_html_asks_for_nothing_from_anywhere(real_run, lang):
     import re
 
     html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
-    assert "Content-Security-Policy" in html and "<script" not in html
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.S)
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert len(scripts) == html.count("<script") == 1 and f"script-src 'sha256-{digest}'" in html
+    assert "default-src 'none'" in html
     sources = re.findall(r'(?:src=|url\()"?([^")\s]+)', html)
     assert sources and all(source.startswith("data:") for source in sources)
     described = re.findall(r'<img [^>]*alt="[^"]{10,}"', html)

@@ -77,7 +77,7 @@ def test_what_fine_tuning_brought(accuracies, p_value, english, ukrainian):
 
 def test_interval_points_the_way_of_the_sentence():
     results = make_results((0.93, 0.90, 0.92, 0.945))
-    assert "by 3.00 percentage points (95 % interval +2.60 to +3.40" in say(results, "en", "part1")
+    assert "by 3.00 percentage points (95% interval +2.60 to +3.40" in say(results, "en", "part1")
 
 
 def test_tie_at_the_top_names_no_winner():

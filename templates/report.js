@@ -1,0 +1,50 @@
+"use strict";
+// Sort a table by a click on a column's heading; enlarge a figure by a click on it. The page reads the same without.
+const decimalComma = document.documentElement.lang === "uk";
+
+function valueOf(row, column) {
+  const cell = row.cells[column];
+  const text = cell.dataset.sort ?? cell.textContent.trim();
+  const plain = text.replace(/[\s\u00a0]/g, "").replace("−", "-");
+  const number = parseFloat(cell.dataset.sort ? text : decimalComma ? plain.replace(",", ".") : plain.replaceAll(",", ""));
+  return Number.isNaN(number) ? text : number;
+}
+
+function compare(a, b) {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return typeof a === typeof b ? a.localeCompare(b, document.documentElement.lang) : typeof a === "number" ? -1 : 1;
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  const headings = [...table.tHead.rows[0].cells];
+  headings.forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const direction = heading.getAttribute("aria-sort") === "descending" ? "ascending" : "descending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", direction);
+      const sign = direction === "ascending" ? 1 : -1;
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => sign * compare(valueOf(a, column), valueOf(b, column)));
+      table.tBodies[0].append(...rows);
+    });
+  });
+}
+
+const dialog = document.createElement("dialog");
+document.body.append(dialog);
+dialog.addEventListener("click", () => dialog.close());
+for (const picture of document.querySelectorAll("figure img")) {
+  const button = document.createElement("button");
+  button.className = "enlarge";
+  button.title = document.body.dataset.enlarge;
+  picture.replaceWith(button);
+  button.append(picture);
+  button.addEventListener("click", () => {
+    dialog.setAttribute("aria-label", picture.alt);
+    dialog.replaceChildren(picture.cloneNode());
+    dialog.showModal();
+  });
+}
