@@ -99,7 +99,7 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
 def _layer_title(name: str, language: Language) -> str:
     network, layer = name.split("/")
     short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
-    return short + ("\n" + language.text(N_("tuned")) if network == "vgg_finetuned" else "")
+    return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
 
 
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:

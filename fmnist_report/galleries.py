@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -73,32 +74,47 @@ def plot_filters(kernels: np.ndarray, columns: int, language: Language) -> Figur
 
     Kernels of three channels are BGR, as VGG16's are, and shown in colour.
     """
-    n = kernels.shape[-1]
-    rows = -(-n // columns)
-    figure, axes = new_figure(WIDTH_INCHES / columns * rows, rows, columns)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, kernel in zip(axes.flat, kernels.transpose(3, 0, 1, 2)[..., ::-1], strict=False):
-        low, high = kernel.min(), kernel.max()
-        ax.imshow((kernel - low) / (high - low), cmap="gray", interpolation="nearest")
+    tiles = [_stretch(kernel) for kernel in kernels.transpose(3, 0, 1, 2)[..., ::-1]]
+    rows = -(-len(tiles) // columns)
+    figure, axes = new_figure(WIDTH_INCHES / columns * rows)
+    _show(axes[0, 0], _sheet(tiles, columns), "gray")
     return figure
 
 
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """Bring values to 0 … 1; all equal ones to 0."""
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low if high > low else 1)
+
+
+def _sheet(tiles: list[np.ndarray], columns: int, zoom: int = 8, gap: int = 3) -> np.ndarray:
+    """Put tiles of one size, (h, w, channels) from 0 to 1, side by side on white, each pixel zoom pixels wide."""
+    rows = -(-len(tiles) // columns)
+    height, width, channels = tiles[0].shape
+    high, wide = height * zoom + 2 * gap, width * zoom + 2 * gap
+    sheet = np.ones((rows * high, columns * wide, channels), "float32")
+    for number, tile in enumerate(tiles):
+        top, left = number // columns * high + gap, number % columns * wide + gap
+        sheet[top : top + height * zoom, left : left + width * zoom] = tile.repeat(zoom, 0).repeat(zoom, 1)
+    return sheet
+
+
 def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray], language: Language) -> Figure:
-    """Show a picture and, a row a layer, its strongest channels.
+    """Show a picture and, a row a layer, its strongest channels, each stretched to its own range.
 
     Args:
         picture: (28, 28) uint8.
         maps: {row title: (h, w, channels)}.
     """
     n = max(found.shape[-1] for found in maps.values())
-    figure, axes = new_figure(0.78 * len(maps), len(maps), n + 1)
+    figure, axes = new_figure(0.78 * len(maps), len(maps), 2, width_ratios=(1, n))
+    colours = matplotlib.colormaps["viridis"]
     for row, (title, found) in enumerate(maps.items()):
         _show(axes[row, 0], picture if row == 0 else None)
-        axes[row, 0].set_ylabel("")
-        for column in range(n):
-            _show(axes[row, column + 1], found[..., column], "viridis")
-        axes[row, 1].set_ylabel(title, fontsize=7)
+        zoom = round(168 / found.shape[0])
+        tiles = [colours(_stretch(found[..., channel]))[..., :3] for channel in range(found.shape[-1])]
+        _show(axes[row, 1], _sheet(tiles, n, zoom, gap=6))
+        axes[row, 1].set_ylabel(title, fontsize=6.5, rotation=0, ha="right", va="center")
     return figure
 
 
