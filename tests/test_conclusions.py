@@ -67,7 +67,7 @@ def test_cnn_against_mlp(accuracies, p_value, english, ukrainian):
     [
         ((0.90, 0.93, 0.92, 0.945), 1e-6, "Fine-tuning paid", "Донавчання виправдало себе"),
         ((0.90, 0.93, 0.92, 0.900), 1e-6, "Fine-tuning did harm", "Донавчання тут зашкодило"),
-        ((0.90, 0.93, 0.92, 0.921), 0.3, "Fine-tuning changed", "не виходить за межі випадковості"),
+        ((0.90, 0.93, 0.92, 0.921), 0.3, "Fine-tuning changed", "статистично незначуща"),
     ],
 )
 def test_what_fine_tuning_brought(accuracies, p_value, english, ukrainian):
@@ -145,8 +145,8 @@ def test_numbers_are_written_as_the_language_writes_them():
     [
         ([0.90, 0.93], [0.91, 0.935], "Train “Convolutional network” longer: ", "триваліше"),
         ([0.90, 0.99], [0.93, 0.94], "Regularise “Convolutional network” more strongly", "регуляризацію"),
-        ([0.90, 0.93], [0.94, 0.935], "Enlarge “Convolutional network”", "Збільште"),
-        ([0.90], [0.94], "Enlarge “Convolutional network”", "Збільште"),
+        ([0.90, 0.93], [0.94, 0.935], "Enlarge “Convolutional network”", "Збільшити"),
+        ([0.90], [0.94], "Enlarge “Convolutional network”", "Збільшити"),
     ],
 )
 def test_what_to_try_next_follows_from_the_curves(train, val, english, ukrainian):
