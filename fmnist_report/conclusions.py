@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typing
 
-from fmnist_report.language import MODEL_OF_NETWORK, N_, Language
+from fmnist_report.language import N_, Language
+from fmnist_report.settings import MODEL_OF_NETWORK
 
 SIGNIFICANT = 0.05
 OVERFIT_GAP = 0.02

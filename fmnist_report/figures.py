@@ -22,9 +22,9 @@ from fmnist_report.galleries import (
     plot_mistakes,
     plot_samples,
 )
-from fmnist_report.language import MODEL_OF_NETWORK, N_, TEMPLATES, Language
+from fmnist_report.language import N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
-from fmnist_report.settings import ReportSettings
+from fmnist_report.settings import MODEL_OF_NETWORK, ReportSettings
 
 Results = dict[str, typing.Any]
 
@@ -81,11 +81,11 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
         kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
         titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
         rows = {_layer_title(name, language): maps for name, maps in titled.items()}
-        return plot_activations(seen[f"{part}/pictures"][0], rows, language)
+        return plot_activations(seen[f"{part}/pictures"][0], rows)
 
     return {
-        "filters_cnn": plot_filters(seen["cnn/filters"], 16, language),
-        "filters_vgg": plot_filters(seen["vgg/filters"], 16, language),
+        "filters_cnn": plot_filters(seen["cnn/filters"], 16),
+        "filters_vgg": plot_filters(seen["vgg/filters"], 16),
         "activations_part1": activations("part1", "cnn"),
         "activations_part2": activations("part2", "vgg_head", "vgg_finetuned"),
         "heat_part1": heat("part1", "cnn"),

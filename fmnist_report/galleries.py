@@ -21,12 +21,9 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     figure, axes = new_figure(4.6)
     ax = axes[0, 0]
     sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
-    ax.imshow(sheet, interpolation="nearest")
+    _show(ax, sheet)
     ax.set_yticks(np.arange(n_classes) * 30 + 15, [language.class_name(label) for label in range(n_classes)])
-    ax.set_xticks([])
     ax.tick_params(length=0)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
     return figure
 
 
@@ -69,7 +66,7 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
     return figure
 
 
-def plot_filters(kernels: np.ndarray, columns: int, language: Language) -> Figure:
+def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
     """Show a first layer's kernels, (height, width, 1 or 3, n), each stretched to its own range.
 
     Kernels of three channels are BGR, as VGG16's are, and shown in colour.
@@ -99,7 +96,7 @@ def _sheet(tiles: list[np.ndarray], columns: int, zoom: int = 8, gap: int = 3) -
     return sheet
 
 
-def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray], language: Language) -> Figure:
+def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
     """Show a picture and, a row a layer, its strongest channels, each stretched to its own range.
 
     Args:

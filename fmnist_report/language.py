@@ -26,7 +26,6 @@ MODEL_NAMES = {
     "vgg_k_neighbours": "Nearest neighbours",
     "vgg_head": "Dense head",
 }
-MODEL_OF_NETWORK = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": "vgg_finetuned"}
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"

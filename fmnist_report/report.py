@@ -15,11 +15,11 @@ from fmnist_report import __version__
 from fmnist_report.cache import read_json, replacing, write_json
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
-from fmnist_report.language import GROUPS, MODEL_OF_NETWORK, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
+from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.published import HUMAN, PUBLISHED
 from fmnist_report.results import assemble_results, stages_behind
-from fmnist_report.settings import Settings
+from fmnist_report.settings import MODEL_OF_NETWORK, Settings
 
 FONTS = {
     "IBMPlexSerif-Regular": ("Plex Serif", 400, "normal"),

@@ -10,8 +10,7 @@ import numpy as np
 from fmnist_report.candidates import accuracy
 from fmnist_report.data import load_arrays
 from fmnist_report.progress import Progress
-
-REPEATED = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": "vgg_finetuned"}
+from fmnist_report.settings import MODEL_OF_NETWORK
 
 
 def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
@@ -24,7 +23,7 @@ def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
     """
     found: dict[str, list[np.ndarray]] = {}
     for name, folder in networks.items():
-        model = REPEATED[name.rpartition("_")[0]]
+        model = MODEL_OF_NETWORK[name.rpartition("_")[0]]
         for part, values in load_arrays(folder / "probabilities.npz").items():
             if part in ("val", "test"):
                 found.setdefault(f"{model}/{part}", []).append(values)

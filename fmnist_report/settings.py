@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fmnist_report.errors import UsageError
 
 LANGUAGES = ("uk", "en")
+# The model that each stage trains, by its name in results.json.
+MODEL_OF_NETWORK = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": "vgg_finetuned"}
 
 
 @dataclass(frozen=True)
