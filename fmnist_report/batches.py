@@ -6,7 +6,7 @@ import typing
 
 import numpy as np
 
-N_CLASSES = 10
+from fmnist_report.data import N_CLASSES
 
 
 class PictureBatches:

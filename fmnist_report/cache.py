@@ -73,6 +73,14 @@ def read_json(path: Path) -> typing.Any:
     return json.loads(path.read_text("utf-8"))
 
 
+def read_finished(out: Path) -> dict[str, dict]:
+    """Return the results that an interrupted stage left in finished.json, by name; none if it left none."""
+    try:
+        return read_json(out / "finished.json")
+    except (OSError, ValueError):
+        return {}
+
+
 @dataclass
 class Entry:
     """One finished artefact folder and what its manifest says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fmnist_report.language import Language
@@ -41,7 +42,8 @@ STYLE = {
     "legend.fontsize": 8,
     "legend.columnspacing": 1.4,
     "lines.linewidth": 1.5,
-    "svg.fonttype": "path",
+    "path.simplify": False,
+    "svg.fonttype": "none",
     "svg.hashsalt": "fmnist_report",
     "image.cmap": "gray_r",
 }
@@ -51,6 +53,17 @@ def new_figure(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tupl
     """Return a figure as wide as the text, height in inches, and its axes as an array."""
     figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
+    """Draw many dots as one path of strokes without length and with round ends, which is smaller than a shape a dot.
+
+    Args:
+        points: (n, 2).
+        size: of a dot in points.
+    """
+    strokes = np.stack([points, points, np.full_like(points, np.nan)], axis=1).reshape(-1, 2)
+    ax.plot(*strokes.T, color=colour, linewidth=size, solid_capstyle="round", alpha=0.8)
 
 
 def percent_axis(axis, language: Language, digits: int = 0) -> None:

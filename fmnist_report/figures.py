@@ -11,7 +11,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from fmnist_report.cache import read_json
-from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis
+from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis, plot_dots
 from fmnist_report.data import load_arrays
 from fmnist_report.diagrams import plot_architecture
 from fmnist_report.galleries import (
@@ -25,6 +25,7 @@ from fmnist_report.galleries import (
 from fmnist_report.language import N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.settings import MODEL_OF_NETWORK, ReportSettings
+from fmnist_report.vector import figure_to_svg
 
 Results = dict[str, typing.Any]
 
@@ -42,7 +43,7 @@ def draw_figures(
     with matplotlib.rc_context(STYLE):
         every = build_figures(results, pictures, report, language) | build_explanations(seen, language)
         for name, figure in every.items():
-            figure.savefig(out / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
 
 
 def build_figures(results: Results, pictures: dict, report: ReportSettings, language: Language) -> dict[str, Figure]:
@@ -111,7 +112,7 @@ def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: 
         middles = {}
         for label in np.unique(labels):
             chosen = points[labels == label]
-            ax.plot(*chosen.T, ".", color=colours[label], markersize=2.5, alpha=0.8)
+            plot_dots(ax, chosen, 1.7, colours[label])
             middles[label] = np.median(chosen, axis=0)
         for label, middle in _part_labels(middles, np.ptp(points, axis=0)).items():
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
@@ -153,7 +154,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
         ax.set_xlabel(language.text(N_("Epoch")))
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     percent_axis(axes[0, 0].yaxis, language)
-    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 1))
+    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 2))
     axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fmnist_report.cache import write_json
+from fmnist_report.cache import read_finished, write_json
 from fmnist_report.classifiers import standardisation
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
@@ -18,7 +18,6 @@ from fmnist_report.models.vgg import IMAGENET_MEAN_BGR, apply_blocks, pool_block
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings, InputSettings
 from fmnist_report.statistics import wilson_interval
-from fmnist_report.study import read_finished
 from fmnist_report.training import dtype_policy
 from fmnist_report.weights import Weights, read_hdf5, verify_weights
 

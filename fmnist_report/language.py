@@ -187,8 +187,13 @@ class Language:
     def date(self, iso: str) -> str:
         """Write an ISO timestamp's date and time, in UTC."""
         moment = datetime.fromisoformat(iso)
-        return dates.format_datetime(moment, "d MMMM y, HH:mm 'UTC'", locale=self.locale)
+        return _plain(dates.format_datetime(moment, "d MMMM y, HH:mm 'UTC'", locale=self.locale))
 
     def day(self, iso: str) -> str:
         """Write an ISO timestamp's date."""
-        return dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale)
+        return _plain(dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale))
+
+
+def _plain(text: str) -> str:
+    """Put the common no-break space in place of the narrow one, which the shipped fonts lack."""
+    return text.replace("\u202f", "\u00a0")

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fmnist_report.cache import read_json, replacing
+from fmnist_report.language import TEMPLATES
 from fmnist_report.progress import Progress
 
 
@@ -18,6 +19,7 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
 
     embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
     page = weasyprint.HTML(string=(html / "report.html").read_text("utf-8"), url_fetcher=embedded_only)
+    running_heads = weasyprint.CSS(string=(TEMPLATES / "pages.css").read_text("utf-8"), url_fetcher=embedded_only)
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
     attachment = weasyprint.Attachment(
         string=(html / "results.json").read_bytes(),
@@ -28,4 +30,4 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
         relationship="Data",
     )
     with replacing(out / "report.pdf") as temporary:
-        page.write_pdf(temporary, pdf_variant="pdf/ua-1", attachments=[attachment])
+        page.write_pdf(temporary, stylesheets=[running_heads], pdf_variant="pdf/ua-1", attachments=[attachment])

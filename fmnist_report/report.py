@@ -6,10 +6,12 @@ import base64
 import dataclasses
 import functools
 import hashlib
+import re
 import typing
 from pathlib import Path
 
 import jinja2
+import markupsafe
 
 from fmnist_report import __version__
 from fmnist_report.cache import read_json, replacing, write_json
@@ -22,11 +24,11 @@ from fmnist_report.results import assemble_results, stages_behind
 from fmnist_report.settings import MODEL_OF_NETWORK, Settings
 
 FONTS = {
-    "IBMPlexSerif-Regular": ("Plex Serif", 400, "normal"),
-    "IBMPlexSerif-Italic": ("Plex Serif", 400, "italic"),
-    "IBMPlexSerif-SemiBold": ("Plex Serif", 600, "normal"),
-    "IBMPlexSans-Regular": ("Plex Sans", 400, "normal"),
-    "IBMPlexSans-SemiBold": ("Plex Sans", 600, "normal"),
+    "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),
+    "IBMPlexSerif-Italic": ("IBM Plex Serif", 400, "italic"),
+    "IBMPlexSerif-SemiBold": ("IBM Plex Serif", 600, "normal"),
+    "IBMPlexSans-Regular": ("IBM Plex Sans", 400, "normal"),
+    "IBMPlexSans-SemiBold": ("IBM Plex Sans", 600, "normal"),
 }
 
 TRAINING_FACTORS = (
@@ -72,12 +74,12 @@ def render_html(
     write_json(out / "results.json", results)
 
 
-def fill_template(results, settings: Settings, title_page: dict, figures: dict[str, str], language: Language) -> str:
+def fill_template(results, settings: Settings, title_page: dict, figures: dict, language: Language) -> str:
     """Render the page.
 
     Args:
         results: as in results.json.
-        figures: data URIs by name.
+        figures: SVG by name, as read_figures gives it.
 
     Returns:
         HTML. Text is escaped; an undefined name in a template is an error.
@@ -147,12 +149,14 @@ def name_stage(name: str, language: Language) -> str:
     return language.text(STAGE_NAMES[stage]) + (f", +{number}" if number else "")
 
 
-def read_figures(folder: Path) -> dict[str, str]:
-    """Return every SVG of a figures entry as a data URI, by name."""
-    return {
-        path.stem: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
-        for path in sorted(folder.glob("*.svg"))
-    }
+def read_figures(folder: Path) -> dict[str, dict[str, markupsafe.Markup]]:
+    """Return the view box and the inside of every SVG of a figures entry, by name."""
+    figures = {}
+    for path in sorted(folder.glob("*.svg")):
+        head, _, rest = path.read_text("utf-8").partition(">")
+        box = re.search(r'viewBox="([-\d. ]+)"', head)
+        figures[path.stem] = {"box": box[1], "body": markupsafe.Markup(rest.removesuffix("</svg>"))}
+    return figures
 
 
 def font_faces() -> list[dict[str, typing.Any]]:

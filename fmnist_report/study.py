@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.cache import read_json, write_json
+from fmnist_report.cache import read_finished, write_json
 from fmnist_report.features import FeatureStore
 from fmnist_report.models.vgg import POOLED
 from fmnist_report.progress import Progress
@@ -158,14 +158,6 @@ def _train_missing(variations: list[Variation], finished: dict, subset: Subset, 
             accuracy = train_settings(variation.network, variation.settings, selected, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
             write_json(out / "finished.json", finished)
-
-
-def read_finished(out: Path) -> dict[str, dict]:
-    """Return the results that an interrupted stage left in finished.json, by name; none if it left none."""
-    try:
-        return read_json(out / "finished.json")
-    except (OSError, ValueError):
-        return {}
 
 
 def describe(variation: Variation) -> str:

@@ -36,15 +36,25 @@ for (const table of document.querySelectorAll("table.sortable")) {
 const dialog = document.createElement("dialog");
 document.body.append(dialog);
 dialog.addEventListener("click", () => dialog.close());
-for (const picture of document.querySelectorAll("figure img")) {
+for (const picture of document.querySelectorAll("figure > svg")) {
   const button = document.createElement("button");
   button.className = "enlarge";
   button.title = document.body.dataset.enlarge;
   picture.replaceWith(button);
   button.append(picture);
   button.addEventListener("click", () => {
-    dialog.setAttribute("aria-label", picture.alt);
+    dialog.setAttribute("aria-label", picture.querySelector("title").textContent);
     dialog.replaceChildren(picture.cloneNode());
     dialog.showModal();
   });
 }
+
+// A table that is wider than the screen can be scrolled from the keyboard too.
+function allowScrolling() {
+  for (const table of document.querySelectorAll("table")) {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+    else table.removeAttribute("tabindex");
+  }
+}
+allowScrolling();
+addEventListener("resize", allowScrolling);

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +16,11 @@ import h5py
 import numpy as np
 import pypdf
 import pytest
+from fontTools.ttLib import TTFont
 
 from fmnist_report import data, weights
 from fmnist_report.cli import list_stages, main, parse_size
+from fmnist_report.document import TEMPLATES
 from fmnist_report.errors import ReportError, UsageError
 from run_all import build_line
 
@@ -278,17 +282,27 @@ def test_pdf_is_tagged_in_its_language_and_embeds_its_fonts(real_run, lang, word
 
 @pytest.mark.parametrize("lang", ["uk", "en"])
 def test_html_asks_for_nothing_from_anywhere(real_run, lang):
-    import re
-
     html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", html, re.S)
     digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
     assert len(scripts) == html.count("<script") == 1 and f"script-src 'sha256-{digest}'" in html
     assert "default-src 'none'" in html
-    sources = re.findall(r'(?:src=|url\()"?([^")\s]+)', html)
-    assert sources and all(source.startswith("data:") for source in sources)
-    described = re.findall(r'<img [^>]*alt="[^"]{10,}"', html)
-    assert len(described) == html.count("<img") > 5
+    sources = re.findall(r'(?:src=|url\(|<image [^>]*href=)"?([^")\s]+)', html)
+    assert sources and all(source.startswith(("data:", "#")) for source in sources)
+    described = re.findall(r'<title id="alt-[^"]+">[^<]{10,}</title>', html)
+    assert len(described) == html.count("<svg") > 5
+
+
+@pytest.mark.parametrize("lang", ["uk", "en"])
+def test_the_shipped_fonts_have_every_letter_of_the_page(real_run, lang):
+    html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
+    body = re.sub(r"<script>.*?</script>|<[^>]+>", " ", html[html.index("<body") :], flags=re.S)
+    letters = set(unescape(body)) - {"\n"}
+    for path in (TEMPLATES / "fonts").glob("*.ttf"):
+        assert not {letter for letter in letters if ord(letter) not in TTFont(path).getBestCmap()}, path.name
+    fonts = {name for page in pypdf.PdfReader(real_run.folder / "report" / f"report.{lang}.pdf").pages
+             for name in page["/Resources"]["/Font"].values()}  # fmt: skip
+    assert {font["/BaseFont"].partition("+")[2][:8] for font in (name.get_object() for name in fonts)} == {"IBM-Plex"}
 
 
 def test_features_are_readable_with_plain_h5py(real_run):

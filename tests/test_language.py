@@ -69,13 +69,12 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
         ("p_value", (0.0123,), "p = 0.012", "p = 0,012"),
         ("duration", (5.25,), "5.2 s", "5,2\u00a0с"),
         ("duration", (600,), "10.0 min", "10,0\u00a0хв"),
-        ("day", ("2026-11-23T10:00:00+00:00",), "November 23, 2026", "23 листопада 2026\u202fр."),
+        ("day", ("2026-11-23T10:00:00+00:00",), "November 23, 2026", "23 листопада 2026\u00a0р."),
     ],
 )
 def test_formats(method, arguments, english, ukrainian):
     assert getattr(Language("en"), method)(*arguments) == english
-    written = getattr(Language("uk"), method)(*arguments)
-    assert written.replace("\u202f", "\u00a0") == ukrainian.replace("\u202f", "\u00a0")
+    assert getattr(Language("uk"), method)(*arguments) == ukrainian
 
 
 def test_values_are_written_out_in_the_language():

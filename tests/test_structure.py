@@ -15,7 +15,7 @@ ORDER = [
     "models.architecture", "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training",
     "features", "overlap", "classifiers", "finetune", "explain", "trials", "statistics", "study", "tuning",
     "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions",
-    "published", "canvas", "diagrams", "galleries", "figures", "document", "report", "pdf", "doctor", "cli",
+    "published", "canvas", "vector", "diagrams", "galleries", "figures", "document", "report", "pdf", "doctor", "cli",
 ]  # fmt: skip
 
 

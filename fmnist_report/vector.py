@@ -1,0 +1,87 @@
+"""SVG of a figure made fit to stand in a page: text as text, no style sheet, names that no other figure has."""
+
+from __future__ import annotations
+
+import io
+import re
+from xml.etree import ElementTree
+
+from matplotlib.figure import Figure
+
+SVG = "{http://www.w3.org/2000/svg}"
+HREF = "{http://www.w3.org/1999/xlink}href"
+DECIMALS = 2  # of a coordinate, whose unit is a point
+
+
+def figure_to_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG element that may stand in an HTML page beside others.
+
+    Matplotlib's own file has a style sheet that would reach the whole page, styles that a content security
+    policy forbids, and names that repeat from figure to figure. Coordinates are rounded to hundredths of a point.
+
+    Args:
+        name: what the element's own names begin with.
+    """
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    root = ElementTree.fromstring(file.getvalue())
+    for part in list(root):
+        if part.tag == SVG + "metadata" or part.find(SVG + "style") is not None:
+            root.remove(part)
+    references = set(re.findall(r'(?:url\(|href=")#([\w.-]+)', file.getvalue()))
+    names = {old: f"{name}-{number}" for number, old in enumerate(sorted(references))}
+    for element in root.iter():
+        _clean(element, names)
+    _flatten(root)
+    for attribute in ("width", "height", "version"):
+        root.attrib.pop(attribute, None)
+    root.set("stroke-linejoin", "round")
+    root.set("xmlns", SVG[1:-1])
+    return ElementTree.tostring(root, "unicode")
+
+
+def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
+    """Turn an element's style into attributes, rename what refers and is referred to, drop all other names."""
+    attributes = dict(element.attrib)
+    for declaration in attributes.pop("style", "").split(";"):
+        key, _, value = declaration.partition(":")
+        if key.strip():
+            attributes[key.strip()] = value.strip().strip("'")
+    if HREF in attributes:
+        attributes["href"] = re.sub(r"\s", "", attributes.pop(HREF))
+    own = attributes.pop("id", None)
+    if own in names:
+        attributes["id"] = names[own]
+    for key, value in attributes.items():
+        if value.startswith("url(#"):
+            attributes[key] = f"url(#{names[value[5:-1]]})"
+        elif key == "href" and value.startswith("#"):
+            attributes[key] = "#" + names[value[1:]]
+        elif key in ("d", "x", "y", "width", "height", "transform"):
+            attributes[key] = _shorten(value)
+    if attributes.get("transform", "").startswith("rotate(0 "):
+        del attributes["transform"]
+    element.attrib.clear()
+    element.attrib.update(attributes)
+    element.tail = None
+    element.tag = element.tag.removeprefix(SVG)  # the root alone names the name space
+    if element.tag != "text":
+        element.text = None
+
+
+def _shorten(coordinates: str) -> str:
+    def shorten(found: re.Match) -> str:
+        return f"{float(found[0]):.{DECIMALS}f}".rstrip("0").rstrip(".")
+
+    rounded = re.sub(r"-?\d+\.\d+", shorten, coordinates)
+    return re.sub(r"\s+", " ", re.sub(r"-0(?![\d.])", "0", rounded)).strip()
+
+
+def _flatten(element: ElementTree.Element) -> None:
+    """Replace groups and definitions that say nothing by their children."""
+    children: list[ElementTree.Element] = []
+    for child in element:
+        _flatten(child)
+        idle = child.tag == "g" and not child.attrib
+        children += list(child) if idle else [child]
+    element[:] = children
