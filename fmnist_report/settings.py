@@ -71,7 +71,7 @@ class CNNSettings(TrainingSettings):
     kernel: int = 3
     pooling: str = "max"
     dropout: float = 0.2
-    epochs: int = 6
+    epochs: int = 7
     batch_size: int = 128
     optimizer: str = "muon"
     learning_rate: float = 6e-3
