@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 import typing
 from dataclasses import dataclass, field
@@ -131,9 +132,7 @@ class Cache:
         """Create the folder; raises ReportError when it cannot be written."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            tempfile.TemporaryFile(dir=self.root).close()  # it has no name that a killed process could leave
         except OSError as error:
             raise ReportError(
                 f"The cache folder {str(self.root)!r} cannot be written ({error.strerror}); "

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,7 @@ def require_folder(folder: Path, option: str) -> None:
     """Create an output folder and check that it can be written; raises ReportError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ReportError(
             f"The folder {str(folder)!r} cannot be written ({error.strerror}); choose another with {option}."

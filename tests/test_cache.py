@@ -1,5 +1,6 @@
 """Entries are whole or they are not entries."""
 
+import json
 import threading
 
 import pytest
@@ -58,6 +59,16 @@ def test_unreadable_manifest_is_no_entry(cache, text):
     (entry.path / "manifest.json").write_text(text)
     assert cache.find("stage", KEY) is None
     assert cache.warnings
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname"])
+def test_manifest_that_names_a_file_outside_its_entry_is_refused(cache, name):
+    entry = store(cache)
+    manifest = json.loads((entry.path / "manifest.json").read_text("utf-8"))
+    manifest["files"][name] = {"bytes": 1, "sha256": "0" * 64}
+    (entry.path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    assert cache.find("stage", KEY) is None
+    assert "manifest" in cache.warnings[0]
 
 
 def test_entry_of_another_key_is_refused(cache):
