@@ -142,6 +142,7 @@ def build_line(
             {"evaluation": evaluation, "explain": explain},
             ("matplotlib",),
             document.catalogue_digests(lang),
+            lane=lang,
         )
         html = Stage(
             f"html-{lang}",
@@ -151,8 +152,9 @@ def build_line(
             ("jinja2", "babel"),
             document.template_digests(lang),
             published=True,
+            lane=lang,
         )
-        pdf = Stage(f"pdf-{lang}", at + "pdf:write_pdf", {}, {"html": html}, ("weasyprint",))
+        pdf = Stage(f"pdf-{lang}", at + "pdf:write_pdf", {}, {"html": html}, ("weasyprint",), lane=lang)
         line += [figures, html, pdf]
     return line
 

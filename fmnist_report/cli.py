@@ -7,7 +7,6 @@ import datetime
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -19,12 +18,13 @@ from typing import Annotated
 import typer
 
 from fmnist_report import __version__
-from fmnist_report.cache import Cache, read_json, replacing, write_json
+from fmnist_report.cache import Cache, read_json
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress, make_table
+from fmnist_report.publishing import list_stages, publish
 from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
 
@@ -183,7 +183,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     finally:
         request.progress.close()
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
-    written = publish(request, plan, run)
+    written = publish(request.out, request.settings(), plan, run)
     _print_stages(plan, request.progress)
     _print_validation(plan, request.progress)
     request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
@@ -196,51 +196,6 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
     pending = {step.stage.name for step in plan.pending}
     if "features" in pending:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
-
-
-def publish(request: Request, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
-    """Copy finished outputs into the report folder, each file atomically; returns their paths."""
-    written = []
-
-    def copy(step_name: str, file: str, name: str) -> None:
-        step = plan.steps.get(step_name)
-        if step and step.entry:
-            with replacing(request.out / name) as temporary:
-                shutil.copyfile(step.entry.path / file, temporary)
-            written.append(request.out / name)
-
-    evaluation = plan.steps.get("evaluation")
-    if evaluation and evaluation.entry:
-        from fmnist_report.results import assemble_results
-
-        results = assemble_results(evaluation.entry.path, request.settings(), run, list_stages(plan))
-        write_json(request.out / "results.json", results)
-        written.append(request.out / "results.json")
-        copy("evaluation", "predictions.npz", "predictions.npz")
-    copy("validation", "validation.json", "validation.json")
-    for name in plan.steps:
-        kind, _, lang = name.partition("-")
-        if kind in ("html", "pdf"):
-            copy(name, f"report.{kind}", f"report.{lang}.{kind}")
-    return written
-
-
-def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
-    """Describe this run's stages as in results.json; seconds are those of the computation, when it was made."""
-    entries = {name: step.entry.manifest["provenance"] for name, step in plan.steps.items() if step.entry}
-    known = {name: moment for provenance in entries.values() for name, moment in provenance.items()}
-    known |= {name: provenance[name] for name, provenance in entries.items()}  # its own word on itself counts
-    return [
-        {
-            "name": name,
-            "key": step.key,
-            "status": "computed" if step.status == "computed" else "cached",
-            "seconds": known.get(name, {}).get("seconds", 0.0),
-            "created": known.get(name, {}).get("created"),
-            "reason": step.reason,
-        }
-        for name, step in plan.steps.items()
-    ]
 
 
 def _print_plan(plan: Plan, progress: Progress) -> None:

@@ -11,17 +11,11 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from fmnist_report.cache import read_json
-from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis, plot_dots
+from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis
 from fmnist_report.data import load_arrays
 from fmnist_report.diagrams import plot_architecture
-from fmnist_report.galleries import (
-    plot_activations,
-    plot_duplicates,
-    plot_filters,
-    plot_heat,
-    plot_mistakes,
-    plot_samples,
-)
+from fmnist_report.explanations import build_explanations
+from fmnist_report.galleries import plot_duplicates, plot_mistakes, plot_samples
 from fmnist_report.language import N_, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.settings import MODEL_OF_NETWORK, ReportSettings
@@ -69,72 +63,6 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes], pictures["missed"], language),
         "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
     }
-
-
-def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[str, Figure]:
-    """Build the figures of what the networks see, from explain.npz."""
-
-    def heat(part: str, *networks: str) -> Figure:
-        found = {name: (seen[f"{name}/answers"], seen[f"{name}/heat"]) for name in networks}
-        return plot_heat(seen[f"{part}/pictures"], seen[f"{part}/labels"], found, language)
-
-    def activations(part: str, *networks: str) -> Figure:
-        kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
-        titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
-        rows = {_layer_title(name, language): maps for name, maps in titled.items()}
-        return plot_activations(seen[f"{part}/pictures"][0], rows)
-
-    return {
-        "filters_cnn": plot_filters(seen["cnn/filters"], 16),
-        "filters_vgg": plot_filters(seen["vgg/filters"], 16),
-        "activations_part1": activations("part1", "cnn"),
-        "activations_part2": activations("part2", "vgg_head", "vgg_finetuned"),
-        "heat_part1": heat("part1", "cnn"),
-        "heat_part2": heat("part2", "vgg_head", "vgg_finetuned"),
-        "feature_map": plot_feature_map(
-            {"before": seen["map/before"], "after": seen["map/after"]}, seen["map/labels"], language
-        ),
-    }
-
-
-def _layer_title(name: str, language: Language) -> str:
-    network, layer = name.split("/")
-    short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
-    return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
-
-
-def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
-    """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
-    titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
-    figure, axes = new_figure(3.4, 1, len(maps))
-    colours = matplotlib.colormaps["tab10"].colors
-    for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
-        middles = {}
-        for label in np.unique(labels):
-            chosen = points[labels == label]
-            plot_dots(ax, chosen, 1.7, colours[label])
-            middles[label] = np.median(chosen, axis=0)
-        for label, middle in _part_labels(middles, np.ptp(points, axis=0)).items():
-            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
-            ax.annotate(language.class_name(label), middle, fontsize=6.5, ha="center", va="center", bbox=box)
-        ax.set_title(language.text(titles[moment]))
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
-    return figure
-
-
-def _part_labels(places: dict[int, np.ndarray], extent: np.ndarray) -> dict[int, np.ndarray]:
-    """Move labels that would cover each other apart, upwards; places and extent are (2,) in data units."""
-    parted: dict[int, np.ndarray] = {}
-    for label, place in sorted(places.items(), key=lambda item: item[1][1]):
-        x, y = place
-        for other_x, other_y in parted.values():  # from below
-            if abs(x - other_x) < 0.25 * extent[0] and y - other_y < 0.06 * extent[1]:
-                y = other_y + 0.06 * extent[1]
-        parted[label] = np.array([x, y])
-    return parted
 
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
@@ -211,7 +139,7 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
     shown = {name: [row for row in rows if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
-    figure, axes = new_figure(0.7 + 0.135 * n_rows, 1, max(1, len(shown)))
+    figure, axes = new_figure(0.7 + 0.118 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
         model = MODEL_OF_NETWORK.get(name, name)
         colour = COLOURS.get(model, COLOURS["vgg_features"])
@@ -291,25 +219,39 @@ def plot_per_class(results: Results, language: Language) -> Figure:
 
 
 def plot_cost(results: Results, language: Language) -> Figure:
-    """Draw test accuracy against operations and against training time, on logarithmic axes."""
-    figure, axes = new_figure(2.8, 1, 2, sharey=True)
-    for ax, measure, scale, title in (
-        (axes[0, 0], "macs", 1e6, N_("Million multiply-accumulate operations a picture")),
-        (axes[0, 1], "train_seconds", 60, N_("Training, minutes (without extraction)")),
-    ):
-        for name in MAIN:
-            model = results["models"][name]
-            x, y = model[measure] / scale, model["test_accuracy"]
-            ax.plot(x, y, "o", color=COLOURS[name], markersize=7, label=language.model(name))
+    """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
+    measures = (
+        ("n_params", 1e6, N_("Parameters, millions")),
+        ("macs", 1e6, N_("Operations (MAC), millions")),
+        ("train_seconds", 60, N_("Training, minutes")),
+        ("predict_ms_per_image", 1, N_("Milliseconds a picture")),
+    )
+    figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
+    for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
+        models = {name: results["models"][name] for name in MAIN}
+        points = {name: (model[measure] / scale, model["test_accuracy"]) for name, model in models.items()}
+        front = find_front(list(points.values()))
+        ax.plot(*zip(*front, strict=True), color="#999999", linewidth=0.8, zorder=1)
+        for name, point in points.items():
+            ax.plot(*point, "o", color=COLOURS[name], markersize=6, label=language.model(name))
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 0 if value >= 1 else 1))
+        ax.xaxis.set_major_formatter(lambda value, place: language.number(value, max(0, -round(np.log10(value)))))
         ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(language.text(title))
-        ax.margins(0.12)
+        ax.margins(0.15)
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     percent_axis(axes[0, 0].yaxis, language, 1)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
+
+
+def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return Pareto's front of (cost, accuracy) points: those that no other matches at less cost, cheapest first."""
+    front: list[tuple[float, float]] = []
+    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or accuracy > front[-1][1]:
+            front.append((cost, accuracy))
+    return front
 
 
 def plot_reliability(models: Results, language: Language) -> Figure:

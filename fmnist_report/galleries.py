@@ -18,7 +18,7 @@ WRONG = "#a04000"
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
     n_classes, n = samples.shape[:2]
-    figure, axes = new_figure(4.6)
+    figure, axes = new_figure(3.8)
     ax = axes[0, 0]
     sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
     _show(ax, sheet)

@@ -16,6 +16,7 @@ from pathlib import Path
 from fmnist_report.cache import Cache, Entry, canonical_json
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.fingerprint import Module, source_digests
+from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
 from fmnist_report.settings import unknown
 
@@ -36,6 +37,8 @@ class Stage:
         places: values that do not count: folders to look in.
         resumes: an interrupted computation goes on from its unfinished folder.
         published: its files are copied into the report folder, so every run verifies them.
+        lane: stages at the end of the line that have different lanes do not need one another, and are computed
+            side by side.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Stage:
     places: dict[str, typing.Any] = field(default_factory=dict)
     resumes: bool = False
     published: bool = False
+    lane: str = ""
 
 
 def repeat(stage: Stage, number: int, **upstream: Stage) -> Stage:
@@ -158,9 +162,37 @@ class Plan:
 
     def run(self, progress: Progress, run_id: str) -> None:
         """Compute what is pending; each stage's entry is committed before the next begins."""
+        lanes: dict[str, list[Step]] = {}
         for name, step in self.steps.items():
             if step.status == "compute" or name in self.targets:
-                self._sound_entry(step, progress, run_id)
+                lanes.setdefault(step.stage.lane, []).append(step)
+        for step in lanes.pop("", []):
+            self._sound_entry(step, progress, run_id)
+        if sum(any(step.status == "compute" for step in steps) for steps in lanes.values()) > 1:
+            self._run_lanes(lanes, progress, run_id)
+        for step in [step for steps in lanes.values() for step in steps]:
+            self._sound_entry(step, progress, run_id)
+
+    def _run_lanes(self, lanes: dict[str, list[Step]], progress: Progress, run_id: str) -> None:
+        """Compute the pending stages of every lane, each lane in a process."""
+        names = {lane: [step.stage.name for step in steps] for lane, steps in lanes.items()}
+        progress.begin(", ".join(name for lane in names.values() for name in lane))
+        try:
+            found = run_side_by_side(_compute_lane, {lane: (self, names[lane], run_id) for lane in lanes})
+        finally:
+            progress.close()
+        for step in [step for steps in found.values() for step in steps]:
+            own = self.steps[step.stage.name]
+            own.entry, own.status, own.reason, own.seconds = step.entry, step.status, step.reason, step.seconds
+            if own.status == "computed":
+                progress.say(f"{step.stage.name}: done in {step.seconds:.1f} s")
+
+    def __getstate__(self) -> dict[str, typing.Any]:
+        return {"root": self.cache.root, "steps": self.steps, "targets": self.targets}
+
+    def __setstate__(self, state: dict[str, typing.Any]) -> None:
+        self.cache = Cache(state["root"], Progress(quiet=True).warn)
+        self.steps, self.targets, self._modules = state["steps"], state["targets"], {}
 
     def _compute(self, step: Step, progress: Progress, run_id: str) -> None:
         stage, cache = step.stage, self.cache
@@ -209,6 +241,13 @@ class Plan:
             "seconds": round(step.seconds, 2),
             "provenance": provenance | {step.stage.name: own},
         }
+
+
+def _compute_lane(plan: Plan, names: list[str], run_id: str) -> list[Step]:
+    """Compute the named steps in this process, quietly, and return them."""
+    for name in names:
+        plan._sound_entry(plan.steps[name], Progress(quiet=True), run_id)
+    return [plan.steps[name] for name in names]
 
 
 @contextlib.contextmanager

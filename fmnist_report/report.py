@@ -14,7 +14,9 @@ import jinja2
 import markupsafe
 
 from fmnist_report import __version__
+from fmnist_report.advice import advise
 from fmnist_report.cache import read_json, replacing, write_json
+from fmnist_report.captions import find_captions
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
 from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
@@ -107,6 +109,8 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict, 
         title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
         figures=figures,
         conclusions=conclude(results, language),
+        advice=advise(results, language),
+        findings=find_captions(results, language),
         against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
         base_layers=network_rows(results, "vgg_finetuned"),
         cnn_layers=network_rows(results, "cnn"),

@@ -25,6 +25,8 @@ from fmnist_report.settings import (
 from fmnist_report.statistics import wilson_interval
 from fmnist_report.trials import NETWORKS, RATES, Subset, load_subset, shorten, train_settings
 
+NONE = 6  # the first block that fine-tuning trains, where it trains none
+
 
 @dataclass(frozen=True)
 class Variation:
@@ -65,7 +67,7 @@ def list_factors(network: str, chosen: typing.Any) -> dict[str, dict[str, tuple]
     rate, size = chosen.learning_rate, chosen.batch_size
     if network == "finetune":  # an epoch of it costs most, so only what belongs to it is tried
         return {
-            "structure": {"unfreeze": (5, 4)},
+            "structure": {"unfreeze": (NONE, 5, 4, 3, 1)},
             "optimisation": {"learning_rate": (rate / 4, rate, rate * 4)},
             "regularisation": {"dropout": (chosen.dropout, 0.5)},
         }
@@ -92,6 +94,8 @@ def _vary(network: str, group: str, factor: str, value: typing.Any, chosen: Trai
         scale = RATES[value] / RATES[chosen.optimizer]
         changes |= {"learning_rate": chosen.learning_rate * scale, "weight_decay": chosen.weight_decay / scale}
     text = "-".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}" if value != str(value) else value
+    if factor == "unfreeze" and value == NONE:
+        text = "none"
     settings = dataclasses.replace(chosen, **changes)
     return Variation(network, group, factor, text, settings, value == getattr(chosen, factor))
 
@@ -135,6 +139,7 @@ def run_study(
     chosen = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
     n_epochs = {name: getattr(study, f"{name}_epochs") for name in NETWORKS}
     begin = {name: shorten(chosen[name], n_epochs[name], study.batch_size) for name in NETWORKS}
+    begin["finetune"] = dataclasses.replace(begin["finetune"], easy_every=1)  # as from pixels
     variations = [v for name in NETWORKS if n_epochs[name] for v in list_variations(name, begin[name])]
     finished = read_finished(out)
     start = shorten(head_settings, max(1, study.head_epochs), study.batch_size)

@@ -21,7 +21,7 @@ from fmnist_report.finetune import border_batches, predict_from_border, start_to
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
-from fmnist_report.models.vgg import POOLED, build_head
+from fmnist_report.models.vgg import N_FROZEN, POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
 from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score
@@ -152,12 +152,28 @@ def _prepare_head(settings: HeadSettings, subset: Subset, seed: int):
 
 
 def _prepare_finetune(settings: FineTuneSettings, subset: Subset, seed: int):
+    if settings.unfreeze <= N_FROZEN:
+        return _prepare_from_pixels(settings, subset, seed)
     policy = choose_precision(settings.precision)
     model = start_top(subset.store.size, settings, subset.head.width, subset.base, policy)
     model.get_layer("head").set_weights(subset.start.get_weights())
     batches = border_batches(subset.store, subset.start, subset.labels["train"], settings, seed)
     n_val = len(subset.labels["val"])
     return model, batches, lambda model: predict_from_border(model, subset.store, "val", n_val).mean(axis=0)
+
+
+def _prepare_from_pixels(settings: FineTuneSettings, subset: Subset, seed: int):
+    """Prepare fine-tuning of blocks whose cached output is of no use, because they are trained too."""
+    with dtype_policy(choose_precision(settings.precision)):
+        model = build_assembled(subset.store.size, subset.head.width, settings.dropout, settings.unfreeze)
+    for layer in model.layers:
+        if layer.name in subset.base:
+            layer.trainable = int(layer.name.removeprefix("block")[0]) >= settings.unfreeze
+    set_base_weights(model, subset.base)
+    model.get_layer("head").set_weights(subset.start.get_weights())
+    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
+    batches = PictureBatches(subset.pictures["train"], targets, settings.batch_size, 0, 0, seed)
+    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"])
 
 
 PREPARE: dict[str, typing.Callable] = {

@@ -2,14 +2,22 @@
 
 import functools
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
 
+from fmnist_report import data, weights
 from fmnist_report.cache import write_json
+from fmnist_report.errors import ReportError
 from fmnist_report.progress import Progress
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -87,3 +95,37 @@ def random_base(seed=0):
         )
         for layer, shape in kernel_shapes().items()
     }
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory):
+    """A tiny run on real data and weights, through the command line; skipped where neither can be had."""
+    folder = tmp_path_factory.mktemp("run")
+    for find in (data.find_data, weights.find_weights):
+        try:
+            find(None, ROOT / "cache") if find is data.find_data else find(ROOT / "cache")
+        except ReportError as error:
+            pytest.skip(str(error))
+    arguments = ["--preset", "quick", "--cache-dir", str(folder / "cache with ґ"), "--out", str(folder / "report")]
+    for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
+        copy = folder / "cache with ґ" / path.relative_to(ROOT / "cache")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
+                       "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
+                       "mlp.precision=float32", "finetune.precision=float32", "features.shard=200",
+                       "classifiers.neighbour_components=16", "study.n_train=100", "study.mlp_epochs=1",
+                       "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=4",
+                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2",
+                       "inputs.n_train=100", "inputs.n_val=50"):  # fmt: skip
+        arguments += ["--set", assignment]
+
+    def run(*more):
+        code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
+               "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
+        command = [sys.executable, "-c", code, *arguments, *more]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+
+    run.first, run.folder = run(), folder
+    assert run.first.returncode == 0, run.first.stderr
+    return run

@@ -5,9 +5,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,10 +15,10 @@ import pypdf
 import pytest
 from fontTools.ttLib import TTFont
 
-from fmnist_report import data, weights
-from fmnist_report.cli import list_stages, main, parse_size
+from fmnist_report.cli import main, parse_size
 from fmnist_report.document import TEMPLATES
-from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.errors import UsageError
+from fmnist_report.publishing import list_stages
 from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,40 +153,6 @@ def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
     assert [line[name].settings["seed"] for name in ("cnn", "cnn-1", "finetune-2")] == [0, 1, 2]
 
 
-@pytest.fixture(scope="session")
-def real_run(tmp_path_factory):
-    """A tiny run on real data and weights, through the command line; skipped where neither can be had."""
-    folder = tmp_path_factory.mktemp("run")
-    for find in (data.find_data, weights.find_weights):
-        try:
-            find(None, ROOT / "cache") if find is data.find_data else find(ROOT / "cache")
-        except ReportError as error:
-            pytest.skip(str(error))
-    arguments = ["--preset", "quick", "--cache-dir", str(folder / "cache with ґ"), "--out", str(folder / "report")]
-    for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
-        copy = folder / "cache with ґ" / path.relative_to(ROOT / "cache")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
-                       "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
-                       "mlp.precision=float32", "finetune.precision=float32", "features.shard=200",
-                       "classifiers.neighbour_components=16", "study.n_train=100", "study.mlp_epochs=1",
-                       "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=4",
-                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2",
-                       "inputs.n_train=100", "inputs.n_val=50"):  # fmt: skip
-        arguments += ["--set", assignment]
-
-    def run(*more):
-        code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
-               "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
-        command = [sys.executable, "-c", code, *arguments, *more]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
-
-    run.first, run.folder = run(), folder
-    assert run.first.returncode == 0, run.first.stderr
-    return run
-
-
 def test_first_run_writes_every_output(real_run):
     names = {path.name for path in (real_run.folder / "report").iterdir()}
     assert names == {"report.uk.html", "report.uk.pdf", "report.en.html", "report.en.pdf", "results.json",
@@ -259,8 +222,8 @@ def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, st
 def test_title_page_renders_only(real_run, tmp_path):
     (tmp_path / "title.toml").write_text('student = "О. <b>Студентка</b>"', "utf-8")
     run = real_run("--title-page", str(tmp_path / "title.toml"))
-    started = {line.split(":")[0] for line in run.stderr.splitlines() if line.endswith("started")}
-    assert started == {"html-uk", "pdf-uk", "html-en", "pdf-en"}
+    computed = {line.split(":")[0] for line in run.stderr.splitlines() if ": done in" in line}
+    assert computed == {"html-uk", "pdf-uk", "html-en", "pdf-en"}
     html = (real_run.folder / "report" / "report.uk.html").read_text("utf-8")
     assert "О. &lt;b&gt;Студентка" in html and "<b>Студентка" not in html
 
@@ -278,6 +241,34 @@ def test_pdf_is_tagged_in_its_language_and_embeds_its_fonts(real_run, lang, word
     attached = json.loads(pdf.attachments["results.json"][0])
     whole = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
     assert attached["models"] == whole["models"]
+
+
+def tagged_elements(element):
+    """Yield the elements of a PDF's structure tree: (tag, dictionary)."""
+    element = element.get_object() if hasattr(element, "get_object") else element
+    if isinstance(element, pypdf.generic.DictionaryObject):
+        if "/S" in element:
+            yield element["/S"], element
+        yield from tagged_elements(element.get("/K"))
+    elif isinstance(element, list):
+        for child in element:
+            yield from tagged_elements(child)
+
+
+@pytest.mark.parametrize("lang", ["uk", "en"])
+def test_pdf_declares_pdf_ua_and_describes_every_figure(real_run, lang):
+    pdf = pypdf.PdfReader(real_run.folder / "report" / f"report.{lang}.pdf")
+    catalogue = pdf.trailer["/Root"]
+    assert catalogue["/MarkInfo"]["/Marked"] and catalogue["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert b"pdfuaid:part" in catalogue["/Metadata"].get_object().get_data()
+    assert all(page["/Tabs"] == "/S" for page in pdf.pages if "/Annots" in page)
+    tags = list(tagged_elements(catalogue["/StructTreeRoot"]["/K"]))
+    names = {name for name, _ in tags}
+    assert {"/H1", "/H2", "/H3", "/Table", "/TH", "/TD", "/L", "/LI", "/Link", "/Caption"} <= names
+    figures = [element for name, element in tags if name == "/Figure"]
+    html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
+    assert len(figures) == html.count("<figure ") and all(len(figure["/Alt"]) > 10 for figure in figures)
+    assert len(pdf.outline[-1]) >= 7
 
 
 @pytest.mark.parametrize("lang", ["uk", "en"])

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from fmnist_report.advice import advise
 from fmnist_report.conclusions import conclude, find_comparison, most_confused
 from fmnist_report.language import Language
 
@@ -41,7 +42,7 @@ def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6, ensemble=0.
 
 
 def say(results, code, section=None):
-    found = conclude(results, Language(code))
+    found = conclude(results, Language(code)) | {"next": advise(results, Language(code))}
     return "\n".join(found[section] if section else [s for sentences in found.values() for s in sentences])
 
 

@@ -32,7 +32,7 @@ def test_ways_change_one_factor():
         assert changed == (set() if row["chosen"] else {row["factor"]})
 
 
-@pytest.mark.parametrize("channels", list(inputs.CHANNELS))
+@pytest.mark.parametrize("channels", [*inputs.CHANNELS, inputs.LEARNED])
 def test_channels_are_what_their_names_say(channels):
     reader = inputs.build_reader(channels, 32, "nearest")
     first = reader.get_layer("block1_conv1")
@@ -45,8 +45,27 @@ def test_channels_are_what_their_names_say(channels):
     white = np.array(channels_of.predict_on_batch(np.full((1, 28, 28, 1), 255, "float32")))[0, 9, 9, :3]
     means = np.array([103.939, 116.779, 123.68])
     expected = {"imagenet_mean": 255 - means, "one_mean": 255 - means.mean().repeat(3), "no_mean": [255.0] * 3,
-                "divided": [1.0] * 3}[channels]  # fmt: skip
+                "divided": [1.0] * 3, "learned": 255 - means}[channels]  # fmt: skip
     assert white == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_is_read_follows_the_pooling():
+    read = {way: set(inputs.build_reader("divided", 32, "nearest", way).output_names) for way in inputs.POOLING}
+    assert read["average"] == {"block3_grid", "block4_gap", "block5_gap"}
+    assert read["max"] == {"block3_maxima", "block4_maxima", "block5_maxima"}
+    assert read["both"] == read["average"] | read["max"]
+
+
+def test_colouring_is_learned_and_the_base_stays(data_folder):
+    arrays = {name: load_arrays(data_folder / f"{name}.npz")["train"] for name in ("pictures", "labels")}
+    reader = inputs.build_reader("learned", 32, "bilinear")
+    set_base_weights(reader, random_base())
+    kernel = reader.get_layer("block1_conv1").kernel.numpy()
+    before = [weights.copy() for weights in reader.get_layer("colouring").get_weights()]
+    inputs.learn_colouring(reader, arrays["pictures"], arrays["labels"], seed=0)
+    after = reader.get_layer("colouring").get_weights()
+    assert all(0 < np.abs(new - old).max() < 0.1 for new, old in zip(after, before, strict=True))
+    assert np.array_equal(reader.get_layer("block1_conv1").kernel.numpy(), kernel)
 
 
 def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatch):
@@ -69,5 +88,5 @@ def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatc
     monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or 0.7)
     inputs.compare_inputs(tmp_path, quiet, **call)
     document = read_json(tmp_path / "inputs.json")
-    assert not any(way in first for way in judged) and len(document["rows"]) == 4 + 4 + 3
+    assert not any(way in first for way in judged) and len(document["rows"]) == 5 + 4 + 3 + 3
     assert (document["n_train"], document["n_val"]) == (30, 20)

@@ -38,8 +38,19 @@ def test_every_network_trains_for_real(network, subset):
         assert 0 <= trials.train_settings(network, picked[factor].settings, subset, 0) <= 1
 
 
-def test_fine_tuning_starts_from_the_head_of_the_subset(subset):
-    settings = dataclasses.replace(SMALL["finetune"], epochs=1, learning_rate=1e-12)
+@pytest.mark.parametrize(("unfreeze", "trained"), [(1, 13), (3, 9)])
+def test_lower_blocks_are_trained_from_pixels(subset, unfreeze, trained):
+    settings = dataclasses.replace(SMALL["finetune"], unfreeze=unfreeze)
+    model, _, _ = trials.PREPARE["finetune"](settings, subset, 0)
+    names = [layer.name for layer in model.layers if layer.name in subset.base and layer.trainable]
+    assert (
+        len(names) == trained and min(names).startswith(f"block{unfreeze}") and model.input_shape == (None, 28, 28, 1)
+    )
+
+
+@pytest.mark.parametrize("unfreeze", [1, 4, 6])
+def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
+    settings = dataclasses.replace(SMALL["finetune"], epochs=1, learning_rate=1e-12, unfreeze=unfreeze)
     head = subset.start
     before = [weights.copy() for weights in head.get_weights()]
     accuracy = trials.train_settings("finetune", settings, subset, 0)

@@ -1,0 +1,63 @@
+"""What a run leaves in the report folder, and what it says of its stages."""
+
+from __future__ import annotations
+
+import shutil
+import typing
+from pathlib import Path
+
+from fmnist_report.cache import replacing, write_json
+from fmnist_report.plan import Plan
+from fmnist_report.results import assemble_results
+from fmnist_report.settings import Settings
+
+
+def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
+    """Copy finished outputs into the report folder, each file atomically.
+
+    Args:
+        out: the report folder.
+        run: the run's id, start and seconds, as results.json has them.
+
+    Returns:
+        The paths written.
+    """
+    written = []
+
+    def copy(step_name: str, file: str, name: str) -> None:
+        step = plan.steps.get(step_name)
+        if step and step.entry:
+            with replacing(out / name) as temporary:
+                shutil.copyfile(step.entry.path / file, temporary)
+            written.append(out / name)
+
+    evaluation = plan.steps.get("evaluation")
+    if evaluation and evaluation.entry:
+        results = assemble_results(evaluation.entry.path, settings, run, list_stages(plan))
+        write_json(out / "results.json", results)
+        written.append(out / "results.json")
+        copy("evaluation", "predictions.npz", "predictions.npz")
+    copy("validation", "validation.json", "validation.json")
+    for name in plan.steps:
+        kind, _, lang = name.partition("-")
+        if kind in ("html", "pdf"):
+            copy(name, f"report.{kind}", f"report.{lang}.{kind}")
+    return written
+
+
+def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
+    """Describe this run's stages as in results.json; seconds are those of the computation, when it was made."""
+    entries = {name: step.entry.manifest["provenance"] for name, step in plan.steps.items() if step.entry}
+    known = {name: moment for provenance in entries.values() for name, moment in provenance.items()}
+    known |= {name: provenance[name] for name, provenance in entries.items()}  # its own word on itself counts
+    return [
+        {
+            "name": name,
+            "key": step.key,
+            "status": "computed" if step.status == "computed" else "cached",
+            "seconds": known.get(name, {}).get("seconds", 0.0),
+            "created": known.get(name, {}).get("created"),
+            "reason": step.reason,
+        }
+        for name, step in plan.steps.items()
+    ]
