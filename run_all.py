@@ -2,6 +2,7 @@
 """Train, cache, compare and explain: `python run_all.py` runs the line below, top to bottom."""
 
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def build_line(
     """
     at = "fmnist_report."
     seed = {"seed": s.seed}
+    exact = {"operations": "deterministic"} if s.deterministic else {}
+    training = functools.partial(Stage, packages=TRAINING, digests=exact, resumes=True)
 
     data = Stage(
         "data",
@@ -41,16 +44,14 @@ def build_line(
         "weights", at + "weights:prepare_weights", digests={"VGG16": weights_digest()}, places={"cache_dir": cache_dir}
     )
 
-    mlp = Stage("mlp", at + "training:train_mlp", {"mlp": s.mlp, **seed}, {"data": data}, TRAINING, resumes=True)
-    cnn = Stage("cnn", at + "training:train_cnn", {"cnn": s.cnn, **seed}, {"data": data}, TRAINING, resumes=True)
+    mlp = training("mlp", at + "training:train_mlp", {"mlp": s.mlp, **seed}, {"data": data})
+    cnn = training("cnn", at + "training:train_cnn", {"cnn": s.cnn, **seed}, {"data": data})
 
-    features = Stage(
+    features = training(
         "features",
         at + "features:extract_features",
         {"features": s.features},
         {"data": data, "weights": weights},
-        TRAINING,
-        resumes=True,
     )
     classifiers = Stage(
         "classifiers",
@@ -59,21 +60,17 @@ def build_line(
         {"data": data, "features": features},
         ("scikit-learn", "numpy"),
     )
-    head = Stage(
+    head = training(
         "head",
         at + "classifiers:fit_head",
         {"head": s.head, **seed},
         {"data": data, "features": features},
-        TRAINING,
-        resumes=True,
     )
-    finetune = Stage(
+    finetune = training(
         "finetune",
         at + "finetune:fine_tune",
         {"finetune": s.finetune, "head_settings": s.head, **seed},
         {"data": data, "weights": weights, "features": features, "head": head},
-        TRAINING,
-        resumes=True,
     )
 
     repeated = {}
@@ -86,17 +83,16 @@ def build_line(
     networks = {"mlp": s.mlp, "cnn": s.cnn, "head": s.head, "finetune": s.finetune}
     chosen = {f"{name}_settings": dataclasses.replace(its, epochs=1) for name, its in networks.items()} | seed
     cached = {"data": data, "weights": weights, "features": features}
-    study = Stage("study", at + "study:run_study", {"study": s.study, **chosen}, cached, TRAINING, resumes=True)
-    tuning = Stage(
-        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, (*TRAINING, "optuna"), resumes=True
+    study = training("study", at + "study:run_study", {"study": s.study, **chosen}, cached)
+    tuning = training(
+        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, packages=(*TRAINING, "optuna")
     )
-    inputs = Stage(
+    inputs = training(
         "inputs",
         at + "inputs:compare_inputs",
         {"inputs": s.inputs, "features_settings": s.features, **seed},
         {"data": data, "weights": weights},
-        (*TRAINING, "scikit-learn"),
-        resumes=True,
+        packages=(*TRAINING, "scikit-learn"),
     )
     overlap = Stage(
         "overlap",
@@ -116,6 +112,7 @@ def build_line(
         | seed,
         {"data": data, "weights": weights, "features": features, "cnn": cnn, "head": head, "finetune": finetune},
         (*TRAINING, "scikit-learn"),
+        exact,
     )
 
     line = [data, weights, mlp, cnn, features, classifiers, head, finetune, *repeated.values(), *seeds]

@@ -58,13 +58,14 @@ class Request:
     force: list[str]
     only: str | None
     no_test: bool
+    deterministic: bool
     progress: Progress
     build_line: BuildLine
 
     def settings(self) -> Settings:
         """Return checked settings; raises UsageError."""
         settings = override(find_preset(self.preset), self.assignments)
-        settings = dataclasses.replace(settings, seed=self.seed)
+        settings = dataclasses.replace(settings, seed=self.seed, deterministic=self.deterministic)
         validate(settings)
         return settings
 
@@ -150,6 +151,7 @@ def run(
     force: Annotated[list[str], typer.Option("--force", help="Compute this stage again; repeat for several.")] = [],  # noqa: B006
     only: Annotated[str | None, typer.Option("--only", help="Stop after this stage.")] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Stop at validation; test labels stay closed.")] = False,
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in every run.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
@@ -158,7 +160,7 @@ def run(
     """Train, cache, compare and explain: write the report from data to PDF."""
     request = Request(
         preset, lang, seed, set_, title_page, data_dir, cache_dir, out, force, only, no_test,
-        Progress(quiet=quiet), _line[0],
+        deterministic, Progress(quiet=quiet), _line[0],
     )  # fmt: skip
     context.obj = request
     if context.invoked_subcommand:
@@ -190,9 +192,11 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
 
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
-    """Check what pending stages need, and quieten TensorFlow before it is imported."""
+    """Check what pending stages need, and set TensorFlow up before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if request.deterministic:
+        os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     pending = {step.stage.name for step in plan.pending}
     if "features" in pending:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")

@@ -23,7 +23,7 @@ from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, 
 from fmnist_report.progress import Progress
 from fmnist_report.published import HUMAN, PUBLISHED
 from fmnist_report.results import assemble_results, stages_behind
-from fmnist_report.settings import MODEL_OF_NETWORK, Settings
+from fmnist_report.settings import MODEL_OF_NETWORK, Settings, reproduce_command, write_value
 
 FONTS = {
     "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),
@@ -103,6 +103,7 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict, 
         compared=COMPARED,
         settings=settings,
         setting_rows=list_settings(settings),
+        reproduce=reproduce_command(settings),
         published=PUBLISHED,
         human=HUMAN,
         pair_rows=confused_pairs(results),
@@ -276,6 +277,5 @@ def list_settings(settings: Settings) -> list[tuple[str, str]]:
         if dataclasses.is_dataclass(value):
             for entry in dataclasses.fields(value):
                 item = getattr(value, entry.name)
-                text = ",".join(f"{part:g}" for part in item) if isinstance(item, tuple) else str(item)
-                rows.append((f"{section.name}.{entry.name}", text))
+                rows.append((f"{section.name}.{entry.name}", write_value(item)))
     return rows

@@ -222,10 +222,14 @@ class ReportSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that one run depends on, apart from places and verbosity."""
+    """Everything that one run depends on, apart from places and verbosity.
+
+    deterministic: TensorFlow takes only operations that give the same bits whenever they are repeated.
+    """
 
     preset: str = "standard"
     seed: int = 0
+    deterministic: bool = False
     data: DataSettings = field(default_factory=DataSettings)
     mlp: MLPSettings = field(default_factory=MLPSettings)
     cnn: CNNSettings = field(default_factory=CNNSettings)
@@ -337,9 +341,26 @@ def setting_names() -> list[str]:
     return [
         f"{section.name}.{entry.name}"
         for section in dataclasses.fields(Settings)
-        if section.name not in ("preset", "seed")
+        if dataclasses.is_dataclass(typing.get_type_hints(Settings)[section.name])
         for entry in dataclasses.fields(typing.get_type_hints(Settings)[section.name])
     ]
+
+
+def write_value(value: typing.Any) -> str:
+    """Write a setting's value as --set takes it."""
+    return ",".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)
+
+
+def reproduce_command(settings: Settings) -> str:
+    """Return the command line of a run with these settings: preset, seed, and what differs from the preset."""
+    words = ["python run_all.py", f"--preset {settings.preset}", f"--seed {settings.seed}"]
+    words += ["--deterministic"] if settings.deterministic else []
+    for path in setting_names():
+        section, _, name = path.partition(".")
+        value, default = (getattr(getattr(part, section), name) for part in (settings, PRESETS[settings.preset]))
+        if value != default:
+            words.append(f"--set {path}={write_value(value)}")
+    return " ".join(words)
 
 
 def validate(settings: Settings) -> None:

@@ -1,10 +1,13 @@
 """Wrong use ends in one sentence before any work; a small real run ends in a report, and the next one is free."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +18,13 @@ import pypdf
 import pytest
 from fontTools.ttLib import TTFont
 
+from fmnist_report.cache import Cache
 from fmnist_report.cli import main, parse_size
-from fmnist_report.document import TEMPLATES
+from fmnist_report.document import TEMPLATES, read_document
 from fmnist_report.errors import UsageError
+from fmnist_report.plan import Plan
 from fmnist_report.publishing import list_stages
+from fmnist_report.settings import preset
 from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -311,3 +317,15 @@ def test_a_stages_own_entry_tells_its_seconds():
     first, second = {"a": {"seconds": 5.0}}, {"a": {"seconds": 9.0}, "b": {"seconds": 1.0}}
     plan = SimpleNamespace(steps={"a": step(first), "b": step(second)})
     assert [row["seconds"] for row in list_stages(plan)] == [5.0, 1.0]
+
+
+def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(tmp_path, monkeypatch):
+    document = read_document(["en"], None)
+    choices = [dataclasses.replace(preset("quick"), deterministic=on) for on in (False, True)]
+    lines = [build_line(settings, document, None, tmp_path) for settings in choices]
+    keys = [{name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()} for line in lines]
+    same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
+    assert same == {"data", "weights"}
+    monkeypatch.setenv("TF_DETERMINISTIC_OPS", "1")
+    code = "from tensorflow.python.framework import config; print(config.is_op_determinism_enabled())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"

@@ -1,9 +1,11 @@
 """Settings are changed by name, and a wrong one is named with the nearest that exists."""
 
+import dataclasses
+
 import pytest
 
 from fmnist_report.errors import UsageError
-from fmnist_report.settings import PRESETS, feature_bytes, override, preset, validate
+from fmnist_report.settings import PRESETS, feature_bytes, override, preset, reproduce_command, validate
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -46,6 +48,15 @@ def test_values_out_of_range_are_refused_before_a_run(assignment):
 def test_unknown_preset_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'standard'"):
         preset("standart")
+
+
+def test_reproduce_command_gives_the_settings_back():
+    changes = ["cnn.epochs=12", "mlp.widths=64,32", "features.precision=float32"]
+    changed = dataclasses.replace(override(preset("quick"), changes), seed=4, deterministic=True)
+    command = reproduce_command(changed)
+    assert command.startswith("python run_all.py --preset quick --seed 4 --deterministic --set ")
+    assert sorted(command.split(" --set ")[1:]) == sorted(changes)
+    assert reproduce_command(preset("standard")) == "python run_all.py --preset standard --seed 0"
 
 
 def test_feature_bytes_of_standard_are_those_of_the_arrays():
