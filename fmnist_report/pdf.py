@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import typing
 from datetime import datetime
 from pathlib import Path
 
 from fmnist_report.cache import read_json, replacing
 from fmnist_report.language import TEMPLATES
 from fmnist_report.progress import Progress
+
+PRINTED = 4  # an annotation's flag
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
@@ -30,4 +33,32 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
         relationship="Data",
     )
     with replacing(out / "report.pdf") as temporary:
-        page.write_pdf(temporary, stylesheets=[running_heads], pdf_variant="pdf/ua-1", attachments=[attachment])
+        page.write_pdf(
+            temporary,
+            finisher=complete_tags,
+            stylesheets=[running_heads],
+            pdf_variant="pdf/ua-1",
+            attachments=[attachment],
+        )
+
+
+def complete_tags(document: typing.Any, pdf: typing.Any) -> None:
+    """Add what WeasyPrint leaves out of PDF/UA-1: which cells a header heads, and that links are printed.
+
+    Args:
+        document: WeasyPrint's, unused.
+        pdf: a pydyf.PDF, changed in place.
+
+    Source: ISO 14289-1, 7.5; ISO 32000-1, 14.8.5.7 and table 165.
+    """
+    import pydyf
+
+    dictionaries = [found for found in pdf.objects if isinstance(found, pydyf.Dictionary)]
+    by_reference = {found.reference: found for found in dictionaries}
+    for element in dictionaries:
+        if element.get("Subtype") == "/Link":
+            element["F"] = PRINTED
+        elif element.get("S") == "/TH" and "A" in element:
+            row = by_reference[element["P"]]
+            in_head = by_reference[row["P"]]["S"] == "/THead"
+            element["A"]["Scope"] = "/Column" if in_head else "/Row"
