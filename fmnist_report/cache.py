@@ -25,6 +25,7 @@ from fmnist_report.errors import ReportError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SEAL_BYTES = 512
 
 
 def canonical_json(value: typing.Any) -> str:
@@ -72,6 +73,28 @@ def write_json(path: Path, value: typing.Any) -> None:
 def read_json(path: Path) -> typing.Any:
     """Read a JSON file."""
     return json.loads(path.read_text("utf-8"))
+
+
+def seal(path: Path) -> None:
+    """Write the SHA-256 of what follows an HDF5 file's user block of SEAL_BYTES into that block."""
+    digest = _digest_behind_seal(path)
+    with open(path, "r+b") as file:
+        file.write(digest.encode())
+
+
+def is_sealed(path: Path) -> bool:
+    """Tell whether a file is there and is as it was when it was sealed; to be asked before it is opened as HDF5."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(64).decode() == _digest_behind_seal(path)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest_behind_seal(path: Path) -> str:
+    with open(path, "rb") as file:
+        file.seek(SEAL_BYTES)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_finished(out: Path) -> dict[str, dict]:

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from fmnist_report.batches import PictureBatches, smooth_labels
-from fmnist_report.cache import replacing, write_json
+from fmnist_report.cache import SEAL_BYTES, is_sealed, replacing, seal, write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
@@ -56,13 +56,17 @@ class EpochBundle:
 
     def save(self, history: History) -> None:
         """Replace the bundle atomically."""
-        with replacing(self.path) as temporary, h5py.File(temporary, "w") as file:
-            for number, variable in enumerate(self.variables):
-                file[str(number)] = ops.convert_to_numpy(variable.value)
-            file.attrs["history"] = json.dumps(history)
+        with replacing(self.path) as temporary:
+            with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
+                for number, variable in enumerate(self.variables):
+                    file[str(number)] = ops.convert_to_numpy(variable.value)
+                file.attrs["history"] = json.dumps(history)
+            seal(temporary)
 
     def restore(self) -> History:
-        """Put the bundle's variables back and return its history; an unfit bundle counts as none."""
+        """Put the bundle's variables back and return its history; a damaged or unfit bundle counts as none."""
+        if not is_sealed(self.path):
+            return {}
         try:
             with h5py.File(self.path, "r") as file:
                 values = [file[str(number)][()] for number in range(len(self.variables))]
@@ -94,6 +98,8 @@ def fit(network, batches, validation, settings, out: Path, progress: Progress) -
     compile_network(network, settings, settings.epochs * len(batches))
     bundle = EpochBundle(out / "bundle.h5", network)
     history = bundle.restore()
+    if not history and bundle.path.exists():
+        progress.warn("The bundle of the last epoch is damaged; the training begins anew.")
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
         values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)

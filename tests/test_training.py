@@ -1,10 +1,13 @@
 """Training that resumes, and what it leaves."""
 
+import os
+
+import h5py
 import keras
 import numpy as np
 import pytest
 
-from fmnist_report import training
+from fmnist_report import optimizers, training
 from fmnist_report.cache import read_json
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
@@ -71,13 +74,48 @@ def test_history_is_the_mean_over_the_epoch_and_not_of_its_last_batch(tmp_path, 
     assert history["loss"] == [pytest.approx(-np.log(likelihood).mean(), rel=1e-4)]
 
 
-def test_damaged_bundle_counts_as_none(tmp_path, data_folder, quiet):
-    whole, _ = train(tmp_path / "whole", data_folder, quiet)
+def flip_a_bit(path):
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+def link_outside(path):
+    with h5py.File(path.with_name("outside.h5"), "w") as file:
+        file["0"] = np.zeros((784, 16), "float32")
+    with h5py.File(path, "r+") as file:
+        del file["0"]
+        file["0"] = h5py.ExternalLink("outside.h5", "0")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        link_outside,
+        lambda path: os.truncate(path, 96),
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99)),
+    ],
+    ids=["bit", "external link", "96 bytes", "all but one byte", "rubbish"],
+)
+def test_damaged_bundle_counts_as_none(tmp_path, damage):
+    network = build_mlp((16,), 0.0)
+    optimizers.compile_network(network, MLP, 3)
+    bundle = training.EpochBundle(tmp_path / "bundle.h5", network)
+    bundle.save({"loss": [1.0]})
+    assert bundle.restore() == {"loss": [1.0]}
+    damage(tmp_path / "bundle.h5")
+    assert bundle.restore() == {}
+
+
+def test_training_begins_anew_and_says_so_where_the_bundle_is_damaged(tmp_path, data_folder, quiet, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(quiet, "warn", warnings.append)
     (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "bundle.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
-    again, history = train(tmp_path / "damaged", data_folder, quiet)
-    assert len(history["loss"]) == 3
-    assert again == pytest.approx(whole, abs=1e-5)
+    (tmp_path / "damaged" / "bundle.h5").write_bytes(bytes(600))
+    _, history = train(tmp_path / "damaged", data_folder, quiet)
+    assert len(history["loss"]) == 3 and "damaged" in warnings[0]
 
 
 def test_networks_learn_and_leave_their_artefacts(tmp_path, data_folder, quiet):
