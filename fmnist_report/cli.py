@@ -7,7 +7,6 @@ import datetime
 import json
 import logging
 import os
-import signal
 import sys
 import time
 import traceback
@@ -27,9 +26,9 @@ from fmnist_report.progress import Progress, make_table
 from fmnist_report.publishing import list_stages, publish
 from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
+from fmnist_report.signals import Stopped, stopping_in_time
 
 PROJECT = Path(__file__).resolve().parent.parent
-STOPS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 BuildLine = typing.Callable[..., list[Stage]]
@@ -93,34 +92,21 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     progress = Progress(quiet="--quiet" in arguments)
     _line[:] = [build_line]
-    for number in STOPS:
-        signal.signal(number, _raise_stopped)
     try:
-        command = typer.main.get_command(app)
-        return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False) or 0
+        with stopping_in_time(lambda sentence: _fail(progress, arguments, sentence, 1)):
+            command = typer.main.get_command(app)
+            return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False) or 0
     except typer.TyperException as error:
         return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
     except UsageError as error:
         return _fail(progress, arguments, str(error), 2)
     except ReportError as error:
         return _fail(progress, arguments, str(error), 1)
-    except _Stopped as stop:
-        return _fail(progress, arguments, f"{stop}; what was finished is cached, run again to go on.", stop.code)
+    except Stopped as stop:
+        return _fail(progress, arguments, str(stop), stop.code)
     except Exception as error:
         hint = "" if "--debug" in arguments else " (--debug shows where)"
         return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {error}{hint}", 1)
-
-
-class _Stopped(BaseException):
-    """A signal asked the run to stop; not KeyboardInterrupt, which typer swallows."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(STOPS[number])
-        self.code = 128 + number
-
-
-def _raise_stopped(number: int, frame: typing.Any) -> None:
-    raise _Stopped(number)
 
 
 def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:

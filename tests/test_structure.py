@@ -16,7 +16,7 @@ ORDER = [
     "features", "overlap", "classifiers", "finetune", "explain", "trials", "statistics", "study", "tuning",
     "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions",
     "advice", "captions", "published", "canvas", "vector", "diagrams", "galleries", "explanations", "figures",
-    "document", "report", "pdf", "publishing", "doctor", "cli",
+    "document", "report", "pdf", "publishing", "doctor", "signals", "cli",
 ]  # fmt: skip
 
 
