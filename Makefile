@@ -1,10 +1,11 @@
-# make report: set up and run; make test: set up and test; make lock: pin the dependencies anew.
+# make report: set up and run; make test: set up and test; make audit: ask whether a pinned package has a known hole;
+# make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: report test setup pango lock clean
+.PHONY: report test setup pango audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -25,9 +26,14 @@ $(DONE): requirements.lock
 pango: setup
 	@$(BIN)/python -m fmnist_report.doctor
 
+audit:
+	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	$(VENV)-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) report
+	rm -rf $(VENV) $(VENV)-audit report

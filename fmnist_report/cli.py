@@ -296,8 +296,8 @@ def parse_size(text: str) -> int:
     digits = text.strip().rstrip("KMGTBkmgtb ").strip()
     unit = text.strip()[len(digits) :].strip().upper()
     try:
-        if unit not in units:
+        if unit not in units or float(digits) < 0:
             raise ValueError
         return int(float(digits) * units[unit])
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--max-size takes a size such as 5GB, not {text!r}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import typing
 from dataclasses import dataclass, field
 
@@ -329,8 +330,12 @@ def _parse(path: str, value: str, hint: type) -> typing.Any:
     items = typing.get_args(hint)
     try:
         if items:
-            return tuple(items[0](item) for item in value.strip("()[]").split(",") if item.strip())
-        return hint(value)
+            parsed = tuple(items[0](item) for item in value.strip("()[]").split(",") if item.strip())
+        else:
+            parsed = hint(value)
+        if not all(math.isfinite(item) for item in (parsed if items else [parsed]) if isinstance(item, float)):
+            raise ValueError
+        return parsed
     except ValueError:
         kind = f"a list of {items[0].__name__}s, comma-separated" if items else f"{hint.__name__}"
         raise UsageError(f"{path} takes {kind}, not {value!r}.") from None
