@@ -140,6 +140,10 @@ class Entry:
                 return f"{name} has {path.stat().st_size} bytes instead of {expected['bytes']}"
             if deep and not self.verified and sha256_file(path) != expected["sha256"]:
                 return f"{name} does not match its digest"
+        for path in self.path.rglob("*"):
+            name = path.relative_to(self.path).as_posix()
+            if (path.is_symlink() or not path.is_dir()) and name not in listed and name != MANIFEST:
+                return f"{name} is not in its manifest"
         self.verified = self.verified or deep
         return None
 

@@ -1,8 +1,11 @@
 """Entries are whole or they are not entries."""
 
 import json
+import os
 import threading
 
+import h5py
+import numpy as np
 import pytest
 
 from fmnist_report.cache import Cache, replacing
@@ -43,14 +46,98 @@ def test_leftover_of_a_killed_process_does_not_enter_the_entry(cache):
     assert sorted(path.name for path in entry.path.iterdir()) == ["artefact.txt", "manifest.json"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"artefac", b"brtefact", None])
-def test_damaged_file_is_set_aside_with_a_warning(cache, damage):
-    entry = store(cache)
-    path = entry.path / "artefact.txt"
-    path.unlink() if damage is None else path.write_bytes(damage)
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def link(path):
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def change_hdf5(change):
+    def damage(path):
+        with h5py.File(path, "r+") as file:
+            change(file)
+
+    return damage
+
+
+def give(name, value):
+    def change(file):
+        del file[name]
+        file[name] = value
+
+    return change_hdf5(change)
+
+
+def store_outside(file):
+    del file["values"]
+    file.create_dataset("values", (4, 3), "float32", external=[("/etc/hostname", 0, 48)])
+
+
+def map_outside(file):
+    del file["values"]
+    layout = h5py.VirtualLayout((4, 3), "float32")
+    layout[:] = h5py.VirtualSource("/tmp/outside.h5", "values", (4, 3))
+    file.create_virtual_dataset("values", layout)
+
+
+def promise_a_petabyte(file):
+    del file["values"]
+    file.create_dataset("values", (2**25, 2**23), "float32", chunks=(1, 2**10))
+
+
+DAMAGE = {
+    "nothing left": lambda path: os.truncate(path, 0),
+    "96 bytes": lambda path: os.truncate(path, 96),
+    "half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "all but one byte": lambda path: os.truncate(path, path.stat().st_size - 1),
+    "one byte more": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "a bit": flip_a_bit,
+    "gone": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a link": link,
+    "another entry's file": lambda path: path.write_bytes(next(path.parents[1].glob("b*/" + path.name)).read_bytes()),
+    "a planted pickle": lambda path: path.with_name("extra.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR."),
+}
+HDF5_DAMAGE = {
+    "a NaN": give("values", np.full((4, 3), np.nan, "float32")),
+    "another shape": give("values", np.zeros((3, 4), "float32")),
+    "an external link": give("values", h5py.ExternalLink("/tmp/outside.h5", "values")),
+    "a soft link": give("values", h5py.SoftLink("/nowhere")),
+    "external storage": change_hdf5(store_outside),
+    "a virtual data set": change_hdf5(map_outside),
+    "a shape bomb": change_hdf5(promise_a_petabyte),
+}
+
+
+def fill(folder, number):
+    (folder / "text.json").write_text(f'{{"number": {number}, "text": "{"x" * 200}"}}')
+    np.savez(folder / "arrays.npz", values=np.full((4, 3), number, "float32"))
+    with h5py.File(folder / "arrays.h5", "w") as file:
+        file["values"] = np.full((4, 3), number, "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *((name, damage) for name in ("text.json", "arrays.npz", "arrays.h5", "manifest.json") for damage in DAMAGE),
+        *(("arrays.h5", damage) for damage in HDF5_DAMAGE),
+    ],
+)
+def test_damage_is_noticed_before_use_and_set_aside(cache, name, damage):
+    for number, key in enumerate((KEY, "b" * 64)):
+        fill(cache.work_folder("stage", key), number)
+        entry = cache.commit("stage", key, {"created": "2026", "seconds": 1, "provenance": {}, "components": {}})
+    assert cache.find("stage", KEY, deep=True)
+    (DAMAGE | HDF5_DAMAGE)[damage](entry.path.with_name(KEY) / name)
     assert cache.find("stage", KEY, deep=True) is None
-    assert "set aside" in cache.warnings[0]
+    assert len(cache.warnings) == 1 and "set aside" in cache.warnings[0]
     assert len(list((cache.root / "set-aside").iterdir())) == 1
+    assert cache.find("stage", "b" * 64, deep=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": 99}', "[]", "null"])
