@@ -97,12 +97,22 @@ def _digest_behind_seal(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_finished(out: Path) -> dict[str, dict]:
-    """Return the results that an interrupted stage left in finished.json, by name; none if it left none."""
+def write_finished(out: Path, finished: dict[str, typing.Any]) -> None:
+    """Keep what a long stage has finished in finished.json, with its digest."""
+    write_json(out / "finished.json", {"finished": finished, "sha256": _digest_json(finished)})
+
+
+def read_finished(out: Path) -> dict[str, typing.Any]:
+    """Return what an interrupted stage left by write_finished; nothing if it left nothing, or nothing sound."""
     try:
-        return read_json(out / "finished.json")
-    except (OSError, ValueError):
+        found = read_json(out / "finished.json")
+        return found["finished"] if found["sha256"] == _digest_json(found["finished"]) else {}
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _digest_json(value: typing.Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 @dataclass

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from keras import ops
 
-from fmnist_report.cache import read_json, replacing, sha256_file, write_json
+from fmnist_report.cache import read_finished, read_json, replacing, sha256_file, write_finished, write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
@@ -53,7 +53,7 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
             _write_shard(out / name, rows, base, len(every), extractor, features, policy, progress)
             finished["shards"][name] = sha256_file(out / name)
             finished["seconds"] += time.monotonic() - started
-            write_json(out / "finished.json", finished)
+            write_finished(out, finished)
     (out / "finished.json").unlink()
     counts = {part: len(pictures[part]) for part in PARTS}
     index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
@@ -71,14 +71,14 @@ def _describe_base(extractor, pictures: np.ndarray) -> dict[str, typing.Any]:
 
 def _finished_shards(out: Path, policy: str) -> dict[str, typing.Any]:
     """Return the shards of an interrupted extraction that are whole, {"shards": {name: SHA-256}}."""
-    try:
-        found = read_json(out / "finished.json")
-        if found["policy"] == policy:
-            shards = {n: d for n, d in found["shards"].items() if (out / n).is_file() and sha256_file(out / n) == d}
-            return found | {"shards": shards}
-    except (OSError, ValueError, KeyError):
-        pass
-    return {"policy": policy, "shards": {}, "seconds": 0.0}
+    found = read_finished(out)
+    if found.get("policy") != policy:
+        return {"policy": policy, "shards": {}, "seconds": 0.0}
+    return found | {"shards": {n: d for n, d in found["shards"].items() if _is_whole(out / n, d)}}
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_file(path) == digest
 
 
 def _write_shard(path, rows, base: int, n_all: int, extractor, features: FeatureSettings, policy, progress) -> None:

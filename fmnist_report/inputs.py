@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fmnist_report.cache import read_finished, write_json
+from fmnist_report.cache import read_finished, write_finished, write_json
 from fmnist_report.classifiers import standardisation
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
@@ -84,7 +84,7 @@ def compare_inputs(
             started = time.monotonic()
             accuracy = judge_way(row["way"], x, y, base, features_settings.precision, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
-            write_json(out / "finished.json", finished)
+            write_finished(out, finished)
         row |= finished[name]
         row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
         row |= {"network": "vgg_input", "group": "input"}

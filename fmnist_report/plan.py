@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import importlib
 import importlib.metadata
+import os
 import time
 import typing
 from dataclasses import dataclass, field
@@ -199,7 +200,7 @@ class Plan:
         folders = {
             name: self._sound_entry(self.steps[up.name], progress, run_id).path for name, up in stage.upstream.items()
         }
-        with cache.lock(stage.name, step.key):
+        with _in_a_sentence(stage.name, cache.root), cache.lock(stage.name, step.key):
             forced = step.reason.startswith("forced")
             found = None if forced else cache.find(stage.name, step.key, deep=True)
             if found:  # another run finished it while we waited
@@ -209,12 +210,11 @@ class Plan:
             module, _, function = stage.function.partition(":")
             progress.begin(stage.name)
             started = time.monotonic()
-            with _clear_disk_errors(stage.name, cache.root):
-                getattr(importlib.import_module(module), function)(
-                    out=out, progress=progress, **stage.settings, **stage.places, **folders
-                )
-                step.seconds = time.monotonic() - started
-                step.entry = cache.commit(stage.name, step.key, self._details(step, run_id))
+            getattr(importlib.import_module(module), function)(
+                out=out, progress=progress, **stage.settings, **stage.places, **folders
+            )
+            step.seconds = time.monotonic() - started
+            step.entry = cache.commit(stage.name, step.key, self._details(step, run_id))
             step.status = "computed"
             progress.end(stage.name, step.seconds)
 
@@ -251,15 +251,21 @@ def _compute_lane(plan: Plan, names: list[str], run_id: str) -> list[Step]:
 
 
 @contextlib.contextmanager
-def _clear_disk_errors(stage: str, root: Path) -> typing.Iterator[None]:
+def _in_a_sentence(stage: str, root: Path) -> typing.Iterator[None]:
+    """Word what the machine lacks for the person who can do something about it."""
     try:
         yield
     except OSError as error:
         if error.errno is None:
             raise
         raise ReportError(
-            f"The stage {stage} could not write to {str(root)!r} ({error.strerror}); "
+            f"The stage {stage} could not write to {str(root)!r} ({os.strerror(error.errno)}); "
             "free some space or choose another folder with --cache-dir, then run again."
+        ) from error
+    except MemoryError as error:
+        raise ReportError(
+            f"The stage {stage} needs more memory than this machine gives it; close other programs, or take fewer "
+            "pictures with --set data.n_train=…; what was finished is cached."
         ) from error
 
 

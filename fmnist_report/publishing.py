@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 
 from fmnist_report.cache import replacing, write_json
+from fmnist_report.errors import ReportError
 from fmnist_report.plan import Plan
 from fmnist_report.results import assemble_results
 from fmnist_report.settings import Settings
@@ -21,7 +22,20 @@ def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any
 
     Returns:
         The paths written.
+
+    Raises:
+        ReportError: a file could not be written; the former one is whole.
     """
+    try:
+        return _publish(out, settings, plan, run)
+    except OSError as error:
+        raise ReportError(
+            f"The report could not be written to {str(out)!r} ({error.strerror}); the former files there are whole. "
+            "Free some space or choose another folder with --out, then run again: all results are cached."
+        ) from error
+
+
+def _publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
     written = []
 
     def copy(step_name: str, file: str, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.cache import read_finished, write_json
+from fmnist_report.cache import read_finished, write_finished, write_json
 from fmnist_report.features import FeatureStore
 from fmnist_report.models.vgg import POOLED
 from fmnist_report.progress import Progress
@@ -162,7 +162,7 @@ def _train_missing(variations: list[Variation], finished: dict, subset: Subset, 
             selected = subset.select_layers(variation.layers)
             accuracy = train_settings(variation.network, variation.settings, selected, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
-            write_json(out / "finished.json", finished)
+            write_finished(out, finished)
 
 
 def describe(variation: Variation) -> str:

@@ -18,6 +18,7 @@ from fmnist_report.errors import ReportError
 from fmnist_report.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
+CACHE_NAME = "cache of ґ's"
 
 
 @pytest.fixture
@@ -106,9 +107,9 @@ def real_run(tmp_path_factory):
             find(None, ROOT / "cache") if find is data.find_data else find(ROOT / "cache")
         except ReportError as error:
             pytest.skip(str(error))
-    arguments = ["--preset", "quick", "--cache-dir", str(folder / "cache with ґ"), "--out", str(folder / "report")]
+    arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
     for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
-        copy = folder / "cache with ґ" / path.relative_to(ROOT / "cache")
+        copy = folder / CACHE_NAME / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
@@ -120,12 +121,13 @@ def real_run(tmp_path_factory):
                        "inputs.n_train=100", "inputs.n_val=50"):  # fmt: skip
         arguments += ["--set", assignment]
 
-    def run(*more):
+    def run(*more, **environment):
         code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
                "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
         command = [sys.executable, "-c", code, *arguments, *more]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+        env = {**os.environ, **environment}
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
 
-    run.first, run.folder = run(), folder
+    run.first, run.folder, run.cache = run(), folder, folder / CACHE_NAME
     assert run.first.returncode == 0, run.first.stderr
     return run

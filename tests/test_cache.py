@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fmnist_report.cache import Cache, replacing
+from fmnist_report.cache import Cache, read_finished, replacing, write_finished
 from fmnist_report.errors import ReportError
 
 KEY = "a" * 64
@@ -172,6 +172,15 @@ def test_failed_replacement_leaves_the_former_file(tmp_path):
         raise RuntimeError
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_finished_work_comes_back_and_a_changed_digit_is_noticed(tmp_path):
+    assert read_finished(tmp_path) == {}
+    write_finished(tmp_path, {"size = 48": {"val_accuracy": 0.875, "seconds": 1.5}})
+    assert read_finished(tmp_path) == {"size = 48": {"val_accuracy": 0.875, "seconds": 1.5}}
+    path = tmp_path / "finished.json"
+    path.write_text(path.read_text("utf-8").replace("0.875", "0.975"), "utf-8")
+    assert read_finished(tmp_path) == {}
 
 
 def test_prune_removes_unfinished_and_the_oldest(cache):

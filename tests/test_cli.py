@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html import unescape
@@ -213,7 +214,7 @@ def test_status_after_a_run_is_fresh(real_run):
     ],
 )
 def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, stage, name, published):
-    path = next((real_run.folder / "cache with ґ" / stage).glob(f"*/{name}"))
+    path = next((real_run.cache / stage).glob(f"*/{name}"))
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(bytes(raw))
@@ -303,7 +304,7 @@ def test_the_shipped_fonts_have_every_letter_of_the_page(real_run, lang):
 
 
 def test_features_are_readable_with_plain_h5py(real_run):
-    with h5py.File(next((real_run.folder / "cache with ґ" / "features").glob("*/shard-00000.h5"))) as file:
+    with h5py.File(next((real_run.cache / "features").glob("*/shard-00000.h5"))) as file:
         assert file["mirror/block3_pool"].shape == (200, 4, 4, 256)
         assert np.isfinite(file["original/block5_gap"][()]).all()
 
@@ -329,3 +330,21 @@ def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "1")
     code = "from tensorflow.python.framework import config; print(config.is_op_determinism_enabled())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+def test_place_time_and_locale_do_not_make_a_cache_stale(real_run, tmp_path):
+    (tmp_path / "link").symlink_to(real_run.cache)
+    shutil.copytree(real_run.cache, tmp_path / "copy", ignore=shutil.ignore_patterns("features"))
+    (tmp_path / "copy" / "features").symlink_to(real_run.cache / "features")
+    elsewhere = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati"}
+    for place in ("link", "copy"):
+        run = real_run("--cache-dir", str(tmp_path / place), "status", **elsewhere)
+        assert run.returncode == 0, run.stderr
+
+
+def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
+    pages = {path: path.read_bytes() for path in (real_run.folder / "report").glob("*.html")}
+    elsewhere = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati"}
+    run = real_run("--force", "html", **elsewhere)
+    assert run.returncode == 0, run.stderr
+    assert len(pages) == 2 and all(path.read_bytes() == page for path, page in pages.items())

@@ -1,0 +1,97 @@
+"""Too little room anywhere is one sentence; with room again, the same run ends as if nothing had been."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.crash import list_leftovers, run_small_line
+from fmnist_report.cache import Cache
+from fmnist_report.errors import ReportError
+from fmnist_report.plan import Plan, Stage
+from fmnist_report.progress import Progress
+from fmnist_report.publishing import publish
+from fmnist_report.settings import preset
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from benchmarks.crash import run_small_line
+from fmnist_report.errors import ReportError
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    run_small_line(Path(sys.argv[1]))
+except ReportError as error:
+    sys.exit(f"sentence: {error}")
+"""
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    return run_small_line(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("n_bytes", [0, 100, 300, 1_000, 3_100])
+def test_file_size_limit(tmp_path, expected, n_bytes):
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(n_bytes)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.splitlines()[-1].startswith("sentence: The stage"), run.stderr
+    assert "File too large" in run.stderr and "--cache-dir" in run.stderr
+    assert run_small_line(tmp_path) == expected
+    assert list_leftovers(tmp_path) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that gives a mounted folder so many KiB, or takes it read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", place], capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root alone")
+
+    def limit(options):
+        subprocess.run(["mount", "-o", f"remount,{options}", place], check=True)
+        return place
+
+    yield limit
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize("n_kib", range(4, 36, 4))
+def test_full_disk(small_disk, expected, n_kib):
+    disk = small_disk(f"size={n_kib}k")
+    with pytest.raises(ReportError, match=r"(could not write|cannot be written).*No space left on device.*--cache-dir"):
+        run_small_line(disk)
+    small_disk("size=10m")
+    assert run_small_line(disk) == expected
+    assert list_leftovers(disk) == []
+
+
+def test_read_only_disk(small_disk):
+    with pytest.raises(ReportError, match="cannot be written"):
+        run_small_line(small_disk("ro"))
+
+
+def test_full_disk_leaves_the_former_report(small_disk, tmp_path):
+    disk = small_disk("size=8k")
+    (disk / "report.uk.html").write_text("former")
+    (tmp_path / "report.html").write_text("x" * 20_000)
+    step = SimpleNamespace(entry=SimpleNamespace(path=tmp_path))
+    with pytest.raises(ReportError, match=r"No space left on device.*the former files there are whole.*--out"):
+        publish(disk, preset("quick"), SimpleNamespace(steps={"html-uk": step}), {})
+    assert (disk / "report.uk.html").read_text() == "former"
+    assert [path.name for path in disk.iterdir()] == ["report.uk.html"]
+
+
+def exhaust_memory(out, progress):
+    raise MemoryError
+
+
+def test_too_little_memory(tmp_path):
+    plan = Plan([Stage("greedy", "tests.test_resources:exhaust_memory")], Cache(tmp_path))
+    with pytest.raises(ReportError, match="The stage greedy needs more memory"):
+        plan.run(Progress(quiet=True), "run")
