@@ -30,6 +30,10 @@ def find_captions(results: Results, language: Language) -> dict[str, str]:
     }
 
 
+def _pair(model: str, value: str, language: Language) -> str:
+    return language.text(N_("{name}: {value}"), name=language.model(model), value=value)
+
+
 def _extremes(models: Results, language: Language) -> str:
     order = sorted(COMPARED, key=lambda name: -models[name]["test_accuracy"])
     return language.text(
@@ -41,6 +45,11 @@ def _extremes(models: Results, language: Language) -> str:
 
 def _ends(models: Results, language: Language) -> str:
     first, second = sorted(("mlp", "cnn"), key=lambda name: -models[name]["history"]["val_accuracy"][-1])
+    if models[first]["history"]["val_accuracy"][-1] == models[second]["history"]["val_accuracy"][-1]:
+        return language.text(
+            N_("After the last epoch both networks are equal on validation: {a}."),
+            a=language.percent(models[first]["history"]["val_accuracy"][-1]),
+        )
     return language.text(
         N_("After the last epoch “{first}” is ahead on validation: {a} against {b}."),
         first=language.model(first),
@@ -57,8 +66,9 @@ def _moved_most(results: Results, networks: tuple[str, ...], language: Language)
     if not strongest:
         return ""
     found = "; ".join(
-        f"{language.model(MODEL_OF_NETWORK[network])}: {language.factor(row['factor'])} "
-        f"({language.points(row['spread'])})"
+        _pair(
+            MODEL_OF_NETWORK[network], f"{language.factor(row['factor'])} ({language.points(row['spread'])})", language
+        )
         for network, row in strongest.items()
     )
     return language.text(N_("What moved the accuracy most, in percentage points: {list}."), list=found)
@@ -69,7 +79,7 @@ def _confused(models: Results, names: tuple[str, ...], language: Language) -> st
     for name in names:
         first, second, count = most_confused(models[name]["confusion"])
         pair = f"{language.class_name(first)} – {language.class_name(second)}"
-        found.append(f"{language.model(name)}: {pair} ({language.integer(count)})")
+        found.append(_pair(name, f"{pair} ({language.integer(count)})", language))
     return language.text(N_("Confused most, in both directions: {list}."), list="; ".join(found))
 
 
@@ -105,6 +115,11 @@ def _classifiers(results: Results, language: Language) -> str:
     if not rest:
         return ""
     gap = 100 * (models[first]["val_accuracy"] - models[rest[0]]["val_accuracy"])
+    if gap == 0:
+        return language.text(
+            N_("“{first}” and “{second}” share the first place."),
+            first=language.model(first), second=language.model(rest[0]),
+        )  # fmt: skip
     return language.text(
         N_("“{first}” is {gap} percentage points ahead of “{second}”, the next one."),
         first=language.model(first), second=language.model(rest[0]), gap=language.number(gap, 2),
@@ -128,7 +143,7 @@ def _hardest(models: Results, language: Language) -> str:
         return language.text(
             N_("For all four networks the hardest class is “{name}”."), name=language.class_name(found[MAIN[0]])
         )
-    listed = "; ".join(f"{language.model(name)}: {language.class_name(label)}" for name, label in found.items())
+    listed = "; ".join(_pair(name, language.class_name(label), language) for name, label in found.items())
     return language.text(N_("The hardest class: {list}."), list=listed)
 
 

@@ -43,18 +43,21 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
 
 
 def complete_tags(document: typing.Any, pdf: typing.Any) -> None:
-    """Add what WeasyPrint leaves out of PDF/UA-1: which cells a header heads, and that links are printed.
+    """Add what WeasyPrint leaves out of PDF/UA-1.
+
+    Header cells say what they head, links are printed, and running heads and page numbers are artifacts.
 
     Args:
         document: WeasyPrint's, unused.
         pdf: a pydyf.PDF, changed in place.
 
-    Source: ISO 14289-1, 7.5; ISO 32000-1, 14.8.5.7 and table 165.
+    Source: ISO 14289-1, 7.5 and 7.8; ISO 32000-1, 14.8.2.2, 14.8.5.7 and table 165.
     """
     import pydyf
 
+    by_reference = {found.reference: found for found in pdf.objects}
     dictionaries = [found for found in pdf.objects if isinstance(found, pydyf.Dictionary)]
-    by_reference = {found.reference: found for found in dictionaries}
+    _mark_running_heads(pdf, by_reference)
     for element in dictionaries:
         if element.get("Subtype") == "/Link":
             element["F"] = PRINTED
@@ -62,3 +65,25 @@ def complete_tags(document: typing.Any, pdf: typing.Any) -> None:
             row = by_reference[element["P"]]
             in_head = by_reference[row["P"]]["S"] == "/THead"
             element["A"]["Scope"] = "/Column" if in_head else "/Row"
+
+
+def _mark_running_heads(pdf: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
+    """Turn what is tagged but hangs on no branch of the structure tree, the pages' margins, into artifacts."""
+    import pydyf
+
+    root = by_reference[pdf.catalog["StructTreeRoot"]]
+    hanging, waiting = set(), list(root["K"])
+    while waiting:
+        reference = waiting.pop()
+        if reference not in hanging and isinstance(reference, bytes):
+            hanging.add(reference)
+            waiting += by_reference[reference].get("K", [])
+    numbers = by_reference[root["ParentTree"]]["Nums"]
+    owners = dict(zip(numbers[::2], numbers[1::2], strict=True))
+    for page in pdf.page_references:
+        page = by_reference[page]
+        words = by_reference[page["Contents"]].stream
+        for place, word in enumerate(words):
+            marked = isinstance(word, pydyf.Dictionary) and "MCID" in word
+            if marked and owners[page["StructParents"]][word["MCID"]] not in hanging:
+                words[place - 1], words[place] = b"/Artifact", pydyf.Dictionary({"Type": "/Pagination"})

@@ -60,6 +60,12 @@ def test_cost_does_not_praise_a_network_that_is_dear_and_no_better(results):
     assert caption(results)["cost"].endswith("is not more accurate.")
 
 
+def test_equals_are_called_equal(results):
+    for name in ("mlp", "cnn"):
+        results["models"][name]["history"] = {"val_accuracy": [0.9]}
+    assert caption(results)["curves_part1"] == "After the last epoch both networks are equal on validation: 90.0%."
+
+
 def test_nothing_is_said_of_what_was_not_measured(results):
     results["study"]["factors"] = []
     results["inputs"]["rows"] = []

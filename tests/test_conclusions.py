@@ -144,10 +144,9 @@ def test_numbers_are_written_as_the_language_writes_them():
 @pytest.mark.parametrize(
     ("train", "val", "english", "ukrainian"),
     [
-        ([0.90, 0.93], [0.91, 0.935], "Train “Convolutional network” longer: ", "триваліше"),
+        ([0.90, 0.93], [0.91, 0.935], "Train “Convolutional network” longer: ", "довше"),
         ([0.90, 0.99], [0.93, 0.94], "Regularise “Convolutional network” more strongly", "регуляризацію"),
         ([0.90, 0.93], [0.94, 0.935], "Enlarge “Convolutional network”", "Збільшити"),
-        ([0.90], [0.94], "Enlarge “Convolutional network”", "Збільшити"),
     ],
 )
 def test_what_to_try_next_follows_from_the_curves(train, val, english, ukrainian):
@@ -163,3 +162,17 @@ def test_the_study_is_quoted_only_where_something_beat_the_chosen_value():
     results["study"]["factors"][1] |= {"gain": 0.013, "best": "5"}
     assert "“kernel” = 5 for “Convolutional network”, there 1.3 percentage points" in say(results, "en", "next")
     assert "1,3" in say(results, "uk", "next")
+
+
+def test_one_epoch_says_nothing_of_the_next():
+    results = make_results()
+    results["models"]["cnn"]["history"] = {"accuracy": [0.90], "val_accuracy": [0.94]}
+    assert "“Convolutional network”" not in say(results, "en", "next")
+
+
+@pytest.mark.parametrize(("best", "said"), [("5", True), ("3", False), ("none", False)])
+def test_advice_names_only_what_can_be_set(best, said):
+    results = make_results()
+    row = {"network": "finetune", "group": "structure", "factor": "unfreeze", "best": best, "spread": 0.1, "gain": 0.1}
+    results["study"] = {**results["study"], "factors": [row]}
+    assert ("Repeat in a full training" in say(results, "en", "next")) == said
