@@ -1,7 +1,7 @@
 """Content-addressed entries on disk: a folder of artefacts and a manifest, written last.
 
 <root>/<stage>/<key>/            artefacts and manifest.json
-<root>/<stage>/.work-<key>/      an entry being made; long stages resume from it
+<root>/<stage>/.work-<key>/      an entry being made; long stages resume from its folder unfinished/
 <root>/set-aside/                damaged entries, kept for inspection
 <root>/locks/                    kernel locks, one an entry; nothing to remove by hand
 """
@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -23,9 +25,13 @@ import filelock
 
 from fmnist_report.errors import ReportError
 
-FORMAT = 1
+if typing.TYPE_CHECKING:
+    import h5py
+
+FORMAT = 2
 MANIFEST = "manifest.json"
 SEAL_BYTES = 512
+UNFINISHED = "unfinished"  # in a work folder: what an interrupted stage goes on from
 
 
 def canonical_json(value: typing.Any) -> str:
@@ -64,10 +70,15 @@ def replacing(path: Path) -> typing.Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def format_json(value: typing.Any) -> str:
+    """Serialise for people to read."""
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True)
+
+
 def write_json(path: Path, value: typing.Any) -> None:
     """Write a JSON file atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True), "utf-8")
+        temporary.write_text(format_json(value), "utf-8")
 
 
 def read_json(path: Path) -> typing.Any:
@@ -75,43 +86,57 @@ def read_json(path: Path) -> typing.Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def seal(path: Path) -> None:
-    """Write the SHA-256 of what follows an HDF5 file's user block of SEAL_BYTES into that block."""
-    digest = _digest_behind_seal(path)
-    with open(path, "r+b") as file:
-        file.write(digest.encode())
+@contextlib.contextmanager
+def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
+    """Give an HDF5 file in memory to fill, and write it to path atomically when the block ends well.
+
+    In memory, because the HDF5 library crashes where a disk fills under it. The file begins with a user block, its
+    seal: the SHA-256 of what follows.
+    """
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="latest", userblock_size=SEAL_BYTES) as file:
+        yield file
+    content = buffer.getbuffer()
+    content[:64] = hashlib.sha256(content[SEAL_BYTES:]).hexdigest().encode()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def is_sealed(path: Path) -> bool:
-    """Tell whether a file is there and is as it was when it was sealed; to be asked before it is opened as HDF5."""
+    """Tell whether a file is there and is as replacing_hdf5 left it; to be asked before it is opened as HDF5."""
     try:
         with open(path, "rb") as file:
-            return file.read(64).decode() == _digest_behind_seal(path)
-    except (OSError, UnicodeDecodeError):
+            found = file.read(64)
+            file.seek(SEAL_BYTES)
+            return found == hashlib.file_digest(file, "sha256").hexdigest().encode()
+    except OSError:
         return False
 
 
-def _digest_behind_seal(path: Path) -> str:
-    with open(path, "rb") as file:
-        file.seek(SEAL_BYTES)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def require_room(folder: Path, n_bytes: int) -> None:
+    """Raise the OSError of a full disk before n_bytes are written by a library that does not survive one."""
+    if shutil.disk_usage(folder).free < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_finished(out: Path, finished: dict[str, typing.Any]) -> None:
-    """Keep what a long stage has finished in finished.json, with its digest."""
-    write_json(out / "finished.json", {"finished": finished, "sha256": _digest_json(finished)})
+    """Keep what a long stage has finished in unfinished/finished.json, with its digest."""
+    write_json(out / UNFINISHED / "finished.json", {"finished": finished, "sha256": digest_json(finished)})
 
 
 def read_finished(out: Path) -> dict[str, typing.Any]:
     """Return what an interrupted stage left by write_finished; nothing if it left nothing, or nothing sound."""
     try:
-        found = read_json(out / "finished.json")
-        return found["finished"] if found["sha256"] == _digest_json(found["finished"]) else {}
+        found = read_json(out / UNFINISHED / "finished.json")
+        return found["finished"] if found["sha256"] == digest_json(found["finished"]) else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _digest_json(value: typing.Any) -> str:
+def digest_json(value: typing.Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
@@ -152,7 +177,8 @@ class Entry:
                 return f"{name} does not match its digest"
         for path in self.path.rglob("*"):
             name = path.relative_to(self.path).as_posix()
-            if (path.is_symlink() or not path.is_dir()) and name not in listed and name != MANIFEST:
+            by_the_system = path.name.startswith(".") or path.name == "Thumbs.db"  # of file managers; read by no stage
+            if (path.is_symlink() or not path.is_dir()) and name not in (*listed, MANIFEST) and not by_the_system:
                 return f"{name} is not in its manifest"
         self.verified = self.verified or deep
         return None
@@ -187,7 +213,7 @@ class Cache:
             return None, None
         try:
             entry = _read_entry(path, stage, key)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None, "its manifest cannot be read"
         damage = entry.damage(deep=False)
         return (None, damage) if damage else (entry, None)
@@ -220,7 +246,7 @@ class Cache:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            name = holder.read_text("utf-8") if holder.is_file() else "another run"
+            name = _read_holder(holder)
             self.warn(f"Waiting for {name}, which is computing {stage} in the same cache.")
             lock.acquire()
         try:
@@ -245,7 +271,7 @@ class Cache:
         return path
 
     def commit(self, stage: str, key: str, details: dict[str, typing.Any]) -> Entry:
-        """Turn the work folder into an entry: manifest last, synced, then renamed.
+        """Turn the work folder into an entry: manifest last, synced, then renamed; what it resumed from goes.
 
         Args:
             details: what the manifest says beside format, stage, key and files.
@@ -253,15 +279,19 @@ class Cache:
         work, final = self.work_folder(stage, key), self.root / stage / key
         files = {}
         for path in sorted(work.rglob("*")):
-            if path.is_file() and path.name != MANIFEST:
+            if path.is_file() and path.name != MANIFEST and work / UNFINISHED not in path.parents:
                 with open(path, "rb") as file:
                     os.fsync(file.fileno())
                 name = path.relative_to(work).as_posix()
                 files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
         manifest = {"format": FORMAT, "stage": stage, "key": key, "files": files, **details}
-        write_json(work / MANIFEST, manifest)
-        if final.exists():
-            shutil.rmtree(final)
+        write_json(work / MANIFEST, manifest | {"sha256": digest_json(manifest)})
+        shutil.rmtree(work / UNFINISHED, ignore_errors=True)
+        if final.exists():  # out of the way at once, for another run may be reading it
+            former = work.with_name(f".work-former-{key}")
+            shutil.rmtree(former, ignore_errors=True)
+            os.replace(final, former)
+            shutil.rmtree(former, ignore_errors=True)
         os.replace(work, final)
         sync_folder(final.parent)
         return Entry(final, manifest, verified=True)
@@ -281,32 +311,58 @@ class Cache:
         return max(entries, key=lambda entry: entry.manifest["created"], default=None)
 
     def prune(self, max_bytes: int | None = None) -> list[str]:
-        """Remove unfinished and set-aside folders, then the oldest entries above max_bytes.
+        """Remove unfinished, damaged and set-aside folders, then the oldest entries above max_bytes.
+
+        What another run is making is left alone.
 
         Returns:
             A line for each thing removed.
         """
         removed = []
-        for path in [*self.root.glob("*/.work-*"), *self.root.glob("set-aside/*")]:
-            removed.append(f"{path.relative_to(self.root)}")
+
+        def remove(path: Path, stage: str, key: str, line: str) -> None:
+            lock = filelock.FileLock(self.root / "locks" / f"{stage}-{key}.lock")
+            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+                shutil.rmtree(path)
+                removed.append(line)
+
+        (self.root / "locks").mkdir(parents=True, exist_ok=True)
+        for path in self.root.glob("*/.work-*"):
+            remove(path, path.parent.name, path.name.rpartition("-")[2], f"{path.relative_to(self.root)}")
+        for path in self.root.glob("set-aside/*"):
             shutil.rmtree(path)
-        entries = [entry for _, _, entry, _ in self.entries() if entry]
+            removed.append(f"{path.relative_to(self.root)}")
+        entries = []
+        for stage, key, entry, damage in self.entries():
+            if entry:
+                entries.append(entry)
+            else:
+                remove(self.root / stage / key, stage, key, f"{stage}/{key[:12]} ({damage})")
         total = sum(entry.n_bytes for entry in entries)
         for entry in sorted(entries, key=lambda entry: entry.manifest["created"]):
             if max_bytes is not None and total > max_bytes:
                 total -= entry.n_bytes
-                removed.append(f"{entry.stage}/{entry.key[:12]} ({entry.n_bytes / 1e6:.1f} MB)")
-                shutil.rmtree(entry.path)
+                line = f"{entry.stage}/{entry.key[:12]} ({entry.n_bytes / 1e6:.1f} MB)"
+                remove(entry.path, entry.stage, entry.key, line)
         return removed
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError:  # it let go meanwhile, or has only just taken hold
+        return "another run"
 
 
 def _read_entry(path: Path, stage: str, key: str) -> Entry:
     manifest = read_json(path / MANIFEST)
+    if manifest.pop("sha256") != digest_json(manifest):
+        raise ValueError("the manifest does not match its digest")
     if manifest["format"] != FORMAT or (manifest["stage"], manifest["key"]) != (stage, key):
         raise ValueError("the manifest is of another format or entry")
     for name, expected in manifest["files"].items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError("the manifest names a file outside its entry")
         int(expected["bytes"]), str(expected["sha256"])
-    manifest["created"], manifest["seconds"], manifest["provenance"]
+    manifest["created"], manifest["seconds"], manifest["provenance"], manifest["components"]
     return Entry(path, manifest)

@@ -84,18 +84,17 @@ class Request:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=__doc__)
 cache_app = typer.Typer(help="Look after the cached artefacts.", no_args_is_help=True, context_settings=CONTEXT)
 app.add_typer(cache_app, name="cache")
-_line: list[BuildLine] = []
 
 
 def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 1 failed or stale, 2 wrong usage, 130 or 143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
     progress = Progress(quiet="--quiet" in arguments)
-    _line[:] = [build_line]
     try:
         with stopping_in_time(lambda sentence: _fail(progress, arguments, sentence, 1)):
             command = typer.main.get_command(app)
-            return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False) or 0
+            start = (build_line, progress)
+            return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False, obj=start) or 0
     except typer.TyperException as error:
         return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
     except UsageError as error:
@@ -144,9 +143,10 @@ def run(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
+    build_line, progress = context.obj
     request = Request(
-        preset, lang, seed, set_, title_page, data_dir, cache_dir, out, force, only, no_test,
-        deterministic, Progress(quiet=quiet), _line[0],
+        preset, lang, seed, set_, title_page, data_dir and data_dir.absolute(), cache_dir.absolute(), out.absolute(),
+        force, only, no_test, deterministic, progress, build_line,
     )  # fmt: skip
     context.obj = request
     if context.invoked_subcommand:
@@ -231,7 +231,7 @@ def status(
     request.preset = preset or request.preset
     request.assignments += set_
     request.lang += lang
-    request.cache_dir = cache_dir or request.cache_dir
+    request.cache_dir = cache_dir.absolute() if cache_dir else request.cache_dir
     plan = request.plan(request.cache())
     stale = bool(plan.pending)
     if json_:

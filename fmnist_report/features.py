@@ -10,8 +10,9 @@ import h5py
 import numpy as np
 from keras import ops
 
-from fmnist_report.cache import read_finished, read_json, replacing, sha256_file, write_finished, write_json
+from fmnist_report.cache import read_finished, read_json, replacing_hdf5, sha256_file, write_finished, write_json
 from fmnist_report.data import load_arrays
+from fmnist_report.errors import ReportError
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.vgg import BORDER, POOLED, build_extractor, count_features, set_base_weights
@@ -54,7 +55,9 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
             finished["shards"][name] = sha256_file(out / name)
             finished["seconds"] += time.monotonic() - started
             write_finished(out, finished)
-    (out / "finished.json").unlink()
+    missing = [name for name in finished["shards"] if not (out / name).is_file()]
+    if missing:
+        raise ReportError(f"The shards {', '.join(missing)} vanished from {str(out)!r} during the run; run again.")
     counts = {part: len(pictures[part]) for part in PARTS}
     index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
     index["n_features"] = count_features(features.size)
@@ -88,7 +91,7 @@ def _write_shard(path, rows, base: int, n_all: int, extractor, features: Feature
         "precision": policy,
         "weights_sha256": VGG16_SHA256,
     }
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with replacing_hdf5(path) as file:
         for first in range(0, len(rows), features.batch_size):
             batch = rows[first : first + features.batch_size]
             for view, pictures in zip(VIEWS, (batch, batch[:, :, ::-1]), strict=True):

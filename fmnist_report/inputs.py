@@ -89,7 +89,6 @@ def compare_inputs(
         row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
         row |= {"network": "vgg_input", "group": "input"}
         del row["way"]
-    (out / "finished.json").unlink()
     n_pictures = {f"n_{part}": len(labels) for part, labels in y.items()}
     write_json(out / "inputs.json", {**n_pictures, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
 

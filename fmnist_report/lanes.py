@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
+import threading
+import traceback
 import typing
 from multiprocessing.connection import Connection
 
@@ -29,7 +33,11 @@ def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict
         for name, arguments in tasks.items():
             receiver, sender = context.Pipe(duplex=False)
             process = context.Process(target=_work, args=(sender, function, arguments), daemon=True, name=name)
+            former = signal.pthread_sigmask(
+                signal.SIG_BLOCK, {signal.SIGINT}
+            )  # this process hears it, and ends that one
             process.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
             sender.close()
             working[name] = (process, receiver)
         return {name: _receive(name, receiver) for name, (_, receiver) in working.items()}
@@ -50,8 +58,14 @@ def _receive(name: str, receiver: Connection) -> typing.Any:
 
 
 def _work(sender: Connection, function: typing.Callable, arguments: tuple) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send((function(*arguments), None))
     except Exception as error:  # noqa: BLE001  (it is raised again in the parent)
+        error.add_note(traceback.format_exc())
         sender.send((None, error))
+
+
+def _end_with_parent() -> None:
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)

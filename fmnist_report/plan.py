@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import os
+import re
 import time
 import typing
 from dataclasses import dataclass, field
@@ -220,10 +221,8 @@ class Plan:
 
     def _sound_entry(self, step: Step, progress: Progress, run_id: str) -> Entry:
         """Return the step's entry, every digest verified; a missing or damaged one is computed."""
-        stage = step.stage
         damage = step.entry.damage(deep=True) if step.entry else None
-        if damage:
-            self.cache.set_aside(stage.name, step.key, damage)
+        if damage:  # it is set aside under its lock, where no other run can have mended it meanwhile
             step.entry, step.reason = None, f"the entry is damaged: {damage}"
         if step.entry is None:
             self._compute(step, progress, run_id)
@@ -255,18 +254,27 @@ def _in_a_sentence(stage: str, root: Path) -> typing.Iterator[None]:
     """Word what the machine lacks for the person who can do something about it."""
     try:
         yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise ReportError(
-            f"The stage {stage} could not write to {str(root)!r} ({os.strerror(error.errno)}); "
-            "free some space or choose another folder with --cache-dir, then run again."
-        ) from error
-    except MemoryError as error:
-        raise ReportError(
-            f"The stage {stage} needs more memory than this machine gives it; close other programs, or take fewer "
-            "pictures with --set data.n_train=…; what was finished is cached."
-        ) from error
+    except Exception as error:
+        number = _error_number(error)
+        if number:
+            raise ReportError(
+                f"The stage {stage} could not write to {str(root)!r} ({os.strerror(number)}); "
+                "free some space or choose another folder with --cache-dir, then run again."
+            ) from error
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            raise ReportError(
+                f"The stage {stage} needs more memory than this machine gives it; close other programs, or take fewer "
+                "pictures with --set data.n_train=…; what was finished is cached."
+            ) from error
+        raise
+
+
+def _error_number(error: BaseException) -> int | None:
+    """Return the system's number of an OSError, or of one that HDF5 tells of in its own error's text."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    told = re.search(r"errno = (\d+)", str(error)) if isinstance(error, (OSError, RuntimeError)) else None
+    return int(told[1]) if told else None
 
 
 def _named(name: str, names: typing.Sequence[str]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import shutil
 import typing
 from pathlib import Path
 
-from fmnist_report.cache import replacing, write_json
+from fmnist_report.cache import format_json, replacing
 from fmnist_report.errors import ReportError
 from fmnist_report.plan import Plan
 from fmnist_report.results import assemble_results
@@ -14,7 +16,7 @@ from fmnist_report.settings import Settings
 
 
 def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
-    """Copy finished outputs into the report folder, each file atomically.
+    """Copy finished outputs into the report folder; none replaces its former before all are written.
 
     Args:
         out: the report folder.
@@ -26,8 +28,10 @@ def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any
     Raises:
         ReportError: a file could not be written; the former one is whole.
     """
+    place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()
     try:
-        return _publish(out, settings, plan, run)
+        with plan.cache.lock("report", place):
+            return _publish(out, settings, plan, run)
     except OSError as error:
         raise ReportError(
             f"The report could not be written to {str(out)!r} ({error.strerror}); the former files there are whole. "
@@ -37,25 +41,27 @@ def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any
 
 def _publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
     written = []
+    with contextlib.ExitStack() as replaced:  # all are renamed when it closes
 
-    def copy(step_name: str, file: str, name: str) -> None:
-        step = plan.steps.get(step_name)
-        if step and step.entry:
-            with replacing(out / name) as temporary:
-                shutil.copyfile(step.entry.path / file, temporary)
+        def place(name: str) -> Path:
             written.append(out / name)
+            return replaced.enter_context(replacing(out / name))
 
-    evaluation = plan.steps.get("evaluation")
-    if evaluation and evaluation.entry:
-        results = assemble_results(evaluation.entry.path, settings, run, list_stages(plan))
-        write_json(out / "results.json", results)
-        written.append(out / "results.json")
+        def copy(step_name: str, file: str, name: str) -> None:
+            step = plan.steps.get(step_name)
+            if step and step.entry:
+                shutil.copyfile(step.entry.path / file, place(name))
+
+        evaluation = plan.steps.get("evaluation")
+        if evaluation and evaluation.entry:
+            results = assemble_results(evaluation.entry.path, settings, run, list_stages(plan))
+            place("results.json").write_text(format_json(results), "utf-8")
         copy("evaluation", "predictions.npz", "predictions.npz")
-    copy("validation", "validation.json", "validation.json")
-    for name in plan.steps:
-        kind, _, lang = name.partition("-")
-        if kind in ("html", "pdf"):
-            copy(name, f"report.{kind}", f"report.{lang}.{kind}")
+        copy("validation", "validation.json", "validation.json")
+        for name in plan.steps:
+            kind, _, lang = name.partition("-")
+            if kind in ("html", "pdf"):
+                copy(name, f"report.{kind}", f"report.{lang}.{kind}")
     return written
 
 

@@ -353,7 +353,7 @@ def setting_names() -> list[str]:
 
 def write_value(value: typing.Any) -> str:
     """Write a setting's value as --set takes it."""
-    return ",".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def reproduce_command(settings: Settings) -> str:
@@ -373,6 +373,10 @@ def validate(settings: Settings) -> None:
     size = settings.features.size
     if size % 8 or not 32 <= size <= 224:
         raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
+    if settings.seed + settings.seeds.n > 2**32:
+        raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
+    if max(settings.classifiers.neighbours) > settings.data.n_train:
+        raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
     if not 1 <= settings.seeds.n <= 20:
         raise UsageError(f"seeds.n takes 1 to 20 trainings, not {settings.seeds.n}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
@@ -385,6 +389,7 @@ def validate(settings: Settings) -> None:
         _check_range(path, name, value)
 
 
+LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
 CHOICES = {
     "precision": ("auto", "float32", "bfloat16"),
     "optimizer": ("adamw", "muon", "sgd", "lion"),
@@ -407,6 +412,10 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
         raise UsageError(f"{path} takes at least 20 pictures, not {value}.")
     if name == "unfreeze" and value not in (4, 5):
         raise UsageError(f"{path} takes 4 or 5, the first block that is trained, not {value}.")
+    if name == "kernel" and not 1 <= value <= 28:
+        raise UsageError(f"{path} takes a side of 1 to 28 pixels, not {value}.")
+    if name == "n_map" and value < LEAST_MAP:
+        raise UsageError(f"{path} takes at least {LEAST_MAP} pictures, not {value}.")
     if name == "easy_every" and value not in (1, 2):
         raise UsageError(f"{path} takes 1 or 2, not {value}.")
     if name in ("shift", "cutout") and not 0 <= value <= 14:

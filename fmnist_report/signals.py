@@ -57,4 +57,6 @@ def stopping_in_time(say: typing.Callable[[str], None]) -> typing.Iterator[None]
 
 
 def _raise_stopped(number: int, frame: typing.Any) -> None:
+    for other in STOPS:  # the run is ending: a second signal would only spoil its sentence
+        signal.signal(other, signal.SIG_IGN)
     raise Stopped(signal.Signals(number))

@@ -148,7 +148,6 @@ def run_study(
         _train_missing(variations, finished, subset, seed, out, progress)
     n = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
     rows = [_row(variation, finished[describe(variation)], n["n_val"]) for variation in variations]
-    (out / "finished.json").unlink(missing_ok=True)
     n |= {"batch_size": study.batch_size}
     write_json(out / "study.json", {**n, "n_epochs": n_epochs, "rows": rows, "factors": rank_factors(rows)})
 

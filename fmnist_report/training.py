@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from fmnist_report.batches import PictureBatches, smooth_labels
-from fmnist_report.cache import SEAL_BYTES, is_sealed, replacing, seal, write_json
+from fmnist_report.cache import UNFINISHED, is_sealed, replacing_hdf5, require_room, write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
@@ -50,18 +50,17 @@ class EpochBundle:
     """
 
     def __init__(self, path: Path, network: keras.Model) -> None:
-        self.path = path
+        self.path, self.precision = path, network.dtype_policy.name
         network.optimizer.build(network.trainable_variables)
         self.variables = [*network.variables, *network.optimizer.variables]
 
     def save(self, history: History) -> None:
         """Replace the bundle atomically."""
-        with replacing(self.path) as temporary:
-            with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
-                for number, variable in enumerate(self.variables):
-                    file[str(number)] = ops.convert_to_numpy(variable.value)
-                file.attrs["history"] = json.dumps(history)
-            seal(temporary)
+        with replacing_hdf5(self.path) as file:
+            for number, variable in enumerate(self.variables):
+                file[str(number)] = ops.convert_to_numpy(variable.value)
+            file.attrs["history"] = json.dumps(history)
+            file.attrs["precision"] = self.precision
 
     def restore(self) -> History:
         """Put the bundle's variables back and return its history; a damaged or unfit bundle counts as none."""
@@ -71,17 +70,18 @@ class EpochBundle:
             with h5py.File(self.path, "r") as file:
                 values = [file[str(number)][()] for number in range(len(self.variables))]
                 history = json.loads(file.attrs["history"])
+                precision = file.attrs["precision"]
         except (OSError, KeyError, ValueError, RuntimeError):
             return {}
         pairs = list(zip(self.variables, values, strict=True))
-        if any(value.shape != tuple(variable.shape) for variable, value in pairs):
+        if precision != self.precision or any(value.shape != tuple(variable.shape) for variable, value in pairs):
             return {}
         for variable, value in pairs:
             variable.assign(value)
         return history
 
 
-def fit(network, batches, validation, settings, out: Path, progress: Progress) -> History:
+def fit(network, batches, validation, settings, out: Path | None, progress: Progress) -> History:
     """Train for settings.epochs, resuming from the last finished epoch.
 
     Args:
@@ -90,15 +90,16 @@ def fit(network, batches, validation, settings, out: Path, progress: Progress) -
             and perhaps weights.
         validation: function of the network that returns (loss, accuracy) on validation.
         settings: TrainingSettings.
-        out: the stage's folder; the bundle lies there until training ends.
+        out: the stage's folder, where the bundle lies in unfinished/ until the entry is whole; None for a training
+            so short that it need not resume.
 
     Returns:
         By epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
     """
     compile_network(network, settings, settings.epochs * len(batches))
-    bundle = EpochBundle(out / "bundle.h5", network)
-    history = bundle.restore()
-    if not history and bundle.path.exists():
+    bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
+    history = bundle.restore() if bundle else {}
+    if bundle and not history and bundle.path.exists():
         progress.warn("The bundle of the last epoch is damaged; the training begins anew.")
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
@@ -107,8 +108,8 @@ def fit(network, batches, validation, settings, out: Path, progress: Progress) -
         values["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
         values["seconds"] = time.monotonic() - started
         history = {name: [*history.get(name, []), float(value)] for name, value in values.items()}
-        bundle.save(history)
-    (out / "bundle.h5").unlink(missing_ok=True)
+        if bundle:
+            bundle.save(history)
     return history
 
 
@@ -191,6 +192,7 @@ def save_network(out: Path, network, history: History, views: dict, ms_per_image
         views: probabilities of the pictures and of their mirror images, {"val": (2, n_val, 10),
             "test": (2, 10000, 10)} float32; their averages are stored, and of validation the original's too.
     """
+    require_room(out, 8 * network.count_params())
     network.save_weights(out / "network.weights.h5")
     write_json(out / "history.json", history)
     averages = {part: both.mean(axis=0) for part, both in views.items()}

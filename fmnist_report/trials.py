@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import tempfile
 import typing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +54,8 @@ class Subset:
 
     @functools.cached_property
     def start(self) -> keras.Model:
-        """The head, trained on this subset with seed 0."""
+        """The head, trained on this subset with seed 0, whatever was trained before."""
+        keras.utils.set_random_seed(0)
         model, batches, _ = _prepare_head(self.head, self, 0)
         _fit(model, batches, self.head)
         return model
@@ -126,8 +126,7 @@ def train_settings(
 
 
 def _fit(model, batches, settings: TrainingSettings, validation=lambda model: (math.nan, math.nan)):
-    with tempfile.TemporaryDirectory() as folder:
-        return fit(model, batches, validation, settings, Path(folder), Progress(quiet=True))
+    return fit(model, batches, validation, settings, None, Progress(quiet=True))
 
 
 def _prepare_pictures(settings: MLPSettings | CNNSettings, subset: Subset, seed: int):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import time
 import typing
 from pathlib import Path
@@ -11,7 +13,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fmnist_report.cache import write_json
+from fmnist_report.cache import UNFINISHED, write_json
 from fmnist_report.features import FeatureStore
 from fmnist_report.progress import Progress
 from fmnist_report.settings import (
@@ -103,10 +105,11 @@ def tune(
     n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
     start = shorten(head_settings, max(1, tuning.head_epochs))
     total, done, found = sum(n_trials.values()), 0, {}
+    journal = mend_journal(out / UNFINISHED / JOURNAL)
     with FeatureStore(features) as store:
         subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
         for network, count in n_trials.items():
-            search = open_search(out / JOURNAL, network, seed)
+            search = open_search(journal, network, seed)
             chosen = shorten(settings[network], n_epochs[network])
             for number in range(len(_finished_trials(search)), count):
                 progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
@@ -114,9 +117,27 @@ def tune(
             done += count
             if count:
                 found[network] = summarise(search)
-    (out / JOURNAL).unlink(missing_ok=True)
     counts = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
     write_json(out / "tuning.json", {**counts, "n_epochs": n_epochs, "networks": found})
+
+
+def mend_journal(path: Path) -> Path:
+    """Cut off the line that a kill or a full disk left half-written, and free the lock of a killed process.
+
+    A journal that is damaged elsewhere is moved aside. The entry's kernel lock is held, so nobody else is writing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for lock in path.parent.glob(f"{path.name}.lock*"):
+        lock.unlink()
+    if path.is_file():
+        content = path.read_bytes()
+        os.truncate(path, content.rfind(b"\n") + 1)
+        try:
+            for line in content.split(b"\n")[:-1]:
+                json.loads(line)
+        except ValueError:
+            os.replace(path, path.with_suffix(".damaged"))
+    return path
 
 
 def open_search(journal: Path, network: str, seed: int) -> optuna.Study:

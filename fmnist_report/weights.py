@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fmnist_report.cache import replacing
+from fmnist_report.cache import replacing_hdf5
 from fmnist_report.data import download, keras_home, run_tool
 from fmnist_report.errors import ReportError
 from fmnist_report.progress import Progress
@@ -87,7 +87,7 @@ def _read_layer(file: h5py.File, layer: str) -> tuple[np.ndarray, np.ndarray]:
 
 def write_hdf5(path: Path, weights: Weights) -> None:
     """Write kernels (H, W, in, out) and biases as plain datasets, atomically."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing_hdf5(path) as file:
         file.attrs["sha256"] = weights_digest(weights)
         for layer, (kernel, bias) in weights.items():
             file[f"{layer}/kernel"], file[f"{layer}/bias"] = kernel, bias

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fmnist_report.cache import Cache, read_finished, replacing, write_finished
+from fmnist_report.cache import MANIFEST, UNFINISHED, Cache, digest_json, read_finished, replacing, write_finished
 from fmnist_report.errors import ReportError
 
 KEY = "a" * 64
@@ -153,7 +153,8 @@ def test_manifest_that_names_a_file_outside_its_entry_is_refused(cache, name):
     entry = store(cache)
     manifest = json.loads((entry.path / "manifest.json").read_text("utf-8"))
     manifest["files"][name] = {"bytes": 1, "sha256": "0" * 64}
-    (entry.path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    del manifest["sha256"]
+    (entry.path / "manifest.json").write_text(json.dumps(manifest | {"sha256": digest_json(manifest)}), "utf-8")
     assert cache.find("stage", KEY) is None
     assert "manifest" in cache.warnings[0]
 
@@ -178,9 +179,52 @@ def test_finished_work_comes_back_and_a_changed_digit_is_noticed(tmp_path):
     assert read_finished(tmp_path) == {}
     write_finished(tmp_path, {"size = 48": {"val_accuracy": 0.875, "seconds": 1.5}})
     assert read_finished(tmp_path) == {"size = 48": {"val_accuracy": 0.875, "seconds": 1.5}}
-    path = tmp_path / "finished.json"
+    path = tmp_path / UNFINISHED / "finished.json"
     path.write_text(path.read_text("utf-8").replace("0.875", "0.975"), "utf-8")
     assert read_finished(tmp_path) == {}
+
+
+def test_what_a_stage_resumed_from_goes_with_the_commit(cache):
+    write_finished(cache.work_folder("stage", KEY), {"half": 1})
+    entry = store(cache)
+    assert list(entry.manifest["files"]) == ["artefact.txt"] and not (entry.path / UNFINISHED).exists()
+
+
+@pytest.mark.parametrize("name", ["created", "seconds", "provenance", "components", "files"])
+@pytest.mark.parametrize("value", [[], None, "x", {"a": 1}])
+def test_changed_manifest_is_no_entry(cache, name, value):
+    entry = store(cache)
+    manifest = json.loads((entry.path / MANIFEST).read_text("utf-8"))
+    (entry.path / MANIFEST).write_text(json.dumps(manifest | {name: value}), "utf-8")
+    assert cache.peek("stage", KEY) == (None, "its manifest cannot be read")
+    assert cache.latest("stage") is None
+
+
+def test_files_of_a_file_manager_do_no_harm(cache):
+    entry = store(cache)
+    (entry.path / ".DS_Store").write_text("icons")
+    assert cache.find("stage", KEY, deep=True)
+
+
+def test_prune_leaves_alone_what_a_run_is_making_and_removes_what_is_damaged(cache):
+    (cache.work_folder("stage", KEY) / "half").write_text("")
+    entry = store(cache, "b" * 64)
+    (entry.path / "artefact.txt").write_text("damaged")
+    held, released = threading.Event(), threading.Event()
+
+    def hold():
+        with cache.lock("stage", KEY):
+            held.set()
+            released.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    removed = Cache(cache.root).prune()
+    released.set()
+    thread.join()
+    assert removed == [f"stage/{'b' * 12} (artefact.txt has 7 bytes instead of 8)"]
+    assert [path.name for path in (cache.root / "stage").iterdir()] == [f".work-{KEY}"]
 
 
 def test_prune_removes_unfinished_and_the_oldest(cache):

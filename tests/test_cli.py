@@ -320,14 +320,18 @@ def test_a_stages_own_entry_tells_its_seconds():
     assert [row["seconds"] for row in list_stages(plan)] == [5.0, 1.0]
 
 
-def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(tmp_path, monkeypatch):
+def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(capsys, tmp_path, monkeypatch):
     document = read_document(["en"], None)
     choices = [dataclasses.replace(preset("quick"), deterministic=on) for on in (False, True)]
     lines = [build_line(settings, document, None, tmp_path) for settings in choices]
     keys = [{name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()} for line in lines]
     same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
     assert same == {"data", "weights"}
-    monkeypatch.setenv("TF_DETERMINISTIC_OPS", "1")
+    monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
+    monkeypatch.setattr("fmnist_report.plan.Plan.run", lambda *arguments: None)
+    folders = ["--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o")]
+    for option, value in (([], "0"), (["--deterministic"], "1")):
+        assert call(capsys, *folders, *option)[0] == 0 and os.environ["TF_DETERMINISTIC_OPS"] == value
     code = "from tensorflow.python.framework import config; print(config.is_op_determinism_enabled())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
 

@@ -60,7 +60,24 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
     written.clear()
     features.extract_features(out, quiet, **call)
     assert written == ["shard-00001.h5", "shard-00003.h5"]
-    assert not (out / "finished.json").exists()
+
+
+def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_folder, quiet, monkeypatch):
+    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
+    call = {"features": settings, "data": data_folder, "weights": tmp_path}
+    describe, write = features._describe_base, features._write_shard
+    monkeypatch.setattr(features, "_describe_base", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        features.extract_features(out, quiet, **call)
+    written = []
+    monkeypatch.setattr(features, "_describe_base", describe)
+    monkeypatch.setattr(features, "_write_shard", lambda path, *rest: (written.append(path.name), write(path, *rest)))
+    features.extract_features(out, quiet, **call)
+    assert written == [] and (out / "index.json").is_file()
 
 
 @pytest.mark.parametrize("batch_size", [7, 8, 64])

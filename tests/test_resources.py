@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmarks.crash import list_leftovers, run_small_line
-from fmnist_report.cache import Cache
+from fmnist_report.cache import Cache, replacing_hdf5
 from fmnist_report.errors import ReportError
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress
@@ -77,21 +78,46 @@ def test_read_only_disk(small_disk):
 
 
 def test_full_disk_leaves_the_former_report(small_disk, tmp_path):
-    disk = small_disk("size=8k")
-    (disk / "report.uk.html").write_text("former")
-    (tmp_path / "report.html").write_text("x" * 20_000)
+    disk = small_disk("size=32k")
+    names = ["report.en.html", "report.uk.html"]
+    for name in names:
+        (disk / name).write_text("former")
+    (tmp_path / "report.html").write_text("x" * 14_000)  # one fits, two do not
     step = SimpleNamespace(entry=SimpleNamespace(path=tmp_path))
+    plan = SimpleNamespace(steps={"html-uk": step, "html-en": step}, cache=Cache(tmp_path / "cache"))
     with pytest.raises(ReportError, match=r"No space left on device.*the former files there are whole.*--out"):
-        publish(disk, preset("quick"), SimpleNamespace(steps={"html-uk": step}), {})
-    assert (disk / "report.uk.html").read_text() == "former"
-    assert [path.name for path in disk.iterdir()] == ["report.uk.html"]
+        publish(disk, preset("quick"), plan, {})
+    assert [(disk / name).read_text() for name in names] == ["former", "former"]
+    assert sorted(path.name for path in disk.iterdir()) == names
+    small_disk("size=1m")
+    publish(disk, preset("quick"), plan, {})
+    assert {(disk / name).stat().st_size for name in names} == {14_000}
+
+
+def write_hdf5(out, progress):
+    with replacing_hdf5(out / "features.h5") as file:
+        for number in range(20):
+            file[str(number)] = np.random.default_rng(number).normal(size=500)
+
+
+def test_disk_that_fills_while_hdf5_writes(small_disk):
+    plan = Plan([Stage("features", "tests.test_resources:write_hdf5")], Cache(small_disk("size=60k")))
+    with pytest.raises(ReportError, match=r"The stage features could not write.*No space left on device"):
+        plan.run(Progress(quiet=True), "run")
 
 
 def exhaust_memory(out, progress):
     raise MemoryError
 
 
-def test_too_little_memory(tmp_path):
-    plan = Plan([Stage("greedy", "tests.test_resources:exhaust_memory")], Cache(tmp_path))
+def exhaust_tensorflow(out, progress):
+    import tensorflow as tf
+
+    tf.zeros((2**31, 2**20))
+
+
+@pytest.mark.parametrize("way", ["exhaust_memory", "exhaust_tensorflow"])
+def test_too_little_memory(tmp_path, way):
+    plan = Plan([Stage("greedy", f"tests.test_resources:{way}")], Cache(tmp_path))
     with pytest.raises(ReportError, match="The stage greedy needs more memory"):
         plan.run(Progress(quiet=True), "run")

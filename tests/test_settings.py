@@ -38,7 +38,8 @@ def test_bad_assignment_is_one_sentence(assignment, sentence):
     "assignment",
     ["features.size=50", "features.size=8", "cnn.epochs=0", "data.n_train=60000", "data.n_val=5", "cnn.widths=1,2",
      "cnn.optimizer=adam", "cnn.pooling=min", "study.cnn_epochs=-1", "finetune.easy_every=3",
-     "mlp.dropout=1.5", "mlp.shift=20", "features.precision=float8", "head.batch_size=-1", "mlp.widths="],
+     "mlp.dropout=1.5", "mlp.shift=20", "features.precision=float8", "head.batch_size=-1", "mlp.widths=",
+     "cnn.kernel=0", "classifiers.neighbours=100000", "explain.n_map=1"],
 )  # fmt: skip
 def test_values_out_of_range_are_refused_before_a_run(assignment):
     with pytest.raises(UsageError, match=assignment.split("=")[0]):
@@ -51,7 +52,8 @@ def test_unknown_preset_names_the_nearest():
 
 
 def test_reproduce_command_gives_the_settings_back():
-    changes = ["cnn.epochs=12", "mlp.widths=64,32", "features.precision=float32"]
+    changes = ["cnn.epochs=12", "mlp.widths=1048576,32", "classifiers.logistic_c=0.0012345678",
+               "features.precision=float32"]  # fmt: skip
     changed = dataclasses.replace(override(preset("quick"), changes), seed=4, deterministic=True)
     command = reproduce_command(changed)
     assert command.startswith("python run_all.py --preset quick --seed 4 --deterministic --set ")

@@ -27,6 +27,7 @@ DEAF = "hashlib.pbkdf2_hmac('sha256', b'', b'', 300_000_000)"  # in C, for minut
 def test_run_ends_with_a_sentence(number, code, word, work, said):
     process = subprocess.Popen([sys.executable, "-c", RUN.format(work=work)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)  # until it works
     started = time.monotonic()
     process.send_signal(number)
     output = process.communicate(timeout=30)[0]

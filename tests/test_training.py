@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist_report import optimizers, training
-from fmnist_report.cache import read_json
+from fmnist_report.cache import UNFINISHED, read_json
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
 
@@ -46,7 +46,29 @@ def test_interrupted_training_ends_with_the_same_network(tmp_path, data_folder, 
     resumed, resumed_history = train(tmp_path / "stopped", data_folder, quiet)
     assert resumed == pytest.approx(whole, abs=1e-5)
     assert resumed_history["loss"] == pytest.approx(history["loss"], abs=1e-5)
-    assert not (tmp_path / "stopped" / "bundle.h5").exists()
+
+
+def test_training_stopped_after_its_last_epoch_trains_no_more(tmp_path, data_folder, quiet, monkeypatch):
+    whole, _ = train(tmp_path / "whole", data_folder, quiet)
+    save = training.save_network
+    monkeypatch.setattr(training, "save_network", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", data_folder, quiet)
+    monkeypatch.setattr(training, "save_network", save)
+    monkeypatch.setattr(training, "_train_epoch", None)
+    resumed, _ = train(tmp_path / "stopped", data_folder, quiet)
+    assert resumed == pytest.approx(whole, abs=1e-5)
+
+
+def test_bundle_of_another_precision_counts_as_none(tmp_path):
+    bundles = []
+    for policy in ("float32", "mixed_bfloat16"):
+        with training.dtype_policy(policy):
+            network = build_mlp((16,), 0.0)
+        optimizers.compile_network(network, MLP, 3)
+        bundles.append(training.EpochBundle(tmp_path / "bundle.h5", network))
+    bundles[0].save({"loss": [1.0]})
+    assert bundles[0].restore() and not bundles[1].restore()
 
 
 def test_history_is_the_mean_over_the_epoch_and_not_of_its_last_batch(tmp_path, quiet):
@@ -112,8 +134,8 @@ def test_damaged_bundle_counts_as_none(tmp_path, damage):
 def test_training_begins_anew_and_says_so_where_the_bundle_is_damaged(tmp_path, data_folder, quiet, monkeypatch):
     warnings = []
     monkeypatch.setattr(quiet, "warn", warnings.append)
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "bundle.h5").write_bytes(bytes(600))
+    (tmp_path / "damaged" / UNFINISHED).mkdir(parents=True)
+    (tmp_path / "damaged" / UNFINISHED / "bundle.h5").write_bytes(bytes(600))
     _, history = train(tmp_path / "damaged", data_folder, quiet)
     assert len(history["loss"]) == 3 and "damaged" in warnings[0]
 

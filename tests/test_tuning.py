@@ -3,7 +3,7 @@
 import pytest
 
 from fmnist_report import tuning
-from fmnist_report.cache import read_json
+from fmnist_report.cache import UNFINISHED, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
 from fmnist_report.trials import NETWORKS
 
@@ -49,17 +49,31 @@ def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch
     assert mlp["best"]["dropout"] == min(trial["params"]["dropout"] for trial in mlp["trials"])
     assert max(mlp["importance"], key=mlp["importance"].get) == "dropout"
     assert mlp["n_pruned"] == sum(trial["state"] == "pruned" for trial in mlp["trials"]) > 0
-    assert not (tmp_path / tuning.JOURNAL).exists()
 
 
-def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch):
+@pytest.mark.parametrize("left", ["nothing", "half a line and a lock"])
+def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch, left):
     trained = []
     monkeypatch.setattr(tuning, "train_settings", pretend(trained, stop=5))
     with pytest.raises(KeyboardInterrupt):
         tuning.tune(tmp_path, quiet, **call)
+    if left != "nothing":
+        journal = tmp_path / UNFINISHED / tuning.JOURNAL
+        journal.write_bytes(journal.read_bytes() + b'{"op_code": 4, "wor')
+        journal.with_name(journal.name + ".lock").symlink_to(journal)
     monkeypatch.setattr(tuning, "train_settings", pretend(trained))
     tuning.tune(tmp_path, quiet, **call)
     assert [network for network, _ in trained] == ["mlp"] * 8 + ["head"] * 2
+    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+
+
+def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
+    journal = tmp_path / UNFINISHED / tuning.JOURNAL
+    journal.parent.mkdir()
+    journal.write_bytes(b'{"op_code": 0,\n{"op_code": 1}\n')
+    monkeypatch.setattr(tuning, "train_settings", pretend([]))
+    tuning.tune(tmp_path, quiet, **call)
+    assert journal.with_suffix(".damaged").is_file()
     assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
 
 
