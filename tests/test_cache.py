@@ -1,5 +1,6 @@
 """Entries are whole or they are not entries."""
 
+import contextlib
 import json
 import os
 import threading
@@ -26,6 +27,24 @@ def cache(tmp_path):
 def store(cache, key=KEY, stage="stage", text="artefact", created="2026-01-01"):
     (cache.work_folder(stage, key) / "artefact.txt").write_text(text)
     return cache.commit(stage, key, {"created": created, "seconds": 1, "provenance": {}, "components": {}})
+
+
+@contextlib.contextmanager
+def held_elsewhere(cache):
+    """Hold the entry's lock in another thread until the block ends or the event that it gives is set."""
+    held, released = threading.Event(), threading.Event()
+
+    def hold():
+        with cache.lock("stage", KEY):
+            held.set()
+            released.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    yield released
+    released.set()
+    thread.join()
 
 
 def test_stored_entry_is_found(cache):
@@ -210,19 +229,8 @@ def test_prune_leaves_alone_what_a_run_is_making_and_removes_what_is_damaged(cac
     (cache.work_folder("stage", KEY) / "half").write_text("")
     entry = store(cache, "b" * 64)
     (entry.path / "artefact.txt").write_text("damaged")
-    held, released = threading.Event(), threading.Event()
-
-    def hold():
-        with cache.lock("stage", KEY):
-            held.set()
-            released.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    removed = Cache(cache.root).prune()
-    released.set()
-    thread.join()
+    with held_elsewhere(cache):
+        removed = Cache(cache.root).prune()
     assert removed == [f"stage/{'b' * 12} (artefact.txt has 7 bytes instead of 8)"]
     assert [path.name for path in (cache.root / "stage").iterdir()] == [f".work-{KEY}"]
 
@@ -237,20 +245,10 @@ def test_prune_removes_unfinished_and_the_oldest(cache):
 
 
 def test_second_holder_waits_and_says_for_whom(cache):
-    held, released = threading.Event(), threading.Event()
-
-    def hold():
-        with cache.lock("stage", KEY):
-            held.set()
-            released.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    threading.Timer(0.2, released.set).start()
-    with Cache(cache.root, cache.warnings.append).lock("stage", KEY):
-        assert released.is_set()
-    thread.join()
+    with held_elsewhere(cache) as released:
+        threading.Timer(0.2, released.set).start()
+        with Cache(cache.root, cache.warnings.append).lock("stage", KEY):
+            assert released.is_set()
     assert "Waiting for process" in cache.warnings[0]
 
 
