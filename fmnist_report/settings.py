@@ -375,7 +375,7 @@ def validate(settings: Settings) -> None:
         raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
     if settings.seed + settings.seeds.n > 2**32:
         raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
-    if max(settings.classifiers.neighbours) > settings.data.n_train:
+    if max(settings.classifiers.neighbours, default=0) > settings.data.n_train:
         raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
     if not 1 <= settings.seeds.n <= 20:
         raise UsageError(f"seeds.n takes 1 to 20 trainings, not {settings.seeds.n}.")
