@@ -1,11 +1,11 @@
-# make report: set up and run; make test: set up and test; make audit: ask whether a pinned package has a known hole;
-# make lock: pin the dependencies anew.
+# make report: set up and run; make test: set up and test; make inspect: check the printed reports for accessibility;
+# make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: report test setup pango audit lock clean
+.PHONY: report test setup pango inspect audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -26,6 +26,13 @@ $(DONE): requirements.lock
 pango: setup
 	@$(BIN)/python -m fmnist_report.doctor
 
+# Check the PDFs in report/ against PDF/UA-1, as far as a program can.
+inspect:
+	test -d $(VENV)-inspect || $(PYTHON) -m venv $(VENV)-inspect
+	$(VENV)-inspect/bin/python -m pip install --quiet --disable-pip-version-check 'pdfua>=0.1.3' 'outloud>=0.2.1'
+	$(VENV)-inspect/bin/pdfua check report/*.pdf
+	$(VENV)-inspect/bin/outloud report/*.pdf
+
 audit:
 	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
@@ -36,4 +43,4 @@ lock:
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit report
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect report
