@@ -46,7 +46,7 @@ def _layer_title(name: str, language: Language) -> str:
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
     """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
     titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
-    figure, axes = new_figure(3.4, 1, len(maps))
+    figure, axes = new_figure(3.0, 1, len(maps))
     colours = matplotlib.colormaps["tab10"].colors
     for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
         middles = {}

@@ -114,7 +114,7 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
-    figure, axes = new_figure(4.3, 1, len(names), sharey=True)
+    figure, axes = new_figure(3.5, 1, len(names), sharey=True)
     labels = [language.class_name(label) for label in range(10)]
     for column, name in enumerate(names):
         ax, counts = axes[0, column], np.array(results["models"][name]["confusion"])
