@@ -74,6 +74,8 @@ def test_the_theme_follows_the_reader(show):
     page.emulate_media(color_scheme="dark")
     paper, filtered = look()
     assert sum(map(int, paper[4:-1].split(","))) < 120 and "invert" in filtered
+    turned_back = page.evaluate("getComputedStyle(document.querySelector('#fig-activations_part1 image')).filter")
+    assert turned_back == "invert(1) hue-rotate(180deg)"  # so that bright still means a strong activation
 
 
 def test_every_link_of_the_contents_leads_to_its_heading(show):
