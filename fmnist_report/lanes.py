@@ -33,9 +33,8 @@ def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict
         for name, arguments in tasks.items():
             receiver, sender = context.Pipe(duplex=False)
             process = context.Process(target=_work, args=(sender, function, arguments), daemon=True, name=name)
-            former = signal.pthread_sigmask(
-                signal.SIG_BLOCK, {signal.SIGINT}
-            )  # this process hears it, and ends that one
+            # Ctrl-C reaches both processes; this one hears it, and ends the other.
+            former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             process.start()
             signal.pthread_sigmask(signal.SIG_SETMASK, former)
             sender.close()
