@@ -26,6 +26,7 @@ STYLE = {
     "axes.titlesize": 9,
     "axes.titleweight": "semibold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#555555",
@@ -46,6 +47,7 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fmnist_report",
     "image.cmap": "gray_r",
+    "image.composite_image": False,
 }
 
 

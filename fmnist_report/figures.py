@@ -122,7 +122,8 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
         ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
         for row, col in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, col] > 0.4 else "#333333"
-            ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=6, color=colour)
+            number = ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=6, color=colour)
+            number.set_in_layout(False)
         ax.set_title(language.model(name))
         ax.set_xticks(range(10), labels, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(10), labels)
@@ -148,16 +149,13 @@ def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) 
         for row in found:
             y -= 1.0 if row["factor"] == former else 1.8
             former = row["factor"]
-            ax.plot(row["ci95"], [y, y], color=colour, linewidth=1)
-            ax.plot(
-                row["val_accuracy"],
-                y,
-                "o",
-                color=colour,
-                markersize=4,
-                markerfacecolor=colour if row["chosen"] else "white",
-            )
             ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
+        heights = np.array([tick for tick, _ in ticks])
+        accuracies = np.array([row["val_accuracy"] for row in found])
+        chosen = np.array([bool(row["chosen"]) for row in found])
+        ax.hlines(heights, *zip(*(row["ci95"] for row in found), strict=True), color=colour, linewidth=1)
+        for which, face in ((chosen, colour), (~chosen, "white")):
+            ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
         ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
         ax.set_title(language.model(model))
         ax.grid(axis="y", visible=False)

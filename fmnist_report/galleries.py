@@ -2,41 +2,79 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import ndimage
 
-from fmnist_report.canvas import COLOURS, MAIN, WIDTH_INCHES, new_figure
+from fmnist_report.canvas import COLOURS, MAIN, WIDTH_INCHES
 from fmnist_report.language import N_, Language
 
 HEAT_RGB = (0.9, 0.35, 0.0)
 WRONG = "#a04000"
+POINTS_PER_INCH = 72
+WIDTH = WIDTH_INCHES * POINTS_PER_INCH
+MARGIN = 66  # points, left of what has titles there
+LINE = 1.25  # from a line of text to the next, in font sizes
+
+
+class Sheet:
+    """A figure on which pictures and words are put at places in points from its upper left corner.
+
+    It is one pair of axes: a pair for each picture, as a grid of subplots would have, costs twenty times as long,
+    most of it for ticks that are not shown.
+
+    Args:
+        height: in points.
+    """
+
+    def __init__(self, height: float) -> None:
+        self.figure = Figure(figsize=(WIDTH_INCHES, height / POINTS_PER_INCH))
+        self._axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+        self._axes.set_axis_off()
+
+    def put(self, picture: np.ndarray, left: float, top: float, width: float, cmap: str | None = None) -> None:
+        """Show a picture, (h, w) or (h, w, channels), its pixels as they are."""
+        bottom = top + width * picture.shape[0] / picture.shape[1]
+        place = (left, left + width, bottom, top)
+        self._axes.imshow(picture, cmap=cmap, extent=place, aspect="auto", interpolation="none")
+
+    def write(self, text: str, x: float, y: float, size: float, ha: str = "center", **kwargs) -> None:
+        """Write text whose middle (ha: left end, right end) is at x and whose upper edge (va) is at y."""
+        self._axes.text(x, y, text, fontsize=size, **{"ha": ha, "va": "top", "linespacing": 1.05} | kwargs)
+
+    def key(self, colours: dict[str, str], y: float) -> None:
+        """Explain colours in a row in the middle: {text: colour}."""
+        marks = [Line2D([], [], marker="s", linestyle="", color=colour, label=text) for text, colour in colours.items()]
+        self._axes.legend(handles=marks, loc="upper center", bbox_to_anchor=(WIDTH / 2, y), ncols=len(marks),
+                          bbox_transform=self._axes.transData, borderaxespad=0)  # fmt: skip
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
     n_classes, n = samples.shape[:2]
-    figure, axes = new_figure(3.8)
-    ax = axes[0, 0]
-    sheet = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
-    _show(ax, sheet)
-    ax.set_yticks(np.arange(n_classes) * 30 + 15, [language.class_name(label) for label in range(n_classes)])
-    ax.tick_params(length=0)
-    return figure
+    side = min((WIDTH - MARGIN) / n, 27.0)
+    sheet, left = Sheet(side * n_classes), (WIDTH - MARGIN - side * n) / 2 + MARGIN
+    pixels = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
+    sheet.put(pixels, left, 0, n * side)
+    for label in range(n_classes):
+        sheet.write(language.class_name(label), left - 5, (label + 0.5) * side, 8.5, "right", va="center")
+    return sheet.figure
 
 
 def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Figure:
     """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, 28, 28) uint8."""
-    figure, axes = new_figure(2.3, 2, pairs.shape[1])
-    for ax, picture in zip(axes.flat, pairs.reshape(-1, 28, 28), strict=True):
-        _show(ax, picture)
-    for ax, distance in zip(axes[0], overlap["shown_rms"], strict=True):
-        ax.set_title(language.number(distance, 1), fontsize=7.5, fontweight="normal", loc="center")
-    for ax, text in zip(axes[:, 0], (N_("test"), N_("training")), strict=True):
-        ax.set_ylabel(language.text(text))
-    return figure
+    margin, gap, top = 12, 4, 11
+    step = (WIDTH - margin) / pairs.shape[1]
+    side = step - gap
+    sheet = Sheet(top + 2 * step)
+    for column, distance in enumerate(overlap["shown_rms"]):
+        sheet.write(language.number(distance, 1), margin + column * step + side / 2, 0, 7.5)
+    for row, text in enumerate((N_("test"), N_("training"))):
+        sheet.write(language.text(text), 0, top + row * step + side / 2, 7.5, "left", va="center", rotation=90)
+        for column, picture in enumerate(pairs[row]):
+            sheet.put(picture, margin + column * step, top + row * step, side)
+    return sheet.figure
 
 
 def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language, columns: int = 6) -> Figure:
@@ -46,24 +84,22 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
         mistakes: rows of label and answers {model: [class, probability]}.
         pictures: (n, 28, 28) uint8, at least as many.
     """
+    step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.2
+    high = title + side + 3 + len(MAIN) * LINE * answer_size + 8
     rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = new_figure(1.85 * rows + 0.3, rows, columns)
-    figure.get_layout_engine().set(h_pad=0.15, hspace=0.1)  # for the answers, which the layout does not count
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, mistake, picture in zip(axes.flat, mistakes, pictures, strict=False):
-        ax.imshow(picture, interpolation="nearest")
-        ax.set_title(language.class_name(mistake["label"]), fontsize=7, loc="center")
+    sheet = Sheet(rows * high + 14)
+    for number, (mistake, picture) in enumerate(zip(mistakes, pictures, strict=False)):
+        middle, top = (number % columns + 0.5) * step, number // columns * high
+        sheet.write(language.class_name(mistake["label"]), middle, top, 7.5, fontweight="semibold")
+        sheet.put(picture, middle - side / 2, top + title, side)
         for line, name in enumerate(MAIN):
             answer, probability = mistake["answers"][name]
             text = f"{language.class_name(answer)} {language.percent(probability, 0)}"
             weight = "normal" if answer == mistake["label"] else "semibold"
-            ax.text(0.5, -0.04 - 0.13 * line, text, transform=ax.transAxes, ha="center", va="top", fontsize=5.8,
-                    color=COLOURS[name], fontweight=weight)  # fmt: skip
-    for name in MAIN:
-        axes[0, 0].plot([], [], "s", color=COLOURS[name], label=language.model(name))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    return figure
+            y = top + title + side + 3 + line * LINE * answer_size
+            sheet.write(text, middle, y, answer_size, color=COLOURS[name], fontweight=weight)
+    sheet.key({language.model(name): COLOURS[name] for name in MAIN}, rows * high)
+    return sheet.figure
 
 
 def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
@@ -72,28 +108,18 @@ def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
     Kernels of three channels are BGR, as VGG16's are, and shown in colour.
     """
     tiles = [_stretch(kernel) for kernel in kernels.transpose(3, 0, 1, 2)[..., ::-1]]
-    rows = -(-len(tiles) // columns)
-    figure, axes = new_figure(WIDTH_INCHES / columns * rows)
-    _show(axes[0, 0], _sheet(tiles, columns), "gray")
-    return figure
+    step = (WIDTH - MARGIN) / columns
+    sheet = Sheet(step * -(-len(tiles) // columns))
+    for number, tile in enumerate(tiles):
+        left, top = MARGIN / 2 + number % columns * step, number // columns * step
+        sheet.put(tile if tile.shape[-1] == 3 else tile[..., 0], left + 1.5, top + 1.5, step - 3, "gray")
+    return sheet.figure
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
     """Bring values to 0 … 1; all equal ones to 0."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low if high > low else 1)
-
-
-def _sheet(tiles: list[np.ndarray], columns: int, zoom: int = 8, gap: int = 3) -> np.ndarray:
-    """Put tiles of one size, (h, w, channels) from 0 to 1, side by side on white, each pixel zoom pixels wide."""
-    rows = -(-len(tiles) // columns)
-    height, width, channels = tiles[0].shape
-    high, wide = height * zoom + 2 * gap, width * zoom + 2 * gap
-    sheet = np.ones((rows * high, columns * wide, channels), "float32")
-    for number, tile in enumerate(tiles):
-        top, left = number // columns * high + gap, number % columns * wide + gap
-        sheet[top : top + height * zoom, left : left + width * zoom] = tile.repeat(zoom, 0).repeat(zoom, 1)
-    return sheet
 
 
 def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
@@ -103,16 +129,16 @@ def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure
         picture: (28, 28) uint8.
         maps: {row title: (h, w, channels)}.
     """
-    n = max(found.shape[-1] for found in maps.values())
-    figure, axes = new_figure(0.78 * len(maps), len(maps), 2, width_ratios=(1, n))
-    colours = matplotlib.colormaps["viridis"]
+    n, gap = max(found.shape[-1] for found in maps.values()), 5
+    step = (WIDTH - MARGIN) / (n + 1)
+    side, left = step - gap, step + MARGIN
+    sheet = Sheet(step * len(maps))
+    sheet.put(picture, 0, 0, side)
     for row, (title, found) in enumerate(maps.items()):
-        _show(axes[row, 0], picture if row == 0 else None)
-        zoom = round(168 / found.shape[0])
-        tiles = [colours(_stretch(found[..., channel]))[..., :3] for channel in range(found.shape[-1])]
-        _show(axes[row, 1], _sheet(tiles, n, zoom, gap=6))
-        axes[row, 1].set_ylabel(title, fontsize=6.5, rotation=0, ha="right", va="center")
-    return figure
+        sheet.write(title, left - 6, row * step + side / 2, 6.5, "right", va="center", multialignment="right")
+        for channel in range(found.shape[-1]):
+            sheet.put(_stretch(found[..., channel]), left + channel * step, row * step, side, "viridis")
+    return sheet.figure
 
 
 def plot_heat(
@@ -128,33 +154,36 @@ def plot_heat(
         labels: (k,), the true classes.
         networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
     """
-    figure, axes = new_figure(1.05 * (1 + len(networks)) + 0.2, 1 + len(networks), len(pictures))
-    for ax, picture, label in zip(axes[0], pictures, labels, strict=True):
-        _show(ax, picture)
-        ax.set_title(_short(language.class_name(label)), fontsize=6.5, fontweight="normal", loc="center")
+    margin, gap, size = 20, 6, 6.5
+    step = (WIDTH - margin) / len(pictures)
+    side, title = step - gap, 2 * LINE * size + 2
+    high = title + side + gap
+    sheet = Sheet(high * (1 + len(networks)))
+
+    def put_row(row: int, name: str, answers: np.ndarray) -> None:
+        middle = row * high + title + side / 2
+        sheet.write(name, 0, middle, 7, "left", va="center", rotation=90, multialignment="center")
+        for column, (picture, answer, label) in enumerate(zip(pictures, answers, labels, strict=True)):
+            left, top = margin + column * step, row * high + title
+            look = {} if answer == label else {"fontweight": "semibold", "color": WRONG}
+            text = _short(language.class_name(answer))
+            sheet.write(text, left + side / 2, top - 2, size, va="bottom", **look)
+            sheet.put(picture, left, top, side)
+
+    put_row(0, language.text(N_("true class")), labels)
     for row, (name, (answers, heat)) in enumerate(networks.items(), 1):
-        for ax, picture, answer, label, warmth in zip(axes[row], pictures, answers, labels, heat, strict=True):
-            _show(ax, picture)
-            fine = ndimage.zoom(warmth, 28 / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
-            ax.imshow(np.dstack([np.broadcast_to(HEAT_RGB, (28, 28, 3)), 0.75 * fine]), interpolation="bilinear")
-            text, colour = _short(language.class_name(answer)), "#333333" if answer == label else WRONG
-            weight = "normal" if answer == label else "semibold"
-            ax.set_title(text, fontsize=6.5, loc="center", fontweight=weight, color=colour)
-        axes[row, 0].set_ylabel(_short(language.model(name)), fontsize=7)
-    axes[0, 0].set_ylabel(language.text(N_("true class")), fontsize=7)
-    return figure
+        put_row(row, _short(language.model(name)), answers)
+        for column, warmth in enumerate(heat):
+            sheet.put(_glow(warmth), margin + column * step, row * high + title, side)
+    return sheet.figure
+
+
+def _glow(warmth: np.ndarray, side: int = 84) -> np.ndarray:
+    """Turn a heat map, (h, w) from 0 to 1, into a picture to be laid over another: RGBA, (side, side, 4)."""
+    opacity = ndimage.zoom(warmth, side / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
+    return np.dstack([np.broadcast_to(HEAT_RGB, (side, side, 3)), 0.75 * opacity])
 
 
 def _short(text: str) -> str:
     """Break a name of two words into two lines."""
     return text.replace(", ", ",\n").replace(" ", "\n", 1) if len(text) > 10 else text
-
-
-def _show(ax: Axes, picture: np.ndarray | None, cmap: str | None = None) -> None:
-    """Show a picture without ticks and frame; an empty place for None."""
-    if picture is not None:
-        ax.imshow(picture, cmap=cmap, interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.grid(False)
-    ax.spines[:].set_visible(False)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import re
+import tempfile
 import typing
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +15,7 @@ from fmnist_report.language import TEMPLATES
 from fmnist_report.progress import Progress
 
 PRINTED = 4  # an annotation's flag
+DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
@@ -21,7 +26,8 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
     import weasyprint
 
     embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
-    page = weasyprint.HTML(string=(html / "report.html").read_text("utf-8"), url_fetcher=embedded_only)
+    text = drawings_to_images((html / "report.html").read_text("utf-8"))
+    page = weasyprint.HTML(string=text, url_fetcher=embedded_only)
     running_heads = weasyprint.CSS(string=(TEMPLATES / "pages.css").read_text("utf-8"), url_fetcher=embedded_only)
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
     attachment = weasyprint.Attachment(
@@ -32,7 +38,7 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
         modified=evaluated,
         relationship="Data",
     )
-    with replacing(out / "report.pdf") as temporary:
+    with replacing(out / "report.pdf") as temporary, _temporary_files_in(out):
         page.write_pdf(
             temporary,
             finisher=complete_tags,
@@ -40,6 +46,32 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
             pdf_variant="pdf/ua-1",
             attachments=[attachment],
         )
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
+    """Let temporary files, WeasyPrint's copies of the fonts, stand where they go with a run that is killed."""
+    former = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir=folder) as tempfile.tempdir:
+        try:
+            yield
+        finally:
+            tempfile.tempdir = former
+
+
+def drawings_to_images(html: str) -> str:
+    """Turn the SVG elements of a page into images with their titles as alternative text.
+
+    WeasyPrint finds the style of every line and word of a drawing that is part of the page; an image has none to
+    be found, looks the same, and prints in a seventh less time.
+    """
+
+    def to_image(drawing: re.Match) -> str:
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" {drawing["attributes"]}>{drawing["body"]}</svg>'
+        data = base64.b64encode(svg.encode()).decode()
+        return f'<img alt="{drawing["title"]}" src="data:image/svg+xml;base64,{data}">'
+
+    return DRAWING.sub(to_image, html)
 
 
 def complete_tags(document: typing.Any, pdf: typing.Any) -> None:

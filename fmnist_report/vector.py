@@ -6,6 +6,7 @@ import io
 import re
 from xml.etree import ElementTree
 
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,6 +24,7 @@ def figure_to_svg(figure: Figure, name: str) -> str:
         name: what the element's own names begin with.
     """
     file = io.StringIO()
+    lay_out(figure)
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     root = ElementTree.fromstring(file.getvalue())
     for part in list(root):
@@ -38,6 +40,19 @@ def figure_to_svg(figure: Figure, name: str) -> str:
     root.set("stroke-linejoin", "round")
     root.set("xmlns", SVG[1:-1])
     return ElementTree.tostring(root, "unicode")
+
+
+def lay_out(figure: Figure) -> None:
+    """Find the places of a figure's axes, once and for all.
+
+    Matplotlib would do it when it saves the figure, and draw all of it twice for that.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        FigureCanvasSVG(figure)
+        figure.set_dpi(72)  # that of SVG, by which the width of text is rounded
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
@@ -65,6 +80,8 @@ def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
     element.attrib.update(attributes)
     element.tail = None
     element.tag = element.tag.removeprefix(SVG)  # the root alone names the name space
+    if element.tag == "image":
+        element.set("image-rendering", "pixelated")
     if element.tag != "text":
         element.text = None
 

@@ -1,14 +1,19 @@
 """PDF: what is attached, that nothing is fetched, and that the same page gives the same bytes."""
 
+import base64
 import json
+import re
+import tempfile
 import time
+from pathlib import Path
 
 import pypdf
 import pytest
 from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.cache import write_json
-from fmnist_report.pdf import write_pdf
+from fmnist_report.language import TEMPLATES
+from fmnist_report.pdf import drawings_to_images, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
 
@@ -43,6 +48,35 @@ def test_same_page_gives_the_same_bytes(page, quiet):
     time.sleep(1.1)  # dates in a PDF are in seconds
     write_pdf(page, quiet, html=page)
     assert (page / "report.pdf").read_bytes() == first
+
+
+def test_drawing_becomes_an_image_with_its_title():
+    path = '<path d="M0 0L4 2"/></svg>'
+    drawing = f'<svg class="drawing" viewBox="0 0 4 2" role="img"><title id="a">А &amp; “Б”</title>{path}'
+    image = drawings_to_images(f"<p>1</p>{drawing}<p>2</p>{drawing}<p>3</p>")
+    first = r'<img alt="(.*?)" src="data:image/svg\+xml;base64,(.*?)">'
+    found = re.fullmatch(rf"<p>1</p>{first}<p>2</p><img .*><p>3</p>", image)
+    assert found[1] == "А &amp; “Б”"
+    svg = base64.b64decode(found[2]).decode()
+    assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg" ') and svg.endswith(path)
+
+
+def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
+    common = page / "common"
+    common.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(common))
+    used = []
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: used.append(make(*a, **k)) or used[-1])
+    monkeypatch.setattr("weasyprint.text.fonts.mkdtemp", tempfile.mkdtemp)
+    font = next((TEMPLATES / "fonts").glob("*.ttf")).read_bytes()
+    face = f"@font-face {{ font-family: x; src: url(data:font/ttf;base64,{base64.b64encode(font).decode()}) }}"
+    (page / "report.html").write_text(f"<html lang='uk'><title>З</title><style>{face}</style><p>Ї", "utf-8")
+    write_pdf(page, quiet, html=page)
+    assert len(used) == 2 and all(Path(folder).is_relative_to(page) for folder in used)
+    assert not any(Path(folder).is_relative_to(common) for folder in used)
+    assert tempfile.tempdir == str(common)
+    assert sorted(path.name for path in page.iterdir()) == ["common", "report.html", "report.pdf", "results.json"]
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "http://127.0.0.1:9/picture.png"])
