@@ -204,7 +204,7 @@ def plot_comparison(results: Results, language: Language) -> Figure:
 def plot_per_class(results: Results, language: Language) -> Figure:
     """Draw F1 by class for the main models, hardest class at the top."""
     order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
-    figure, axes = new_figure(3.3)
+    figure, axes = new_figure(2.6)
     ax = axes[0, 0]
     for name in MAIN:
         scores = [results["models"][name]["per_class"][label]["f1"] for label in order]

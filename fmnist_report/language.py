@@ -163,9 +163,10 @@ class Language:
         return self.number(100 * share, digits) + ("\u00a0%" if self.code == "uk" else "%")
 
     def points(self, difference: float, digits: int = 1) -> str:
-        """Write a difference of shares in percentage points with its sign."""
-        sign = "+" if difference > 0 else "−" if difference < 0 else ""
-        return sign + self.number(abs(100 * difference), digits)
+        """Write a difference of shares in percentage points with its sign; what rounds to nothing has none."""
+        rounded = round(100 * difference, digits)
+        sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
+        return sign + self.number(abs(rounded), digits)
 
     def compact(self, value: float) -> str:
         """Write a large count in thousands, millions or billions with three digits."""
