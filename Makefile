@@ -1,11 +1,12 @@
 # make report: set up and run; make test: set up and test; make inspect: check the printed reports for accessibility;
-# make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
+# make fuzz: look for inputs that break the readers; make audit: ask whether a pinned package has a known hole;
+# make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: report test setup pango inspect audit lock clean
+.PHONY: report test setup pango inspect fuzz audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -33,6 +34,11 @@ inspect:
 	$(VENV)-inspect/bin/pdfua check report/*.pdf
 	$(VENV)-inspect/bin/outloud report/*.pdf
 
+# Look for inputs that break the readers of what comes from outside, for an hour.
+fuzz: setup
+	test -d $(VENV)-fuzz || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)-fuzz 'atheris>=3'
+	PYTHONPATH=$(CURDIR)/$(VENV)-fuzz $(BIN)/python benchmarks/fuzz.py $(ARGS)
+
 audit:
 	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
@@ -43,4 +49,4 @@ lock:
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect report
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz report
