@@ -24,6 +24,7 @@ from pathlib import Path
 import filelock
 
 from fmnist_report.errors import ReportError
+from fmnist_report.locks import hold, take_lock
 
 if typing.TYPE_CHECKING:
     import h5py
@@ -236,25 +237,13 @@ class Cache:
         os.replace(self.root / stage / key, target)
         self.warn(f"The cached {stage} is damaged ({why}); it was set aside and is computed again.")
 
-    @contextlib.contextmanager
-    def lock(self, stage: str, key: str) -> typing.Iterator[None]:
-        """Hold the entry's kernel lock; say whom we wait for."""
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f"{stage}-{key}.lock")
-        holder = folder / f"{stage}-{key}.holder"
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            name = _read_holder(holder)
-            self.warn(f"Waiting for {name}, which is computing {stage} in the same cache.")
-            lock.acquire()
-        try:
-            holder.write_text(f"process {os.getpid()}", "utf-8")
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+    def lock(self, stage: str, key: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the entry's lock; say whom we wait for."""
+        return hold(
+            self.root / "locks",
+            f"{stage}-{key}",
+            lambda holder: self.warn(f"Waiting for {holder}, which is computing {stage} in the same cache."),
+        )
 
     def work_folder(self, stage: str, key: str, fresh: bool = False) -> Path:
         """Return the folder in which an entry is made; it survives an interruption.
@@ -321,8 +310,7 @@ class Cache:
         removed = []
 
         def remove(path: Path, stage: str, key: str, line: str) -> None:
-            lock = filelock.FileLock(self.root / "locks" / f"{stage}-{key}.lock")
-            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+            with contextlib.suppress(filelock.Timeout), take_lock(self.root / "locks", f"{stage}-{key}", timeout=0):
                 shutil.rmtree(path)
                 removed.append(line)
 
@@ -345,13 +333,6 @@ class Cache:
                 line = f"{entry.stage}/{entry.key[:12]} ({entry.n_bytes / 1e6:.1f} MB)"
                 remove(entry.path, entry.stage, entry.key, line)
         return removed
-
-
-def _read_holder(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError:  # it let go meanwhile, or has only just taken hold
-        return "another run"
 
 
 def _read_entry(path: Path, stage: str, key: str) -> Entry:

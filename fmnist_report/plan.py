@@ -170,6 +170,10 @@ class Plan:
                 lanes.setdefault(step.stage.lane, []).append(step)
         for step in lanes.pop("", []):
             self._sound_entry(step, progress, run_id)
+        for step in [step for steps in lanes.values() for step in steps if step.status == "compute"]:
+            for up in step.stage.upstream.values():
+                if not up.lane:  # once for all lanes, and known to this process
+                    self._sound_entry(self.steps[up.name], progress, run_id)
         if sum(any(step.status == "compute" for step in steps) for steps in lanes.values()) > 1:
             self._run_lanes(lanes, progress, run_id)
         for step in [step for steps in lanes.values() for step in steps]:

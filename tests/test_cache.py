@@ -1,9 +1,13 @@
 """Entries are whole or they are not entries."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
+import tempfile
 import threading
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -250,6 +254,32 @@ def test_second_holder_waits_and_says_for_whom(cache):
         with Cache(cache.root, cache.warnings.append).lock("stage", KEY):
             assert released.is_set()
     assert "Waiting for process" in cache.warnings[0]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_file_system_without_locks_is_locked_elsewhere(cache, tmp_path, monkeypatch, number):
+    kernel_lock, common = fcntl.flock, tmp_path / "common"
+    common.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(common))
+
+    def flock(descriptor, operation):
+        if Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(cache.root):
+            raise OSError(number, os.strerror(number))
+        kernel_lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with held_elsewhere(cache) as released:
+        assert cache.prune() == []
+        threading.Timer(0.2, released.set).start()
+        with Cache(cache.root, cache.warnings.append).lock("stage", KEY):
+            assert released.is_set()
+    assert "Waiting for process" in cache.warnings[0] and len(list(common.iterdir())) == 1
+
+
+def test_other_failures_of_a_lock_are_told(cache, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, os.strerror(errno.EIO))))
+    with pytest.raises(OSError, match="Input/output error"), cache.lock("stage", KEY):
+        pass
 
 
 def test_unwritable_folder_is_one_sentence(tmp_path):

@@ -111,6 +111,21 @@ def test_damaged_entry_is_computed_again_in_the_same_run(line):
     assert (line.plan.steps["third"].entry.path / "third.txt").read_text() == "12"
 
 
+def test_damaged_upstream_of_lanes_is_computed_before_they_part(line, monkeypatch):
+    line()
+    first = line.plan.steps["first"].stage
+    lanes = [
+        Stage(f"second-{name}", "fmnist_report.toy:second", {"depth": 1}, {"first": first}, lane=name) for name in "ab"
+    ]
+    plan = Plan([first, *lanes], line.cache)
+    (plan.steps["first"].entry.path / "first.txt").write_text("7")
+    seen = []
+    monkeypatch.setattr(plan, "_run_lanes", lambda *_: seen.append(plan.steps["first"].status))
+    plan.run(Progress(quiet=True), "test")
+    assert seen == ["computed"]
+    assert (plan.steps["second-b"].entry.path / "second.txt").read_text() == "11"
+
+
 def test_pruned_upstream_of_a_cached_stage_is_not_needed(line):
     line()
     import shutil

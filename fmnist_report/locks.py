@@ -1,0 +1,68 @@
+"""Locks of the kernel, which end with the process that holds them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+import typing
+from pathlib import Path
+
+import filelock
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system without locks answers
+
+
+def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireReturnProxy:
+    """Take folder/<name>.lock; nothing has to be removed by hand, whatever becomes of this process.
+
+    On a file system without locks it is taken in this machine's folder for temporary files instead, where runs on
+    this machine see it, but none on another machine does.
+
+    Args:
+        timeout: seconds to wait; negative: for ever.
+
+    Returns:
+        The lock, taken; a block with it releases it.
+
+    Raises:
+        filelock.Timeout: another process holds it.
+    """
+    lock = filelock.FileLock(folder / f"{name}.lock", timeout=timeout, fallback_to_soft=False)
+    try:
+        return lock.acquire()
+    except filelock.Timeout:
+        raise
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+    place = hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()
+    elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{os.getuid()}-{place[:32]}.lock"
+    return filelock.FileLock(elsewhere, timeout=timeout).acquire()
+
+
+@contextlib.contextmanager
+def hold(folder: Path, name: str, waiting: typing.Callable[[str], None]) -> typing.Iterator[None]:
+    """Hold a lock during the block; where another process has it, tell waiting() which, and wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = folder / f"{name}.holder"
+    try:
+        lock = take_lock(folder, name, timeout=0)
+    except filelock.Timeout:
+        waiting(_read_holder(holder))
+        lock = take_lock(folder, name)
+    with lock:
+        try:
+            holder.write_text(f"process {os.getpid()}", "utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError:  # it let go meanwhile, or has only just taken hold
+        return "another run"
