@@ -27,7 +27,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.cache import Cache, replacing, write_json  # noqa: E402
+from fmnist_report.cache import Cache  # noqa: E402
+from fmnist_report.files import replacing, write_json  # noqa: E402
 from fmnist_report.plan import Plan, Stage  # noqa: E402
 from fmnist_report.progress import Progress  # noqa: E402
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
 from fmnist_report.ensemble import fit_weights, pool
+from fmnist_report.files import read_json
 from fmnist_report.statistics import fit_temperature, scale_temperature
 
 MAIN = ("mlp", "cnn", "vgg_features", "vgg_finetuned")

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from fmnist_report.batches import smooth_labels
-from fmnist_report.cache import write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.files import write_json
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings

@@ -17,10 +17,11 @@ from typing import Annotated
 import typer
 
 from fmnist_report import __version__
-from fmnist_report.cache import Cache, read_json
+from fmnist_report.cache import Cache
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.files import read_json
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress, make_table
 from fmnist_report.publishing import list_stages, publish

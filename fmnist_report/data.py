@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.cache import replacing
 from fmnist_report.errors import ReportError
+from fmnist_report.files import replacing
 from fmnist_report.progress import Progress
 from fmnist_report.settings import DataSettings
 from fmnist_report.sources import FASHION_MNIST_SHA256

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.cache import read_json, write_json
 from fmnist_report.candidates import COMPARED, MAIN, Candidate, accuracy, gather_candidates
 from fmnist_report.data import N_CLASSES, load_arrays
+from fmnist_report.files import read_json, write_json
 from fmnist_report.hardware import describe_hardware
 from fmnist_report.progress import Progress
 from fmnist_report.seeds import load_seeds, spread_of_seeds

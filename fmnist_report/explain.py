@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fmnist_report.cache import write_json
 from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.files import write_json
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.vgg import BORDER, build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress

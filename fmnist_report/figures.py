@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from fmnist_report.cache import read_json
 from fmnist_report.canvas import COLOURS, COMPARED, MAIN, STYLE, new_figure, percent_axis
 from fmnist_report.data import load_arrays
 from fmnist_report.diagrams import plot_architecture
 from fmnist_report.explanations import build_explanations
+from fmnist_report.files import read_json
 from fmnist_report.galleries import plot_duplicates, plot_mistakes, plot_samples
 from fmnist_report.language import N_, TEMPLATES, Language
 from fmnist_report.progress import Progress

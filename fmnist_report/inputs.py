@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from fmnist_report.cache import read_finished, write_finished, write_json
 from fmnist_report.classifiers import standardisation
 from fmnist_report.data import load_arrays
+from fmnist_report.files import read_finished, write_finished, write_json
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.vgg import IMAGENET_MEAN_BGR, Standardise, apply_blocks, pool_blocks, set_base_weights
 from fmnist_report.progress import Progress

@@ -10,7 +10,7 @@ import typing
 from datetime import datetime
 from pathlib import Path
 
-from fmnist_report.cache import read_json, replacing
+from fmnist_report.files import read_json, replacing
 from fmnist_report.language import TEMPLATES
 from fmnist_report.progress import Progress
 

@@ -15,8 +15,9 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fmnist_report.cache import Cache, Entry, canonical_json
+from fmnist_report.cache import Cache, Entry
 from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.files import canonical_json
 from fmnist_report.fingerprint import Module, source_digests
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress

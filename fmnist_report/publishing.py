@@ -8,8 +8,8 @@ import shutil
 import typing
 from pathlib import Path
 
-from fmnist_report.cache import format_json, replacing
 from fmnist_report.errors import ReportError
+from fmnist_report.files import format_json, replacing
 from fmnist_report.plan import Plan
 from fmnist_report.results import assemble_results
 from fmnist_report.settings import Settings

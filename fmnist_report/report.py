@@ -15,10 +15,10 @@ import markupsafe
 
 from fmnist_report import __version__
 from fmnist_report.advice import advise
-from fmnist_report.cache import read_json, replacing, write_json
 from fmnist_report.captions import find_captions
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
+from fmnist_report.files import read_json, replacing, write_json
 from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
 from fmnist_report.progress import Progress
 from fmnist_report.published import HUMAN, PUBLISHED

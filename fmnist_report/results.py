@@ -6,7 +6,7 @@ import dataclasses
 import typing
 from pathlib import Path
 
-from fmnist_report.cache import read_json
+from fmnist_report.files import read_json
 from fmnist_report.settings import Settings
 from fmnist_report.sources import data_digest
 

@@ -427,7 +427,7 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
 
 
 def feature_bytes(settings: Settings) -> int:
-    """Return about how many bytes the features take on disk: two views, float16, border and pooled."""
+    """Return the most bytes that the features take on disk: two views, float16, border and pooled, uncompressed."""
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
     return n_pictures * 2 * 2 * (side**2 * 256 + ((side + 1) // 2) ** 2 * 256 + 1024)

@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 
 from fmnist_report.batches import PictureBatches, smooth_labels
-from fmnist_report.cache import UNFINISHED, is_sealed, replacing_hdf5, require_room, write_json
 from fmnist_report.data import load_arrays
+from fmnist_report.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, write_json
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.cnn import build_cnn

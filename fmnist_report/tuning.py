@@ -13,8 +13,8 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fmnist_report.cache import UNFINISHED, write_json
 from fmnist_report.features import FeatureStore
+from fmnist_report.files import UNFINISHED, write_json
 from fmnist_report.progress import Progress
 from fmnist_report.settings import (
     CNNSettings,

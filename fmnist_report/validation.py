@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fmnist_report.cache import read_json, write_json
 from fmnist_report.candidates import accuracy, gather_candidates
 from fmnist_report.data import load_arrays
+from fmnist_report.files import read_json, write_json
 from fmnist_report.hardware import describe_hardware
 from fmnist_report.progress import Progress
 from fmnist_report.seeds import load_seeds, spread_of_seeds

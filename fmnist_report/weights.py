@@ -11,9 +11,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fmnist_report.cache import replacing_hdf5
 from fmnist_report.data import download, keras_home, run_tool
 from fmnist_report.errors import ReportError
+from fmnist_report.files import replacing_hdf5
 from fmnist_report.progress import Progress
 from fmnist_report.sources import VGG16_SHA256
 

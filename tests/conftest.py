@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fmnist_report import data, weights
-from fmnist_report.cache import write_json
 from fmnist_report.errors import ReportError
+from fmnist_report.files import write_json
 from fmnist_report.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent

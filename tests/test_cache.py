@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from fmnist_report.cache import MANIFEST, UNFINISHED, Cache, digest_json, read_finished, replacing, write_finished
+from fmnist_report.cache import MANIFEST, Cache
 from fmnist_report.errors import ReportError
+from fmnist_report.files import UNFINISHED, digest_json, read_finished, replacing, write_finished
 
 KEY = "a" * 64
 

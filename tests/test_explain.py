@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from fmnist_report import classifiers, explain, finetune, training
-from fmnist_report.cache import read_json
+from fmnist_report.files import read_json
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
 
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fmnist_report.cache import Cache, is_sealed
+from fmnist_report.cache import Cache
 from fmnist_report.cli import parse_size
 from fmnist_report.data import IMAGES_MAGIC, LABELS_MAGIC, decompress, parse_idx
 from fmnist_report.document import read_document
 from fmnist_report.errors import UsageError
+from fmnist_report.files import is_sealed
 from fmnist_report.settings import override, preset, setting_names, validate
 
 KEY = "a" * 64

@@ -5,8 +5,8 @@ import pytest
 from conftest import random_base
 
 from fmnist_report import inputs
-from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
+from fmnist_report.files import read_json
 from fmnist_report.models.vgg import build_extractor, set_base_weights
 from fmnist_report.settings import FeatureSettings, InputSettings
 

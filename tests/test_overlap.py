@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fmnist_report import overlap
-from fmnist_report.cache import read_json
 from fmnist_report.data import load_arrays
+from fmnist_report.files import read_json
 from fmnist_report.settings import OverlapSettings
 
 

@@ -11,7 +11,7 @@ import pypdf
 import pytest
 from weasyprint.urls import FatalURLFetchingError
 
-from fmnist_report.cache import write_json
+from fmnist_report.files import write_json
 from fmnist_report.language import TEMPLATES
 from fmnist_report.pdf import drawings_to_images, write_pdf
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.crash import list_leftovers, run_small_line
-from fmnist_report.cache import Cache, replacing_hdf5
+from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError
+from fmnist_report.files import replacing_hdf5
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress
 from fmnist_report.publishing import publish

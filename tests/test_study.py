@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fmnist_report import study
-from fmnist_report.cache import read_json
+from fmnist_report.files import read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, StudySettings
 
 SMALL = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist_report import optimizers, training
-from fmnist_report.cache import UNFINISHED, read_json
+from fmnist_report.files import UNFINISHED, read_json
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
 

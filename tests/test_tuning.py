@@ -3,7 +3,7 @@
 import pytest
 
 from fmnist_report import tuning
-from fmnist_report.cache import UNFINISHED, read_json
+from fmnist_report.files import UNFINISHED, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
 from fmnist_report.trials import NETWORKS
 
