@@ -1,12 +1,12 @@
 # make report: set up and run; make test: set up and test; make inspect: check the printed reports for accessibility;
-# make fuzz: look for inputs that break the readers; make audit: ask whether a pinned package has a known hole;
-# make lock: pin the dependencies anew.
+# make bench: measure how fast it is; make fuzz: look for inputs that break the readers;
+# make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: report test setup pango inspect fuzz audit lock clean
+.PHONY: report test setup pango inspect bench fuzz audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -34,6 +34,12 @@ inspect:
 	$(VENV)-inspect/bin/pdfua check report/*.pdf
 	$(VENV)-inspect/bin/outloud report/*.pdf
 
+# Measure how fast the line is, beside other engines, and write docs/performance.md; needs a finished run in cache/.
+bench: setup
+	test -d $(VENV)-bench || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)-bench \
+		'onnx>=1.18' 'onnxruntime>=1.22' 'openvino>=2025.2' 'hdf5plugin>=5'
+	PYTHONPATH=$(CURDIR)/$(VENV)-bench $(BIN)/python benchmarks/performance.py $(ARGS)
+
 # Look for inputs that break the readers of what comes from outside, for an hour.
 fuzz: setup
 	test -d $(VENV)-fuzz || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)-fuzz 'atheris>=3'
@@ -49,4 +55,4 @@ lock:
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz report
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench report

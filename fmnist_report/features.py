@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
 import time
 import typing
+import zlib
 from pathlib import Path
 
 import h5py
-import hdf5plugin
 import numpy as np
 from keras import ops
 
@@ -27,9 +29,6 @@ PARTS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
 CHUNK_ROWS = 125
 FLOAT16_MAX = 65_504.0
-# Bytes are sorted by significance first: half of the border's activations are zero, and those that were computed in
-# bfloat16 leave the last three bits of a float16 empty. Measured beside other filters in docs/performance.md.
-COMPRESSION = hdf5plugin.Zstd(clevel=1)
 
 
 def extract_features(out: Path, progress: Progress, *, features: FeatureSettings, data: Path, weights: Path) -> None:
@@ -38,7 +37,7 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
     file i // shard. Each file holds, for the groups "original" and "mirror":
     block3_pool (n, size/8, size/8, 256), block3_grid (n, ceil(size/16), ceil(size/16), 256), block4_gap
-    and block5_gap (n, 512), float16, compressed without loss.
+    and block5_gap (n, 512), float16; block3_pool is compressed without loss.
     index.json tells the number of pictures of each part, the rows a shard, size and precision.
     """
     policy = choose_precision(features.precision)
@@ -95,28 +94,62 @@ def _write_shard(path, rows, base: int, n_all: int, extractor, features: Feature
         "precision": policy,
         "weights_sha256": VGG16_SHA256,
     }
+    found: dict[str, np.ndarray] = {}
+    for first in range(0, len(rows), features.batch_size):
+        batch = rows[first : first + features.batch_size]
+        for view, pictures in zip(VIEWS, (batch, batch[:, :, ::-1]), strict=True):
+            outputs = extractor.predict_on_batch(pictures[..., None].astype("float32"))
+            for layer, values in outputs.items():
+                _put(found, f"{view}/{layer}", values, first, len(rows))
+        done = base + first + len(batch)
+        progress.update(done, n_all, f"{done:,} of {n_all:,} pictures, two views", pictures=2 * done)
     with replacing_hdf5(path) as file:
-        for first in range(0, len(rows), features.batch_size):
-            batch = rows[first : first + features.batch_size]
-            for view, pictures in zip(VIEWS, (batch, batch[:, :, ::-1]), strict=True):
-                outputs = extractor.predict_on_batch(pictures[..., None].astype("float32"))
-                for layer, values in outputs.items():
-                    _append(file, f"{view}/{layer}", values, first, len(rows), attributes | {"layer": layer})
-            done = base + first + len(batch)
-            progress.update(done, n_all, f"{done:,} of {n_all:,} pictures, two views", pictures=2 * done)
+        for name, values in found.items():
+            layer = name.partition("/")[2]
+            if layer == BORDER:
+                dataset = write_compressed(file, name, values)
+            else:  # small, and read as a whole by every classifier
+                dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
+            dataset.attrs.update(attributes | {"layer": layer})
 
 
-def _append(file: h5py.File, name: str, values, first: int, n: int, attributes: dict) -> None:
+def _put(found: dict[str, np.ndarray], name: str, values, first: int, n: int) -> None:
     values = np.asarray(ops.convert_to_numpy(values), "float32")
     if not np.isfinite(values).all() or np.abs(values).max() > FLOAT16_MAX:
         raise ValueError(f"{name} holds values that float16 cannot hold")
-    if name not in file:
-        chunks = (min(CHUNK_ROWS, n), *values.shape[1:])
-        dataset = file.create_dataset(
-            name, (n, *values.shape[1:]), "float16", chunks=chunks, shuffle=True, fletcher32=True, **COMPRESSION
-        )
-        dataset.attrs.update(attributes)
-    file[name][first : first + len(values)] = values
+    if name not in found:
+        found[name] = np.empty((n, *values.shape[1:]), "<f2")
+    found[name][first : first + len(values)] = values
+
+
+def _chunk_shape(values: np.ndarray) -> tuple[int, ...]:
+    return (min(CHUNK_ROWS, len(values)), *values.shape[1:])
+
+
+def write_compressed(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dataset:
+    """Write float16 values in chunks of CHUNK_ROWS rows, compressed without loss; any HDF5 library reads them.
+
+    HDF5's own filters sort the bytes by significance and deflate them. Half of the border's activations are zero, and
+    the last three bits are empty where bfloat16 computed them, so what remains is best coded symbol by symbol: without
+    zlib's search for repetitions, for which HDF5 has no setting, it is smaller and twice as fast (docs/performance.md).
+    """
+    chunk = _chunk_shape(values)
+    dataset = file.create_dataset(
+        name, values.shape, values.dtype, chunks=chunk, shuffle=True, compression="gzip", compression_opts=1
+    )
+
+    def deflate(first: int) -> bytes:
+        rows = np.zeros(chunk, values.dtype)  # the last chunk is filled up
+        rows[: len(values) - first] = values[first : first + chunk[0]]
+        by_significance = rows.view("uint8").reshape(-1, values.dtype.itemsize).T
+        packer = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_HUFFMAN_ONLY)
+        return packer.compress(np.ascontiguousarray(by_significance)) + packer.flush()
+
+    starts = range(0, len(values), chunk[0])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first, packed in zip(starts, pool.map(deflate, starts), strict=True):
+            dataset.id.write_direct_chunk((first, *[0] * (values.ndim - 1)), packed)
+    return dataset
 
 
 class FeatureStore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import sys
 import tempfile
 import typing
 from datetime import datetime
@@ -50,7 +51,15 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
-    """Let temporary files, WeasyPrint's copies of the fonts, stand where they go with a run that is killed."""
+    """Let temporary files, WeasyPrint's copies of the fonts, stand where they go with a run that is killed.
+
+    Not where the locale cannot write the folder's name, which WeasyPrint has to tell to Fontconfig.
+    """
+    try:
+        str(folder).encode(sys.getfilesystemencoding())
+    except UnicodeEncodeError:
+        yield
+        return
     former = tempfile.tempdir
     with tempfile.TemporaryDirectory(dir=folder) as tempfile.tempdir:
         try:

@@ -10,6 +10,8 @@ import importlib
 import importlib.metadata
 import os
 import re
+import resource
+import sys
 import time
 import typing
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ from fmnist_report.fingerprint import Module, source_digests
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
 from fmnist_report.settings import unknown
+
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that the system counts a process's memory in
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +242,13 @@ class Plan:
         for up in step.stage.upstream.values():
             provenance |= self.steps[up.name].entry.manifest["provenance"]
         created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        own = {"key": step.key, "seconds": round(step.seconds, 2), "created": created, "run": run_id}
+        own = {
+            "key": step.key,
+            "seconds": round(step.seconds, 2),
+            "created": created,
+            "run": run_id,
+            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,  # until now
+        }
         return {
             "components": step.components,
             "created": created,

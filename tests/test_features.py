@@ -125,11 +125,21 @@ def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feat
     assert all(weight > 1 for row, weight in ratio.items() if every[row] == 2)
 
 
-def test_values_beyond_float16_are_refused(tmp_path):
-    with h5py.File(tmp_path / "x.h5", "w") as file, pytest.raises(ValueError, match="float16"):
-        features._append(file, "a", np.array([[1e6]]), 0, 1, {})
+@pytest.mark.parametrize("n", [1, 125, 333])
+def test_compressed_values_come_back_from_hdf5_s_own_filters(tmp_path, n):
+    values = np.random.default_rng(0).normal(size=(n, 3, 3, 16)).clip(0).astype("<f2")
+    values.view("uint16")[...] &= 0xFFF8  # as bfloat16 leaves them
+    with h5py.File(tmp_path / "file.h5", "w") as file:
+        features.write_compressed(file, "a/b", values)
+    with h5py.File(tmp_path / "file.h5") as file:
+        dataset = file["a/b"]
+        assert (dataset[()] == values).all() and (dataset[n // 2 : n // 2 + 1] == values[n // 2 : n // 2 + 1]).all()
+        assert dataset.compression == "gzip" and dataset.shuffle
+        if n == 125:
+            assert dataset.id.get_storage_size() < 0.6 * values.nbytes
 
 
-def test_nan_is_refused(tmp_path):
-    with h5py.File(tmp_path / "x.h5", "w") as file, pytest.raises(ValueError, match="float16"):
-        features._append(file, "a", np.array([[np.nan]]), 0, 1, {})
+@pytest.mark.parametrize("value", [1e6, np.nan])
+def test_what_float16_cannot_hold_is_refused(value):
+    with pytest.raises(ValueError, match="float16"):
+        features._put({}, "a", np.array([[value]]), 0, 1)

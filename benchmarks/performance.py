@@ -1,0 +1,94 @@
+"""Measure how fast the line is, and write docs/performance.md.
+
+    make bench                        all of it: about 25 minutes on two idle cores, after a run of standard
+    make bench ARGS="--part disk"     one part anew; the others' figures stay as they are
+
+The figures lie in benchmarks/performance.json, with the date of each part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import jinja2
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from fmnist_report.hardware import describe_hardware  # noqa: E402
+
+FIGURES = ROOT / "benchmarks" / "performance.json"
+PAGE = ROOT / "docs" / "performance.md"
+PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "commands", "standard", "growth")
+PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvino", "weasyprint", "matplotlib")
+
+
+def measure(part: str, cache: Path) -> dict[str, typing.Any]:
+    """Measure one part in a process of its own."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "measurements.py"), part, str(cache)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{part}: {done.stderr[-3000:]}")
+    day = datetime.date.today().isoformat()
+    return {"day": day, "hardware": describe_hardware(), "figures": json.loads(done.stdout[done.stdout.index("{") :])}
+
+
+def exponent(rows: list[list[float]]) -> float:
+    """Return the slope of log(seconds) over log(n) by least squares."""
+    points = [(math.log(row[0]), math.log(row[1])) for row in rows]
+    x, y = (sum(values) / len(points) for values in zip(*points, strict=True))
+    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is measured, without importing it."""
+    from importlib import metadata
+
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_page(parts: dict[str, typing.Any]) -> None:
+    """Fill benchmarks/performance.md.jinja."""
+    loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
+    environment = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
+    )
+    environment.globals |= {"exponent": exponent}
+    figures = {name: part["figures"] for name, part in parts.items()}
+    days = sorted({part["day"] for part in parts.values()})
+    page = environment.get_template("performance.md.jinja").render(
+        **figures, days=days, hardware=parts["extraction"]["hardware"], versions=versions()
+    )
+    PAGE.write_text(page.rstrip() + "\n", "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, action="append", help="this one alone; may be repeated")
+    parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run of standard")
+    parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
+    options = parser.parse_args()
+    parts = json.loads(FIGURES.read_text("utf-8")) if FIGURES.is_file() else {}
+    for part in () if options.page_only else options.part or PARTS:
+        print(f"{part} …", flush=True)
+        parts[part] = measure(part, options.cache_dir.resolve())
+        FIGURES.write_text(json.dumps(parts, indent=1) + "\n", "utf-8")
+    if set(PARTS) <= parts.keys():
+        write_page(parts)
+
+
+if __name__ == "__main__":
+    main()
