@@ -1,7 +1,7 @@
 """Drive the property tests of tests/test_fuzz.py with Atheris, which looks for inputs that reach new code.
 
-    make fuzz                     an hour, shared evenly among the tests
-    make fuzz ARGS="--minutes 5"
+    make fuzz                                an hour of computing, shared evenly among the tests
+    make fuzz ARGS="--minutes 5 --jobs 2"    five minutes of computing, two tests at a time
 
 Prints a table of inputs by test, as in docs/reliability.md; exit code 1 if any test failed.
 """
@@ -9,6 +9,7 @@ Prints a table of inputs by test, as in docs/reliability.md; exit code 1 if any 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import re
 import subprocess
 import sys
@@ -36,29 +37,36 @@ def list_tests() -> list[str]:
     return re.findall(r"^@given.*?^def (test_\w+)", source, re.MULTILINE | re.DOTALL)
 
 
+def fuzz_apart(name: str, seconds: int) -> tuple[str, int, int, str]:
+    """Drive one test in a process of its own; returns its name, inputs, seconds, and what failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        limits = [f"-max_total_time={seconds}", "-max_len=4096", "-rss_limit_mb=4096", f"-artifact_prefix={folder}/"]
+        command = [sys.executable, __file__, "--test", name, *limits]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+    counted = re.search(r"Done (\d+) runs in (\d+) second", done.stderr)
+    inputs, spent = (int(counted[1]), int(counted[2])) if counted else (0, 0)
+    return name, inputs, spent, "" if counted and done.returncode == 0 else done.stderr[-4000:] or "it said nothing"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--minutes", type=float, default=60, help="of all tests together")
+    parser.add_argument("--jobs", type=int, default=1, help="tests at a time")
     parser.add_argument("--test", help="this one alone, in this process; further arguments are libFuzzer's")
     options, rest = parser.parse_known_args()
     if options.test:
         fuzz(options.test, rest)
         return
-    names, n_failed, total = list_tests(), 0, 0
+    names = list_tests()
     seconds = round(60 * options.minutes / len(names))
     print("| test | inputs | seconds | failures |\n| --- | --- | --- | --- |")
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, __file__, "--test", name, f"-max_total_time={seconds}", "-max_len=4096",
-                       "-rss_limit_mb=4096", f"-artifact_prefix={folder}/"]  # fmt: skip
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
-            counted = re.search(r"Done (\d+) runs in (\d+) second", done.stderr)
-            inputs, spent = (int(counted[1]), int(counted[2])) if counted else (0, 0)
-            failed = done.returncode != 0 or not counted
-        total, n_failed = total + inputs, n_failed + failed
-        print(f"| `{name}` | {inputs:,} | {spent:,} | {int(failed)} |", flush=True)
-        if failed:
-            print(done.stderr[-4000:], file=sys.stderr)
+    total = n_failed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for name, inputs, spent, failure in pool.map(lambda name: fuzz_apart(name, seconds), names):
+            total, n_failed = total + inputs, n_failed + bool(failure)
+            print(f"| `{name}` | {inputs:,} | {spent:,} | {int(bool(failure))} |", flush=True)
+            if failure:
+                print(failure, file=sys.stderr)
     print(f"| all | {total:,} | | {n_failed} |")
     sys.exit(1 if n_failed else 0)
 

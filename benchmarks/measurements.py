@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -450,7 +451,9 @@ def commands(entries: Entries) -> Figures:
             figures_and_pages=lambda: run("--force", "figures"),
         )
         head = seconds(lambda: run("--only", "head", "--force", "head"))
-    heavy = [name for name in ("tensorflow", "keras", "matplotlib") if f"| {name}\n" in imports]
+    heavy = [
+        name for name in ("tensorflow", "keras", "matplotlib") if re.search(rf"\| +{name}$", imports, re.MULTILINE)
+    ]
     return {**times, "head": head, "heavy": heavy}
 
 
@@ -506,7 +509,7 @@ def growth(entries: Entries) -> Figures:
     return found
 
 
-MEASUREMENTS = (extraction, engines, fine_tuning, minibatches, disk, cnn, commands, standard, growth)
+MEASUREMENTS = (extraction, engines, fine_tuning, minibatches, disk, cnn, standard, commands, growth)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from fmnist_report.hardware import describe_hardware  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "commands", "standard", "growth")
+PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "standard", "commands", "growth")
 PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvino", "weasyprint", "matplotlib")
 
 
