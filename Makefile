@@ -36,8 +36,9 @@ inspect:
 
 # Measure how fast the line is, beside other engines, and write docs/performance.md; needs a finished run in cache/.
 bench: setup
-	test -d $(VENV)-bench || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)-bench \
-		'onnx>=1.18' 'onnxruntime>=1.22' 'openvino>=2025.2' 'hdf5plugin>=5'
+	cmp -s Makefile $(VENV)-bench/made-by || { rm -rf $(VENV)-bench && $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-deps --target $(VENV)-bench \
+		'onnx>=1.18' 'onnxruntime>=1.22' 'openvino>=2025.2' 'hdf5plugin>=5' && cp Makefile $(VENV)-bench/made-by; }
 	PYTHONPATH=$(CURDIR)/$(VENV)-bench $(BIN)/python benchmarks/performance.py $(ARGS)
 
 # Look for inputs that break the readers of what comes from outside, for an hour.

@@ -53,6 +53,13 @@ def build_line(
         {"features": s.features},
         {"data": data, "weights": weights},
     )
+    overlap = Stage(
+        "overlap",
+        at + "overlap:find_overlap",
+        {"overlap": s.overlap},
+        {"data": data, "features": features},
+        ("numpy",),
+    )
     classifiers = Stage(
         "classifiers",
         at + "classifiers:fit_classifiers",
@@ -94,14 +101,6 @@ def build_line(
         {"data": data, "weights": weights},
         packages=(*TRAINING, "scikit-learn"),
     )
-    overlap = Stage(
-        "overlap",
-        at + "overlap:find_overlap",
-        {"overlap": s.overlap},
-        {"data": data, "features": features},
-        ("numpy",),
-    )
-
     explain = Stage(
         "explain",
         at + "explain:explain",
@@ -115,7 +114,8 @@ def build_line(
         exact,
     )
 
-    line = [data, weights, mlp, cnn, features, classifiers, head, finetune, *repeated.values(), *seeds]
+    judged = [] if no_test else [overlap]  # it takes much memory, so before TensorFlow has filled its own
+    line = [data, weights, mlp, cnn, features, *judged, classifiers, head, finetune, *repeated.values(), *seeds]
     line += [study, tuning, inputs]
     trained = {stage.name: stage for stage in line if stage not in (weights, *repeated.values())}
     if no_test:
@@ -125,11 +125,11 @@ def build_line(
         "evaluation",
         at + "evaluation:evaluate",
         {},
-        {**trained, "overlap": overlap},
+        trained,
         ("numpy", "scipy"),
         published=True,
     )
-    line += [explain, overlap, evaluation]
+    line += [explain, evaluation]
     for lang in document.languages:
         words = {"lang": lang}
         figures = Stage(

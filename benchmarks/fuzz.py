@@ -58,7 +58,7 @@ def main() -> None:
         fuzz(options.test, rest)
         return
     names = list_tests()
-    seconds = round(60 * options.minutes / len(names))
+    seconds = max(1, round(60 * options.minutes / len(names)))
     print("| test | inputs | seconds | failures |\n| --- | --- | --- | --- |")
     total = n_failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import re
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,29 +24,40 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fmnist_report.cache import Cache  # noqa: E402
+from fmnist_report.cache import Cache, Entry  # noqa: E402
 from fmnist_report.data import load_arrays  # noqa: E402
+from fmnist_report.document import read_document  # noqa: E402
 from fmnist_report.files import read_json  # noqa: E402
+from fmnist_report.hardware import choose_precision, peak_memory_bytes  # noqa: E402
+from fmnist_report.plan import Plan  # noqa: E402
 from fmnist_report.progress import Progress  # noqa: E402
 from fmnist_report.settings import preset  # noqa: E402
+from run_all import build_line  # noqa: E402
 
 QUIET = Progress(quiet=True)
+POLICY = choose_precision("auto")  # before TensorFlow starts, whose instruction set it may limit
 STANDARD = preset("standard")
 ROUNDS = 3
 Figures = dict[str, typing.Any]
 
 
 class Entries:
-    """The newest cached entries of a run of standard."""
+    """The cached entries of a run of standard."""
 
-    def __init__(self, cache: Path) -> None:
-        self.cache = Cache(cache)
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        cache = Cache(root)
+        self.plan = Plan(build_line(STANDARD, read_document([], None), None, root), cache)
+
+    def entry(self, stage: str) -> Entry:
+        """Return a stage's entry; ends where there is none."""
+        found = self.plan.steps[stage].entry
+        if found is None:
+            sys.exit(f"The cache has no {stage} of standard; run `make report` first.")
+        return found
 
     def __getitem__(self, stage: str) -> Path:
-        entry = self.cache.latest(stage)
-        if entry is None:
-            sys.exit(f"The cache has no {stage}; run `make report` first.")
-        return entry.path
+        return self.entry(stage).path
 
     def pictures(self) -> dict[str, np.ndarray]:
         return load_arrays(self["data"] / "pictures.npz")
@@ -74,11 +85,6 @@ def in_turn(rounds: int = ROUNDS, **sides: typing.Callable[[], typing.Any]) -> d
         for name, function in sides.items():
             times[name].append(seconds(function))
     return {name: statistics.median(found) for name, found in times.items()}
-
-
-def peak_bytes() -> int:
-    """Return the most memory that this process has had resident."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def product_rates(base_side: int = 2_048) -> dict[str, float]:
@@ -121,7 +127,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     from fmnist_report.files import sha256_file
 
     pictures = entries.pictures()["train"][:n]
-    extractor = build_base(entries, "mixed_bfloat16")
+    extractor = build_base(entries, POLICY)
     naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(48, 48, 3))
     for layer, weights in entries.base().items():
         naive.get_layer(layer).set_weights(weights)
@@ -129,7 +135,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         path, settings = Path(folder) / "shard.h5", STANDARD.features
 
         def ours() -> None:
-            _write_shard(path, pictures, 0, n, extractor, settings, "mixed_bfloat16", QUIET)
+            _write_shard(path, pictures, 0, n, extractor, settings, POLICY, QUIET)
             sha256_file(path)
 
         def as_a_user_would() -> None:
@@ -151,8 +157,14 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         "naive": 2 * n / times["naive"],
         "limit": limit,
         "rates": rates,
-        "peak_bytes": peak_bytes(),
     }
+
+
+def _from_prepared(extractor):
+    """Return the extractor without its own resizing, as the other engines are."""
+    import keras
+
+    return keras.Model(extractor.get_layer("vgg_input").output, extractor.output)
 
 
 def engines(entries: Entries, batch: int = 50) -> Figures:
@@ -171,17 +183,19 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
         pieces = [pictures[i : i + 500, ..., None].astype("float32") for i in range(0, len(pictures), 500)]
         return np.concatenate([np.asarray(resize(piece)).transpose(0, 3, 1, 2) for piece in pieces])
 
-    greys = every["train"][:2_000, ..., None].astype("float32")
     pixels = prepare(every["train"][:2_000])
+    channels_last = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
     with tempfile.TemporaryDirectory() as folder:
         path, quantised = f"{folder}/base.onnx", f"{folder}/base-int8.onnx"
         onnx.save(build_onnx(entries.base(), size), path)
         quantise_onnx(path, quantised, pixels)
-        keras_bf16, keras_f32 = build_base(entries, "mixed_bfloat16"), build_base(entries, "float32")
+        keras_bf16, keras_f32 = (
+            _from_prepared(build_base(entries, policy)) for policy in ("mixed_bfloat16", "float32")
+        )
         reference, int8 = run_onnx(path, threads), run_onnx(quantised, threads)
         runs = {
-            "TensorFlow, bfloat16": (lambda x: keras_bf16.predict_on_batch(x), greys, STANDARD.features.batch_size),
-            "TensorFlow, float32": (lambda x: keras_f32.predict_on_batch(x), greys, STANDARD.features.batch_size),
+            "TensorFlow, bfloat16": (keras_bf16.predict_on_batch, channels_last, STANDARD.features.batch_size),
+            "TensorFlow, float32": (keras_f32.predict_on_batch, channels_last, STANDARD.features.batch_size),
             "ONNX Runtime, float32": (reference, pixels, batch),
             "ONNX Runtime, int8": (int8, pixels, batch),
             "OpenVINO, float32": (run_openvino(path, "f32", batch, threads), pixels, batch),
@@ -210,8 +224,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
             ready = prepare(pictures)
             values["reference"][part] = pooled(reference, ready, False)
             values["int8"][part] = pooled(openvino_int8, ready, False)
-            as_floats = pictures[..., None].astype("float32")
-            values["ours"][part] = pooled(keras_bf16.predict_on_batch, as_floats, True)
+            values["ours"][part] = pooled(keras_bf16.predict_on_batch, ready.transpose(0, 2, 3, 1), True)
 
     def judge(features: dict[str, np.ndarray]) -> float:
         mean, scale = features["train"].mean(axis=0), 1 / (features["train"].std(axis=0) + 1e-3)
@@ -269,7 +282,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 
     figures: Figures = {}
     for name, unfreeze in (("blocks 4 and 5", 4), ("block 5 alone", 5)):
-        settings, top, whole = pair("mixed_bfloat16", unfreeze, STANDARD.finetune.dropout)
+        settings, top, whole = pair(POLICY, unfreeze, STANDARD.finetune.dropout)
         for network, inputs in ((top, border), (whole, pictures)):
             compile_network(network, settings, 10 * n // batch)
             network.train_on_batch(inputs[:batch], targets[:batch])
@@ -306,14 +319,14 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
     labels = entries.labels()["train"]
     with FeatureStore(entries["features"]) as store:
         whole = BorderBatches(store, smooth_labels(labels, 0.1), 128, 0, np.ones(len(labels), int))
-        before = peak_bytes()
+        before = peak_memory_bytes()
         started = time.perf_counter()
         for _ in whole.epoch(0):
             pass
         reading = len(labels) / (time.perf_counter() - started)
-        reader_bytes = peak_bytes() - before
+        reader_bytes = peak_memory_bytes() - before
         memory = {view: store.read(BORDER, view, 0, n) for view in VIEWS}
-        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), "mixed_bfloat16")
+        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 1_000)
 
         class InMemory:
@@ -366,7 +379,7 @@ def disk(entries: Entries) -> Figures:
                             write_compressed(file, key, array)
                             continue
                         chunks = (125, *array.shape[1:])
-                        file.create_dataset(key, data=array, chunks=chunks, fletcher32=True, **options)  # noqa: B023
+                        file.create_dataset(key, data=array, chunks=chunks, **options)  # noqa: B023
 
             def read() -> None:
                 with h5py.File(path) as file:  # noqa: B023
@@ -402,7 +415,7 @@ def cnn(entries: Entries, n_steps: int = 40) -> Figures:
 
     def build():
         keras.utils.set_random_seed(0)
-        with dtype_policy("mixed_bfloat16"):
+        with dtype_policy(POLICY):
             network = build_cnn(settings.stem, settings.widths, settings.dropout, settings.kernel, settings.pooling)
         compile_network(network, settings, 1_000)
         network.train_on_batch(*taken[0])
@@ -431,19 +444,20 @@ def cnn(entries: Entries, n_steps: int = 40) -> Figures:
 
 
 def commands(entries: Entries) -> Figures:
-    """Whole commands on the full cache: cached, rendered anew, the head alone."""
-    root = entries.cache.root
-    with tempfile.TemporaryDirectory() as folder:
+    """Whole commands on a linked copy of the full cache: cached, rendered anew, the head alone."""
+    with tempfile.TemporaryDirectory(dir=entries.root.parent) as folder:
+        root = Path(folder) / "cache"
+        shutil.copytree(entries.root, root, copy_function=os.link)  # an entry is replaced as a whole, never written in
+
+        cached = [sys.executable, str(ROOT / "run_all.py"), "--cache-dir", str(root), "--out", f"{folder}/out"]
 
         def run(*arguments: str) -> None:
-            command = [sys.executable, str(ROOT / "run_all.py"), "--cache-dir", str(root), "--out", folder, *arguments]
-            subprocess.run(command, check=True, capture_output=True)
+            subprocess.run([*cached, *arguments], check=True, capture_output=True)
 
         run()
         imports = subprocess.run(
-            [sys.executable, "-X", "importtime", str(ROOT / "run_all.py"), "--cache-dir", str(root), "--out", folder],
-            check=True, capture_output=True, text=True,
-        ).stderr  # fmt: skip
+            [sys.executable, "-X", "importtime", *cached[1:]], check=True, capture_output=True, text=True
+        ).stderr
         times = in_turn(
             start_up=lambda: run("--version"),
             cached=run,
@@ -459,12 +473,12 @@ def commands(entries: Entries) -> Figures:
 
 def standard(entries: Entries) -> Figures:
     """Seconds and peak memory of the cached run of standard, by stage, from its manifests."""
-    stages = entries.cache.latest("evaluation").manifest["provenance"]
-    for stage in ("explain", *(f"{kind}-{lang}" for kind in ("figures", "html", "pdf") for lang in ("uk", "en"))):
-        stages |= entries.cache.latest(stage).manifest["provenance"]
+    stages: Figures = {}
+    for stage in entries.plan.steps:
+        stages |= entries.entry(stage).manifest["provenance"]
     return {
         "seconds": {name: row["seconds"] for name, row in stages.items()},
-        "peak_bytes": {name: row.get("peak_memory_bytes") for name, row in stages.items()},
+        "peak_bytes": {name: row["run_peak_memory_bytes"] for name, row in stages.items()},
         "rows": _shard_times(entries),
     }
 
@@ -490,12 +504,13 @@ def growth(entries: Entries) -> Figures:
     counts = [10_000, 20_000, 40_000, len(labels["train"])]
     found: Figures = {"fine-tuning": [], "classifiers": []}
     with FeatureStore(entries["features"]) as store:
-        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), "mixed_bfloat16")
+        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 10_000)
+        top.train_on_batch(np.zeros((128, 6, 6, 256), "float32"), smooth_labels(labels["train"][:128], 0.1))
         for n in [count // 4 for count in counts]:
             batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1), 128, 0, np.ones(n, int))
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
-            found["fine-tuning"].append((n, spent, peak_bytes()))
+            found["fine-tuning"].append((n, spent, peak_memory_bytes()))
         train = store.pooled("train", "original")
     mean, scale = standardisation(train)
     train = (train - mean) * scale
@@ -505,7 +520,7 @@ def growth(entries: Entries) -> Figures:
             for options in _candidates(STANDARD.classifiers, 0).values():
                 next(iter(options.values())).fit(train[:n], labels["train"][:n])
 
-        found["classifiers"].append((n, seconds(fit), peak_bytes()))
+        found["classifiers"].append((n, seconds(fit), peak_memory_bytes()))
     return found
 
 

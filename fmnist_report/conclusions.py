@@ -81,19 +81,20 @@ def _verdict(results: Results, a: str, b: str, better: str, worse: str, tie: str
 
 
 def _summary(results: Results, language: Language) -> list[str]:
-    best = rank_models(results)[0]
+    best, second = rank_models(results)[:2]
     model = results["models"][best]
     low, high = model["test_accuracy_ci95"]
-    sentences = [
-        language.text(
-            N_("The best network is “{model}”: it names {accuracy} of the {n} test pictures correctly "
-               "(95% interval {low} to {high})."),
-            model=language.model(best), accuracy=language.percent(model["test_accuracy"], 2),
-            n=language.integer(results["data"]["n_test"]),
-            low=language.percent(low, 2), high=language.percent(high, 2),
-        )
-    ]  # fmt: skip
-    return [*sentences, _cnn_against_mlp(results, language), _finetuned_against_mlp(results, language)]
+    if find_comparison(results, best, second)["p_holm"] < SIGNIFICANT:
+        message = N_("The best network is “{model}”: it names {accuracy} of the {n} test pictures correctly "
+                     "(95% interval {low} to {high}).")  # fmt: skip
+    else:
+        message = N_("The highest accuracy, within chance of the next, is that of “{model}”: it names {accuracy} of "
+                     "the {n} test pictures correctly (95% interval {low} to {high}).")  # fmt: skip
+    first = language.text(
+        message, model=language.model(best), accuracy=language.percent(model["test_accuracy"], 2),
+        n=language.integer(results["data"]["n_test"]), low=language.percent(low, 2), high=language.percent(high, 2),
+    )  # fmt: skip
+    return [first, _cnn_against_mlp(results, language), _finetuned_against_mlp(results, language)]
 
 
 def _cnn_against_mlp(results: Results, language: Language) -> str:

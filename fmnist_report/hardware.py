@@ -51,6 +51,15 @@ def memory_bytes() -> int:
         return 0
 
 
+def peak_memory_bytes() -> int | None:
+    """Return the most memory that this process has had resident until now, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def _processor_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():

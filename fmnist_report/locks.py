@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import getpass
 import hashlib
 import os
 import tempfile
@@ -12,13 +13,13 @@ from pathlib import Path
 
 import filelock
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system without locks answers
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # what a file system without locks answers
 
 
 def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireReturnProxy:
     """Take folder/<name>.lock; nothing has to be removed by hand, whatever becomes of this process.
 
-    On a file system without locks it is taken in this machine's folder for temporary files instead, where runs on
+    On a file system without locks it is taken in the folder for temporary files instead, where this user's runs on
     this machine see it, but none on another machine does.
 
     Args:
@@ -39,7 +40,7 @@ def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireR
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
     place = hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()
-    elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{os.getuid()}-{place[:32]}.lock"
+    elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{getpass.getuser()}-{place[:32]}.lock"
     return filelock.FileLock(elsewhere, timeout=timeout).acquire()
 
 

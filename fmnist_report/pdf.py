@@ -11,7 +11,7 @@ import typing
 from datetime import datetime
 from pathlib import Path
 
-from fmnist_report.files import read_json, replacing
+from fmnist_report.files import UNFINISHED, read_json, replacing
 from fmnist_report.language import TEMPLATES
 from fmnist_report.progress import Progress
 
@@ -60,8 +60,10 @@ def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
     except UnicodeEncodeError:
         yield
         return
-    former = tempfile.tempdir
-    with tempfile.TemporaryDirectory(dir=folder) as tempfile.tempdir:
+    former, unfinished = tempfile.tempdir, folder / UNFINISHED
+    unfinished.mkdir(exist_ok=True)
+    # A network's file system keeps the fonts, which WeasyPrint still holds; the entry's commit leaves them out.
+    with tempfile.TemporaryDirectory(dir=unfinished, ignore_cleanup_errors=True) as tempfile.tempdir:
         try:
             yield
         finally:

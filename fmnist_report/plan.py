@@ -10,8 +10,6 @@ import importlib
 import importlib.metadata
 import os
 import re
-import resource
-import sys
 import time
 import typing
 from dataclasses import dataclass, field
@@ -21,11 +19,10 @@ from fmnist_report.cache import Cache, Entry
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.files import canonical_json
 from fmnist_report.fingerprint import Module, source_digests
+from fmnist_report.hardware import peak_memory_bytes
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
 from fmnist_report.settings import unknown
-
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that the system counts a process's memory in
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +186,7 @@ class Plan:
         names = {lane: [step.stage.name for step in steps] for lane, steps in lanes.items()}
         progress.begin(", ".join(name for lane in names.values() for name in lane))
         try:
-            found = run_side_by_side(_compute_lane, {lane: (self, names[lane], run_id) for lane in lanes})
+            found = run_side_by_side(_compute_lane, {lane: (self, lane, names[lane], run_id) for lane in lanes})
         finally:
             progress.close()
         for step in [step for steps in found.values() for step in steps]:
@@ -247,7 +244,7 @@ class Plan:
             "seconds": round(step.seconds, 2),
             "created": created,
             "run": run_id,
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,  # until now
+            "run_peak_memory_bytes": peak_memory_bytes(),
         }
         return {
             "components": step.components,
@@ -257,11 +254,11 @@ class Plan:
         }
 
 
-def _compute_lane(plan: Plan, names: list[str], run_id: str) -> list[Step]:
-    """Compute the named steps in this process, quietly, and return them."""
+def _compute_lane(plan: Plan, lane: str, names: list[str], run_id: str) -> list[Step]:
+    """Compute the named steps in this process, quietly; returns all of the lane, some of which may have been mended."""
     for name in names:
         plan._sound_entry(plan.steps[name], Progress(quiet=True), run_id)
-    return [plan.steps[name] for name in names]
+    return [step for step in plan.steps.values() if step.stage.lane == lane]
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 const dialog = document.createElement("dialog");
 document.body.append(dialog);
 dialog.addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => dialog.replaceChildren()); // ids stand once in a page
 for (const picture of document.querySelectorAll("figure > svg")) {
   const button = document.createElement("button");
   button.className = "enlarge";
@@ -44,7 +45,7 @@ for (const picture of document.querySelectorAll("figure > svg")) {
   button.append(picture);
   button.addEventListener("click", () => {
     dialog.setAttribute("aria-label", picture.querySelector("title").textContent);
-    dialog.replaceChildren(picture.cloneNode());
+    dialog.replaceChildren(picture.cloneNode(true));
     dialog.showModal();
   });
 }

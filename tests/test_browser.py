@@ -109,8 +109,9 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(show):
     before = figure.locator("svg").bounding_box()["width"]
     figure.locator("button").click()
     assert page.locator("dialog svg").bounding_box()["width"] > before
+    assert page.locator("dialog svg text").count() == figure.locator("svg text").count() > 5
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible()
+    assert not page.locator("dialog").is_visible() and page.locator("dialog svg").count() == 0
 
 
 def test_the_page_reads_without_its_script(show):

@@ -84,6 +84,8 @@ def test_interval_points_the_way_of_the_sentence():
 def test_tie_at_the_top_names_no_winner():
     results = make_results((0.90, 0.944, 0.92, 0.945), 0.5)
     assert "No single winner" in say(results, "en", "overall")
+    assert "best network" not in say(results, "en", "summary") + say(results, "uk", "summary")
+    assert "Найкраща" not in say(results, "uk", "summary") and "статистично незначуща" in say(results, "uk", "summary")
     assert "Transfer learning gave no certain gain" in say(results, "en", "overall")
     assert "Єдиного переможця назвати не можна" in say(results, "uk", "overall")
 

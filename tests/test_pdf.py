@@ -61,6 +61,11 @@ def test_drawing_becomes_an_image_with_its_title():
     assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg" ') and svg.endswith(path)
 
 
+def test_every_drawing_of_the_real_page_becomes_an_image(real_run):
+    page = next((real_run.folder / "report").glob("report.uk.html")).read_text("utf-8")
+    assert page.count("<svg") > 20 and "<svg" not in drawings_to_images(page)
+
+
 def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
     common = page / "common"
     common.mkdir()
@@ -76,7 +81,13 @@ def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
     assert len(used) == 2 and all(Path(folder).is_relative_to(page) for folder in used)
     assert not any(Path(folder).is_relative_to(common) for folder in used)
     assert tempfile.tempdir == str(common)
-    assert sorted(path.name for path in page.iterdir()) == ["common", "report.html", "report.pdf", "results.json"]
+    assert sorted(path.name for path in page.iterdir()) == [
+        "common",
+        "report.html",
+        "report.pdf",
+        "results.json",
+        "unfinished",
+    ]
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "http://127.0.0.1:9/picture.png"])

@@ -11,7 +11,7 @@ from fmnist_report.settings import PRESETS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 ORDER = [
-    "errors", "settings", "sources", "fingerprint", "progress", "locks", "files", "cache", "lanes", "plan", "hardware",
+    "errors", "settings", "sources", "fingerprint", "progress", "locks", "files", "cache", "lanes", "hardware", "plan",
     "data", "weights", "models.architecture", "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers",
     "training", "features", "overlap", "classifiers", "finetune", "explain", "trials", "statistics", "study",
     "tuning", "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language",
