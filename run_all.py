@@ -114,8 +114,8 @@ def build_line(
         exact,
     )
 
-    judged = [] if no_test else [overlap]  # it takes much memory, so before TensorFlow has filled its own
-    line = [data, weights, mlp, cnn, features, *judged, classifiers, head, finetune, *repeated.values(), *seeds]
+    duplicates = [] if no_test else [overlap]  # it takes much memory, so before TensorFlow has filled its own
+    line = [data, weights, mlp, cnn, features, *duplicates, classifiers, head, finetune, *repeated.values(), *seeds]
     line += [study, tuning, inputs]
     trained = {stage.name: stage for stage in line if stage not in (weights, *repeated.values())}
     if no_test:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import getpass
 import hashlib
 import os
 import tempfile
@@ -40,7 +39,8 @@ def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireR
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
     place = hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()
-    elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{getpass.getuser()}-{place[:32]}.lock"
+    user = getattr(os, "getuid", int)()  # by number, for not every user has a name
+    elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{user}-{place[:32]}.lock"
     return filelock.FileLock(elsewhere, timeout=timeout).acquire()
 
 
