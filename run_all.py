@@ -50,7 +50,7 @@ def build_line(
     features = training(
         "features",
         at + "features:extract_features",
-        {"features": s.features},
+        {"features": s.features, "unfreeze": s.finetune.unfreeze},
         {"data": data, "weights": weights},
     )
     overlap = Stage(
@@ -90,11 +90,10 @@ def build_line(
     networks = {"mlp": s.mlp, "cnn": s.cnn, "head": s.head, "finetune": s.finetune}
     chosen = {f"{name}_settings": dataclasses.replace(its, epochs=1) for name, its in networks.items()} | seed
     cached = {"data": data, "weights": weights, "features": features}
-    study = training("study", at + "study:run_study", {"study": s.study, **chosen}, cached)
-    tuning = training(
-        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, packages=(*TRAINING, "optuna")
-    )
-    inputs = training(
+    many = functools.partial(training, apart=True)  # many networks, of which TensorFlow forgets none
+    study = many("study", at + "study:run_study", {"study": s.study, **chosen}, cached)
+    tuning = many("tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, packages=(*TRAINING, "optuna"))
+    inputs = many(
         "inputs",
         at + "inputs:compare_inputs",
         {"inputs": s.inputs, "features_settings": s.features, **seed},

@@ -251,9 +251,8 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
     from keras import ops
 
     from fmnist_report.batches import smooth_labels
-    from fmnist_report.features import FeatureStore
     from fmnist_report.finetune import start_top
-    from fmnist_report.models.vgg import BORDER, build_assembled, copy_layers, set_base_weights
+    from fmnist_report.models.vgg import border_layers, build_assembled, build_extractor, copy_layers, set_base_weights
     from fmnist_report.optimizers import compile_network
     from fmnist_report.training import dtype_policy
 
@@ -263,47 +262,62 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
         STANDARD.features.size,
         STANDARD.head.width,
     )
-    with FeatureStore(entries["features"]) as store:
-        border = store.read(BORDER, "original", 0, n).astype("float32")
     batch = STANDARD.finetune.batch_size
+
+    def border_of(unfreeze: int, policy: str) -> dict[str, np.ndarray]:
+        """What the cache holds of the pictures for training the blocks from unfreeze on."""
+        with dtype_policy(policy):
+            extractor = build_extractor(size, unfreeze)
+        set_base_weights(extractor, base)
+        parts = [extractor.predict_on_batch(pictures[first : first + 100]) for first in range(0, n, 100)]
+        cached = {layer: [np.asarray(part[layer], "float32") for part in parts] for layer in border_layers(unfreeze)}
+        return {layer: np.concatenate(arrays).astype("<f2").astype("float32") for layer, arrays in cached.items()}
+
+    def rows(inputs: np.ndarray | dict[str, np.ndarray], part: slice):
+        return {k: v[part] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[part]
 
     def pair(policy: str, unfreeze: int, dropout: float):
         settings = dataclasses.replace(STANDARD.finetune, unfreeze=unfreeze, dropout=dropout)
-        top = start_top(size, settings, width, base, policy)
+        top = start_top(SimpleNamespace(size=size, unfreeze=unfreeze), settings, width, base, policy)
         with dtype_policy(policy):
             whole = build_assembled(size, width, dropout, unfreeze)
         set_base_weights(whole, base)
         copy_layers(top, whole)
         return settings, top, whole
 
-    def epoch(network, inputs: np.ndarray) -> None:
+    def epoch(network, inputs) -> None:
         for first in range(0, n, batch):
-            network.train_on_batch(inputs[first : first + batch], targets[first : first + batch])
+            part = slice(first, first + batch)
+            network.train_on_batch(rows(inputs, part), targets[part])
 
     figures: Figures = {}
     for name, unfreeze in (("blocks 4 and 5", 4), ("block 5 alone", 5)):
         settings, top, whole = pair(POLICY, unfreeze, STANDARD.finetune.dropout)
+        border = border_of(unfreeze, POLICY)
         for network, inputs in ((top, border), (whole, pictures)):
             compile_network(network, settings, 10 * n // batch)
-            network.train_on_batch(inputs[:batch], targets[:batch])
+            network.train_on_batch(rows(inputs, slice(batch)), targets[:batch])
         times = in_turn(border=lambda: epoch(top, border), pixels=lambda: epoch(whole, pictures))  # noqa: B023
         figures[name] = {side: n / spent for side, spent in times.items()}
     _, top, whole = pair("float32", 4, 0.0)
     import tensorflow as tf
 
-    def gradients(network, inputs: np.ndarray) -> list[np.ndarray]:
+    def gradients(network, inputs) -> list[np.ndarray]:
         with tf.GradientTape() as tape:
             loss = ops.mean(keras.losses.categorical_crossentropy(targets[:64], network(inputs), from_logits=True))
         found = tape.gradient(loss, [variable.value for variable in network.trainable_variables])
         return [ops.convert_to_numpy(gradient) for gradient in found]
 
-    frozen = keras.Model(whole.input, whole.get_layer(BORDER).output)
+    frozen = keras.Model(whole.input, whole.get_layer("block3_pool").output)
     truth = gradients(whole, pictures[:64])
-    exact = gradients(top, ops.convert_to_numpy(frozen(pictures[:64])))
+    exact = gradients(top, {"block3_pool": ops.convert_to_numpy(frozen(pictures[:64]))})
+    border = border_of(4, POLICY)
     figures["gradient_error"] = max(
         float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(exact, truth, strict=True)
     )
-    cached, true = (np.concatenate([part.ravel() for part in parts]) for parts in (gradients(top, border[:64]), truth))
+    cached, true = (
+        np.concatenate([part.ravel() for part in parts]) for parts in (gradients(top, rows(border, slice(64))), truth)
+    )
     figures["gradient_cosine"] = float(cached @ true / np.linalg.norm(cached) / np.linalg.norm(true))
     return figures
 
@@ -313,7 +327,6 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
     from fmnist_report.batches import smooth_labels
     from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
     from fmnist_report.finetune import start_top
-    from fmnist_report.models.vgg import BORDER
     from fmnist_report.optimizers import compile_network
 
     labels = entries.labels()["train"]
@@ -325,15 +338,15 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
             pass
         reading = len(labels) / (time.perf_counter() - started)
         reader_bytes = peak_memory_bytes() - before
-        memory = {view: store.read(BORDER, view, 0, n) for view in VIEWS}
-        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
+        memory = {view: store.read_border(view, 0, n) for view in VIEWS}
+        top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 1_000)
 
         class InMemory:
             counts = store.counts
 
-            def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
-                return memory[view][first:last]
+            def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
+                return {layer: values[first:last] for layer, values in memory[view].items()}
 
         def train(source) -> None:
             batches = BorderBatches(source, smooth_labels(labels[:n], 0.1), 128, 0, np.ones(n, int))
@@ -478,7 +491,7 @@ def standard(entries: Entries) -> Figures:
         stages |= entries.entry(stage).manifest["provenance"]
     return {
         "seconds": {name: row["seconds"] for name, row in stages.items()},
-        "peak_bytes": {name: row["run_peak_memory_bytes"] for name, row in stages.items()},
+        "peak_bytes": {name: row["peak_memory_bytes"] for name, row in stages.items()},
         "rows": _shard_times(entries),
     }
 
@@ -504,9 +517,11 @@ def growth(entries: Entries) -> Figures:
     counts = [10_000, 20_000, 40_000, len(labels["train"])]
     found: Figures = {"fine-tuning": [], "classifiers": []}
     with FeatureStore(entries["features"]) as store:
-        top = start_top(store.size, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
+        top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 10_000)
-        top.train_on_batch(np.zeros((128, 6, 6, 256), "float32"), smooth_labels(labels["train"][:128], 0.1))
+        top.train_on_batch(
+            {"block3_pool": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1)
+        )
         for n in [count // 4 for count in counts]:
             batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1), 128, 0, np.ones(n, int))
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import logging
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from fmnist_report.doctor import examine, require_folder, require_pango, require
 from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.files import read_json
+from fmnist_report.hardware import silence_tensorflow
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress, make_table
 from fmnist_report.publishing import list_stages, publish
@@ -180,8 +180,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
     """Check what pending stages need, and set TensorFlow up before it is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    silence_tensorflow()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     pending = {step.stage.name for step in plan.pending}

@@ -13,7 +13,7 @@ from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.files import write_json
 from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.vgg import BORDER, build_assembled, build_top, copy_layers, set_base_weights
+from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
 from fmnist_report.weights import read_hdf5, verify_weights
@@ -162,11 +162,12 @@ def activation_maps(
 def tuned_features(assembled: keras.Model, store: FeatureStore, n: int) -> np.ndarray:
     """Return what the head reads after fine-tuning for the first n validation pictures; (n, n_features) float32."""
     width = assembled.get_layer("head").get_layer("head_dense").units
-    top = build_top(store.size, width, 0.0)
+    top = build_top(store.size, width, 0.0, first=store.unfreeze)
     copy_layers(assembled, top)
     reader = keras.Model(top.input, top.get_layer("pooled_features").output)
     first = store.first_row("val")
-    return reader.predict(store.read(BORDER, VIEWS[0], first, first + n).astype("float32"), verbose=0)
+    border = store.read_border(VIEWS[0], first, first + n)
+    return reader.predict({layer: values.astype("float32") for layer, values in border.items()}, verbose=0)
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:

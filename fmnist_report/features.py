@@ -18,7 +18,7 @@ from fmnist_report.errors import ReportError
 from fmnist_report.files import read_finished, read_json, replacing_hdf5, sha256_file, write_finished, write_json
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
-from fmnist_report.models.vgg import BORDER, POOLED, build_extractor, count_features, set_base_weights
+from fmnist_report.models.vgg import POOLED, border_layers, build_extractor, count_features, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.sources import VGG16_SHA256
@@ -31,20 +31,22 @@ CHUNK_ROWS = 125
 FLOAT16_MAX = 65_504.0
 
 
-def extract_features(out: Path, progress: Progress, *, features: FeatureSettings, data: Path, weights: Path) -> None:
+def extract_features(
+    out: Path, progress: Progress, *, features: FeatureSettings, unfreeze: int, data: Path, weights: Path
+) -> None:
     """Stage `features`: run the frozen base over all pictures once.
 
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
-    file i // shard. Each file holds, for the groups "original" and "mirror":
-    block3_pool (n, size/8, size/8, 256), block3_grid (n, ceil(size/16), ceil(size/16), 256), block4_gap
-    and block5_gap (n, 512), float16; block3_pool is compressed without loss.
-    index.json tells the number of pictures of each part, the rows a shard, size and precision.
+    file i // shard. Each file holds, for the groups "original" and "mirror", the border that fine-tuning from the block
+    unfreeze on reads: block3_pool (n, size/8, size/8, 256) or block4_pool (n, size/16, size/16, 512), compressed
+    without loss; and block3_grid (n, ceil(size/16), ceil(size/16), 256), block4_gap and block5_gap (n, 512); float16.
+    index.json tells the number of pictures of each part, the rows a shard, size, precision and unfreeze.
     """
     policy = choose_precision(features.precision)
     pictures = load_arrays(data / "pictures.npz")
     every = np.concatenate([pictures[part] for part in PARTS])
     with dtype_policy(policy):
-        extractor = build_extractor(features.size)
+        extractor = build_extractor(features.size, unfreeze)
     set_base_weights(extractor, verify_weights(read_hdf5(weights / "vgg16_notop.h5")))
     finished = _finished_shards(out, policy)
     n_shards = -(-len(every) // features.shard)
@@ -63,7 +65,7 @@ def extract_features(out: Path, progress: Progress, *, features: FeatureSettings
         raise ReportError(f"The shards {', '.join(missing)} vanished from {str(out)!r} during the run; run again.")
     counts = {part: len(pictures[part]) for part in PARTS}
     index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
-    index["n_features"] = count_features(features.size)
+    index |= {"unfreeze": unfreeze, "n_features": count_features(features.size)}
     index |= {"seconds": finished["seconds"], "base": _describe_base(extractor, pictures["val"])}
     write_json(out / "index.json", index)
 
@@ -106,7 +108,7 @@ def _write_shard(path, rows, base: int, n_all: int, extractor, features: Feature
     with replacing_hdf5(path) as file:
         for name, values in found.items():
             layer = name.partition("/")[2]
-            if layer == BORDER:
+            if layer not in POOLED:  # the border
                 dataset = write_compressed(file, name, values)
             else:  # small, and read as a whole by every classifier
                 dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
@@ -162,7 +164,8 @@ class FeatureStore:
     def __init__(self, folder: Path) -> None:
         index = read_json(folder / "index.json")
         self.counts, self.shard, self.size = index["counts"], index["shard"], index["size"]
-        self.n_features = index["n_features"]
+        self.n_features, self.unfreeze = index["n_features"], index["unfreeze"]
+        self.border_layers = border_layers(self.unfreeze)
         self.folder = folder
         self._files: dict[int, h5py.File] = {}
 
@@ -192,6 +195,10 @@ class FeatureStore:
             pieces.append(self._file(number)[f"{view}/{layer}"][offset : offset + n])
             first += n
         return np.concatenate(pieces)
+
+    def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
+        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of one view, by layer; float16."""
+        return {layer: self.read(layer, view, first, last) for layer in self.border_layers}
 
     def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
         """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float32.
@@ -240,33 +247,43 @@ class BorderBatches:
     def _shown(self, epoch: int) -> np.ndarray:
         return (self.phase + epoch) % self.show_every == 0
 
-    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: (b, size/8, size/8, 256), (b, 10) and weights (b,), all float32."""
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: {layer: (b, …)} of the border, (b, 10) and weights (b,), all float32."""
         rng = np.random.default_rng((self.seed, epoch))
         order, n_left = rng.permutation(len(self.starts)), len(self)
         left = None
         for first in range(0, len(order), self.GROUP):
             x, rows = self._read_group(order[first : first + self.GROUP], epoch)
-            mixed = rng.permutation(len(x))
-            x, rows = x[mixed], rows[mixed]
+            mixed = rng.permutation(len(rows))
+            x, rows = _take(x, mixed), rows[mixed]
             if left is not None:
-                x, rows = np.concatenate([left[0], x]), np.concatenate([left[1], rows])
-            n_whole = min(len(x) // self.batch_size, n_left)
+                x, rows = _join([left[0], x]), np.concatenate([left[1], rows])
+            n_whole = min(len(rows) // self.batch_size, n_left)
             for start in range(0, n_whole * self.batch_size, self.batch_size):
                 part = slice(start, start + self.batch_size)
                 weights = self.show_every[rows[part]].astype("float32")
-                yield x[part].astype("float32"), self.targets[rows[part]], weights / weights.mean()
+                inputs = {layer: values.astype("float32") for layer, values in _take(x, part).items()}
+                yield inputs, self.targets[rows[part]], weights / weights.mean()
             n_left -= n_whole
-            left = x[n_whole * self.batch_size :], rows[n_whole * self.batch_size :]
+            rest = slice(n_whole * self.batch_size, None)
+            left = _take(x, rest), rows[rest]
 
-    def _read_group(self, chunks: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the activations of the chunks' pictures that this epoch shows, and their rows."""
+    def _read_group(self, chunks: np.ndarray, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return the border of the chunks' pictures that this epoch shows, by layer, and their rows."""
         shown, pieces, numbers = self._shown(epoch), [], []
         for chunk in chunks:
             first = self.starts[chunk]
             last = min(first + CHUNK_ROWS, len(self.targets))
             view = VIEWS[(self.mirrored_first[chunk] + epoch + epoch // 2) % 2]
             rows = np.flatnonzero(shown[first:last])
-            pieces.append(self.store.read(BORDER, view, first, last)[rows])
+            pieces.append(_take(self.store.read_border(view, first, last), rows))
             numbers.append(first + rows)
-        return np.concatenate(pieces), np.concatenate(numbers)
+        return _join(pieces), np.concatenate(numbers)
+
+
+def _take(x: dict[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+    return {layer: values[rows] for layer, values in x.items()}
+
+
+def _join(pieces: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {layer: np.concatenate([piece[layer] for piece in pieces]) for layer in pieces[0]}

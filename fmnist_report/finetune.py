@@ -11,7 +11,7 @@ from fmnist_report.batches import smooth_labels
 from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
 from fmnist_report.hardware import choose_precision
-from fmnist_report.models.vgg import BORDER, build_assembled, build_top, copy_layers, set_base_weights
+from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings
 from fmnist_report.training import (
@@ -42,14 +42,14 @@ def fine_tune(
 ) -> None:
     """Stage `finetune`: train everything trainable; the artefact is the assembled network from pixels.
 
-    Blocks 1 to 3 are frozen, so their cached output stands for them: the gradients are those of
+    The blocks before finetune.unfreeze are frozen, so their cached output stands for them: the gradients are those of
     the whole network. The head is warm-started from the stage `head`.
     """
     policy = choose_precision(finetune.precision)
     keras.utils.set_random_seed(seed)
     labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
     with FeatureStore(features) as store:
-        top = start_top(store.size, finetune, head_settings.width, base, policy)
+        top = start_top(store, finetune, head_settings.width, base, policy)
         top.get_layer("head").load_weights(head / "network.weights.h5")
         batches = border_batches(store, top.get_layer("head"), labels["train"], finetune, seed)
 
@@ -66,16 +66,18 @@ def fine_tune(
     save_network(out, assembled, history, probabilities, ms_per_image, policy)
 
 
-def start_top(size: int, finetune: FineTuneSettings, head_width: int, base: Weights, policy: str) -> keras.Model:
-    """Build blocks 4 and 5 with VGG16's weights and a new head above them.
+def start_top(
+    store: FeatureStore, finetune: FineTuneSettings, head_width: int, base: Weights, policy: str
+) -> keras.Model:
+    """Build the blocks after the cached border with VGG16's weights, and a new head above them.
 
     Args:
-        size: side of VGG16's input in pixels.
+        store: whose size and border the network takes.
         base: VGG16's weights.
         policy: dtype policy.
     """
     with dtype_policy(policy):
-        top = build_top(size, head_width, finetune.dropout, finetune.unfreeze)
+        top = build_top(store.size, head_width, finetune.dropout, finetune.unfreeze, store.unfreeze)
     set_base_weights(top, base)
     return top
 
@@ -107,6 +109,7 @@ def predict_from_border(network: keras.Model, store: FeatureStore, part: str, n:
     for number, view in enumerate(VIEWS):
         for start in range(0, n, READ_ROWS):
             last = min(start + READ_ROWS, n)
-            border = store.read(BORDER, view, first + start, first + last).astype("float32")
-            found[number, start:last] = softmax(network.predict_on_batch(border))
+            border = store.read_border(view, first + start, first + last)
+            inputs = {layer: values.astype("float32") for layer, values in border.items()}
+            found[number, start:last] = softmax(network.predict_on_batch(inputs))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import platform
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 SAFE_ISA = "AVX512_CORE_FP16"
+MEASURED = "FMNIST_REPORT_PRECISION"  # what this run has measured, for the processes that it starts
 PROBE = """
 import time, keras
 from keras import ops
@@ -53,6 +55,12 @@ def memory_bytes() -> int:
 
 def peak_memory_bytes() -> int | None:
     """Return the most memory that this process has had resident until now, or None where the system does not tell."""
+    try:  # Linux counts the parent's memory into getrusage's figure
+        for line in Path("/proc/self/status").read_text("utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
     try:
         import resource
     except ImportError:
@@ -79,14 +87,18 @@ def measure_precision() -> tuple[str, dict[str, float]]:
     measurement repeated.
 
     Returns:
-        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s.
+        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s, empty in a process
+        to which the one that started it has told the choice.
     """
+    if MEASURED in os.environ:
+        return os.environ[MEASURED], {}
     rates = _probe(os.environ)
     if "bfloat16" not in rates and "ONEDNN_MAX_CPU_ISA" not in os.environ:
         os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
         rates = _probe(os.environ)
     faster = rates.get("bfloat16", 0.0) >= 1.2 * rates.get("float32", float("inf"))
-    return ("bfloat16" if faster else "float32"), rates
+    os.environ[MEASURED] = "bfloat16" if faster else "float32"
+    return os.environ[MEASURED], rates
 
 
 def _probe(environment: os._Environ) -> dict[str, float]:
@@ -95,6 +107,12 @@ def _probe(environment: os._Environ) -> dict[str, float]:
     )
     pairs = (line.split() for line in done.stdout.splitlines())
     return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def silence_tensorflow() -> None:
+    """Keep TensorFlow's remarks from this process's terminal, and from those of processes that it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def choose_precision(setting: str) -> str:

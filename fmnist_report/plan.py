@@ -19,7 +19,7 @@ from fmnist_report.cache import Cache, Entry
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.files import canonical_json
 from fmnist_report.fingerprint import Module, source_digests
-from fmnist_report.hardware import peak_memory_bytes
+from fmnist_report.hardware import peak_memory_bytes, silence_tensorflow
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
 from fmnist_report.settings import unknown
@@ -41,6 +41,8 @@ class Stage:
         places: values that do not count: folders to look in.
         resumes: an interrupted computation goes on from its unfinished folder.
         published: its files are copied into the report folder, so every run verifies them.
+        apart: computed in a process of its own, which gives back all the memory that TensorFlow keeps of every network
+            that it has compiled.
         lane: stages at the end of the line that have different lanes do not need one another, and are computed
             side by side.
     """
@@ -54,6 +56,7 @@ class Stage:
     places: dict[str, typing.Any] = field(default_factory=dict)
     resumes: bool = False
     published: bool = False
+    apart: bool = False
     lane: str = ""
 
 
@@ -78,6 +81,7 @@ class Step:
     reason: str
     status: str = "cached"  # "cached", "computed", or "compute" before it is
     seconds: float = 0.0
+    peak_memory_bytes: int | None = None  # of the process that computed it, until its end
 
 
 class Plan:
@@ -214,12 +218,13 @@ class Plan:
                 step.entry, step.status, step.reason = found, "cached", "computed by another run"
                 return
             out = cache.work_folder(stage.name, step.key, fresh=forced or not stage.resumes)
-            module, _, function = stage.function.partition(":")
-            progress.begin(stage.name)
+            arguments = {"out": out, **stage.settings, **stage.places, **folders}
             started = time.monotonic()
-            getattr(importlib.import_module(module), function)(
-                out=out, progress=progress, **stage.settings, **stage.places, **folders
-            )
+            if stage.apart:
+                call = (stage.name, stage.function, arguments, progress.quiet)
+                step.peak_memory_bytes = run_side_by_side(_call_apart, {stage.name: call})[stage.name]
+            else:
+                step.peak_memory_bytes = _call(stage.name, stage.function, arguments, progress)
             step.seconds = time.monotonic() - started
             step.entry = cache.commit(stage.name, step.key, self._details(step, run_id))
             step.status = "computed"
@@ -244,7 +249,7 @@ class Plan:
             "seconds": round(step.seconds, 2),
             "created": created,
             "run": run_id,
-            "run_peak_memory_bytes": peak_memory_bytes(),
+            "peak_memory_bytes": step.peak_memory_bytes,
         }
         return {
             "components": step.components,
@@ -252,6 +257,24 @@ class Plan:
             "seconds": round(step.seconds, 2),
             "provenance": provenance | {step.stage.name: own},
         }
+
+
+def _call(stage: str, function: str, arguments: dict[str, typing.Any], progress: Progress) -> int | None:
+    """Call a stage's function in this process; returns the most memory that the process has had until then."""
+    progress.begin(stage)
+    module, _, name = function.partition(":")
+    getattr(importlib.import_module(module), name)(progress=progress, **arguments)
+    return peak_memory_bytes()
+
+
+def _call_apart(stage: str, function: str, arguments: dict[str, typing.Any], quiet: bool) -> int | None:
+    """Call a stage's function with a display of its own, in a process that does nothing else."""
+    silence_tensorflow()
+    progress = Progress(quiet)
+    try:
+        return _call(stage, function, arguments, progress)
+    finally:
+        progress.close()
 
 
 def _compute_lane(plan: Plan, lane: str, names: list[str], run_id: str) -> list[Step]:

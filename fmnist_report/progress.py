@@ -84,6 +84,8 @@ class Progress:
         if self._bar:
             self._bar.stop()
             self._bar = None
+        if self.live:  # a process with a display of its own may have been stopped before it could do this
+            self.console.show_cursor(True)
 
     def say(self, message: str) -> None:
         """Print a line, unless quiet."""

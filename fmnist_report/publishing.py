@@ -77,7 +77,7 @@ def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
             "status": "computed" if step.status == "computed" else "cached",
             "seconds": known.get(name, {}).get("seconds", 0.0),
             "created": known.get(name, {}).get("created"),
-            "run_peak_memory_bytes": known.get(name, {}).get("run_peak_memory_bytes"),
+            "peak_memory_bytes": known.get(name, {}).get("peak_memory_bytes"),
             "reason": step.reason,
         }
         for name, step in plan.steps.items()

@@ -430,4 +430,5 @@ def feature_bytes(settings: Settings) -> int:
     """Return the most bytes that the features take on disk: two views, float16, border and pooled, uncompressed."""
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
-    return n_pictures * 2 * 2 * (side**2 * 256 + ((side + 1) // 2) ** 2 * 256 + 1024)
+    border = side**2 * 256 if settings.finetune.unfreeze == 4 else (side // 2) ** 2 * 512
+    return n_pictures * 2 * 2 * (border + ((side + 1) // 2) ** 2 * 256 + 1024)

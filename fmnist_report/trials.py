@@ -20,7 +20,7 @@ from fmnist_report.finetune import border_batches, predict_from_border, start_to
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
-from fmnist_report.models.vgg import N_FROZEN, POOLED, build_assembled, build_head, set_base_weights
+from fmnist_report.models.vgg import POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
 from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score
@@ -151,10 +151,10 @@ def _prepare_head(settings: HeadSettings, subset: Subset, seed: int):
 
 
 def _prepare_finetune(settings: FineTuneSettings, subset: Subset, seed: int):
-    if settings.unfreeze <= N_FROZEN:
+    if settings.unfreeze < subset.store.unfreeze:
         return _prepare_from_pixels(settings, subset, seed)
     policy = choose_precision(settings.precision)
-    model = start_top(subset.store.size, settings, subset.head.width, subset.base, policy)
+    model = start_top(subset.store, settings, subset.head.width, subset.base, policy)
     model.get_layer("head").set_weights(subset.start.get_weights())
     batches = border_batches(subset.store, subset.start, subset.labels["train"], settings, seed)
     n_val = len(subset.labels["val"])

@@ -45,7 +45,7 @@ def data_folder(tmp_path):
 
 
 @pytest.fixture
-def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
+def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
     """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
     from fmnist_report import features
     from fmnist_report.settings import FeatureSettings
@@ -55,7 +55,8 @@ def feature_folder(tmp_path, data_folder, quiet, monkeypatch):
     monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
     monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
-    features.extract_features(out, quiet, features=settings, data=data_folder, weights=tmp_path)
+    unfreeze = getattr(request, "param", 4)  # the first block that fine-tuning will train
+    features.extract_features(out, quiet, features=settings, unfreeze=unfreeze, data=data_folder, weights=tmp_path)
     write_json(out / "manifest.json", {})
     return out
 

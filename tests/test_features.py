@@ -51,7 +51,7 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
 
     monkeypatch.setattr(features, "_write_shard", write_shard)
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "data": data_folder, "weights": tmp_path}
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt):
@@ -66,7 +66,7 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
     monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
     monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "data": data_folder, "weights": tmp_path}
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}
     describe, write = features._describe_base, features._write_shard
     monkeypatch.setattr(features, "_describe_base", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
     out = tmp_path / "out"
@@ -94,7 +94,7 @@ def test_border_batches_show_pictures_once_with_their_labels(feature_folder, dat
             assert len(shown) == len(batches) == 40 // min(batch_size, 40)
             for x, y, weights in shown:
                 assert (weights == 1).all()
-                for picture, row in zip(x, y.argmax(axis=1), strict=True):
+                for picture, row in zip(x["block3_pool"], y.argmax(axis=1), strict=True):
                     view = next(v for v in features.VIEWS if np.array_equal(picture, expected[v][row]))
                     seen.append((epoch, row, view))
     assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
@@ -112,7 +112,7 @@ def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feat
         for epoch in range(4):
             for x, y, weights in batches.epoch(epoch):
                 row = int(y.argmax())
-                view = next(v for v in features.VIEWS if np.array_equal(x[0], expected[v][row]))
+                view = next(v for v in features.VIEWS if np.array_equal(x["block3_pool"][0], expected[v][row]))
                 seen[row].append((epoch, view))
                 assert weights == 1  # of a batch of one picture
         weighed = list(features.BorderBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))

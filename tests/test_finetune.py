@@ -13,19 +13,21 @@ from fmnist_report.training import predict_both_views, predict_probabilities
 HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
 
 
+@pytest.mark.parametrize("feature_folder", [4, 5], indirect=True)
 def test_assembled_artefact_gives_the_stored_test_probabilities(
     tmp_path, data_folder, feature_folder, random_weights, quiet
 ):
+    unfreeze = read_json(feature_folder / "index.json")["unfreeze"]
     head, out = tmp_path / "head", tmp_path / "finetune"
     head.mkdir()
     out.mkdir()
     classifiers.fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
-    settings = FineTuneSettings(epochs=2, batch_size=8, precision="float32")
+    settings = FineTuneSettings(epochs=2, batch_size=8, unfreeze=unfreeze, precision="float32")
     finetune.fine_tune(
         out, quiet, finetune=settings, head_settings=HEAD, seed=0,
         data=data_folder, weights=random_weights, features=feature_folder, head=head,
     )  # fmt: skip
-    assembled = build_assembled(32, HEAD.width, settings.dropout)
+    assembled = build_assembled(32, HEAD.width, settings.dropout, unfreeze)
     assembled.load_weights(out / "network.weights.h5")
     from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
     stored = load_arrays(out / "probabilities.npz")

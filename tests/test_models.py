@@ -42,12 +42,24 @@ def step(network, x, y):
     return change
 
 
-def test_gradients_from_the_cache_are_those_from_pixels(networks, batch):
-    extractor, top, assembled = networks
+def read_border(extractor, x, unfreeze):
+    found = extractor.predict_on_batch(x)
+    return {layer: found[layer] for layer in vgg.border_layers(unfreeze)}
+
+
+@pytest.mark.parametrize(("unfreeze", "first", "n_convolutions"), [(4, 4, 6), (5, 4, 3), (5, 5, 3)])
+def test_gradients_from_the_cache_are_those_from_pixels(batch, unfreeze, first, n_convolutions):
+    base = random_base()
+    extractor = vgg.build_extractor(SIZE, first)
+    top = vgg.build_top(SIZE, WIDTH, 0.0, unfreeze, first)
+    assembled = vgg.build_assembled(SIZE, WIDTH, 0.0, unfreeze)
+    for network in (extractor, top, assembled):
+        vgg.set_base_weights(network, base)
+    vgg.copy_layers(top, assembled)
     x, y = batch
     from_pixels = step(assembled, x, y)
-    from_cache = step(top, extractor.predict_on_batch(x)[vgg.BORDER], y)
-    assert len(from_pixels) == len(from_cache) == 2 * 6 + 4
+    from_cache = step(top, read_border(extractor, x, first), y)
+    assert len(from_pixels) == len(from_cache) == 2 * n_convolutions + 4
     for pixels, cache in zip(from_pixels, from_cache, strict=True):
         assert np.abs(pixels).max() > 0
         assert cache == pytest.approx(pixels, rel=1e-3, abs=1e-4 * float(np.abs(pixels).max()))
@@ -55,7 +67,7 @@ def test_gradients_from_the_cache_are_those_from_pixels(networks, batch):
 
 def test_assembled_network_gives_the_same_answers(networks, batch):
     extractor, top, assembled = networks
-    border = extractor.predict_on_batch(batch[0])[vgg.BORDER]
+    border = read_border(extractor, batch[0], 4)
     assert assembled.predict_on_batch(batch[0]) == pytest.approx(top.predict_on_batch(border), abs=1e-4)
 
 

@@ -1,12 +1,14 @@
 """A run computes what is missing, and the plan says why."""
 
+import os
 import sys
 
 import pytest
 
 from fmnist_report import fingerprint
 from fmnist_report.cache import Cache
-from fmnist_report.errors import UsageError
+from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.hardware import peak_memory_bytes
 from fmnist_report.plan import Plan, Stage
 from fmnist_report.progress import Progress
 
@@ -144,3 +146,34 @@ def test_failed_stage_leaves_no_entry(line):
 def test_unknown_stage_names_the_nearest(line):
     with pytest.raises(UsageError, match="did you mean 'third'"):
         line(force=["thrid"])
+
+
+def tell_process(out, progress, *, fails):
+    """A stage that leaves its process's number behind."""
+    (out / "pid.txt").write_text(str(os.getpid()))
+    if fails:
+        raise ReportError("It cannot be done.")
+
+
+@pytest.fixture
+def run_apart(tmp_path):
+    def run(fails):
+        cache = Cache(tmp_path, lambda message: None)
+        cache.prepare()
+        plan = Plan([Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, apart=True)], cache)
+        plan.run(Progress(quiet=True), "test")
+        return plan.steps["lonely"].entry
+
+    return run
+
+
+def test_a_stage_apart_has_a_process_of_its_own_whose_memory_is_recorded(run_apart):
+    entry = run_apart(False)
+    assert int((entry.path / "pid.txt").read_text()) != os.getpid()
+    peak = entry.manifest["provenance"]["lonely"]["peak_memory_bytes"]
+    assert 10**6 < peak < peak_memory_bytes()
+
+
+def test_an_error_of_a_stage_apart_reaches_the_user(run_apart):
+    with pytest.raises(ReportError, match="It cannot be done"):
+        run_apart(True)

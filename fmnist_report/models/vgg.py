@@ -14,8 +14,6 @@ from keras import layers, ops
 from fmnist_report.weights import BLOCKS, Weights
 
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
-BORDER = "block3_pool"
-N_FROZEN = 3
 POOLED = ("block3_grid", "block4_gap", "block5_gap")
 
 
@@ -61,10 +59,15 @@ def pool_blocks(pools: dict):
     Block 3 keeps a coarse grid, because where an edge lies tells a coat from a shirt; blocks 4 and 5
     are averaged over the whole picture.
 
+    Args:
+        pools: the blocks' outputs by name; "block3_grid" may stand there in place of "block3_pool".
+
     Returns:
         {"block3_grid": (n, ceil(size/16), ceil(size/16), 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
     """
-    grid = layers.AveragePooling2D(2, padding="same", name="block3_grid", dtype="float32")(pools["block3_pool"])
+    grid = pools.get("block3_grid")
+    if grid is None:
+        grid = layers.AveragePooling2D(2, padding="same", name="block3_grid", dtype="float32")(pools["block3_pool"])
     gaps = {
         f"{block}_gap": layers.GlobalAveragePooling2D(name=f"{block}_gap", dtype="float32")(pools[f"{block}_pool"])
         for block in ("block4", "block5")
@@ -77,16 +80,35 @@ def count_features(size: int) -> int:
     return math.ceil(size / 16) ** 2 * 256 + 512 + 512
 
 
-def build_extractor(size: int) -> keras.Model:
+def border_layers(unfreeze: int) -> tuple[str, ...]:
+    """Name the layers whose cached output stands for the frozen blocks when those from unfreeze, 4 or 5, are trained.
+
+    The first is the border itself; the second, if any, is what the head reads of a block before it.
+    """
+    return {4: ("block3_pool",), 5: ("block4_pool", "block3_grid")}[unfreeze]
+
+
+def border_shape(layer: str, size: int) -> tuple[int, ...]:
+    """Return the shape of one of border_layers for a VGG16 input of size × size pixels."""
+    side = {"block3_pool": size // 8, "block4_pool": size // 16, "block3_grid": math.ceil(size / 16)}[layer]
+    return (side, side, 512 if layer == "block4_pool" else 256)
+
+
+def build_extractor(size: int, unfreeze: int = 4) -> keras.Model:
     """Build the frozen base with all that is cached of it.
 
+    Args:
+        unfreeze: the first block that fine-tuning will train, 4 or 5.
+
     Returns:
-        Model from (n, 28, 28, 1) pixels to {"block3_pool": (n, size/8, size/8, 256),
-        "block3_grid": (n, ceil(size/16), ceil(size/16), 256), "block4_gap": (n, 512), "block5_gap": (n, 512)}.
+        Model from (n, 28, 28, 1) pixels to the border, "block3_pool" (n, size/8, size/8, 256) or "block4_pool"
+        (n, size/16, size/16, 512), and "block3_grid" (n, ceil(size/16), ceil(size/16), 256), "block4_gap" (n, 512),
+        "block5_gap" (n, 512).
     """
     pixels = layers.Input((28, 28, 1), name="pixels")
     pools = apply_blocks(GreyToVGG(size, name="vgg_input", dtype="float32")(pixels), 1, 5, trainable=False)
-    return keras.Model(pixels, {BORDER: pools[BORDER], **pool_blocks(pools)}, name="extractor")
+    border = border_layers(unfreeze)[0]
+    return keras.Model(pixels, {border: pools[border], **pool_blocks(pools)}, name="extractor")
 
 
 def build_head(n_features: int, width: int, dropout: float, n_classes: int = 10) -> keras.Model:
@@ -117,20 +139,21 @@ class Standardise(layers.Layer):
         return (x - self.mean) * self.scale
 
 
-def build_top(size: int, head_width: int, dropout: float, unfreeze: int = N_FROZEN + 1) -> keras.Model:
-    """Build what fine-tuning trains: blocks 4 and 5 and the head, from the border activations.
+def build_top(size: int, head_width: int, dropout: float, unfreeze: int = 4, first: int = 4) -> keras.Model:
+    """Build what comes after the cached border: VGG16's last blocks and the head.
 
     Args:
         unfreeze: the first block that is trained, 4 or 5.
+        first: the first block after the border, 4 or 5; not above unfreeze.
 
     Returns:
-        Model from (n, size/8, size/8, 256) to (n, 10) logits.
+        Model from {layer: (n, *border_shape(layer, size))} for border_layers(first) to (n, 10) logits.
     """
-    border = layers.Input((size // 8, size // 8, 256), name=BORDER)
-    return keras.Model(border, _apply_top(border, size, head_width, dropout, unfreeze), name="vgg16_top")
+    border = {layer: layers.Input(border_shape(layer, size), name=layer) for layer in border_layers(first)}
+    return keras.Model(border, _apply_top(border, size, head_width, dropout, first, unfreeze), name="vgg16_top")
 
 
-def build_assembled(size: int, head_width: int, dropout: float, unfreeze: int = N_FROZEN + 1) -> keras.Model:
+def build_assembled(size: int, head_width: int, dropout: float, unfreeze: int = 4) -> keras.Model:
     """Build the whole network from pixels: the blocks before unfreeze frozen, the rest trainable.
 
     Returns:
@@ -138,13 +161,13 @@ def build_assembled(size: int, head_width: int, dropout: float, unfreeze: int = 
     """
     pixels = layers.Input((28, 28, 1), name="pixels")
     x = GreyToVGG(size, name="vgg_input", dtype="float32")(pixels)
-    border = apply_blocks(x, 1, N_FROZEN, trainable=False)[BORDER]
-    return keras.Model(pixels, _apply_top(border, size, head_width, dropout, unfreeze), name="vgg16_finetuned")
+    pools = apply_blocks(x, 1, 3, trainable=False)
+    return keras.Model(pixels, _apply_top(pools, size, head_width, dropout, 4, unfreeze), name="vgg16_finetuned")
 
 
-def _apply_top(border, size: int, head_width: int, dropout: float, unfreeze: int):
-    pools = {BORDER: border}
-    for block in (N_FROZEN + 1, 5):
+def _apply_top(pools: dict, size: int, head_width: int, dropout: float, first: int, unfreeze: int):
+    pools = dict(pools)
+    for block in range(first, 6):
         pools |= apply_blocks(pools[f"block{block - 1}_pool"], block, block, trainable=block >= unfreeze)
     pooled = pool_blocks(pools)
     flat = layers.Flatten(name="block3_flat", dtype="float32")(pooled["block3_grid"])
