@@ -17,6 +17,7 @@ import tempfile
 import time
 import typing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 

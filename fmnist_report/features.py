@@ -197,7 +197,7 @@ class FeatureStore:
         return np.concatenate(pieces)
 
     def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of one view, by layer; float16."""
+        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of a view, by layer; float16."""
         return {layer: self.read(layer, view, first, last) for layer in self.border_layers}
 
     def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
