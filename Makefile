@@ -1,12 +1,13 @@
 # make report: set up and run; make test: set up and test; make inspect: check the printed reports for accessibility;
 # make bench: measure how fast it is; make fuzz: look for inputs that break the readers;
+# make backends: run the tests that concern them on JAX and PyTorch;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: report test setup pango inspect bench fuzz audit lock clean
+.PHONY: report test setup pango inspect bench fuzz backends audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -46,6 +47,14 @@ fuzz: setup
 	test -d $(VENV)-fuzz || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)-fuzz 'atheris>=3'
 	PYTHONPATH=$(CURDIR)/$(VENV)-fuzz $(BIN)/python benchmarks/fuzz.py $(ARGS)
 
+# Run the tests marked "backend" on JAX and on PyTorch, which Keras can take in TensorFlow's place.
+backends: setup
+	test -x $(VENV)-backends/bin/python || $(BIN)/python -m venv $(VENV)-backends
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$($(VENV)-backends/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
+	$(VENV)-backends/bin/python -m pip install --quiet --disable-pip-version-check 'jax>=0.6' 'torch>=2.6'
+	for backend in jax torch; do KERAS_BACKEND=$$backend $(VENV)-backends/bin/python -m pytest -m backend $(ARGS) || exit 1; done
+
 audit:
 	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
@@ -56,4 +65,4 @@ lock:
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench report
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report

@@ -12,16 +12,19 @@ if __name__ == "__main__":
     stop_if_incomplete()  # in one sentence, before anything outside the standard library is imported
 
 from fmnist_report.cli import main
+from fmnist_report.cluster import HERE, Workers
+from fmnist_report.data_sets import DataSet
 from fmnist_report.document import Document
+from fmnist_report.hardware import find_backend
 from fmnist_report.plan import Stage, repeat
 from fmnist_report.settings import Settings
-from fmnist_report.sources import data_digest, weights_digest
+from fmnist_report.sources import weights_digest
 
-TRAINING = ("keras", "tensorflow", "numpy")
+TRAINING = ("keras", find_backend(), "numpy")
 
 
 def build_line(
-    s: Settings, document: Document, data_dir: Path | None, cache_dir: Path, no_test: bool = False
+    s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = HERE, no_test: bool = False
 ) -> list[Stage]:
     """List the stages in order; what each one depends on is what it is given here.
 
@@ -31,15 +34,17 @@ def build_line(
     at = "fmnist_report."
     seed = {"seed": s.seed}
     exact = {"operations": "deterministic"} if s.deterministic else {}
+    pieces = {"workers": workers}  # for stages of independent pieces
     training = functools.partial(Stage, packages=TRAINING, digests=exact, resumes=True)
 
-    data = Stage(
-        "data",
-        at + "data:prepare_data",
-        {"data": s.data},
-        digests={"Fashion-MNIST": data_digest()},
-        places={"data_dir": data_dir, "cache_dir": cache_dir},
-    )
+    content = {"the data set": data_set.sha256}
+    if data_set.is_own:
+        how = {"mirror": data_set.mirror, "transposed": data_set.transposed}
+        places = {"data_set": data_set}
+        data = Stage("data", at + "own_data:prepare_own_data", {"data": s.data, **how}, digests=content, places=places)
+    else:
+        places = {"data_dir": data_set.folder, "cache_dir": cache_dir}
+        data = Stage("data", at + "data:prepare_data", {"data": s.data}, digests=content, places=places)
     weights = Stage(
         "weights", at + "weights:prepare_weights", digests={"VGG16": weights_digest()}, places={"cache_dir": cache_dir}
     )
@@ -52,6 +57,7 @@ def build_line(
         at + "features:extract_features",
         {"features": s.features, "unfreeze": s.finetune.unfreeze},
         {"data": data, "weights": weights},
+        places=pieces,
     )
     overlap = Stage(
         "overlap",
@@ -66,6 +72,7 @@ def build_line(
         {"classifiers": s.classifiers, **seed},
         {"data": data, "features": features},
         ("scikit-learn", "numpy"),
+        places=pieces,
     )
     head = training(
         "head",
@@ -92,7 +99,10 @@ def build_line(
     cached = {"data": data, "weights": weights, "features": features}
     many = functools.partial(training, apart=True)  # many networks, of which TensorFlow forgets none
     study = many("study", at + "study:run_study", {"study": s.study, **chosen}, cached)
-    tuning = many("tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, packages=(*TRAINING, "optuna"))
+    searching = (*TRAINING, "optuna")
+    tuning = many(
+        "tuning", at + "tuning:tune", {"tuning": s.tuning, **chosen}, cached, packages=searching, places=pieces
+    )
     inputs = many(
         "inputs",
         at + "inputs:compare_inputs",
@@ -123,27 +133,34 @@ def build_line(
     evaluation = Stage(
         "evaluation",
         at + "evaluation:evaluate",
-        {},
+        {"data_sha256": data_set.sha256},
         trained,
         ("numpy", "scipy"),
         published=True,
     )
     line += [explain, evaluation]
     for lang in document.languages:
+        classes = data_set.classes.get(lang, []) if data_set.is_own else None
         words = {"lang": lang}
         figures = Stage(
             f"figures-{lang}",
             at + "figures:draw_figures",
-            {**words, "report": s.report},
+            {**words, "classes": classes, "report": s.report},
             {"evaluation": evaluation, "explain": explain},
             ("matplotlib",),
             document.catalogue_digests(lang),
+            remote=True,
             lane=lang,
         )
         html = Stage(
             f"html-{lang}",
             at + "report:render_html",
-            {**words, "settings": s, "title_page": document.title_page(lang)},
+            {
+                **words,
+                "settings": s,
+                "title_page": document.title_page(lang),
+                "data_set": {"name": data_set.name, "classes": classes},
+            },
             {"evaluation": evaluation, "figures": figures},
             ("jinja2", "babel"),
             document.template_digests(lang),

@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from fmnist_report.cache import Cache, Entry  # noqa: E402
 from fmnist_report.data import load_arrays  # noqa: E402
+from fmnist_report.data_sets import find_data_set  # noqa: E402
 from fmnist_report.document import read_document  # noqa: E402
 from fmnist_report.files import read_json  # noqa: E402
 from fmnist_report.hardware import choose_precision, peak_memory_bytes  # noqa: E402
@@ -48,7 +49,7 @@ class Entries:
     def __init__(self, root: Path) -> None:
         self.root = root
         cache = Cache(root)
-        self.plan = Plan(build_line(STANDARD, read_document([], None), None, root), cache)
+        self.plan = Plan(build_line(STANDARD, read_document([], None), find_data_set(None), root), cache)
 
     def entry(self, stage: str) -> Entry:
         """Return a stage's entry; ends where there is none."""
@@ -259,7 +260,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 
     base, pictures = entries.base(), entries.pictures()["train"][:n, ..., None].astype("float32")
     targets, size, width = (
-        smooth_labels(entries.labels()["train"][:n], 0.1),
+        smooth_labels(entries.labels()["train"][:n], 0.1, 10),
         STANDARD.features.size,
         STANDARD.head.width,
     )
@@ -332,7 +333,7 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
 
     labels = entries.labels()["train"]
     with FeatureStore(entries["features"]) as store:
-        whole = BorderBatches(store, smooth_labels(labels, 0.1), 128, 0, np.ones(len(labels), int))
+        whole = BorderBatches(store, smooth_labels(labels, 0.1, 10), 128, 0, np.ones(len(labels), int))
         before = peak_memory_bytes()
         started = time.perf_counter()
         for _ in whole.epoch(0):
@@ -350,7 +351,7 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
                 return {layer: values[first:last] for layer, values in memory[view].items()}
 
         def train(source) -> None:
-            batches = BorderBatches(source, smooth_labels(labels[:n], 0.1), 128, 0, np.ones(n, int))
+            batches = BorderBatches(source, smooth_labels(labels[:n], 0.1, 10), 128, 0, np.ones(n, int))
             for batch in batches.epoch(0):
                 top.train_on_batch(*batch)
 
@@ -423,7 +424,7 @@ def cnn(entries: Entries, n_steps: int = 40) -> Figures:
 
     settings, pictures, labels = STANDARD.cnn, entries.pictures()["train"], entries.labels()["train"]
     batches = PictureBatches(
-        pictures, smooth_labels(labels, 0.1), settings.batch_size, settings.shift, settings.cutout, 0
+        pictures, smooth_labels(labels, 0.1, 10), settings.batch_size, settings.shift, settings.cutout, 0
     )
     taken = [batch for batch, _ in zip(batches.epoch(0), range(n_steps), strict=False)]
 
@@ -521,10 +522,10 @@ def growth(entries: Entries) -> Figures:
         top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 10_000)
         top.train_on_batch(
-            {"block3_pool": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1)
+            {"block3_pool": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1, 10)
         )
         for n in [count // 4 for count in counts]:
-            batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1), 128, 0, np.ones(n, int))
+            batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1, 10), 128, 0, np.ones(n, int))
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
             found["fine-tuning"].append((n, spent, peak_memory_bytes()))
         train = store.pooled("train", "original")

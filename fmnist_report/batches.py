@@ -6,41 +6,42 @@ import typing
 
 import numpy as np
 
-from fmnist_report.data import N_CLASSES
-
 
 class PictureBatches:
-    """Shuffled batches of pictures, shifted at random and mirrored in every other epoch.
+    """Shuffled batches of pictures, shifted at random and, if that is wanted, mirrored in every other epoch.
 
     Which epoch mirrors a picture is drawn once, so that two epochs see both of its views
     (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
 
     Args:
-        pictures: (n, 28, 28) uint8.
-        targets: (n, 10) float32 class probabilities.
+        pictures: (n, height, width) uint8.
+        targets: (n, classes) float32 class probabilities.
         batch_size: pictures in a batch; the last, smaller batch is left out.
         shift: most pixels that a picture moves along each axis, filled with zeros.
         cutout: side in pixels of the square that is blackened in each picture; 0 for none.
         seed: order, shifts and mirroring depend on it and on the epoch alone.
+        mirror: whether pictures are mirrored at all.
     """
 
-    def __init__(self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int) -> None:
+    def __init__(
+        self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int, mirror: bool = True
+    ) -> None:
         self.pictures, self.targets = pictures, targets
         self.batch_size, self.seed = min(batch_size, len(pictures)), seed
-        self.shift, self.cutout = shift, cutout
+        self.shift, self.cutout, self.mirror = shift, cutout, mirror
         self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
 
     def __len__(self) -> int:
         return len(self.pictures) // self.batch_size
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: (b, 28, 28, 1) float32 from 0 to 255, and (b, 10) float32."""
+        """Yield the epoch's batches: (b, height, width, 1) float32 from 0 to 255, and (b, classes) float32."""
         rng = np.random.default_rng((self.seed, epoch))
         order = rng.permutation(len(self.pictures))
         for first in range(0, len(self) * self.batch_size, self.batch_size):
             chosen = order[first : first + self.batch_size]
             pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
-            mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
+            mirror = self.mirror & ((self.mirrored_first[chosen] + epoch) % 2 == 1)
             pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
             pictures = cut_out(pictures, self.cutout, rng)
             yield pictures[..., None].astype("float32"), self.targets[chosen]
@@ -72,6 +73,6 @@ def cut_out(pictures: np.ndarray, side: int, rng: np.random.Generator) -> np.nda
     return np.where(down[:, :, None] & right[:, None, :], 0, pictures)
 
 
-def smooth_labels(labels: np.ndarray, smoothing: float, n_classes: int = N_CLASSES) -> np.ndarray:
+def smooth_labels(labels: np.ndarray, smoothing: float, n_classes: int) -> np.ndarray:
     """Turn (n,) labels into (n, n_classes) float32 targets (Szegedy et al., 2016, section 7)."""
     return (np.eye(n_classes, dtype="float32")[labels] * (1 - smoothing) + smoothing / n_classes).astype("float32")

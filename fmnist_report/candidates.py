@@ -67,7 +67,7 @@ def load_network(folder: Path) -> Candidate:
     """Read what a training stage left; probabilities are (n, 10)."""
     arrays = load_arrays(folder / "probabilities.npz")
     summary, history = read_json(folder / "summary.json"), read_json(folder / "history.json")
-    return Candidate(arrays["val"], arrays["test"], summary, history, arrays["val_original"])
+    return Candidate(arrays["val"], arrays["test"], summary, history, arrays.get("val_original"))
 
 
 def load_classifiers(folder: Path) -> dict[str, Candidate]:

@@ -11,13 +11,14 @@ import keras
 import numpy as np
 
 from fmnist_report.batches import smooth_labels
+from fmnist_report.cluster import Workers
 from fmnist_report.data import load_arrays
-from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.features import FeatureStore
 from fmnist_report.files import write_json
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
-from fmnist_report.training import average_views, fit, predict_views, save_network, score
+from fmnist_report.training import average_views, fit, predict_views, save_network, score, take_enough_steps
 
 PARTS = ("train", "val", "test")
 
@@ -28,7 +29,14 @@ def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_classifiers(
-    out: Path, progress: Progress, *, classifiers: ClassifierSettings, seed: int, data: Path, features: Path
+    out: Path,
+    progress: Progress,
+    *,
+    classifiers: ClassifierSettings,
+    seed: int,
+    data: Path,
+    features: Path,
+    workers: Workers,
 ) -> None:
     """Stage `classifiers`: fit scikit-learn's classifiers; each one's parameter is chosen on validation.
 
@@ -44,11 +52,12 @@ def fit_classifiers(
     pooled = {part: (values - mean) * scale for part, values in pooled.items()}
     summaries, probabilities = {}, {}
     candidates = _candidates(classifiers, seed)
-    for number, (name, options) in enumerate(candidates.items()):
-        progress.update(number, len(candidates), name)
-        best = _fit_best(options, pooled, labels)
-        summaries[name] = best.pop("summary")
-        probabilities |= {f"{name}/{part}": values for part, values in best.items()}
+    with workers.open() as crew, crew.joblib() as n_jobs:
+        for number, (name, options) in enumerate(candidates.items()):
+            progress.update(number, len(candidates), name)
+            best = _fit_best(options, pooled, labels, n_jobs)
+            summaries[name] = best.pop("summary")
+            probabilities |= {f"{name}/{part}": values for part, values in best.items()}
     np.savez(out / "probabilities.npz", **probabilities)
     write_json(out / "classifiers.json", summaries)
 
@@ -74,22 +83,29 @@ def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, 
     }
 
 
-def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], labels: dict) -> dict:
-    """Fit every option and keep the one with the best validation accuracy."""
+def _fit(classifier, train: np.ndarray, labels: np.ndarray, val: np.ndarray) -> tuple[typing.Any, np.ndarray]:
+    """Fit a classifier; returns it and its probabilities on validation."""
     from sklearn.exceptions import ConvergenceWarning
 
+    with warnings.catch_warnings():  # the logistic regression stops early on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(train, labels)
+    return classifier, classifier.predict_proba(val).astype("float32")
+
+
+def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], labels: dict, n_jobs: int) -> dict:
+    """Fit every option and keep the last of those with the best validation accuracy."""
+    import joblib
+
     started = time.monotonic()
-    tried, best, best_parameter = {}, None, ""
-    for parameter, classifier in options.items():
-        with warnings.catch_warnings():  # the logistic regression stops early on purpose
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            classifier.fit(pooled["train"], labels["train"])
-        val = classifier.predict_proba(pooled["val"]).astype("float32")
-        tried[parameter] = score(val, labels["val"])[1]
-        if tried[parameter] == max(tried.values()):
-            best, best_parameter = (classifier, val), parameter
+    fitted = joblib.Parallel(n_jobs)(
+        joblib.delayed(_fit)(classifier, pooled["train"], labels["train"], pooled["val"])
+        for classifier in options.values()
+    )
+    tried = {parameter: score(val, labels["val"])[1] for parameter, (_, val) in zip(options, fitted, strict=True)}
+    best_parameter = max(reversed(tried), key=tried.get)
+    classifier, val = fitted[list(options).index(best_parameter)]
     train_seconds = time.monotonic() - started
-    classifier, val = best
     started = time.perf_counter()
     test = classifier.predict_proba(pooled["test"]).astype("float32")
     ms_per_image = 1e3 * (time.perf_counter() - started) / len(test)
@@ -99,11 +115,11 @@ def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], lab
 
 
 class FeatureBatches:
-    """Shuffled batches of pooled features, each picture mirrored in every other epoch.
+    """Shuffled batches of pooled features, each picture seen in its other view, if it has two, in every other epoch.
 
     Args:
-        views: the original's and the mirror image's features, (n, n_features) float32 each.
-        targets: (n, 10) float32 class probabilities.
+        views: the original's and perhaps the mirror image's features, (n, n_features) float32 each.
+        targets: (n, classes) float32 class probabilities.
     """
 
     def __init__(self, views: list[np.ndarray], targets: np.ndarray, batch_size: int, seed: int) -> None:
@@ -115,25 +131,26 @@ class FeatureBatches:
         return len(self.targets) // self.batch_size
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: (b, n_features) and (b, 10) float32."""
+        """Yield the epoch's batches: (b, n_features) and (b, classes) float32."""
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.targets))
         for first in range(0, len(self) * self.batch_size, self.batch_size):
             chosen = order[first : first + self.batch_size]
             mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
-            yield np.where(mirror[:, None], self.views[1][chosen], self.views[0][chosen]), self.targets[chosen]
+            yield np.where(mirror[:, None], self.views[-1][chosen], self.views[0][chosen]), self.targets[chosen]
 
 
 def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, data: Path, features: Path) -> None:
-    """Stage `head`: train the dense head on pooled features of both views."""
+    """Stage `head`: train the dense head on pooled features of all views."""
     keras.utils.set_random_seed(seed)
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
-        views = {part: [store.pooled(part, view) for view in VIEWS] for part in PARTS}
-    network = build_head(views["train"][0].shape[1], head.width, head.dropout)
+        views = {part: [store.pooled(part, view) for view in store.views] for part in PARTS}
+        n_classes = store.task.n_classes
+    head = take_enough_steps(head, len(labels["train"]))
+    network = build_head(views["train"][0].shape[1], head.width, head.dropout, n_classes)
     network.get_layer("standardise").set_weights(list(standardisation(views["train"][0])))
-    batches = FeatureBatches(
-        views["train"], smooth_labels(labels["train"], head.label_smoothing), head.batch_size, seed
-    )
+    targets = smooth_labels(labels["train"], head.label_smoothing, n_classes)
+    batches = FeatureBatches(views["train"], targets, head.batch_size, seed)
 
     def validation(network):
         return score(average_views(network, views["val"]), labels["val"])

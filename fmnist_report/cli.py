@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import sys
+import textwrap
 import time
 import traceback
 import typing
@@ -17,6 +19,8 @@ import typer
 
 from fmnist_report import __version__
 from fmnist_report.cache import Cache
+from fmnist_report.cluster import Workers, check_request, start_workers
+from fmnist_report.data_sets import DataSet, find_data_set
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
@@ -38,7 +42,9 @@ LangOption = Annotated[list[str], typer.Option("--lang", help="uk or en; repeat 
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of initial weights and of batches.")]
 SetOption = Annotated[list[str], typer.Option("--set", help="Change one setting, such as cnn.epochs=12.")]
 TitleOption = Annotated[Path | None, typer.Option("--title-page", help="TOML file with title, student, group …")]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder with the four Fashion-MNIST files.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder with Fashion-MNIST's files, or a data set of yours.")
+]
 CacheOption = Annotated[Path, typer.Option("--cache-dir", help="Folder of artefacts.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)]
 
@@ -59,6 +65,8 @@ class Request:
     only: str | None
     no_test: bool
     deterministic: bool
+    n_workers: int
+    workers: Workers
     progress: Progress
     build_line: BuildLine
 
@@ -66,8 +74,15 @@ class Request:
         """Return checked settings; raises UsageError."""
         settings = override(find_preset(self.preset), self.assignments)
         settings = dataclasses.replace(settings, seed=self.seed, deterministic=self.deterministic)
-        validate(settings)
+        validate(settings, self.data_set.is_own)
         return settings
+
+    @functools.cached_property
+    def data_set(self) -> DataSet:
+        """What --data-dir holds; raises ReportError."""
+        if self.data_dir and not self.data_dir.is_dir():
+            raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
+        return find_data_set(self.data_dir)
 
     def cache(self) -> Cache:
         """Return the cache, not yet created."""
@@ -75,10 +90,8 @@ class Request:
 
     def plan(self, cache: Cache) -> Plan:
         """Plan the line; raises UsageError for a bad request."""
-        if self.data_dir and not self.data_dir.is_dir():
-            raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         document = read_document(self.lang, self.title_page)
-        stages = self.build_line(self.settings(), document, self.data_dir, self.cache_dir, self.no_test)
+        stages = self.build_line(self.settings(), document, self.data_set, self.cache_dir, self.workers, self.no_test)
         return Plan(stages, cache, self.force, self.only)
 
 
@@ -106,7 +119,8 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
         return _fail(progress, arguments, str(stop), stop.code)
     except Exception as error:
         hint = "" if "--debug" in arguments else " (--debug shows where)"
-        return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {error}{hint}", 1)
+        told = textwrap.shorten(str(error), 300, placeholder=" …")  # some tell whole arrays
+        return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {told}{hint}", 1)
 
 
 def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:
@@ -138,6 +152,10 @@ def run(
     only: Annotated[str | None, typer.Option("--only", help="Stop after this stage.")] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Stop at validation; test labels stay closed.")] = False,
     deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in every run.")] = False,
+    n_workers: Annotated[int, typer.Option("--workers", help="Compute with so many processes on this machine.")] = 0,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="Compute with the workers of this Dask scheduler.")
+    ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
@@ -147,8 +165,9 @@ def run(
     build_line, progress = context.obj
     request = Request(
         preset, lang, seed, set_, title_page, data_dir and data_dir.absolute(), cache_dir.absolute(), out.absolute(),
-        force, only, no_test, deterministic, progress, build_line,
+        force, only, no_test, deterministic, n_workers, Workers(scheduler), progress, build_line,
     )  # fmt: skip
+    check_request(n_workers, scheduler)
     context.obj = request
     if context.invoked_subcommand:
         return
@@ -168,7 +187,8 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     cache.prepare()
     _prepare_computation(request, plan)
     try:
-        plan.run(request.progress, run_id)
+        with start_workers(request.workers, request.n_workers if plan.pending else 0):
+            plan.run(request.progress, run_id, request.workers)
     finally:
         request.progress.close()
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}

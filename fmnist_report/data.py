@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
+import dataclasses
 import hashlib
-import io
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 import typing
 import urllib.request
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fmnist_report.errors import ReportError
-from fmnist_report.files import replacing
+from fmnist_report.files import read_json, replacing, write_json
+from fmnist_report.idx import IMAGES_MAGIC, LABELS_MAGIC, MAX_IDX_BYTES, check_pair, decompress, parse_idx
 from fmnist_report.progress import Progress
 from fmnist_report.settings import DataSettings
 from fmnist_report.sources import FASHION_MNIST_SHA256
@@ -28,8 +26,6 @@ N_CLASSES = 10
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
-MAX_IDX_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -50,74 +46,6 @@ FILES = {
         ("y_test", "t10k-labels-idx1-ubyte", 10_008),
     )
 }
-
-
-def decompress(raw: bytes, limit: int = MAX_IDX_BYTES) -> bytes:
-    """Return the IDX bytes of a file that may be gzipped.
-
-    Raises:
-        ValueError: not gzip although it begins so, truncated, or larger than limit when unpacked.
-    """
-    if raw[:2] != b"\x1f\x8b":
-        return raw
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            data = file.read(limit + 1)
-    except EOFError:
-        raise ValueError("the gzip file is truncated") from None
-    except (OSError, zlib.error) as error:
-        raise ValueError(f"the gzip file is damaged ({error})") from None
-    if len(data) > limit:
-        raise ValueError(f"the gzip file unpacks to more than {limit:,} bytes")
-    return data
-
-
-def parse_idx(raw: bytes, magic: int) -> np.ndarray:
-    """Parse an IDX file of unsigned bytes.
-
-    Args:
-        raw: the decompressed file.
-        magic: 0x803 for pictures, 0x801 for labels.
-
-    Returns:
-        uint8 array, (n, height, width) for pictures or (n,) for labels; read-only.
-
-    Raises:
-        ValueError: says which field is wrong, what was expected and what was found.
-    """
-    if raw[:512].lstrip()[:1] == b"<":
-        raise ValueError("it is an HTML page, not an IDX file")
-    if len(raw) < 4:
-        raise ValueError(f"it has only {len(raw)} bytes")
-    (found,) = struct.unpack_from(">I", raw)
-    if found != magic:
-        swapped = {IMAGES_MAGIC: "pictures", LABELS_MAGIC: "labels"}
-        hint = f": it holds {swapped[found]}, not {swapped[magic]}" if found in swapped else ""
-        raise ValueError(f"its magic number is 0x{found:08x} instead of 0x{magic:08x}{hint}")
-    n_dimensions = magic & 0xFF
-    if len(raw) < 4 + 4 * n_dimensions:
-        raise ValueError("its header is truncated")
-    shape = struct.unpack_from(f">{n_dimensions}I", raw, 4)
-    n_expected = 1
-    for side in shape:
-        n_expected *= side
-    n_found = len(raw) - 4 - 4 * n_dimensions
-    if n_expected != n_found:
-        trailing = "too many" if n_found > n_expected else "too few"
-        raise ValueError(f"its header {shape} promises {n_expected:,} bytes, but {n_found:,} follow ({trailing})")
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
-
-
-def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int = N_CLASSES) -> None:
-    """Check that pictures and labels belong together.
-
-    Raises:
-        ValueError: the counts differ, or a label is outside 0 … n_classes-1.
-    """
-    if len(images) != len(labels):
-        raise ValueError(f"there are {len(images):,} pictures but {len(labels):,} labels")
-    if labels.size and labels.max() >= n_classes:
-        raise ValueError(f"there is a label {labels.max()}, but labels run from 0 to {n_classes - 1}")
 
 
 def read_verified(path: Path, expected: IdxFile) -> bytes:
@@ -162,8 +90,8 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     try:
-        check_pair(arrays["x_train"], arrays["y_train"])
-        check_pair(arrays["x_test"], arrays["y_test"])
+        check_pair(arrays["x_train"], arrays["y_train"], N_CLASSES)
+        check_pair(arrays["x_test"], arrays["y_test"], N_CLASSES)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from None
     return arrays
@@ -286,11 +214,37 @@ def _fetch_verified(source: Source) -> dict[str, np.ndarray]:
     return arrays
 
 
+@dataclass(frozen=True)
+class Task:
+    """What the networks have to do.
+
+    height, width: of a picture, in pixels.
+    labels: each class's label in the files; the networks count classes from 0.
+    mirror: whether a mirrored picture belongs to the same class; then networks learn from both and their answers to
+        both are averaged.
+    """
+
+    height: int = 28
+    width: int = 28
+    labels: tuple[int, ...] = tuple(range(N_CLASSES))
+    mirror: bool = True
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a picture, in pixels."""
+        return self.height, self.width
+
+
 def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the stratified split once.
+    """Draw the stratified split once: at most 5,000 and at most a sixth of the pictures are set apart for validation.
 
     Args:
-        labels: (60000,) uint8.
+        labels: (n,) uint8; n is 60,000 for Fashion-MNIST.
 
     Returns:
         Indices of the n_train training and n_val validation pictures.
@@ -298,36 +252,55 @@ def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarra
     from sklearn.model_selection import train_test_split
 
     every = np.arange(len(labels))
-    train, val = train_test_split(every, test_size=5_000, stratify=labels, random_state=settings.split_seed)
+    n_apart = min(5_000, len(labels) // 6)
+    train, val = train_test_split(every, test_size=n_apart, stratify=labels, random_state=settings.split_seed)
     return (
-        _stratified(train, labels, settings.n_train, settings.split_seed),
-        _stratified(val, labels, settings.n_val, settings.split_seed),
+        stratify(train, labels, settings.n_train, settings.split_seed),
+        stratify(val, labels, settings.n_val, settings.split_seed),
     )
 
 
-def _stratified(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+def stratify(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Draw n of the indices, each class by its share; all of them, in their order, where there are no more than n."""
     from sklearn.model_selection import train_test_split
 
-    if n == len(indices):
+    if n >= len(indices):
         return indices
-    if n > len(indices):
-        raise ReportError(f"The split holds {len(indices):,} pictures of this part, not the {n:,} that were asked for.")
     return train_test_split(indices, train_size=n, stratify=labels[indices], random_state=seed)[0]
 
 
 def prepare_data(out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path) -> None:
-    """Stage `data`: write pictures.npz and labels.npz, and the test labels apart from both.
-
-    pictures.npz holds train, val and test, (n, 28, 28) uint8; labels.npz holds train and val, (n,)
-    uint8; test_labels.npz holds test and is read by the evaluation alone.
-    """
+    """Stage `data` for Fashion-MNIST; see write_parts for what it writes."""
     arrays, source = find_data(data_dir, cache_dir)
     progress.say(f"Fashion-MNIST from {source}.")
-    train, val = split_indices(arrays["y_train"], data)
+    write_parts(out, arrays, data, Task())
+
+
+def write_parts(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, task: Task) -> None:
+    """Split the training pictures and write pictures.npz, labels.npz, and the test labels apart from both.
+
+    pictures.npz holds train, val and test, (n, height, width) uint8; labels.npz holds train and val, (n,) uint8;
+    test_labels.npz holds test and is read by the evaluation alone. task.json tells what load_task reads.
+
+    Args:
+        arrays: x_train, y_train, x_test and y_test.
+    """
     x, y = arrays["x_train"], arrays["y_train"]
+    train, val = split_indices(y, data)
     np.savez(out / "pictures.npz", train=x[train], val=x[val], test=arrays["x_test"][: data.n_test])
     np.savez(out / "labels.npz", train=y[train], val=y[val])
     np.savez(out / "test_labels.npz", test=arrays["y_test"][: data.n_test])
+    write_json(out / "task.json", dataclasses.asdict(task))
+
+
+def load_task(data: Path) -> Task:
+    """Read what a data entry says of its pictures."""
+    return read_task(read_json(data / "task.json"))
+
+
+def read_task(values: dict) -> Task:
+    """Turn JSON's values back into a Task."""
+    return Task(**{**values, "labels": tuple(values["labels"])})
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

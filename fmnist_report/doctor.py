@@ -109,6 +109,7 @@ def require_folder(folder: Path, option: str) -> None:
 def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
     from fmnist_report.data import data_sources, read_folder
+    from fmnist_report.data_sets import find_data_set
     from fmnist_report.hardware import describe_hardware
     from fmnist_report.language import TEMPLATES
     from fmnist_report.weights import read_hdf5, verify_weights, weight_sources
@@ -127,7 +128,11 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         _sized("memory", hardware["memory_gib"] * 2**30, 6e9),
         _sized("disk", free, 5e9),
     ]
-    for source in data_sources(data_dir, cache_dir):
+    data_set = find_data_set(data_dir)
+    if data_set.is_own:
+        n_files = len(data_set.files) or len(data_set.pictures)
+        findings.append(Finding(data_set.name, "ok", f"a data set of yours: {n_files:,} files"))
+    for source in [] if data_set.is_own else data_sources(data_dir, cache_dir):
         findings.append(_try_source("Fashion-MNIST", source.name, source.fetch, lambda s=source: read_folder(s.folder)))
     for name, place, network in weight_sources(cache_dir):
         findings.append(_try_source("VGG16", name, network, lambda p=place: verify_weights(read_hdf5(p))))

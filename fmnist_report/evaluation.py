@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.candidates import COMPARED, MAIN, Candidate, accuracy, gather_candidates
-from fmnist_report.data import N_CLASSES, load_arrays
+from fmnist_report.data import load_arrays, load_task
 from fmnist_report.files import read_json, write_json
-from fmnist_report.hardware import describe_hardware
+from fmnist_report.hardware import describe_hardware, find_backend
 from fmnist_report.progress import Progress
 from fmnist_report.seeds import load_seeds, spread_of_seeds
 from fmnist_report.statistics import (
@@ -26,7 +27,7 @@ from fmnist_report.statistics import (
     wilson_interval,
 )
 
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "h5py", "scipy", "matplotlib", "jinja2", "weasyprint")
+PACKAGES = ("keras", "numpy", "scikit-learn", "h5py", "scipy", "matplotlib", "jinja2", "weasyprint")
 N_MISTAKES = 24
 
 
@@ -45,18 +46,23 @@ def evaluate(
     tuning: Path,
     inputs: Path,
     overlap: Path,
+    data_sha256: str,
     seeds: Path | None = None,
 ) -> None:
     """Stage `evaluation`: read the test labels once and write evaluation.json and predictions.npz."""
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
-    pictures = load_arrays(data / "pictures.npz")
+    pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
     index = read_json(features / "index.json")
     folders = {"mlp": mlp, "cnn": cnn, "classifiers": classifiers, "head": head, "finetune": finetune}
     candidates, chosen, weights = gather_candidates(folders, index["base"], labels["val"])
     near = load_arrays(overlap / "overlap.npz")
     models = {name: measure(candidate, labels, near["test"]) for name, candidate in candidates.items()}
     document = {
-        "data": {**{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")}},
+        "data": {
+            **{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")},
+            **dataclasses.asdict(task),
+            "sha256": data_sha256,
+        },
         "models": models,
         "chosen_classifier": chosen,
         "ensemble_weights": weights,
@@ -69,7 +75,7 @@ def evaluate(
         "features": {name: index[name] for name in ("size", "precision", "seconds", "n_features")},
         "mistakes": find_mistakes(candidates, labels["test"]),
         "missed": find_missed(candidates, labels["test"]),
-        "class_counts": np.bincount(labels["train"], minlength=N_CLASSES).tolist(),
+        "class_counts": np.bincount(labels["train"], minlength=task.n_classes).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),
     }
@@ -95,7 +101,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
     """
     y, predicted = labels["test"], candidate.test.argmax(axis=1)
     temperature = fit_temperature(candidate.val, labels["val"])
-    confusion = confusion_matrix(y, predicted, N_CLASSES)
+    confusion = confusion_matrix(y, predicted, candidate.test.shape[1])
     classes = per_class_scores(confusion)
     summary = candidate.summary
     return {
@@ -175,13 +181,15 @@ def _describe_pictures(rows: np.ndarray, candidates: dict[str, Candidate], label
 
 
 def sample_rows(pictures: dict[str, np.ndarray], labels: dict[str, np.ndarray], n: int = 12) -> np.ndarray:
-    """Take the first n training pictures of each class, (classes, n, 28, 28) uint8."""
-    return np.stack([pictures["train"][labels["train"] == label][:n] for label in range(N_CLASSES)])
+    """Take the first n training pictures of each class, or as many as each has, (classes, n, h, w) uint8."""
+    counts = np.bincount(labels["train"])
+    n = min(n, counts.min())
+    return np.stack([pictures["train"][labels["train"] == label][:n] for label in range(len(counts))])
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that matter."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (find_backend(), *PACKAGES):
         found[package] = importlib.metadata.version(package)
     return found

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from fmnist_report.data import load_arrays
 from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.files import write_json
+from fmnist_report.gradients import gradient
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
@@ -21,6 +22,7 @@ from fmnist_report.weights import read_hdf5, verify_weights
 # What each part shows, and the stage whose answers choose the pictures.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
 HEAT_LAYERS = {"cnn": "stage2_add", "vgg_head": "block4_conv3", "vgg_finetuned": "block4_conv3"}
+BESIDE = {"cnn": (), "vgg_head": ("block3_pool",), "vgg_finetuned": ("block3_pool",)}  # the head reads it too
 ACTIVATION_LAYERS = {
     "cnn": ("stem_relu", "stage1_add", "stage2_add", "stage3_add"),
     "vgg_head": ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"),
@@ -59,7 +61,7 @@ def explain(
     pictures, labels = load_arrays(data / "pictures.npz")["val"], load_arrays(data / "labels.npz")["val"]
     base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
     with FeatureStore(features) as store:
-        networks = load_networks(store.size, base, cnn_settings, head_settings, finetune_settings, cnn, head, finetune)
+        networks = load_networks(store, base, cnn_settings, head_settings, finetune_settings, cnn, head, finetune)
         arrays, channels = {}, {}
         for number, (part, (names, judge)) in enumerate(PARTS.items()):
             progress.update(number, 3, f"heat and activation maps, {part}")
@@ -68,7 +70,7 @@ def explain(
             arrays |= {f"{part}/pictures": pictures[shown], f"{part}/labels": labels[shown]}
             for name in names:
                 network = networks[name]
-                answers, heat = heat_maps(network, HEAT_LAYERS[name], pictures[shown])
+                answers, heat = heat_maps(network, HEAT_LAYERS[name], BESIDE[name], pictures[shown])
                 arrays |= {f"{name}/answers": answers, f"{name}/heat": heat}
                 found = activation_maps(network, ACTIVATION_LAYERS[name], pictures[shown[0]])
                 for layer, (maps, numbers) in found.items():
@@ -85,15 +87,16 @@ def explain(
 
 
 def load_networks(
-    size: int, base, cnn_settings: CNNSettings, head_settings: HeadSettings, finetune_settings: FineTuneSettings,
+    store: FeatureStore, base,
+    cnn_settings: CNNSettings, head_settings: HeadSettings, finetune_settings: FineTuneSettings,
     cnn: Path, head: Path, finetune: Path,
 ) -> dict[str, keras.Model]:  # fmt: skip
     """Build the trained networks from pixels, in float32: the CNN, and VGG16 before and after fine-tuning."""
-    c, width = cnn_settings, head_settings.width
+    c, width, shapes = cnn_settings, head_settings.width, (store.task.shape, store.task.n_classes)
     networks = {
-        "cnn": build_cnn(c.stem, c.widths, c.dropout, c.kernel, c.pooling),
-        "vgg_head": build_assembled(size, width, 0.0, finetune_settings.unfreeze),
-        "vgg_finetuned": build_assembled(size, width, 0.0, finetune_settings.unfreeze),
+        "cnn": build_cnn(c.stem, c.widths, c.dropout, c.kernel, c.pooling, *shapes),
+        "vgg_head": build_assembled(store.size, width, 0.0, finetune_settings.unfreeze, *shapes),
+        "vgg_finetuned": build_assembled(store.size, width, 0.0, finetune_settings.unfreeze, *shapes),
     }
     networks["cnn"].load_weights(cnn / "network.weights.h5")
     set_base_weights(networks["vgg_head"], base)
@@ -123,27 +126,41 @@ def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
     return np.array([*spread, *wrong[:N_WRONG]], dtype=int)
 
 
-def heat_maps(network: keras.Model, layer: str, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def heat_maps(
+    network: keras.Model, layer: str, beside: tuple[str, ...], pictures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Show where a layer speaks for the network's answer (Grad-CAM; Selvaraju et al., 2017, section 3).
 
     Args:
         layer: its name.
-        pictures: (k, 28, 28) uint8.
+        beside: layers from which a path leads to the answer that does not pass through this one.
+        pictures: (k, height, width) uint8.
 
     Returns:
         Answers (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the answer.
     """
-    model = keras.Model(network.input, [network.get_layer(layer).output, network.output])
-    pixels = tf.constant(pictures[..., None], "float32")
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        maps, logits = model(pixels, training=False)
-        answers = tf.argmax(logits, axis=1)
-        spoken = tf.reduce_sum(logits * tf.one_hot(answers, logits.shape[-1]))
-    weights = tf.reduce_mean(tape.gradient(spoken, maps), axis=(1, 2), keepdims=True)
-    heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy()
+    seen = {name: network.get_layer(name).output for name in (layer, *beside)}
+    reader = keras.Model(network.input, seen)
+    answerer = keras.Model(list(seen.values()) if beside else seen[layer], network.output)
+    found = {
+        name: np.asarray(values, "float32") for name, values in reader.predict_on_batch(_as_pixels(pictures)).items()
+    }
+    maps = found[layer]
+
+    def answer(maps):
+        inputs = [ops.convert_to_tensor(values) for values in (maps, *(found[name] for name in beside))]
+        return answerer(inputs if beside else inputs[0], training=False)
+
+    answers = ops.convert_to_numpy(answer(maps)).argmax(axis=1)
+    chosen = np.eye(network.output.shape[-1], dtype="float32")[answers]
+
+    def spoken(maps):
+        return ops.sum(answer(maps) * chosen)
+
+    weights = gradient(spoken, maps).mean(axis=(1, 2), keepdims=True)
+    heat = np.maximum((weights * maps).sum(axis=-1), 0)
     highest = heat.max(axis=(1, 2), keepdims=True)
-    return answers.numpy(), heat / np.where(highest > 0, highest, 1)
+    return answers, heat / np.where(highest > 0, highest, 1)
 
 
 def activation_maps(
@@ -151,18 +168,22 @@ def activation_maps(
 ) -> dict[str, tuple[np.ndarray, list[int]]]:
     """Return the N_CHANNELS strongest channels of each layer for one picture: (h, w, N_CHANNELS), and their numbers."""
     model = keras.Model(network.input, {layer: network.get_layer(layer).output for layer in layers})
-    found, outputs = {}, model(tf.constant(picture[None, ..., None], "float32"), training=False)
+    found, outputs = {}, model.predict_on_batch(_as_pixels(picture[None]))
     for layer in layers:
-        maps = outputs[layer].numpy()[0]
+        maps = np.asarray(outputs[layer], "float32")[0]
         numbers = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:N_CHANNELS]
         found[layer] = maps[..., numbers], [int(number) for number in numbers]
     return found
 
 
+def _as_pixels(pictures: np.ndarray) -> np.ndarray:
+    return pictures[..., None].astype("float32")
+
+
 def tuned_features(assembled: keras.Model, store: FeatureStore, n: int) -> np.ndarray:
     """Return what the head reads after fine-tuning for the first n validation pictures; (n, n_features) float32."""
     width = assembled.get_layer("head").get_layer("head_dense").units
-    top = build_top(store.size, width, 0.0, first=store.unfreeze)
+    top = build_top(store.size, width, 0.0, first=store.unfreeze, n_classes=store.task.n_classes)
     copy_layers(assembled, top)
     reader = keras.Model(top.input, top.get_layer("pooled_features").output)
     first = store.first_row("val")

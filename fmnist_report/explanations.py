@@ -43,11 +43,18 @@ def _layer_title(name: str, language: Language) -> str:
     return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
 
 
+def _class_colours(n: int) -> list:
+    """Return n colours that differ as much as so many can."""
+    if n <= 10:
+        return list(matplotlib.colormaps["tab10"].colors)
+    return [matplotlib.colormaps["turbo"](position) for position in np.linspace(0.03, 0.97, n)]
+
+
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
     """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
     titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
     figure, axes = new_figure(3.0, 1, len(maps))
-    colours = matplotlib.colormaps["tab10"].colors
+    colours = _class_colours(int(labels.max()) + 1)
     for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
         middles = {}
         for label in np.unique(labels):

@@ -1,8 +1,11 @@
-"""VGG16's activations of every picture and its mirror image, in HDF5 shards."""
+"""VGG16's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
+import hashlib
+import io
 import os
 import time
 import typing
@@ -10,20 +13,29 @@ import zlib
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 from keras import ops
 
-from fmnist_report.data import load_arrays
+from fmnist_report.cluster import Workers
+from fmnist_report.data import Task, load_arrays, load_task, read_task
 from fmnist_report.errors import ReportError
-from fmnist_report.files import read_finished, read_json, replacing_hdf5, sha256_file, write_finished, write_json
+from fmnist_report.files import (
+    read_finished,
+    read_json,
+    replacing,
+    sealed_hdf5,
+    sha256_file,
+    write_finished,
+    write_json,
+)
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.vgg import POOLED, border_layers, build_extractor, count_features, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings
-from fmnist_report.sources import VGG16_SHA256
 from fmnist_report.training import dtype_policy, time_prediction
-from fmnist_report.weights import read_hdf5, verify_weights
+from fmnist_report.weights import Weights, read_hdf5, verify_weights, weights_digest
 
 PARTS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
@@ -32,42 +44,72 @@ FLOAT16_MAX = 65_504.0
 
 
 def extract_features(
-    out: Path, progress: Progress, *, features: FeatureSettings, unfreeze: int, data: Path, weights: Path
+    out: Path,
+    progress: Progress,
+    *,
+    features: FeatureSettings,
+    unfreeze: int,
+    data: Path,
+    weights: Path,
+    workers: Workers,
 ) -> None:
     """Stage `features`: run the frozen base over all pictures once.
 
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
-    file i // shard. Each file holds, for the groups "original" and "mirror", the border that fine-tuning from the block
-    unfreeze on reads: block3_pool (n, size/8, size/8, 256) or block4_pool (n, size/16, size/16, 512), compressed
-    without loss; and block3_grid (n, ceil(size/16), ceil(size/16), 256), block4_gap and block5_gap (n, 512); float16.
-    index.json tells the number of pictures of each part, the rows a shard, size, precision and unfreeze.
+    file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
+    border that fine-tuning from the block unfreeze on reads, block3_pool (n, size/8, size/8, 256) or block4_pool
+    (n, size/16, size/16, 512), compressed without loss; and block3_grid (n, ceil(size/16), ceil(size/16), 256),
+    block4_gap and block5_gap (n, 512); float16. index.json tells the number of pictures of each part, the rows a
+    shard, size, precision, unfreeze and the task.
     """
     policy = choose_precision(features.precision)
-    pictures = load_arrays(data / "pictures.npz")
+    pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
+    views = VIEWS[: 1 + task.mirror]
     every = np.concatenate([pictures[part] for part in PARTS])
-    with dtype_policy(policy):
-        extractor = build_extractor(features.size, unfreeze)
-    set_base_weights(extractor, verify_weights(read_hdf5(weights / "vgg16_notop.h5")))
+    base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
+    kind = ExtractorKind(features.size, unfreeze, task.shape, policy, weights_digest(base))
     finished = _finished_shards(out, policy)
-    n_shards = -(-len(every) // features.shard)
-    for number in range(n_shards):
-        name = f"shard-{number:05d}.h5"
-        if name not in finished["shards"]:
-            started = time.monotonic()
-            rows = every[number * features.shard : (number + 1) * features.shard]
-            base = number * features.shard
-            _write_shard(out / name, rows, base, len(every), extractor, features, policy, progress)
-            finished["shards"][name] = sha256_file(out / name)
-            finished["seconds"] += time.monotonic() - started
-            write_finished(out, finished)
-    missing = [name for name in finished["shards"] if not (out / name).is_file()]
-    if missing:
-        raise ReportError(f"The shards {', '.join(missing)} vanished from {str(out)!r} during the run; run again.")
+    _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
+    vanished = [name for name in finished["shards"] if not (out / name).is_file()]
+    if vanished:
+        raise ReportError(f"The shards {', '.join(vanished)} vanished from {str(out)!r} during the run; run again.")
     counts = {part: len(pictures[part]) for part in PARTS}
     index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
-    index |= {"unfreeze": unfreeze, "n_features": count_features(features.size)}
-    index |= {"seconds": finished["seconds"], "base": _describe_base(extractor, pictures["val"])}
+    index |= {"unfreeze": unfreeze, "n_features": count_features(features.size), "views": views}
+    index |= {"task": dataclasses.asdict(task)}
+    index |= {"seconds": finished["seconds"], "base": _describe_base(load_extractor(kind, base), pictures["val"])}
     write_json(out / "index.json", index)
+
+
+def _compute_missing(out, progress, every, views, features, kind, base, finished, workers) -> None:
+    """Compute the shards that are not finished, here or on workers, and keep each as it comes."""
+    names = {f"shard-{first // features.shard:05d}.h5": first for first in range(0, len(every), features.shard)}
+    missing = [name for name in names if name not in finished["shards"]]
+    n_done = sum(min(features.shard, len(every) - names[name]) for name in finished["shards"])
+
+    def report(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        note = f"{n_done:,} of {len(every):,} pictures, {len(views)} views"
+        progress.update(n_done, len(every), note, pictures=len(views) * n_done)
+
+    with workers.open() as crew:
+        by_batch = report if crew.is_here else None  # workers report whole shards
+        shared, parts = crew.share(base), (every[names[name] :][: features.shard] for name in missing)
+        tasks = ((rows, views, features.batch_size, kind, shared, by_batch) for rows in parts)
+        started = time.monotonic()
+        for number, (content, digest) in crew.compute(compute_shard, tasks):
+            name = missing[number]
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise ReportError(f"The shard {name} did not come from its worker as it was computed; run again.")
+            with replacing(out / name) as temporary:
+                temporary.write_bytes(content)
+            finished["shards"][name] = sha256_file(out / name)
+            finished["seconds"] += time.monotonic() - started
+            started = time.monotonic()
+            write_finished(out, finished)
+            if not by_batch:
+                report(min(features.shard, len(every) - names[name]))
 
 
 def _describe_base(extractor, pictures: np.ndarray) -> dict[str, typing.Any]:
@@ -89,23 +131,72 @@ def _is_whole(path: Path, digest: str) -> bool:
     return path.is_file() and sha256_file(path) == digest
 
 
-def _write_shard(path, rows, base: int, n_all: int, extractor, features: FeatureSettings, policy, progress) -> None:
+@dataclasses.dataclass(frozen=True)
+class ExtractorKind:
+    """What an extractor is built from, beside VGG16's weights.
+
+    size, unfreeze, shape: as build_extractor takes them.
+    policy: dtype policy.
+    weights_sha256: of VGG16's weights.
+    """
+
+    size: int
+    unfreeze: int
+    shape: tuple[int, int]
+    policy: str
+    weights_sha256: str
+
+
+_extractors: dict[ExtractorKind, keras.Model] = {}  # the last one that this process has built
+
+
+def load_extractor(kind: ExtractorKind, base: Weights) -> keras.Model:
+    """Build the frozen base with VGG16's weights, once a process."""
+    if kind not in _extractors:
+        _extractors.clear()
+        with dtype_policy(kind.policy):
+            extractor = build_extractor(kind.size, kind.unfreeze, kind.shape)
+        set_base_weights(extractor, base)
+        _extractors[kind] = extractor
+    return _extractors[kind]
+
+
+def compute_shard(
+    rows: np.ndarray,
+    views: tuple[str, ...],
+    batch_size: int,
+    kind: ExtractorKind,
+    base: Weights,
+    report: typing.Callable[[int], None] | None = None,
+) -> tuple[bytes, str]:
+    """Compute one shard, here or on a worker.
+
+    Args:
+        rows: (n, height, width) uint8.
+        views: of VIEWS.
+        report: called with the number of pictures of each finished batch.
+
+    Returns:
+        The HDF5 file and its SHA-256.
+    """
+    extractor = load_extractor(kind, base)
     attributes = {
         "preprocessing": "grey to BGR, ImageNet mean subtracted, bilinear resize",
-        "size": features.size,
-        "precision": policy,
-        "weights_sha256": VGG16_SHA256,
+        "size": kind.size,
+        "precision": kind.policy,
+        "weights_sha256": kind.weights_sha256,
     }
     found: dict[str, np.ndarray] = {}
-    for first in range(0, len(rows), features.batch_size):
-        batch = rows[first : first + features.batch_size]
-        for view, pictures in zip(VIEWS, (batch, batch[:, :, ::-1]), strict=True):
+    for first in range(0, len(rows), batch_size):
+        batch = rows[first : first + batch_size]
+        for view, pictures in zip(views, (batch, batch[:, :, ::-1]), strict=False):
             outputs = extractor.predict_on_batch(pictures[..., None].astype("float32"))
             for layer, values in outputs.items():
                 _put(found, f"{view}/{layer}", values, first, len(rows))
-        done = base + first + len(batch)
-        progress.update(done, n_all, f"{done:,} of {n_all:,} pictures, two views", pictures=2 * done)
-    with replacing_hdf5(path) as file:
+        if report:
+            report(len(batch))
+    buffer = io.BytesIO()
+    with sealed_hdf5(buffer) as file:
         for name, values in found.items():
             layer = name.partition("/")[2]
             if layer not in POOLED:  # the border
@@ -113,6 +204,8 @@ def _write_shard(path, rows, base: int, n_all: int, extractor, features: Feature
             else:  # small, and read as a whole by every classifier
                 dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
             dataset.attrs.update(attributes | {"layer": layer})
+    content = buffer.getvalue()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _put(found: dict[str, np.ndarray], name: str, values, first: int, n: int) -> None:
@@ -166,6 +259,7 @@ class FeatureStore:
         self.counts, self.shard, self.size = index["counts"], index["shard"], index["size"]
         self.n_features, self.unfreeze = index["n_features"], index["unfreeze"]
         self.border_layers = border_layers(self.unfreeze)
+        self.views, self.task = tuple(index["views"]), read_task(index["task"])
         self.folder = folder
         self._files: dict[int, h5py.File] = {}
 
@@ -211,6 +305,52 @@ class FeatureStore:
         return np.concatenate(layers, axis=1).astype("float32")
 
 
+@dataclasses.dataclass(frozen=True)
+class MemoryStore:
+    """The first rows of each part of an extraction, in memory: as much of a FeatureStore as fine-tuning asks for.
+
+    border: {view: {layer: (n, …) float16}}, the parts one after the other; empty where nobody will ask.
+    pooled_views: {part: {view: (n, n_features) float32}}.
+    """
+
+    counts: dict[str, int]
+    size: int
+    unfreeze: int
+    n_features: int
+    task: Task
+    views: tuple[str, ...]
+    border: dict[str, dict[str, np.ndarray]]
+    pooled_views: dict[str, dict[str, np.ndarray]]
+
+    def first_row(self, part: str) -> int:
+        """Return the row, over all parts, at which a part begins."""
+        parts = list(self.counts)
+        return sum(self.counts[p] for p in parts[: parts.index(part)])
+
+    def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
+        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of a view, by layer; float16."""
+        return {layer: values[first:last] for layer, values in self.border[view].items()}
+
+    def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
+        """Return the pooled features, (n, n_features) float32."""
+        return self.pooled_views[part][view][:n]
+
+
+def keep_in_memory(store: FeatureStore, n: dict[str, int], with_border: bool) -> MemoryStore:
+    """Read the first n[part] rows of parts.
+
+    Args:
+        with_border: also what fine-tuning reads.
+    """
+    border, pooled = {}, {}
+    if with_border:
+        for view in store.views:
+            rows = [store.read_border(view, store.first_row(part), store.first_row(part) + n[part]) for part in n]
+            border[view] = _join(rows)
+        pooled = {part: {view: store.pooled(part, view, n[part]) for view in store.views} for part in n}
+    return MemoryStore(n, store.size, store.unfreeze, store.n_features, store.task, store.views, border, pooled)
+
+
 class BorderBatches:
     """Shuffled batches of border activations that never hold the whole file.
 
@@ -220,7 +360,7 @@ class BorderBatches:
 
     Args:
         store: an open FeatureStore.
-        targets: (n_train, 10) float32 class probabilities.
+        targets: (n_train, classes) float32 class probabilities.
         batch_size: pictures in a batch; the last, smaller batch is left out.
         seed: the order depends on it and on the epoch alone.
         show_every: (n_train,) int, 1 for pictures shown in every epoch, 2 for every other one, with
@@ -248,7 +388,7 @@ class BorderBatches:
         return (self.phase + epoch) % self.show_every == 0
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: {layer: (b, …)} of the border, (b, 10) and weights (b,), all float32."""
+        """Yield the epoch's batches: {layer: (b, …)} of the border, (b, classes) and weights (b,), all float32."""
         rng = np.random.default_rng((self.seed, epoch))
         order, n_left = rng.permutation(len(self.starts)), len(self)
         left = None
@@ -274,7 +414,8 @@ class BorderBatches:
         for chunk in chunks:
             first = self.starts[chunk]
             last = min(first + CHUNK_ROWS, len(self.targets))
-            view = VIEWS[(self.mirrored_first[chunk] + epoch + epoch // 2) % 2]
+            views = self.store.views
+            view = views[(self.mirrored_first[chunk] + epoch + epoch // 2) % len(views)]
             rows = np.flatnonzero(shown[first:last])
             pieces.append(_take(self.store.read_border(view, first, last), rows))
             numbers.append(first + rows)

@@ -16,7 +16,7 @@ from fmnist_report.diagrams import plot_architecture
 from fmnist_report.explanations import build_explanations
 from fmnist_report.files import read_json
 from fmnist_report.galleries import plot_duplicates, plot_mistakes, plot_samples
-from fmnist_report.language import N_, TEMPLATES, Language
+from fmnist_report.language import N_, TEMPLATES, Language, name_classes
 from fmnist_report.progress import Progress
 from fmnist_report.settings import MODEL_OF_NETWORK, ReportSettings
 from fmnist_report.vector import figure_to_svg
@@ -25,13 +25,24 @@ Results = dict[str, typing.Any]
 
 
 def draw_figures(
-    out: Path, progress: Progress, *, lang: str, report: ReportSettings, evaluation: Path, explain: Path
+    out: Path,
+    progress: Progress,
+    *,
+    lang: str,
+    classes: list[str] | None,
+    report: ReportSettings,
+    evaluation: Path,
+    explain: Path,
 ) -> None:
-    """Stage `figures`: write one SVG a figure."""
+    """Stage `figures`: write one SVG a figure.
+
+    Args:
+        classes: as name_classes takes them.
+    """
     for path in (TEMPLATES / "fonts").glob("*.ttf"):
         font_manager.fontManager.addfont(path)
-    language = Language(lang)
     results = read_json(evaluation / "evaluation.json")
+    language = Language(lang, name_classes(classes, results["data"]["labels"]))
     pictures = load_arrays(evaluation / "pictures.npz")
     seen = load_arrays(explain / "explain.npz")
     with matplotlib.rc_context(STYLE):
@@ -115,18 +126,20 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
     figure, axes = new_figure(3.5, 1, len(names), sharey=True)
-    labels = [language.class_name(label) for label in range(10)]
+    labels = language.classes
+    n_classes = len(labels)
+    size = min(6.0, 60 / n_classes)
     for column, name in enumerate(names):
         ax, counts = axes[0, column], np.array(results["models"][name]["confusion"])
-        shares = counts / counts.sum(axis=1, keepdims=True)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
         for row, col in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, col] > 0.4 else "#333333"
-            number = ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=6, color=colour)
+            number = ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=size, color=colour)
             number.set_in_layout(False)
         ax.set_title(language.model(name))
-        ax.set_xticks(range(10), labels, rotation=60, ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(10), labels)
+        ax.set_xticks(range(n_classes), labels, rotation=60, ha="right", rotation_mode="anchor")
+        ax.set_yticks(range(n_classes), labels)
         ax.set_xlabel(language.text(N_("Predicted class")))
         ax.tick_params(length=0)
         ax.grid(False)
@@ -204,12 +217,14 @@ def plot_comparison(results: Results, language: Language) -> Figure:
 def plot_per_class(results: Results, language: Language) -> Figure:
     """Draw F1 by class for the main models, hardest class at the top."""
     order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
-    figure, axes = new_figure(2.6)
+    figure, axes = new_figure(max(2.6, 0.17 * len(order)))
     ax = axes[0, 0]
     for name in MAIN:
         scores = [results["models"][name]["per_class"][label]["f1"] for label in order]
-        ax.plot(scores, range(10), "o", color=COLOURS[name], markersize=5, alpha=0.9, label=language.model(name))
-    ax.set_yticks(range(10), [language.class_name(label) for label in order])
+        ax.plot(
+            scores, range(len(order)), "o", color=COLOURS[name], markersize=5, alpha=0.9, label=language.model(name)
+        )
+    ax.set_yticks(range(len(order)), [language.class_name(label) for label in order])
     ax.set_xlabel("F1")
     ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 2))
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -75,18 +75,24 @@ def read_json(path: Path) -> typing.Any:
 def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
     """Give an HDF5 file in memory to fill, and write it to path atomically when the block ends well.
 
-    In memory, because the HDF5 library crashes where a disk fills under it. The file begins with a user block, its
-    seal: the SHA-256 of what follows.
+    In memory, because the HDF5 library crashes where a disk fills under it.
     """
+    buffer = io.BytesIO()
+    with sealed_hdf5(buffer) as file:
+        yield file
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+@contextlib.contextmanager
+def sealed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
+    """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows."""
     import h5py
 
-    buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver="latest", userblock_size=SEAL_BYTES) as file:
         yield file
     content = buffer.getbuffer()
     content[:64] = hashlib.sha256(content[SEAL_BYTES:]).hexdigest().encode()
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
 
 
 def is_sealed(path: Path) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fmnist_report.batches import smooth_labels
 from fmnist_report.data import load_arrays
-from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
+from fmnist_report.features import BorderBatches, FeatureStore
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
@@ -21,6 +21,7 @@ from fmnist_report.training import (
     save_network,
     score,
     softmax,
+    take_enough_steps,
     time_prediction,
 )
 from fmnist_report.weights import Weights, read_hdf5, verify_weights
@@ -50,6 +51,7 @@ def fine_tune(
     labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
     with FeatureStore(features) as store:
         top = start_top(store, finetune, head_settings.width, base, policy)
+        finetune = take_enough_steps(finetune, len(labels["train"]))
         top.get_layer("head").load_weights(head / "network.weights.h5")
         batches = border_batches(store, top.get_layer("head"), labels["train"], finetune, seed)
 
@@ -59,7 +61,8 @@ def fine_tune(
         history = fit(top, batches, validation, finetune, out, progress)
         probabilities = {part: predict_from_border(top, store, part) for part in ("val", "test")}
         with dtype_policy(policy):
-            assembled = build_assembled(store.size, head_settings.width, finetune.dropout, finetune.unfreeze)
+            shapes = (store.task.shape, store.task.n_classes)
+            assembled = build_assembled(store.size, head_settings.width, finetune.dropout, finetune.unfreeze, *shapes)
     set_base_weights(assembled, base)
     copy_layers(top, assembled)
     ms_per_image = time_prediction(assembled, load_arrays(data / "pictures.npz")["val"])
@@ -77,7 +80,9 @@ def start_top(
         policy: dtype policy.
     """
     with dtype_policy(policy):
-        top = build_top(store.size, head_width, finetune.dropout, finetune.unfreeze, store.unfreeze)
+        top = build_top(
+            store.size, head_width, finetune.dropout, finetune.unfreeze, store.unfreeze, store.task.n_classes
+        )
     set_base_weights(top, base)
     return top
 
@@ -87,26 +92,26 @@ def border_batches(
 ) -> BorderBatches:
     """Return batches of the first len(labels) training pictures; how often each is shown, the trained head tells."""
     shown = find_easy(head, store, labels) * (finetune.easy_every - 1) + 1
-    targets = smooth_labels(labels, finetune.label_smoothing)
+    targets = smooth_labels(labels, finetune.label_smoothing, store.task.n_classes)
     return BorderBatches(store, targets, finetune.batch_size, seed, shown)
 
 
 def find_easy(head: keras.Model, store: FeatureStore, labels: np.ndarray) -> np.ndarray:
     """Tell which training pictures the head already names with less than the mean loss; (n,) bool for n labels."""
-    probabilities = average_views(head, [store.pooled("train", view, len(labels)) for view in VIEWS])
+    probabilities = average_views(head, [store.pooled("train", view, len(labels)) for view in store.views])
     loss = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
     return loss < loss.mean()
 
 
 def predict_from_border(network: keras.Model, store: FeatureStore, part: str, n: int | None = None) -> np.ndarray:
-    """Return the probabilities of both views from cached border activations; (2, n, 10) float32.
+    """Return the probabilities of all views from cached border activations; (views, n, classes) float32.
 
     Args:
         n: the first so many pictures of the part; all by default.
     """
     first, n = store.first_row(part), n or store.counts[part]
-    found = np.zeros((len(VIEWS), n, 10), "float32")
-    for number, view in enumerate(VIEWS):
+    found = np.zeros((len(store.views), n, store.task.n_classes), "float32")
+    for number, view in enumerate(store.views):
         for start in range(0, n, READ_ROWS):
             last = min(start + READ_ROWS, n)
             border = store.read_border(view, first + start, first + last)

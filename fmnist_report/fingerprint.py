@@ -1,4 +1,4 @@
-"""Digests of source code: what a function does, without its comments and docstrings.
+"""Digests of source code: what a function does, without its comments, docstrings and annotations.
 
 A stage's key contains the digest of every definition that its function reaches inside this
 package. Modules are read as text, never imported: a cached run must not import keras.
@@ -44,7 +44,7 @@ class Module:
         node = self.definitions.get(name)
         if node is None:
             return None
-        text = ast.unparse(ast.fix_missing_locations(_WithoutDocstrings().visit(node)))
+        text = ast.unparse(ast.fix_missing_locations(_BareCode().visit(node)))
         return hashlib.sha256(text.encode()).hexdigest()[:12], list(self._references(node))
 
     def _references(self, node: ast.stmt) -> typing.Iterator[tuple[str, str]]:
@@ -101,8 +101,8 @@ def source_digests(function: str, modules: dict[str, Module], root: Path = ROOT)
     return dict(sorted(found.items()))
 
 
-class _WithoutDocstrings(ast.NodeTransformer):
-    """Drop the leading string of modules, classes and functions."""
+class _BareCode(ast.NodeTransformer):
+    """Drop what nothing computed depends on: the leading string of classes and functions, and their annotations."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -114,4 +114,8 @@ class _WithoutDocstrings(ast.NodeTransformer):
             and isinstance(body[0].value.value, str)
         ):
             node.body = body[1:] or [ast.Pass()]
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
         return node

@@ -15,6 +15,7 @@ WRONG = "#a04000"
 POINTS_PER_INCH = 72
 WIDTH = WIDTH_INCHES * POINTS_PER_INCH
 MARGIN = 66  # points, left of what has titles there
+HIGHEST = 560  # points, of a gallery with a row a class
 LINE = 1.25  # from a line of text to the next, in font sizes
 
 
@@ -51,19 +52,22 @@ class Sheet:
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training pictures, one class a row; samples is (classes, n, 28, 28) uint8."""
-    n_classes, n = samples.shape[:2]
-    side = min((WIDTH - MARGIN) / n, 27.0)
-    sheet, left = Sheet(side * n_classes), (WIDTH - MARGIN - side * n) / 2 + MARGIN
-    pixels = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(n_classes * 30, n * 30)
+    """Show rows of training pictures, one class a row; samples is (classes, n, height, width) uint8."""
+    n_classes, n, height, width = samples.shape
+    side = min((WIDTH - MARGIN) / n, 27.0, HIGHEST / n_classes)
+    high = side * (height + 2) / (width + 2)
+    sheet, left = Sheet(high * n_classes), (WIDTH - MARGIN - side * n) / 2 + MARGIN
+    padded = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3)
+    pixels = padded.reshape(n_classes * (height + 2), n * (width + 2))
     sheet.put(pixels, left, 0, n * side)
+    text = min(8.5, 0.8 * side)
     for label in range(n_classes):
-        sheet.write(language.class_name(label), left - 5, (label + 0.5) * side, 8.5, "right", va="center")
+        sheet.write(language.class_name(label), left - 5, (label + 0.5) * high, text, "right", va="center")
     return sheet.figure
 
 
 def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Figure:
-    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, 28, 28) uint8."""
+    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, height, width) uint8."""
     margin, gap, top = 12, 4, 11
     step = (WIDTH - margin) / pairs.shape[1]
     side = step - gap
@@ -82,7 +86,7 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
 
     Args:
         mistakes: rows of label and answers {model: [class, probability]}.
-        pictures: (n, 28, 28) uint8, at least as many.
+        pictures: (n, height, width) uint8, at least as many.
     """
     step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.2
     high = title + side + 3 + len(MAIN) * LINE * answer_size + 8
@@ -126,7 +130,7 @@ def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure
     """Show a picture and, a row a layer, its strongest channels, each stretched to its own range.
 
     Args:
-        picture: (28, 28) uint8.
+        picture: (height, width) uint8.
         maps: {row title: (h, w, channels)}.
     """
     n, gap = max(found.shape[-1] for found in maps.values()), 5
@@ -150,7 +154,7 @@ def plot_heat(
     """Show pictures, and a row a network, its heat maps laid over them, with its answers; wrong ones are bold.
 
     Args:
-        pictures: (k, 28, 28) uint8.
+        pictures: (k, height, width) uint8.
         labels: (k,), the true classes.
         networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
     """

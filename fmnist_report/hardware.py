@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import logging
 import os
 import platform
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 SAFE_ISA = "AVX512_CORE_FP16"
@@ -32,6 +35,17 @@ def rate(dtype):
 for dtype in ("float32", "bfloat16"):
     print(dtype, rate(dtype), flush=True)
 """
+
+
+def find_backend() -> str:
+    """Return the library that Keras will compute with, without importing it, as Keras itself finds it."""
+    if "KERAS_BACKEND" in os.environ:
+        return os.environ["KERAS_BACKEND"]
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        return json.loads((home / "keras.json").read_text("utf-8")).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
 
 
 def describe_hardware() -> dict[str, str | int | float]:
@@ -113,6 +127,13 @@ def silence_tensorflow() -> None:
     """Keep TensorFlow's remarks from this process's terminal, and from those of processes that it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def settle_precision(settings: typing.Any) -> typing.Any:
+    """Return settings whose precision is no longer "auto", so that all who compute with them take the same."""
+    if getattr(settings, "precision", "") != "auto":
+        return settings
+    return dataclasses.replace(settings, precision=measure_precision()[0])
 
 
 def choose_precision(setting: str) -> str:

@@ -96,7 +96,7 @@ def compare_inputs(
 def judge_way(way: dict, x: dict, y: dict, base: Weights, precision: str, seed: int) -> float:
     """Fit a logistic regression on one way's features; returns its validation accuracy."""
     with dtype_policy(choose_precision(precision)):
-        network = build_reader(**way)
+        network = build_reader(**way, shape=x["train"].shape[1:])
     set_base_weights(network, base)
     if way["channels"] == LEARNED:
         learn_colouring(network, x["train"], y["train"], seed)
@@ -127,7 +127,7 @@ def learn_colouring(network: keras.Model, pictures: np.ndarray, labels: np.ndarr
     logits = layers.Dense(len(classifier.classes_), dtype="float32")
     whole = keras.Model(network.input, logits(standardise(joined)))
     standardise.set_weights([mean, scale])
-    logits.set_weights([classifier.coef_.T, classifier.intercept_])
+    logits.set_weights(_as_logits(classifier))
     whole.compile(
         keras.optimizers.AdamW(COLOURING_RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -137,7 +137,17 @@ def learn_colouring(network: keras.Model, pictures: np.ndarray, labels: np.ndarr
     whole.fit(pictures[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=COLOURING_EPOCHS, verbose=0)
 
 
-def build_reader(channels: str, size: int, resizing: str, pooling: str = "average") -> keras.Model:
+def _as_logits(classifier) -> list[np.ndarray]:
+    """Return kernel and bias of a linear layer with a logit a class; of two classes scikit-learn keeps one."""
+    kernel, bias = classifier.coef_.T, classifier.intercept_
+    if len(classifier.classes_) > 2:
+        return [kernel, bias]
+    return [np.concatenate([-kernel, kernel], axis=1) / 2, np.concatenate([-bias, bias]) / 2]
+
+
+def build_reader(
+    channels: str, size: int, resizing: str, pooling: str = "average", shape: tuple[int, int] = (28, 28)
+) -> keras.Model:
     """Build the frozen base behind one way of input.
 
     Args:
@@ -147,9 +157,9 @@ def build_reader(channels: str, size: int, resizing: str, pooling: str = "averag
         pooling: one of POOLING, for block 3's grid and for blocks 4 and 5 alike.
 
     Returns:
-        Model from (n, 28, 28, 1) pixels to what is read of blocks 3, 4 and 5, by name.
+        Model from (n, *shape, 1) pixels to what is read of blocks 3, 4 and 5, by name.
     """
-    pixels = layers.Input((28, 28, 1), name="pixels")
+    pixels = layers.Input((*shape, 1), name="pixels")
     grey = layers.Resizing(size, size, interpolation=resizing, name="resize", dtype="float32")(pixels)
     colouring = None
     if channels == LEARNED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gettext
 import io
+import typing
 from datetime import datetime
 from pathlib import Path
 
@@ -99,6 +100,16 @@ _MARKED = (
 )  # fmt: skip
 
 
+def name_classes(named: typing.Sequence[str] | None, labels: typing.Sequence[int]) -> list[str] | None:
+    """Return what a Language takes: nothing for Fashion-MNIST, else the names, or the labels where nobody named them.
+
+    Args:
+        named: of a data set of the user's own, perhaps empty; None for Fashion-MNIST.
+        labels: of the classes in the files.
+    """
+    return None if named is None else list(named) or [str(label) for label in labels]
+
+
 @functools.cache
 def load_catalogue(code: str) -> gettext.NullTranslations:
     """Compile templates/<code>.po in memory; English is the language of the messages themselves."""
@@ -117,12 +128,14 @@ class Language:
 
     Args:
         code: "uk" or "en".
+        classes: the classes' names; those of Fashion-MNIST by default.
     """
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, classes: typing.Sequence[str] | None = None) -> None:
         self.code = code
         self.locale = Locale.parse(code)
         self.catalogue = load_catalogue(code)
+        self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int) -> str:
         """Translate a message and fill in its {named} values."""
@@ -133,8 +146,8 @@ class Language:
         return self.text(MODEL_NAMES.get(name, name))
 
     def class_name(self, label: int) -> str:
-        """Return the name of class 0 … 9."""
-        return self.text(CLASS_NAMES[label])
+        """Return the name of a class, counted from 0."""
+        return self.classes[label]
 
     def factor(self, name: str) -> str:
         """Return the name of a hyperparameter."""

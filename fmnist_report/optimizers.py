@@ -107,5 +107,5 @@ def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) ->
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=False,
+        jit_compile=keras.backend.backend() == "jax",  # XLA made convolutions slower in TensorFlow
     )

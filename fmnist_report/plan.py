@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fmnist_report.cache import Cache, Entry
+from fmnist_report.cluster import HERE, Workers
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.files import canonical_json
 from fmnist_report.fingerprint import Module, source_digests
 from fmnist_report.hardware import peak_memory_bytes, silence_tensorflow
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
+from fmnist_report.remote import Entries, Left, compute_stage, store
 from fmnist_report.settings import unknown
 
 
@@ -43,6 +45,8 @@ class Stage:
         published: its files are copied into the report folder, so every run verifies them.
         apart: computed in a process of its own, which gives back all the memory that TensorFlow keeps of every network
             that it has compiled.
+        remote: where there are workers, they compute it, side by side with other such stages; so it writes few files,
+            and reads small entries, or workers share the cache folder.
         lane: stages at the end of the line that have different lanes do not need one another, and are computed
             side by side.
     """
@@ -57,6 +61,7 @@ class Stage:
     resumes: bool = False
     published: bool = False
     apart: bool = False
+    remote: bool = False
     lane: str = ""
 
 
@@ -65,6 +70,7 @@ def repeat(stage: Stage, number: int, **upstream: Stage) -> Stage:
     return dataclasses.replace(
         stage,
         name=f"{stage.name}-{number}",
+        remote=True,
         settings={**stage.settings, "seed": stage.settings["seed"] + number},
         upstream={**stage.upstream, **upstream},
     )
@@ -168,22 +174,78 @@ class Plan:
         """Steps that a run would compute, in order."""
         return [step for step in self.steps.values() if step.status == "compute"]
 
-    def run(self, progress: Progress, run_id: str) -> None:
-        """Compute what is pending; each stage's entry is committed before the next begins."""
+    def run(self, progress: Progress, run_id: str, workers: Workers = HERE) -> None:
+        """Compute what is pending; each stage's entry is committed before those that need it begin.
+
+        Args:
+            workers: who computes the stages that are remote, if there is a scheduler.
+        """
         lanes: dict[str, list[Step]] = {}
         for name, step in self.steps.items():
             if step.status == "compute" or name in self.targets:
                 lanes.setdefault(step.stage.lane, []).append(step)
         for step in lanes.pop("", []):
+            if step.stage.remote and workers.scheduler:
+                self._compute_remotely(self._remote(step.stage.lane), progress, run_id, workers)
             self._sound_entry(step, progress, run_id)
         for step in [step for steps in lanes.values() for step in steps if step.status == "compute"]:
             for up in step.stage.upstream.values():
                 if not up.lane:  # once for all lanes, and known to this process
                     self._sound_entry(self.steps[up.name], progress, run_id)
+        if workers.scheduler:
+            remote = [step for lane in lanes for step in self._remote(lane)]
+            self._compute_remotely(remote, progress, run_id, workers)
         if sum(any(step.status == "compute" for step in steps) for steps in lanes.values()) > 1:
             self._run_lanes(lanes, progress, run_id)
         for step in [step for steps in lanes.values() for step in steps]:
             self._sound_entry(step, progress, run_id)
+
+    def _remote(self, lane: str) -> list[Step]:
+        """Return the pending steps of a lane that workers can compute."""
+        return [s for s in self.steps.values() if s.stage.lane == lane and s.stage.remote and s.status == "compute"]
+
+    def _compute_remotely(self, steps: list[Step], progress: Progress, run_id: str, workers: Workers) -> None:
+        """Have workers compute steps, in rounds: in each, those whose upstream is there."""
+        while ready := [s for s in steps if not s.entry and not any(self._needs(s, other) for other in steps)]:
+            with workers.open() as crew, contextlib.ExitStack() as locks:
+                entries, tasks, kept = Entries(crew), [], []
+                for step in ready:
+                    for up in step.stage.upstream.values():
+                        self._sound_entry(self.steps[up.name], progress, run_id)
+                    locks.enter_context(self.cache.lock(step.stage.name, step.key))
+                    step.entry = self.cache.find(step.stage.name, step.key, deep=True)
+                    if step.entry and not step.reason.startswith("forced"):
+                        step.status, step.reason = "cached", "computed by another run"
+                    else:
+                        kept.append(step)
+                        tasks.append(self._task(step.stage, entries))
+                progress.begin(", ".join(step.stage.name for step in kept))
+                try:
+                    for n_done, (number, left) in enumerate(crew.compute(compute_stage, tasks), 1):
+                        self._keep(kept[number], left, run_id)
+                        progress.update(n_done, len(kept), kept[number].stage.name)
+                finally:
+                    progress.close()
+                for step in kept:
+                    progress.say(f"{step.stage.name}: done in {step.seconds:.1f} s")
+
+    def _needs(self, step: Step, other: Step) -> bool:
+        return other.entry is None and other.stage in step.stage.upstream.values()
+
+    def _task(self, stage: Stage, entries: Entries) -> tuple:
+        """Return the arguments of compute_stage."""
+        offered = [entries.offer(self.steps[up.name].entry.path) for up in stage.upstream.values()]
+        numbers = dict(zip(stage.upstream, range(len(offered)), strict=True))
+        return stage.function, {**stage.settings, **stage.places}, numbers, *offered
+
+    def _keep(self, step: Step, left: Left, run_id: str) -> None:
+        """Commit what a worker computed."""
+        with _in_a_sentence(step.stage.name, self.cache.root):
+            out = self.cache.work_folder(step.stage.name, step.key, fresh=True)
+            store(left, out)
+            step.seconds, step.peak_memory_bytes = left.seconds, left.peak_memory_bytes
+            step.entry = self.cache.commit(step.stage.name, step.key, self._details(step, run_id))
+            step.status = "computed"
 
     def _run_lanes(self, lanes: dict[str, list[Step]], progress: Progress, run_id: str) -> None:
         """Compute the pending stages of every lane, each lane in a process."""

@@ -19,7 +19,7 @@ from fmnist_report.captions import find_captions
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
 from fmnist_report.files import read_json, replacing, write_json
-from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language
+from fmnist_report.language import GROUPS, N_, ORIGINAL_CLASS_NAMES, TEMPLATES, Language, name_classes
 from fmnist_report.progress import Progress
 from fmnist_report.published import HUMAN, PUBLISHED
 from fmnist_report.results import assemble_results, stages_behind
@@ -62,25 +62,33 @@ def render_html(
     lang: str,
     settings: Settings,
     title_page: dict[str, str],
+    data_set: dict[str, typing.Any],
     evaluation: Path,
     figures: Path,
 ) -> None:
-    """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows."""
-    language = Language(lang)
+    """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
+
+    Args:
+        data_set: its name, and classes as name_classes takes them.
+    """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
-    html = fill_template(results, settings, title_page, read_figures(figures), language)
+    language = Language(lang, name_classes(data_set["classes"], results["data"]["labels"]))
+    html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
     write_json(out / "results.json", results)
 
 
-def fill_template(results, settings: Settings, title_page: dict, figures: dict, language: Language) -> str:
+def fill_template(
+    results, settings: Settings, title_page: dict, data_set: dict, figures: dict, language: Language
+) -> str:
     """Render the page.
 
     Args:
         results: as in results.json.
+        data_set: as render_html takes it.
         figures: SVG by name, as read_figures gives it.
 
     Returns:
@@ -103,7 +111,9 @@ def fill_template(results, settings: Settings, title_page: dict, figures: dict, 
         compared=COMPARED,
         settings=settings,
         setting_rows=list_settings(settings),
-        reproduce=reproduce_command(settings),
+        reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
+        fashion=data_set["classes"] is None,
+        data_name=data_set["name"],
         published=PUBLISHED,
         human=HUMAN,
         pair_rows=confused_pairs(results),
@@ -207,8 +217,9 @@ def confused_pairs(results, n: int = 6) -> list[dict[str, typing.Any]]:
         Rows of first and second (classes), counts by model, and total.
     """
     rows = []
-    for first in range(10):
-        for second in range(first + 1, 10):
+    n_classes = len(results["class_counts"])
+    for first in range(n_classes):
+        for second in range(first + 1, n_classes):
             counts = {}
             for name in MAIN:
                 confusion = results["models"][name]["confusion"]

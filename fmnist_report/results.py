@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fmnist_report.files import read_json
 from fmnist_report.settings import Settings
-from fmnist_report.sources import data_digest
 
 FORMAT = 1
 ORDER = (
@@ -56,5 +55,4 @@ def assemble_results(
         "versions": document.pop("versions"),
         "settings": dataclasses.asdict(settings),
     }
-    document["data"] |= {"sha256": data_digest()}
     return {"format": FORMAT, "run": description, "stages": stages, **document}

@@ -17,12 +17,16 @@ MODEL_OF_NETWORK = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which pictures are used. The split does not follow --seed: it is drawn once."""
+    """Which pictures are used, at most so many. The split does not follow --seed: it is drawn once.
+
+    side: in pixels, of the squares to which the pictures of a folder are brought where their sizes differ.
+    """
 
     n_train: int = 55_000
     n_val: int = 5_000
     n_test: int = 10_000
     split_seed: int = 0
+    side: int = 28
 
 
 @dataclass(frozen=True)
@@ -170,12 +174,14 @@ class TuningSettings:
     """The search by Optuna, on a subset.
 
     n_train, n_val: the first pictures of each part.
+    at_once: trials that are drawn together, so that workers can train them side by side.
     mlp_trials, cnn_trials, head_trials, finetune_trials: trainings of each network; 0 leaves it out.
     mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training that is not pruned.
     """
 
     n_train: int = 2_000
     n_val: int = 2_000
+    at_once: int = 2
     mlp_trials: int = 10
     cnn_trials: int = 0
     head_trials: int = 10
@@ -277,6 +283,7 @@ PRESETS = {
         tuning=TuningSettings(
             n_train=20_000,
             n_val=5_000,
+            at_once=8,
             mlp_trials=60,
             cnn_trials=40,
             head_trials=60,
@@ -368,8 +375,12 @@ def reproduce_command(settings: Settings) -> str:
     return " ".join(words)
 
 
-def validate(settings: Settings) -> None:
-    """Check ranges before anything runs; raises UsageError naming the setting and what it takes."""
+def validate(settings: Settings, own_data: bool = False) -> None:
+    """Check ranges before anything runs; raises UsageError naming the setting and what it takes.
+
+    Args:
+        own_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
+    """
     size = settings.features.size
     if size % 8 or not 32 <= size <= 224:
         raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
@@ -381,7 +392,7 @@ def validate(settings: Settings) -> None:
         raise UsageError(f"seeds.n takes 1 to 20 trainings, not {settings.seeds.n}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
         n = getattr(settings.data, name)
-        if not 100 <= n <= most:
+        if n < 100 or n > most and not own_data:
             raise UsageError(f"data.{name} takes 100 to {most} pictures, not {n}.")
     for path in setting_names():
         section, _, name = path.partition(".")
@@ -401,7 +412,7 @@ CHOICES = {
 def _check_range(path: str, name: str, value: typing.Any) -> None:
     if name in CHOICES and value not in CHOICES[name]:
         raise UsageError(unknown(path, value, CHOICES[name]))
-    positive = {"epochs", "batch_size", "width", "stem", "shard", "learning_rate", "neighbour_components"}
+    positive = {"epochs", "batch_size", "width", "stem", "shard", "learning_rate", "neighbour_components", "at_once"}
     if name in positive and value <= 0:
         raise UsageError(f"{path} takes a number above 0, not {value}.")
     if name in ("dropout", "label_smoothing") and not 0 <= value < 1:
@@ -412,6 +423,8 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
         raise UsageError(f"{path} takes at least 20 pictures, not {value}.")
     if name == "unfreeze" and value not in (4, 5):
         raise UsageError(f"{path} takes 4 or 5, the first block that is trained, not {value}.")
+    if path == "data.side" and not 8 <= value <= 224:
+        raise UsageError(f"{path} takes a side of 8 to 224 pixels, not {value}.")
     if name == "kernel" and not 1 <= value <= 28:
         raise UsageError(f"{path} takes a side of 1 to 28 pixels, not {value}.")
     if name == "n_map" and value < LEAST_MAP:

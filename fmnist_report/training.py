@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import time
 import typing
@@ -14,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from fmnist_report.batches import PictureBatches, smooth_labels
-from fmnist_report.data import load_arrays
+from fmnist_report.data import load_arrays, load_task
 from fmnist_report.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, write_json
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
@@ -22,10 +23,11 @@ from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.optimizers import compile_network
 from fmnist_report.progress import Progress
-from fmnist_report.settings import CNNSettings, MLPSettings
+from fmnist_report.settings import CNNSettings, MLPSettings, TrainingSettings
 
 PREDICT_BATCH = 250
 TIMED_PICTURES = 1_000
+LEAST_STEPS = 10
 
 History = dict[str, list[float]]
 
@@ -113,6 +115,11 @@ def fit(network, batches, validation, settings, out: Path | None, progress: Prog
     return history
 
 
+def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
+    """Return the settings with batches so small that even few pictures make LEAST_STEPS steps an epoch."""
+    return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
+
+
 def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
     """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
     totals = {"loss": 0.0, "accuracy": 0.0}
@@ -132,23 +139,24 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (shifted / shifted.sum(axis=1, keepdims=True)).astype("float32")
 
 
-def predict_probabilities(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    """Average the class probabilities of each picture and its mirror image; (n, 28, 28) uint8 to (n, 10) float32."""
-    return predict_both_views(network, pictures).mean(axis=0)
+def predict_probabilities(network: keras.Model, pictures: np.ndarray, mirror: bool = True) -> np.ndarray:
+    """Average the class probabilities of each picture's views; (n, height, width) uint8 to (n, classes) float32."""
+    return predict_both_views(network, pictures, mirror).mean(axis=0)
 
 
-def predict_both_views(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    """Return the class probabilities of each picture and of its mirror image.
+def predict_both_views(network: keras.Model, pictures: np.ndarray, mirror: bool = True) -> np.ndarray:
+    """Return the class probabilities of each picture and, if that is wanted, of its mirror image.
 
     Args:
-        network: from (n, 28, 28, 1) pixels to (n, 10) logits.
-        pictures: (n, 28, 28) uint8.
+        network: from (n, height, width, 1) pixels to (n, classes) logits.
+        pictures: (n, height, width) uint8.
+        mirror: whether the mirror image is a second view.
 
     Returns:
-        (2, n, 10) float32.
+        (views, n, classes) float32.
     """
     views = []
-    for view in (pictures, pictures[:, :, ::-1]):
+    for view in (pictures, pictures[:, :, ::-1])[: 1 + mirror]:
         pieces = np.array_split(view, max(1, len(view) // PREDICT_BATCH))
         logits = [network.predict_on_batch(piece[..., None].astype("float32")) for piece in pieces]
         views.append(softmax(np.concatenate(logits)))
@@ -156,12 +164,12 @@ def predict_both_views(network: keras.Model, pictures: np.ndarray) -> np.ndarray
 
 
 def average_views(network: keras.Model, views: list[np.ndarray]) -> np.ndarray:
-    """Average the class probabilities over views; (n, …) inputs to (n, 10) float32."""
+    """Average the class probabilities over views; (n, …) inputs to (n, classes) float32."""
     return predict_views(network, views).mean(axis=0)
 
 
 def predict_views(network: keras.Model, views: list[np.ndarray], batch_size: int = 2_000) -> np.ndarray:
-    """Return the class probabilities of each view; (n, …) inputs to (views, n, 10) float32."""
+    """Return the class probabilities of each view; (n, …) inputs to (views, n, classes) float32."""
     found = []
     for view in views:
         pieces = [network.predict_on_batch(view[i : i + batch_size]) for i in range(0, len(view), batch_size)]
@@ -170,7 +178,7 @@ def predict_views(network: keras.Model, views: list[np.ndarray], batch_size: int
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return cross-entropy and accuracy of (n, 10) probabilities on (n,) labels."""
+    """Return cross-entropy and accuracy of (n, classes) probabilities on (n,) labels."""
     likelihood = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1)
     return float(-np.log(likelihood).mean()), float((probabilities.argmax(axis=1) == labels).mean())
 
@@ -189,14 +197,16 @@ def save_network(out: Path, network, history: History, views: dict, ms_per_image
     """Write what every network leaves: weights, history, probabilities and a summary.
 
     Args:
-        views: probabilities of the pictures and of their mirror images, {"val": (2, n_val, 10),
-            "test": (2, 10000, 10)} float32; their averages are stored, and of validation the original's too.
+        views: probabilities of the pictures and, where that is a second view, of their mirror images,
+            {"val": (views, n_val, classes), "test": (views, n_test, classes)} float32; their averages are stored, and
+            of validation the original's too.
     """
     require_room(out, 8 * network.count_params())
     network.save_weights(out / "network.weights.h5")
     write_json(out / "history.json", history)
     averages = {part: both.mean(axis=0) for part, both in views.items()}
-    np.savez(out / "probabilities.npz", **averages, val_original=views["val"][0])
+    original = {"val_original": views["val"][0]} if len(views["val"]) > 1 else {}
+    np.savez(out / "probabilities.npz", **averages, **original)
     rows = describe_layers(network)
     summary = {name: sum(row[name] for row in rows) for name in ("n_params", "n_trainable", "macs")}
     summary |= {"layers": rows, "train_seconds": sum(history["seconds"]), "predict_ms_per_image": ms_per_image}
@@ -207,8 +217,9 @@ def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, dat
     """Stage `mlp`: train the multilayer perceptron of the previous assignment."""
     policy = choose_precision(mlp.precision)
     keras.utils.set_random_seed(seed)
+    task = load_task(data)
     with dtype_policy(policy):
-        network = build_mlp(mlp.widths, mlp.dropout)
+        network = build_mlp(mlp.widths, mlp.dropout, task.shape, task.n_classes)
     _train_on_pictures(out, progress, network, mlp, seed, data, policy)
 
 
@@ -216,19 +227,25 @@ def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, dat
     """Stage `cnn`: train the convolutional network."""
     policy = choose_precision(cnn.precision)
     keras.utils.set_random_seed(seed)
+    task = load_task(data)
     with dtype_policy(policy):
-        network = build_cnn(cnn.stem, cnn.widths, cnn.dropout, cnn.kernel, cnn.pooling)
+        network = build_cnn(
+            cnn.stem, cnn.widths, cnn.dropout, cnn.kernel, cnn.pooling, shape=task.shape, n_classes=task.n_classes
+        )
     _train_on_pictures(out, progress, network, cnn, seed, data, policy)
 
 
 def _train_on_pictures(out, progress, network, settings, seed: int, data: Path, policy: str) -> None:
-    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
-    targets = smooth_labels(labels["train"], settings.label_smoothing)
-    batches = PictureBatches(pictures["train"], targets, settings.batch_size, settings.shift, settings.cutout, seed)
+    pictures, labels, task = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz"), load_task(data)
+    settings = take_enough_steps(settings, len(labels["train"]))
+    targets = smooth_labels(labels["train"], settings.label_smoothing, task.n_classes)
+    batches = PictureBatches(
+        pictures["train"], targets, settings.batch_size, settings.shift, settings.cutout, seed, task.mirror
+    )
 
     def validation(network):
-        return score(predict_probabilities(network, pictures["val"]), labels["val"])
+        return score(predict_probabilities(network, pictures["val"], task.mirror), labels["val"])
 
     history = fit(network, batches, validation, settings, out, progress)
-    views = {part: predict_both_views(network, pictures[part]) for part in ("val", "test")}
+    views = {part: predict_both_views(network, pictures[part], task.mirror) for part in ("val", "test")}
     save_network(out, network, history, views, time_prediction(network, pictures["val"]), policy)

@@ -15,7 +15,7 @@ import numpy as np
 from fmnist_report.batches import PictureBatches, smooth_labels
 from fmnist_report.classifiers import FeatureBatches, standardisation
 from fmnist_report.data import load_arrays
-from fmnist_report.features import VIEWS, FeatureStore
+from fmnist_report.features import FeatureStore, keep_in_memory
 from fmnist_report.finetune import border_batches, predict_from_border, start_top
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.cnn import build_cnn
@@ -37,9 +37,9 @@ class Subset:
     """The first pictures of training and validation, and all that a network may read of them.
 
     Args:
-        pictures: {"train": (n_train, 28, 28), "val": (n_val, 28, 28)} uint8.
+        pictures: {"train": (n_train, height, width), "val": (n_val, height, width)} uint8.
         labels: {"train": (n_train,), "val": (n_val,)}.
-        views: for both parts, the original's and the mirror image's features, (n, n_features) float32 each.
+        views: for both parts, the original's and perhaps the mirror image's features, (n, n_features) float32 each.
         store: the open features, for fine-tuning.
         base: VGG16's weights, for fine-tuning.
         head: settings of the head from which fine-tuning starts; it is trained on the same subset.
@@ -59,6 +59,15 @@ class Subset:
         model, batches, _ = _prepare_head(self.head, self, 0)
         _fit(model, batches, self.head)
         return model
+
+    def portable(self, with_border: bool) -> Subset:
+        """Return a subset that can be sent to another machine, without files.
+
+        Args:
+            with_border: also what fine-tuning reads.
+        """
+        n = {part: len(labels) for part, labels in self.labels.items()}
+        return replace(self, store=keep_in_memory(self.store, n, with_border), base=self.base if with_border else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
         """Keep only the features of some of VGG16's layers; block 3's grid comes first, then blocks 4 and 5."""
@@ -92,7 +101,7 @@ def load_subset(data: Path, store: FeatureStore, weights: Path, head: HeadSettin
     return Subset(
         {part: pictures[part][: n[part]] for part in n},
         {part: labels[part][: n[part]] for part in n},
-        {part: [store.pooled(part, view, n[part]) for view in VIEWS] for part in n},
+        {part: [store.pooled(part, view, n[part]) for view in store.views] for part in n},
         store,
         verify_weights(read_hdf5(weights / "vgg16_notop.h5")),
         head,
@@ -130,22 +139,23 @@ def _fit(model, batches, settings: TrainingSettings, validation=lambda model: (m
 
 
 def _prepare_pictures(settings: MLPSettings | CNNSettings, subset: Subset, seed: int):
-    with dtype_policy(choose_precision(settings.precision)):
-        if isinstance(settings, MLPSettings):
-            model = build_mlp(settings.widths, settings.dropout)
+    task, s = subset.store.task, settings
+    with dtype_policy(choose_precision(s.precision)):
+        if isinstance(s, MLPSettings):
+            model = build_mlp(s.widths, s.dropout, task.shape, task.n_classes)
         else:
-            model = build_cnn(settings.stem, settings.widths, settings.dropout, settings.kernel, settings.pooling)
-    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
-    pictures = subset.pictures["train"]
-    batches = PictureBatches(pictures, targets, settings.batch_size, settings.shift, settings.cutout, seed)
-    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"])
+            model = build_cnn(s.stem, s.widths, s.dropout, s.kernel, s.pooling, task.shape, task.n_classes)
+    targets = smooth_labels(subset.labels["train"], s.label_smoothing, task.n_classes)
+    batches = PictureBatches(subset.pictures["train"], targets, s.batch_size, s.shift, s.cutout, seed, task.mirror)
+    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"], task.mirror)
 
 
 def _prepare_head(settings: HeadSettings, subset: Subset, seed: int):
     train = subset.views["train"]
-    model = build_head(train[0].shape[1], settings.width, settings.dropout)
+    n_classes = subset.store.task.n_classes
+    model = build_head(train[0].shape[1], settings.width, settings.dropout, n_classes)
     model.get_layer("standardise").set_weights(list(standardisation(train[0])))
-    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
+    targets = smooth_labels(subset.labels["train"], settings.label_smoothing, n_classes)
     batches = FeatureBatches(train, targets, settings.batch_size, seed)
     return model, batches, lambda model: average_views(model, subset.views["val"])
 
@@ -163,16 +173,18 @@ def _prepare_finetune(settings: FineTuneSettings, subset: Subset, seed: int):
 
 def _prepare_from_pixels(settings: FineTuneSettings, subset: Subset, seed: int):
     """Prepare fine-tuning of blocks whose cached output is of no use, because they are trained too."""
+    task, size = subset.store.task, subset.store.size
     with dtype_policy(choose_precision(settings.precision)):
-        model = build_assembled(subset.store.size, subset.head.width, settings.dropout, settings.unfreeze)
+        shapes = (task.shape, task.n_classes)
+        model = build_assembled(size, subset.head.width, settings.dropout, settings.unfreeze, *shapes)
     for layer in model.layers:
         if layer.name in subset.base:
             layer.trainable = int(layer.name.removeprefix("block")[0]) >= settings.unfreeze
     set_base_weights(model, subset.base)
     model.get_layer("head").set_weights(subset.start.get_weights())
-    targets = smooth_labels(subset.labels["train"], settings.label_smoothing)
-    batches = PictureBatches(subset.pictures["train"], targets, settings.batch_size, 0, 0, seed)
-    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"])
+    targets = smooth_labels(subset.labels["train"], settings.label_smoothing, task.n_classes)
+    batches = PictureBatches(subset.pictures["train"], targets, settings.batch_size, 0, 0, seed, task.mirror)
+    return model, batches, lambda model: predict_probabilities(model, subset.pictures["val"], task.mirror)
 
 
 PREPARE: dict[str, typing.Callable] = {

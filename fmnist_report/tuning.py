@@ -13,8 +13,10 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from fmnist_report.cluster import Crew, Workers
 from fmnist_report.features import FeatureStore
 from fmnist_report.files import UNFINISHED, write_json
+from fmnist_report.hardware import settle_precision
 from fmnist_report.progress import Progress
 from fmnist_report.settings import (
     CNNSettings,
@@ -92,12 +94,14 @@ def tune(
     data: Path,
     weights: Path,
     features: Path,
+    workers: Workers,
 ) -> None:
     """Stage `tuning`: search each network's space and write tuning.json.
 
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
     Hutter et al., 2014: shares that sum to 1; empty where fewer than three trials ended) and trials. The trials lie in
-    a journal of JSON lines, so that an interrupted search goes on with the next trial.
+    a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
+    together and then trained, here one after the other, by workers side by side, with the same results.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
@@ -106,14 +110,17 @@ def tune(
     start = shorten(head_settings, max(1, tuning.head_epochs))
     total, done, found = sum(n_trials.values()), 0, {}
     journal = mend_journal(out / UNFINISHED / JOURNAL)
-    with FeatureStore(features) as store:
+    with FeatureStore(features) as store, workers.open() as crew:
         subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
+        shared = subset if crew.is_here else crew.share(subset.portable(bool(tuning.finetune_trials)))
         for network, count in n_trials.items():
             search = open_search(journal, network, seed)
-            chosen = shorten(settings[network], n_epochs[network])
-            for number in range(len(_finished_trials(search)), count):
+            chosen = settle_precision(shorten(settings[network], n_epochs[network]))
+            while (number := len(_finished_trials(search))) < count:
                 progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
-                search.optimize(lambda trial: _objective(trial, network, chosen, subset, seed), n_trials=1)  # noqa: B023
+                search.sampler = make_sampler(seed + number)
+                n_together = min(tuning.at_once, count - number)
+                run_trials(search, network, chosen, shared, seed, n_together, crew)
             done += count
             if count:
                 found[network] = summarise(search)
@@ -143,15 +150,23 @@ def mend_journal(path: Path) -> Path:
 def open_search(journal: Path, network: str, seed: int) -> optuna.Study:
     """Create one network's search, or go on with it from the journal."""
     storage = JournalStorage(JournalFileBackend(str(journal)))
+    sampler, pruner = make_sampler(seed), make_pruner()
     search = optuna.create_study(
-        study_name=network,
-        storage=storage,
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+        study_name=network, storage=storage, direction="maximize", load_if_exists=True, sampler=sampler, pruner=pruner
     )
-    search.sampler = optuna.samplers.TPESampler(seed=seed + len(search.trials), n_startup_trials=6)
+    for trial in search.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # of an interrupted run
+        search.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return search
+
+
+def make_sampler(seed: int) -> optuna.samplers.BaseSampler:
+    """Return TPE (Bergstra et al., 2011), which keeps trials that are drawn together apart from one another."""
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, constant_liar=True)
+
+
+def make_pruner() -> optuna.pruners.BasePruner:
+    """Return the rule that stops a trial whose accuracy is below the median of the former ones."""
+    return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
 
 
 def _finished_trials(search: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -165,18 +180,78 @@ def _best_so_far(search: optuna.Study) -> str:
     return f", best {max(values):.4f}" if values else ""
 
 
-def _objective(trial: optuna.Trial, network: str, chosen: TrainingSettings, subset: Subset, seed: int) -> float:
-    """Train one trial on the subset; returns its last validation accuracy, or prunes it at an epoch."""
-    settings = dataclasses.replace(chosen, **SPACES[network](trial))
-    started = time.monotonic()
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a trial came to.
+
+    accuracies: on validation, by epoch; fewer than all epochs where it was stopped early.
+    pruned: whether it was.
+    """
+
+    accuracies: tuple[float, ...]
+    pruned: bool
+    seconds: float
+
+
+def run_trials(
+    search: optuna.Study, network: str, chosen: TrainingSettings, subset: Subset, seed: int, n: int, crew: Crew
+) -> None:
+    """Draw n trials, have them trained, and tell the search what they came to, in the order in which they were drawn.
+
+    Each is compared with those that were finished before all n, so that it does not matter who trains them, and when.
+
+    Args:
+        chosen: the settings from which a trial differs.
+        subset: what the crew's share returned.
+    """
+    former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    trials = [search.ask() for _ in range(n)]
+    drawn = [dataclasses.replace(chosen, **SPACES[network](trial)) for trial in trials]
+    tasks = [(network, settings, subset, seed, former) for settings in drawn]
+    for trial, outcome in in_order(crew.compute(train_trial, tasks), trials):
+        for epoch, accuracy in enumerate(outcome.accuracies):
+            trial.report(accuracy, epoch)
+        trial.set_user_attr("seconds", outcome.seconds)
+        if outcome.pruned:
+            search.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            search.tell(trial, outcome.accuracies[-1])
+
+
+def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> typing.Iterator[tuple]:
+    """Yield (name, result) in the order of the names, each as soon as all before it are there."""
+    waiting, next_one = {}, 0
+    for number, result in results:
+        waiting[number] = result
+        while next_one in waiting:
+            yield names[next_one], waiting.pop(next_one)
+            next_one += 1
+
+
+def train_trial(
+    network: str, settings: TrainingSettings, subset: Subset, seed: int, former: list[optuna.trial.FrozenTrial]
+) -> Outcome:
+    """Train one trial on the subset, here or on a worker; Optuna's pruner may stop it after an epoch.
+
+    Args:
+        former: the finished trials with which it is compared.
+    """
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    judge = optuna.create_study(direction="maximize", pruner=make_pruner())
+    judge.add_trials(former)
+    trial, started, accuracies = judge.ask(), time.monotonic(), []
 
     def after_epoch(epoch: int, accuracy: float) -> None:
+        accuracies.append(accuracy)
         trial.report(accuracy, epoch)
-        trial.set_user_attr("seconds", time.monotonic() - started)
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return train_settings(network, settings, subset, seed, after_epoch)
+    try:
+        train_settings(network, settings, subset, seed, after_epoch)
+    except optuna.TrialPruned:
+        return Outcome(tuple(accuracies), True, time.monotonic() - started)
+    return Outcome(tuple(accuracies), False, time.monotonic() - started)
 
 
 def summarise(search: optuna.Study) -> dict[str, typing.Any]:

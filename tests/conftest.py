@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -41,6 +42,7 @@ def data_folder(tmp_path):
     np.savez(folder / "pictures.npz", **pictures)
     np.savez(folder / "labels.npz", **{part: labels[part].astype("uint8") for part in ("train", "val")})
     np.savez(folder / "test_labels.npz", test=labels["test"].astype("uint8"))
+    write_json(folder / "task.json", asdict(data.Task()))
     return folder
 
 
@@ -48,6 +50,7 @@ def data_folder(tmp_path):
 def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
     """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
     from fmnist_report import features
+    from fmnist_report.cluster import HERE
     from fmnist_report.settings import FeatureSettings
 
     out = tmp_path / "features"
@@ -56,7 +59,8 @@ def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
     monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
     unfreeze = getattr(request, "param", 4)  # the first block that fine-tuning will train
-    features.extract_features(out, quiet, features=settings, unfreeze=unfreeze, data=data_folder, weights=tmp_path)
+    call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": HERE}
+    features.extract_features(out, quiet, features=settings, **call)
     write_json(out / "manifest.json", {})
     return out
 
@@ -82,6 +86,16 @@ def subset(data_folder, feature_folder, random_weights):
     head = HeadSettings(width=8, batch_size=16, epochs=2)
     with FeatureStore(feature_folder) as store:
         yield load_subset(data_folder, store, random_weights, head, 32, 20)
+
+
+@pytest.fixture(scope="session")
+def two_workers():
+    """Two workers of one thread each, in processes on this machine."""
+    from fmnist_report.cluster import Workers, start_workers
+
+    workers = Workers()
+    with start_workers(workers, 2):
+        yield workers
 
 
 @functools.cache

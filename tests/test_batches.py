@@ -48,5 +48,5 @@ def test_cutout_blackens_one_square_and_nothing_else():
 
 
 def test_smoothed_labels_sum_to_one():
-    smooth = batches.smooth_labels(np.array([3]), 0.1)
+    smooth = batches.smooth_labels(np.array([3]), 0.1, 10)
     assert smooth.sum() == pytest.approx(1) and smooth[0, 3] == pytest.approx(0.91)

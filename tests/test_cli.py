@@ -21,6 +21,7 @@ from fontTools.ttLib import TTFont
 
 from fmnist_report.cache import Cache
 from fmnist_report.cli import main, parse_size
+from fmnist_report.data_sets import find_data_set
 from fmnist_report.document import TEMPLATES, read_document
 from fmnist_report.errors import UsageError
 from fmnist_report.plan import Plan
@@ -47,6 +48,9 @@ def call(capsys, *arguments):
         (["--force", "cn"], "did you mean 'cnn'"),
         (["--only", "everything"], "There is no stage"),
         (["--data-dir", "/nowhere"], "does not exist"),
+        (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "give one of them"),
+        (["--workers", "-1"], "takes 1 to 64 processes, not -1"),
+        (["--scheduler", "127.0.0.1"], "takes an address such as tcp://"),
         (["--title-page", "/nowhere.toml"], "cannot be read"),
         (["--seed", "-1"], "seed"),
         (["stats"], "status"),
@@ -128,7 +132,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
 
     def keys(*assignments):
         settings = override(preset("standard"), assignments)
-        line = build_line(settings, read_document([], None), None, tmp_path)
+        line = build_line(settings, read_document([], None), find_data_set(None), tmp_path)
         return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
 
     on_features = {"classifiers", "head", "finetune", "explain", "study", "tuning", "overlap"}
@@ -155,7 +159,7 @@ def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
     from fmnist_report.settings import override, preset
 
     settings = override(preset("standard"), ["seeds.n=3"])
-    line = {stage.name: stage for stage in build_line(settings, read_document([], None), None, tmp_path)}
+    line = {stage.name: stage for stage in build_line(settings, read_document([], None), find_data_set(None), tmp_path)}
     assert line["finetune-2"].upstream["head"] is line["head-2"]
     assert [line[name].settings["seed"] for name in ("cnn", "cnn-1", "finetune-2")] == [0, 1, 2]
 
@@ -323,7 +327,7 @@ def test_a_stages_own_entry_tells_its_seconds():
 def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(capsys, tmp_path, monkeypatch):
     document = read_document(["en"], None)
     choices = [dataclasses.replace(preset("quick"), deterministic=on) for on in (False, True)]
-    lines = [build_line(settings, document, None, tmp_path) for settings in choices]
+    lines = [build_line(settings, document, find_data_set(None), tmp_path) for settings in choices]
     keys = [{name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()} for line in lines]
     same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
     assert same == {"data", "weights"}

@@ -9,6 +9,8 @@ from fmnist_report import classifiers, explain, finetune, training
 from fmnist_report.files import read_json
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
 
+pytestmark = pytest.mark.backend
+
 
 def test_chosen_pictures_are_the_surest_right_and_wrong_ones():
     labels = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7])
@@ -29,11 +31,11 @@ def test_heat_map_marks_the_place_that_speaks_for_the_answer():
     network.get_layer("logits").set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
     picture = np.zeros((1, 28, 28), "uint8")
     picture[0, 7:14, 21:28] = 200
-    answers, heat = explain.heat_maps(network, "places", picture)
+    answers, heat = explain.heat_maps(network, "places", (), picture)
     assert answers.tolist() == [1] and heat.shape == (1, 4, 4)
     assert heat[0, 1, 3] == 1 and heat.sum() == 1
     network.get_layer("logits").set_weights([np.array([[0.0, -1.0]]), np.array([-9e3, 0.0])])
-    answers, heat = explain.heat_maps(network, "places", picture)
+    answers, heat = explain.heat_maps(network, "places", (), picture)
     assert answers.tolist() == [1] and heat.max() == 0  # nothing speaks for it
 
 

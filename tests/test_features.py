@@ -6,9 +6,12 @@ import pytest
 from conftest import random_base
 
 from fmnist_report import features
+from fmnist_report.cluster import HERE
 from fmnist_report.data import load_arrays
 from fmnist_report.models.vgg import build_extractor, set_base_weights
 from fmnist_report.settings import FeatureSettings
+
+pytestmark = pytest.mark.backend
 
 
 def test_stored_activations_are_those_of_the_network(feature_folder, data_folder):
@@ -41,17 +44,17 @@ def test_shards_are_plain_hdf5_with_attributes(feature_folder):
 def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, monkeypatch):
     monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
     monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
-    written, write = [], features._write_shard
+    written, replacing = [], features.replacing
 
-    def write_shard(path, *arguments):
+    def write_shard(path):
         if len(written) == 3:
             raise KeyboardInterrupt
         written.append(path.name)
-        write(path, *arguments)
+        return replacing(path)
 
-    monkeypatch.setattr(features, "_write_shard", write_shard)
+    monkeypatch.setattr(features, "replacing", write_shard)
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt):
@@ -66,8 +69,8 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
     monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
     monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}
-    describe, write = features._describe_base, features._write_shard
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
+    describe, replacing = features._describe_base, features.replacing
     monkeypatch.setattr(features, "_describe_base", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
     out = tmp_path / "out"
     out.mkdir()
@@ -75,9 +78,27 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
         features.extract_features(out, quiet, **call)
     written = []
     monkeypatch.setattr(features, "_describe_base", describe)
-    monkeypatch.setattr(features, "_write_shard", lambda path, *rest: (written.append(path.name), write(path, *rest)))
+    monkeypatch.setattr(features, "replacing", lambda path: (written.append(path.name), replacing(path))[1])
     features.extract_features(out, quiet, **call)
     assert written == [] and (out / "index.json").is_file()
+
+
+def test_workers_compute_the_same_shards_bit_for_bit(
+    tmp_path, feature_folder, data_folder, quiet, monkeypatch, two_workers
+):
+    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
+    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": two_workers}
+    out = tmp_path / "out"
+    out.mkdir()
+    features.extract_features(out, quiet, **call)
+    shards = sorted(feature_folder.glob("shard-*.h5"))
+    assert len(shards) == 7
+    for path in shards:
+        with h5py.File(path) as here, h5py.File(out / path.name) as there:
+            for name in (f"{view}/{layer}" for view in features.VIEWS for layer in here[view]):
+                assert here[name][()].tobytes() == there[name][()].tobytes(), (path.name, name)
 
 
 @pytest.mark.parametrize("batch_size", [7, 8, 64])

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from fmnist_report import classifiers, finetune
+from fmnist_report.cluster import HERE
 from fmnist_report.data import load_arrays
 from fmnist_report.files import read_json
 from fmnist_report.models.vgg import build_assembled
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
 from fmnist_report.training import predict_both_views, predict_probabilities
+
+pytestmark = pytest.mark.backend
 
 HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
 
@@ -41,7 +44,7 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
 def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder, quiet):
     settings = ClassifierSettings(neighbours=(1, 3), neighbour_components=8)
     classifiers.fit_classifiers(
-        tmp_path, quiet, classifiers=settings, seed=0, data=data_folder, features=feature_folder
+        tmp_path, quiet, classifiers=settings, seed=0, data=data_folder, features=feature_folder, workers=HERE
     )
     found = read_json(tmp_path / "classifiers.json")
     assert set(found) == {"logistic_regression", "lda", "k_neighbours"}

@@ -40,6 +40,11 @@ def test_comment_and_docstring_do_not_count(tmp_path):
     assert before == after
 
 
+def test_annotations_of_arguments_do_not_count(tmp_path):
+    before = write(tmp_path)
+    assert before == write(tmp_path, SOURCE.replace("def stage(x):", "def stage(x: scale) -> unrelated:"))
+
+
 def test_body_counts(tmp_path):
     before, after = write(tmp_path), write(tmp_path, SOURCE.replace("x + 1", "x + 2"))
     assert [name for name in before if before[name] != after[name]] == ["fmnist_report.line:helper"]

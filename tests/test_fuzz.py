@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from fmnist_report.cache import Cache
 from fmnist_report.cli import parse_size
-from fmnist_report.data import IMAGES_MAGIC, LABELS_MAGIC, decompress, parse_idx
 from fmnist_report.document import read_document
 from fmnist_report.errors import UsageError
 from fmnist_report.files import is_sealed
+from fmnist_report.idx import IMAGES_MAGIC, LABELS_MAGIC, decompress, parse_idx
 from fmnist_report.settings import override, preset, setting_names, validate
 
 KEY = "a" * 64

@@ -9,6 +9,8 @@ from fmnist_report.models import vgg
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.cnn import build_cnn
 
+pytestmark = pytest.mark.backend
+
 SIZE, WIDTH = 32, 16
 
 

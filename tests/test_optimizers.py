@@ -8,6 +8,8 @@ from keras import layers
 from fmnist_report import optimizers
 from fmnist_report.settings import CNNSettings
 
+pytestmark = pytest.mark.backend
+
 
 def test_one_cycle_rises_and_falls_to_zero():
     schedule = optimizers.OneCycle(1.0, 100)

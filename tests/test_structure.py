@@ -11,12 +11,13 @@ from fmnist_report.settings import PRESETS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 ORDER = [
-    "errors", "settings", "sources", "fingerprint", "progress", "locks", "files", "cache", "lanes", "hardware", "plan",
-    "data", "weights", "models.architecture", "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers",
-    "training", "features", "overlap", "classifiers", "finetune", "explain", "trials", "statistics", "study",
-    "tuning", "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language",
-    "conclusions", "advice", "captions", "published", "canvas", "vector", "diagrams", "galleries", "explanations",
-    "figures", "document", "report", "pdf", "publishing", "doctor", "signals", "cli",
+    "errors", "settings", "sources", "data_sets", "fingerprint", "progress", "locks", "files", "cache", "lanes",
+    "hardware", "cluster", "remote", "plan", "idx", "data", "own_data", "weights", "models.architecture",
+    "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training", "features", "overlap",
+    "classifiers", "finetune", "gradients", "explain", "trials", "statistics", "study", "tuning", "inputs",
+    "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions", "advice",
+    "captions", "published", "canvas", "vector", "diagrams", "galleries", "explanations", "figures", "document",
+    "report", "pdf", "publishing", "doctor", "signals", "cli",
 ]  # fmt: skip
 
 

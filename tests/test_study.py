@@ -8,6 +8,8 @@ from fmnist_report import study
 from fmnist_report.files import read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, StudySettings
 
+pytestmark = pytest.mark.backend
+
 SMALL = {
     "mlp_settings": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
     "cnn_settings": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),

@@ -12,6 +12,8 @@ from fmnist_report.files import UNFINISHED, read_json
 from fmnist_report.models.mlp import build_mlp
 from fmnist_report.settings import CNNSettings, MLPSettings
 
+pytestmark = pytest.mark.backend
+
 MLP = MLPSettings(widths=(16,), dropout=0.1, epochs=3, batch_size=8, shift=1, precision="float32")
 
 

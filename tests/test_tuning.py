@@ -1,8 +1,11 @@
 """The search goes on after an interruption, prunes, and says what it found."""
 
+from dataclasses import replace
+
 import pytest
 
 from fmnist_report import tuning
+from fmnist_report.cluster import HERE, Crew
 from fmnist_report.files import UNFINISHED, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
 from fmnist_report.trials import NETWORKS
@@ -14,14 +17,15 @@ SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2,
 def call(data_folder, feature_folder, random_weights):
     return {
         "tuning": SETTINGS,
-        "mlp_settings": MLPSettings(),
-        "cnn_settings": CNNSettings(),
+        "mlp_settings": MLPSettings(precision="float32"),
+        "cnn_settings": CNNSettings(precision="float32"),
         "head_settings": HeadSettings(),
-        "finetune_settings": FineTuneSettings(),
+        "finetune_settings": FineTuneSettings(precision="float32"),
         "seed": 0,
         "data": data_folder,
         "weights": random_weights,
         "features": feature_folder,
+        "workers": HERE,
     }
 
 
@@ -86,5 +90,19 @@ def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
         "finetune": FineTuneSettings(epochs=1, precision="float32"),
     }[network]
     search = tuning.open_search(tmp_path / "trials.log", network, 0)
-    search.optimize(lambda trial: tuning._objective(trial, network, chosen, subset, 0), n_trials=1)
+    tuning.run_trials(search, network, chosen, subset, 0, 1, Crew())
     assert 0 <= search.best_value <= 1
+
+
+def test_workers_find_what_is_found_here(tmp_path, quiet, call, two_workers):
+    few = replace(SETTINGS, at_once=3, mlp_trials=4, head_trials=2, finetune_trials=1, mlp_epochs=2)
+    found = []
+    for name, workers in (("here", HERE), ("there", two_workers)):
+        out = tmp_path / name
+        out.mkdir()
+        tuning.tune(out, quiet, **call | {"tuning": few, "workers": workers})
+        found.append(read_json(out / "tuning.json")["networks"])
+        for network in found[-1].values():
+            for trial in network["trials"]:
+                del trial["seconds"]
+    assert found[0] == found[1]

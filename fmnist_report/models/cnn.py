@@ -14,6 +14,7 @@ def build_cnn(
     dropout: float,
     kernel: int = 3,
     pooling: str = "max",
+    shape: tuple[int, int] = (28, 28),
     n_classes: int = 10,
 ) -> keras.Model:
     """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
@@ -24,15 +25,16 @@ def build_cnn(
     that of He et al., "Deep Residual Learning", 2016.
 
     Args:
-        stem: channels of the first convolution, at 28 × 28.
-        widths: channels of the three stages, which end at 14 × 14, 7 × 7 and 3 × 3.
+        stem: channels of the first convolution, which sees the whole picture.
+        widths: channels of the three stages, each of which halves the picture's sides: 28, 14, 7, 3.
         kernel: side of every kernel in pixels.
         pooling: "max" or "average".
+        shape: height and width of a picture, in pixels, at least 8.
 
     Returns:
-        Model from (n, 28, 28, 1) pixels, 0 to 255, to (n, 10) logits.
+        Model from (n, *shape, 1) pixels, 0 to 255, to (n, n_classes) logits.
     """
-    pixels = layers.Input((28, 28, 1), name="pixels")
+    pixels = layers.Input((*shape, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
     x = layers.Activation("relu", name="stem_relu")(_convolve(x, stem, kernel, "stem"))
     for number, width in enumerate(widths, 1):

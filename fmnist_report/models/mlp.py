@@ -6,13 +6,18 @@ import keras
 from keras import layers
 
 
-def build_mlp(widths: tuple[int, ...], dropout: float, n_classes: int = 10) -> keras.Model:
+def build_mlp(
+    widths: tuple[int, ...], dropout: float, shape: tuple[int, int] = (28, 28), n_classes: int = 10
+) -> keras.Model:
     """Build dense layers with batch normalisation and dropout.
 
+    Args:
+        shape: height and width of a picture, in pixels.
+
     Returns:
-        Model from (n, 28, 28, 1) pixels, 0 to 255, to (n, 10) logits.
+        Model from (n, *shape, 1) pixels, 0 to 255, to (n, n_classes) logits.
     """
-    pixels = layers.Input((28, 28, 1), name="pixels")
+    pixels = layers.Input((*shape, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(widths, 1):

@@ -24,7 +24,7 @@ class GreyToVGG(layers.Layer):
     Args:
         size: side of the output in pixels.
 
-    Input (n, 28, 28, 1), values 0 to 255, not divided; output (n, size, size, 3).
+    Input (n, height, width, 1), values 0 to 255, not divided; output (n, size, size, 3).
     """
 
     def __init__(self, size: int, **kwargs) -> None:
@@ -94,18 +94,19 @@ def border_shape(layer: str, size: int) -> tuple[int, ...]:
     return (side, side, 512 if layer == "block4_pool" else 256)
 
 
-def build_extractor(size: int, unfreeze: int = 4) -> keras.Model:
+def build_extractor(size: int, unfreeze: int = 4, shape: tuple[int, int] = (28, 28)) -> keras.Model:
     """Build the frozen base with all that is cached of it.
 
     Args:
         unfreeze: the first block that fine-tuning will train, 4 or 5.
+        shape: height and width of a picture, in pixels.
 
     Returns:
-        Model from (n, 28, 28, 1) pixels to the border, "block3_pool" (n, size/8, size/8, 256) or "block4_pool"
+        Model from (n, *shape, 1) pixels to the border, "block3_pool" (n, size/8, size/8, 256) or "block4_pool"
         (n, size/16, size/16, 512), and "block3_grid" (n, ceil(size/16), ceil(size/16), 256), "block4_gap" (n, 512),
         "block5_gap" (n, 512).
     """
-    pixels = layers.Input((28, 28, 1), name="pixels")
+    pixels = layers.Input((*shape, 1), name="pixels")
     pools = apply_blocks(GreyToVGG(size, name="vgg_input", dtype="float32")(pixels), 1, 5, trainable=False)
     border = border_layers(unfreeze)[0]
     return keras.Model(pixels, {border: pools[border], **pool_blocks(pools)}, name="extractor")
@@ -115,7 +116,7 @@ def build_head(n_features: int, width: int, dropout: float, n_classes: int = 10)
     """Build the classifier on concatenated pooled features; its input is standardised by stored moments.
 
     Returns:
-        Model from (n, n_features) float32 to (n, 10) float32 logits.
+        Model from (n, n_features) float32 to (n, n_classes) float32 logits.
     """
     features = layers.Input((n_features,), name="features")
     x = Standardise(name="standardise", dtype="float32")(features)
@@ -139,7 +140,9 @@ class Standardise(layers.Layer):
         return (x - self.mean) * self.scale
 
 
-def build_top(size: int, head_width: int, dropout: float, unfreeze: int = 4, first: int = 4) -> keras.Model:
+def build_top(
+    size: int, head_width: int, dropout: float, unfreeze: int = 4, first: int = 4, n_classes: int = 10
+) -> keras.Model:
     """Build what comes after the cached border: VGG16's last blocks and the head.
 
     Args:
@@ -147,25 +150,35 @@ def build_top(size: int, head_width: int, dropout: float, unfreeze: int = 4, fir
         first: the first block after the border, 4 or 5; not above unfreeze.
 
     Returns:
-        Model from {layer: (n, *border_shape(layer, size))} for border_layers(first) to (n, 10) logits.
+        Model from {layer: (n, *border_shape(layer, size))} for border_layers(first) to (n, n_classes) logits.
     """
     border = {layer: layers.Input(border_shape(layer, size), name=layer) for layer in border_layers(first)}
-    return keras.Model(border, _apply_top(border, size, head_width, dropout, first, unfreeze), name="vgg16_top")
+    return keras.Model(
+        border, _apply_top(border, size, head_width, dropout, first, unfreeze, n_classes), name="vgg16_top"
+    )
 
 
-def build_assembled(size: int, head_width: int, dropout: float, unfreeze: int = 4) -> keras.Model:
+def build_assembled(
+    size: int,
+    head_width: int,
+    dropout: float,
+    unfreeze: int = 4,
+    shape: tuple[int, int] = (28, 28),
+    n_classes: int = 10,
+) -> keras.Model:
     """Build the whole network from pixels: the blocks before unfreeze frozen, the rest trainable.
 
     Returns:
-        Model from (n, 28, 28, 1) pixels to (n, 10) logits.
+        Model from (n, *shape, 1) pixels to (n, n_classes) logits.
     """
-    pixels = layers.Input((28, 28, 1), name="pixels")
+    pixels = layers.Input((*shape, 1), name="pixels")
     x = GreyToVGG(size, name="vgg_input", dtype="float32")(pixels)
     pools = apply_blocks(x, 1, 3, trainable=False)
-    return keras.Model(pixels, _apply_top(pools, size, head_width, dropout, 4, unfreeze), name="vgg16_finetuned")
+    logits = _apply_top(pools, size, head_width, dropout, 4, unfreeze, n_classes)
+    return keras.Model(pixels, logits, name="vgg16_finetuned")
 
 
-def _apply_top(pools: dict, size: int, head_width: int, dropout: float, first: int, unfreeze: int):
+def _apply_top(pools: dict, size: int, head_width: int, dropout: float, first: int, unfreeze: int, n_classes: int):
     pools = dict(pools)
     for block in range(first, 6):
         pools |= apply_blocks(pools[f"block{block - 1}_pool"], block, block, trainable=block >= unfreeze)
@@ -173,7 +186,7 @@ def _apply_top(pools: dict, size: int, head_width: int, dropout: float, first: i
     flat = layers.Flatten(name="block3_flat", dtype="float32")(pooled["block3_grid"])
     joined = [flat, pooled["block4_gap"], pooled["block5_gap"]]
     features = layers.Concatenate(name="pooled_features", dtype="float32")(joined)
-    return build_head(count_features(size), head_width, dropout)(features)
+    return build_head(count_features(size), head_width, dropout, n_classes)(features)
 
 
 def set_base_weights(network: keras.Model, weights: Weights) -> None:

@@ -1,0 +1,81 @@
+"""IDX files, the format of the MNIST family: unpacked and parsed, every error said in words."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zlib
+
+import numpy as np
+
+IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
+MAX_IDX_BYTES = 64 * 2**20
+
+
+def decompress(raw: bytes, limit: int = MAX_IDX_BYTES) -> bytes:
+    """Return the IDX bytes of a file that may be gzipped.
+
+    Raises:
+        ValueError: not gzip although it begins so, truncated, or larger than limit when unpacked.
+    """
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+            data = file.read(limit + 1)
+    except EOFError:
+        raise ValueError("the gzip file is truncated") from None
+    except (OSError, zlib.error) as error:
+        raise ValueError(f"the gzip file is damaged ({error})") from None
+    if len(data) > limit:
+        raise ValueError(f"the gzip file unpacks to more than {limit:,} bytes")
+    return data
+
+
+def parse_idx(raw: bytes, magic: int) -> np.ndarray:
+    """Parse an IDX file of unsigned bytes.
+
+    Args:
+        raw: the decompressed file.
+        magic: 0x803 for pictures, 0x801 for labels.
+
+    Returns:
+        uint8 array, (n, height, width) for pictures or (n,) for labels; read-only.
+
+    Raises:
+        ValueError: says which field is wrong, what was expected and what was found.
+    """
+    if raw[:512].lstrip()[:1] == b"<":
+        raise ValueError("it is an HTML page, not an IDX file")
+    if len(raw) < 4:
+        raise ValueError(f"it has only {len(raw)} bytes")
+    (found,) = struct.unpack_from(">I", raw)
+    if found != magic:
+        swapped = {IMAGES_MAGIC: "pictures", LABELS_MAGIC: "labels"}
+        hint = f": it holds {swapped[found]}, not {swapped[magic]}" if found in swapped else ""
+        raise ValueError(f"its magic number is 0x{found:08x} instead of 0x{magic:08x}{hint}")
+    n_dimensions = magic & 0xFF
+    if len(raw) < 4 + 4 * n_dimensions:
+        raise ValueError("its header is truncated")
+    shape = struct.unpack_from(f">{n_dimensions}I", raw, 4)
+    n_expected = 1
+    for side in shape:
+        n_expected *= side
+    n_found = len(raw) - 4 - 4 * n_dimensions
+    if n_expected != n_found:
+        trailing = "too many" if n_found > n_expected else "too few"
+        raise ValueError(f"its header {shape} promises {n_expected:,} bytes, but {n_found:,} follow ({trailing})")
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+
+
+def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int) -> None:
+    """Check that pictures and labels belong together.
+
+    Raises:
+        ValueError: the counts differ, or a label is outside 0 … n_classes-1.
+    """
+    if len(images) != len(labels):
+        raise ValueError(f"there are {len(images):,} pictures but {len(labels):,} labels")
+    if labels.size and labels.max() >= n_classes:
+        raise ValueError(f"there is a label {labels.max()}, but labels run from 0 to {n_classes - 1}")

@@ -1,0 +1,61 @@
+"""A stage computed by a worker leaves what it would have left here."""
+
+import pytest
+
+from fmnist_report.cache import Cache
+from fmnist_report.errors import ReportError
+from fmnist_report.plan import Plan, Stage
+from fmnist_report.progress import Progress
+from fmnist_report.remote import Left, store
+
+
+def write_number(out, progress, *, number):
+    """A stage without upstream."""
+    (out / "number.txt").write_text(str(number))
+
+
+def add_one(out, progress, *, first):
+    """A stage that reads another's file."""
+    (out / "number.txt").write_text(str(int((first / "number.txt").read_text()) + 1))
+
+
+@pytest.fixture
+def run(tmp_path, two_workers):
+    def compute(workers=two_workers):
+        cache = Cache(tmp_path / "cache", lambda message: None)
+        cache.prepare()
+        at = "tests.test_remote:"
+        first = Stage("first", at + "write_number", {"number": 5})
+        second = Stage("second", at + "add_one", upstream={"first": first}, remote=True)
+        third = Stage("third", at + "add_one", upstream={"first": second}, remote=True)
+        other = Stage("other", at + "add_one", upstream={"first": first}, remote=True)
+        plan = Plan([first, second, third, other], cache)
+        plan.run(Progress(quiet=True), "test", workers)
+        return {name: (step.entry.path / "number.txt").read_text() for name, step in plan.steps.items()}, plan
+
+    return compute
+
+
+def test_stages_are_computed_after_what_they_need(run):
+    numbers, plan = run()
+    assert numbers == {"first": "5", "second": "6", "third": "7", "other": "6"}
+    assert {step.status for step in plan.steps.values()} == {"computed"}
+    assert all(step.entry.damage(deep=True) is None for step in plan.steps.values())
+    assert {step.status for step in run()[1].steps.values()} == {"cached"}
+
+
+def test_entries_are_sent_where_workers_do_not_see_them(run, monkeypatch):
+    monkeypatch.setattr("fmnist_report.cluster.DaskCrew.sees", lambda crew, path, digest: False)
+    assert run()[0]["third"] == "7"
+
+
+def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
+    monkeypatch.setattr("fmnist_report.cluster.DaskCrew.sees", lambda crew, path, digest: False)
+    monkeypatch.setattr("fmnist_report.remote.MAX_SENT_BYTES", 0)
+    with pytest.raises(ReportError, match="The entry first has 0.0 GB, which is not sent to workers"):
+        run()
+
+
+def test_a_file_that_changed_on_the_way_is_noticed(tmp_path):
+    with pytest.raises(ReportError, match="did not come from its worker as it was computed"):
+        store(Left({"a": b"1"}, {"a": "0" * 64}, 0.0, None), tmp_path)
