@@ -7,7 +7,6 @@ import typing
 import warnings
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from fmnist_report.batches import smooth_labels
@@ -18,7 +17,7 @@ from fmnist_report.files import write_json
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
-from fmnist_report.training import average_views, fit, predict_views, save_network, score, take_enough_steps
+from fmnist_report.training import average_views, fit, predict_views, save_network, score, seeded, take_enough_steps
 
 PARTS = ("train", "val", "test")
 
@@ -141,13 +140,13 @@ class FeatureBatches:
 
 def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, data: Path, features: Path) -> None:
     """Stage `head`: train the dense head on pooled features of all views."""
-    keras.utils.set_random_seed(seed)
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
         views = {part: [store.pooled(part, view) for view in store.views] for part in PARTS}
         n_classes = store.task.n_classes
     head = take_enough_steps(head, len(labels["train"]))
-    network = build_head(views["train"][0].shape[1], head.width, head.dropout, n_classes)
+    with seeded(seed):
+        network = build_head(views["train"][0].shape[1], head.width, head.dropout, n_classes)
     network.get_layer("standardise").set_weights(list(standardisation(views["train"][0])))
     targets = smooth_labels(labels["train"], head.label_smoothing, n_classes)
     batches = FeatureBatches(views["train"], targets, head.batch_size, seed)

@@ -20,6 +20,7 @@ from fmnist_report.training import (
     fit,
     save_network,
     score,
+    seeded,
     softmax,
     take_enough_steps,
     time_prediction,
@@ -47,10 +48,10 @@ def fine_tune(
     the whole network. The head is warm-started from the stage `head`.
     """
     policy = choose_precision(finetune.precision)
-    keras.utils.set_random_seed(seed)
     labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
     with FeatureStore(features) as store:
-        top = start_top(store, finetune, head_settings.width, base, policy)
+        with seeded(seed):
+            top = start_top(store, finetune, head_settings.width, base, policy)
         finetune = take_enough_steps(finetune, len(labels["train"]))
         top.get_layer("head").load_weights(head / "network.weights.h5")
         batches = border_batches(store, top.get_layer("head"), labels["train"], finetune, seed)

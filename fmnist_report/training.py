@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import random
+import threading
 import time
 import typing
 from pathlib import Path
@@ -41,6 +43,22 @@ def dtype_policy(name: str) -> typing.Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(former)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> typing.Iterator[None]:
+    """Let every layer that this thread builds inside take its seed from one, whatever other threads draw meanwhile.
+
+    Keras draws the seeds of initial weights and of dropout from Python's shared generator, of which the threads of a
+    Dask client or worker draw too.
+    """
+    keras.utils.set_random_seed(seed)
+    own, shared, thread = random.Random(seed).randint, random.randint, threading.get_ident()
+    random.randint = lambda low, high: (own if threading.get_ident() == thread else shared)(low, high)
+    try:
+        yield
+    finally:
+        random.randint = shared
 
 
 class EpochBundle:
@@ -216,9 +234,8 @@ def save_network(out: Path, network, history: History, views: dict, ms_per_image
 def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, data: Path) -> None:
     """Stage `mlp`: train the multilayer perceptron of the previous assignment."""
     policy = choose_precision(mlp.precision)
-    keras.utils.set_random_seed(seed)
     task = load_task(data)
-    with dtype_policy(policy):
+    with seeded(seed), dtype_policy(policy):
         network = build_mlp(mlp.widths, mlp.dropout, task.shape, task.n_classes)
     _train_on_pictures(out, progress, network, mlp, seed, data, policy)
 
@@ -226,9 +243,8 @@ def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, dat
 def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, data: Path) -> None:
     """Stage `cnn`: train the convolutional network."""
     policy = choose_precision(cnn.precision)
-    keras.utils.set_random_seed(seed)
     task = load_task(data)
-    with dtype_policy(policy):
+    with seeded(seed), dtype_policy(policy):
         network = build_cnn(
             cnn.stem, cnn.widths, cnn.dropout, cnn.kernel, cnn.pooling, shape=task.shape, n_classes=task.n_classes
         )

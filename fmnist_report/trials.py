@@ -23,7 +23,7 @@ from fmnist_report.models.mlp import build_mlp
 from fmnist_report.models.vgg import POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
-from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score
+from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score, seeded
 from fmnist_report.weights import Weights, read_hdf5, verify_weights
 
 NETWORKS = ("mlp", "cnn", "head", "finetune")
@@ -55,8 +55,8 @@ class Subset:
     @functools.cached_property
     def start(self) -> keras.Model:
         """The head, trained on this subset with seed 0, whatever was trained before."""
-        keras.utils.set_random_seed(0)
-        model, batches, _ = _prepare_head(self.head, self, 0)
+        with seeded(0):
+            model, batches, _ = _prepare_head(self.head, self, 0)
         _fit(model, batches, self.head)
         return model
 
@@ -118,8 +118,8 @@ def train_settings(
         after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop. Without
             it only the last epoch is validated.
     """
-    keras.utils.set_random_seed(seed)
-    model, batches, predict = PREPARE[network](settings, subset, seed)
+    with seeded(seed):
+        model, batches, predict = PREPARE[network](settings, subset, seed)
     epochs = itertools.count()
 
     def validation(model):

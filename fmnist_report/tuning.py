@@ -101,7 +101,7 @@ def tune(
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
     Hutter et al., 2014: shares that sum to 1; empty where fewer than three trials ended) and trials. The trials lie in
     a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
-    together and then trained, here one after the other, by workers side by side, with the same results.
+    together and then trained, here one after the other, by workers side by side; how many there are does not matter.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))

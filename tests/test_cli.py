@@ -145,7 +145,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
         "study.n_train=500": {"study"} | end,
         "overlap.rms=5": {"overlap"} | end,
         "finetune.epochs=9": {"finetune", "explain"} | end,
-        "finetune.unfreeze=5": {"finetune", "explain", "study", "tuning"} | end,
+        "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
         "features.size=64": {"features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
         "report.accent=#000000": end - {"evaluation"},

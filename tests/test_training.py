@@ -150,3 +150,28 @@ def test_networks_learn_and_leave_their_artefacts(tmp_path, data_folder, quiet):
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"}
     assert summary["macs"] == sum(layer["macs"] for layer in summary["layers"]) > 0
     assert summary["predict_ms_per_image"] > 0 and summary["n_params"] >= summary["n_trainable"] > 0
+
+
+def test_other_threads_that_draw_do_not_change_initial_weights():
+    import random
+    import threading
+
+    stop = threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            random.randint(1, 10)
+
+    def build():
+        with training.seeded(3):
+            return [np.array(w) for w in build_mlp((16, 16, 16), 0.1).get_weights()]
+
+    alone, noise = build(), threading.Thread(target=draw)
+    noise.start()
+    try:
+        assert all((a == b).all() for _ in range(5) for a, b in zip(alone, build(), strict=True))
+    finally:
+        stop.set()
+        noise.join()
+    keras.utils.set_random_seed(3)
+    assert all((a == b).all() for a, b in zip(alone, build_mlp((16, 16, 16), 0.1).get_weights(), strict=True))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fmnist_report import tuning
-from fmnist_report.cluster import HERE, Crew
+from fmnist_report.cluster import HERE, Crew, Workers, start_workers
 from fmnist_report.files import UNFINISHED, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
 from fmnist_report.trials import NETWORKS
@@ -94,15 +94,16 @@ def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
     assert 0 <= search.best_value <= 1
 
 
-def test_workers_find_what_is_found_here(tmp_path, quiet, call, two_workers):
+def test_it_does_not_matter_how_many_workers_search(tmp_path, quiet, call, two_workers):
     few = replace(SETTINGS, at_once=3, mlp_trials=4, head_trials=2, finetune_trials=1, mlp_epochs=2)
-    found = []
-    for name, workers in (("here", HERE), ("there", two_workers)):
-        out = tmp_path / name
-        out.mkdir()
-        tuning.tune(out, quiet, **call | {"tuning": few, "workers": workers})
-        found.append(read_json(out / "tuning.json")["networks"])
-        for network in found[-1].values():
-            for trial in network["trials"]:
-                del trial["seconds"]
+    found, one_worker = [], Workers()
+    with start_workers(one_worker, 1):
+        for name, workers in (("one", one_worker), ("two", two_workers)):
+            out = tmp_path / name
+            out.mkdir()
+            tuning.tune(out, quiet, **call | {"tuning": few, "workers": workers})
+            found.append(read_json(out / "tuning.json")["networks"])
+            for network in found[-1].values():
+                for trial in network["trials"]:
+                    del trial["seconds"]
     assert found[0] == found[1]
