@@ -1,6 +1,6 @@
 """Measure what workers bring on this machine, and write docs/scaling.md with what follows for many.
 
-    python benchmarks/scaling.py [--cache-dir DIR]      about six minutes on two idle cores, after a run of standard
+    python benchmarks/scaling.py [--cache-dir DIR]      about eight minutes on two idle cores, after any run
 
 The figures lie in benchmarks/scaling.json. One worker and two, of one thread each, do the same work in turn.
 """
@@ -33,7 +33,7 @@ FIGURES = ROOT / "benchmarks" / "scaling.json"
 PERFORMANCE = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "scaling.md"
 QUIET = Progress(quiet=True)
-N_PICTURES, SHARD, ROUNDS, N_TRIALS = 6_000, 500, 2, 8
+N_PICTURES, SHARD, ROUNDS, N_TRIALS = 3_000, 250, 3, 8
 
 # Assumptions of the model, not measured here; change them for your own prices and links.
 LINK_BYTES = 125e6  # a second, of the machine that collects: 1 Gbit/s
@@ -88,7 +88,7 @@ def measure_search(workers: Workers, cache: Path) -> float:
 
     s = preset("standard")
     few = replace(
-        s.tuning, n_train=10_000, n_val=1_000, at_once=N_TRIALS, mlp_trials=N_TRIALS, mlp_epochs=6, head_trials=0
+        s.tuning, n_train=3_000, n_val=500, at_once=N_TRIALS, mlp_trials=N_TRIALS, mlp_epochs=6, head_trials=0
     )
     settings = {f"{name}_settings": getattr(s, name) for name in ("mlp", "cnn", "head", "finetune")}
     folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
@@ -192,7 +192,7 @@ def write_page(figures: dict[str, typing.Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run of standard")
+    parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run")
     parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
     options = parser.parse_args()
     silence_tensorflow()
