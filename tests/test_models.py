@@ -35,11 +35,11 @@ def batch():
 def step(network, x, y):
     """Take one plain gradient step of rate 1; returns the change of every trainable weight: minus its gradient."""
     before = [np.array(w) for w in network.get_weights()]
-    start = [np.array(w.value) for w in network.trainable_weights]
+    start = [w.numpy() for w in network.trainable_weights]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.SGD(1.0), loss, jit_compile=False)
     network.train_on_batch(x, y)
-    change = [np.array(w.value) - s for w, s in zip(network.trainable_weights, start, strict=True)]
+    change = [w.numpy() - s for w, s in zip(network.trainable_weights, start, strict=True)]
     network.set_weights(before)
     return change
 
