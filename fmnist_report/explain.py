@@ -152,7 +152,7 @@ def heat_maps(
         return answerer(inputs if beside else inputs[0], training=False)
 
     answers = ops.convert_to_numpy(answer(maps)).argmax(axis=1)
-    chosen = np.eye(network.output.shape[-1], dtype="float32")[answers]
+    chosen = ops.convert_to_tensor(np.eye(network.output.shape[-1], dtype="float32")[answers])
 
     def spoken(maps):
         return ops.sum(answer(maps) * chosen)
@@ -170,7 +170,7 @@ def activation_maps(
     model = keras.Model(network.input, {layer: network.get_layer(layer).output for layer in layers})
     found, outputs = {}, model.predict_on_batch(_as_pixels(picture[None]))
     for layer in layers:
-        maps = np.asarray(outputs[layer], "float32")[0]
+        maps = np.asarray(ops.convert_to_numpy(outputs[layer]), "float32")[0]
         numbers = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:N_CHANNELS]
         found[layer] = maps[..., numbers], [int(number) for number in numbers]
     return found

@@ -64,7 +64,7 @@ def test_gradients_from_the_cache_are_those_from_pixels(batch, unfreeze, first, 
     assert len(from_pixels) == len(from_cache) == 2 * n_convolutions + 4
     for pixels, cache in zip(from_pixels, from_cache, strict=True):
         assert np.abs(pixels).max() > 0
-        assert cache == pytest.approx(pixels, rel=1e-3, abs=1e-4 * float(np.abs(pixels).max()))
+        np.testing.assert_allclose(cache, pixels, rtol=1e-3, atol=1e-4 * float(np.abs(pixels).max()))
 
 
 def test_assembled_network_gives_the_same_answers(networks, batch):
