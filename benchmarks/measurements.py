@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from fmnist_report.cache import Cache, Entry  # noqa: E402
-from fmnist_report.data import load_arrays  # noqa: E402
+from fmnist_report.data import Task, load_arrays  # noqa: E402
 from fmnist_report.data_sets import find_data_set  # noqa: E402
 from fmnist_report.document import read_document  # noqa: E402
 from fmnist_report.files import read_json  # noqa: E402
@@ -125,19 +125,23 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     import keras
     import tensorflow as tf
 
-    from fmnist_report.features import _write_shard
-    from fmnist_report.files import sha256_file
+    from fmnist_report.features import ExtractorKind, compute_shard, load_extractor
+    from fmnist_report.files import replacing, sha256_file
+    from fmnist_report.stores import VIEWS
 
-    pictures = entries.pictures()["train"][:n]
-    extractor = build_base(entries, POLICY)
+    pictures, base = entries.pictures()["train"][:n], entries.base()
+    kind = ExtractorKind(STANDARD.features.size, 4, (28, 28), POLICY, "measured")
+    extractor = load_extractor(kind, base)
     naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(48, 48, 3))
-    for layer, weights in entries.base().items():
+    for layer, weights in base.items():
         naive.get_layer(layer).set_weights(weights)
     with tempfile.TemporaryDirectory() as folder:
         path, settings = Path(folder) / "shard.h5", STANDARD.features
 
         def ours() -> None:
-            _write_shard(path, pictures, 0, n, extractor, settings, POLICY, QUIET)
+            content, _ = compute_shard(pictures, VIEWS, settings.batch_size, kind, base)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
             sha256_file(path)
 
         def as_a_user_would() -> None:
@@ -280,7 +284,8 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 
     def pair(policy: str, unfreeze: int, dropout: float):
         settings = dataclasses.replace(STANDARD.finetune, unfreeze=unfreeze, dropout=dropout)
-        top = start_top(SimpleNamespace(size=size, unfreeze=unfreeze), settings, width, base, policy)
+        store = SimpleNamespace(size=size, unfreeze=unfreeze, task=Task())
+        top = start_top(store, settings, width, base, policy)
         with dtype_policy(policy):
             whole = build_assembled(size, width, dropout, unfreeze)
         set_base_weights(whole, base)
@@ -327,9 +332,9 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 def minibatches(entries: Entries, n: int = 5_000) -> Figures:
     """Training on shuffled batches from HDF5, against the same arrays in memory; the reader's memory."""
     from fmnist_report.batches import smooth_labels
-    from fmnist_report.features import VIEWS, BorderBatches, FeatureStore
     from fmnist_report.finetune import start_top
     from fmnist_report.optimizers import compile_network
+    from fmnist_report.stores import BorderBatches, FeatureStore, keep_in_memory
 
     labels = entries.labels()["train"]
     with FeatureStore(entries["features"]) as store:
@@ -340,23 +345,17 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
             pass
         reading = len(labels) / (time.perf_counter() - started)
         reader_bytes = peak_memory_bytes() - before
-        memory = {view: store.read_border(view, 0, n) for view in VIEWS}
+        memory = keep_in_memory(store, {"train": n}, True)
         top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 1_000)
-
-        class InMemory:
-            counts = store.counts
-
-            def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-                return {layer: values[first:last] for layer, values in memory[view].items()}
 
         def train(source) -> None:
             batches = BorderBatches(source, smooth_labels(labels[:n], 0.1, 10), 128, 0, np.ones(n, int))
             for batch in batches.epoch(0):
                 top.train_on_batch(*batch)
 
-        train(InMemory())
-        times = in_turn(file=lambda: train(store), memory=lambda: train(InMemory()))
+        train(memory)
+        times = in_turn(file=lambda: train(store), memory=lambda: train(memory))
     return {side: n / spent for side, spent in times.items()} | {"reading": reading, "reader_bytes": reader_bytes}
 
 
@@ -511,9 +510,9 @@ def growth(entries: Entries) -> Figures:
     """Seconds of classifiers and of an epoch of fine-tuning by number of pictures; peak memory after each."""
     from fmnist_report.batches import smooth_labels
     from fmnist_report.classifiers import _candidates, standardisation
-    from fmnist_report.features import BorderBatches, FeatureStore
     from fmnist_report.finetune import start_top
     from fmnist_report.optimizers import compile_network
+    from fmnist_report.stores import BorderBatches, FeatureStore
 
     labels = entries.labels()
     counts = [10_000, 20_000, 40_000, len(labels["train"])]

@@ -12,14 +12,12 @@ import numpy as np
 from fmnist_report.batches import smooth_labels
 from fmnist_report.cluster import Workers
 from fmnist_report.data import load_arrays
-from fmnist_report.features import FeatureStore
 from fmnist_report.files import write_json
 from fmnist_report.models.vgg import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
+from fmnist_report.stores import PARTS, FeatureStore
 from fmnist_report.training import average_views, fit, predict_views, save_network, score, seeded, take_enough_steps
-
-PARTS = ("train", "val", "test")
 
 
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

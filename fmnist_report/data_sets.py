@@ -21,7 +21,6 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 CLASSES_FILE = "classes.toml"
 MAX_BYTES = 2 * 2**30
-MOST_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ def find_data_set(folder: Path | None) -> DataSet:
             digests = {array: digest_file(path) for array, path in files.items()}
             if set(digests.values()) & set(FASHION_MNIST_SHA256.values()):
                 return fashion
-            return _describe(folder, _join(digests[array] for array in _require_all(folder, files)), files=files)
+            _require_all(files)
+            return _describe(folder, _join(digests[array] for array in ARRAYS), files=files)
         if pictures := _find_pictures(folder):
             digest = _join(f"{part}/{label}/{digest_file(path)}" for part, label, path in pictures)
             return _describe(folder, digest, pictures=pictures)
@@ -112,12 +112,11 @@ def _find_idx_files(folder: Path) -> dict[str, Path]:
     return next(iter(found.values()), {})
 
 
-def _require_all(folder: Path, files: dict[str, Path]) -> tuple[str, ...]:
+def _require_all(files: dict[str, Path]) -> None:
     for array in ARRAYS:
         if array not in files:
             what, part = ("pictures", "labels")[array[0] == "y"], array[2:]
             raise ValueError(f"the IDX file with the {part} {what} is not there")
-    return ARRAYS
 
 
 def _find_pictures(folder: Path) -> tuple[tuple[str, str, Path], ...]:

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 
 from fmnist_report.data import load_arrays
-from fmnist_report.features import VIEWS, FeatureStore
 from fmnist_report.files import write_json
 from fmnist_report.gradients import gradient
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
+from fmnist_report.stores import VIEWS, FeatureStore
 from fmnist_report.weights import read_hdf5, verify_weights
 
 # What each part shows, and the stage whose answers choose the pictures.

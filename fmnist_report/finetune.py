@@ -9,11 +9,11 @@ import numpy as np
 
 from fmnist_report.batches import smooth_labels
 from fmnist_report.data import load_arrays
-from fmnist_report.features import BorderBatches, FeatureStore
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings
+from fmnist_report.stores import BorderBatches, FeatureStore
 from fmnist_report.training import (
     average_views,
     dtype_policy,

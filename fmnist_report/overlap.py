@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data import load_arrays
-from fmnist_report.features import FeatureStore
 from fmnist_report.files import write_json
 from fmnist_report.progress import Progress
 from fmnist_report.settings import OverlapSettings
+from fmnist_report.stores import FeatureStore
 
 CHUNK = 500
 N_SHOWN = 6

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data import Task, stratify, write_parts
-from fmnist_report.data_sets import ARRAYS, MAX_BYTES, MOST_CLASSES, DataSet, find_data_set
+from fmnist_report.data_sets import ARRAYS, MAX_BYTES, DataSet, find_data_set
 from fmnist_report.errors import ReportError
 from fmnist_report.idx import IMAGES_MAGIC, LABELS_MAGIC, check_pair, decompress, parse_idx
 from fmnist_report.progress import Progress
 from fmnist_report.settings import DataSettings
 
+MOST_CLASSES = 100
 LEAST_TRAIN = 120
 LEAST_OF_CLASS = 8  # so that the split and the maps find some of each
 

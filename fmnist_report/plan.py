@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
-import importlib
 import importlib.metadata
 import os
 import re
@@ -23,7 +22,7 @@ from fmnist_report.fingerprint import Module, source_digests
 from fmnist_report.hardware import peak_memory_bytes, silence_tensorflow
 from fmnist_report.lanes import run_side_by_side
 from fmnist_report.progress import Progress
-from fmnist_report.remote import Entries, Left, compute_stage, store
+from fmnist_report.remote import Entries, Left, call_stage, compute_stage, store
 from fmnist_report.settings import unknown
 
 
@@ -219,6 +218,8 @@ class Plan:
                     else:
                         kept.append(step)
                         tasks.append(self._task(step.stage, entries))
+                if not kept:
+                    continue
                 progress.begin(", ".join(step.stage.name for step in kept))
                 try:
                     for n_done, (number, left) in enumerate(crew.compute(compute_stage, tasks), 1):
@@ -324,8 +325,7 @@ class Plan:
 def _call(stage: str, function: str, arguments: dict[str, typing.Any], progress: Progress) -> int | None:
     """Call a stage's function in this process; returns the most memory that the process has had until then."""
     progress.begin(stage)
-    module, _, name = function.partition(":")
-    getattr(importlib.import_module(module), name)(progress=progress, **arguments)
+    call_stage(function, {**arguments, "progress": progress})
     return peak_memory_bytes()
 
 

@@ -64,8 +64,14 @@ class Entries:
         return self._shared[folder]
 
 
+def call_stage(function: str, arguments: dict[str, typing.Any]) -> None:
+    """Import a stage's function, "package.module:name", and call it."""
+    module, _, name = function.partition(":")
+    getattr(importlib.import_module(module), name)(**arguments)
+
+
 def compute_stage(function: str, arguments: dict[str, typing.Any], upstream: dict[str, typing.Any], *entries) -> Left:
-    """Compute a stage in a folder of its own, here or on a worker.
+    """Compute a stage on a worker, in a folder of its own.
 
     Args:
         function: "package.module:name".
@@ -78,8 +84,7 @@ def compute_stage(function: str, arguments: dict[str, typing.Any], upstream: dic
         out.mkdir()
         folders = {name: unpack(entries[number], Path(temporary) / name) for name, number in upstream.items()}
         started = time.monotonic()
-        module, _, name = function.partition(":")
-        getattr(importlib.import_module(module), name)(out=out, progress=Progress(quiet=True), **arguments, **folders)
+        call_stage(function, {**arguments, **folders, "out": out, "progress": Progress(quiet=True)})
         seconds = time.monotonic() - started
         paths = [path for path in sorted(out.iterdir()) if path.name != UNFINISHED]
         files = {path.name: path.read_bytes() for path in paths}

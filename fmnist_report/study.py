@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.features import FeatureStore
 from fmnist_report.files import read_finished, write_finished, write_json
 from fmnist_report.models.vgg import POOLED
 from fmnist_report.progress import Progress
@@ -23,6 +22,7 @@ from fmnist_report.settings import (
     TrainingSettings,
 )
 from fmnist_report.statistics import wilson_interval
+from fmnist_report.stores import FeatureStore
 from fmnist_report.trials import NETWORKS, RATES, Subset, load_subset, shorten, train_settings
 
 NONE = 6  # the first block that fine-tuning trains, where it trains none

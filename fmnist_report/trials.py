@@ -15,7 +15,6 @@ import numpy as np
 from fmnist_report.batches import PictureBatches, smooth_labels
 from fmnist_report.classifiers import FeatureBatches, standardisation
 from fmnist_report.data import load_arrays
-from fmnist_report.features import FeatureStore, keep_in_memory
 from fmnist_report.finetune import border_batches, predict_from_border, start_top
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.cnn import build_cnn
@@ -23,6 +22,7 @@ from fmnist_report.models.mlp import build_mlp
 from fmnist_report.models.vgg import POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
+from fmnist_report.stores import FeatureStore, keep_in_memory
 from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score, seeded
 from fmnist_report.weights import Weights, read_hdf5, verify_weights
 

@@ -14,7 +14,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from fmnist_report.cluster import Crew, Workers
-from fmnist_report.features import FeatureStore
 from fmnist_report.files import UNFINISHED, write_json
 from fmnist_report.hardware import settle_precision
 from fmnist_report.progress import Progress
@@ -26,6 +25,7 @@ from fmnist_report.settings import (
     TrainingSettings,
     TuningSettings,
 )
+from fmnist_report.stores import FeatureStore
 from fmnist_report.trials import NETWORKS, Subset, load_subset, shorten, train_settings
 
 JOURNAL = "trials.log"

@@ -79,8 +79,8 @@ def random_weights(tmp_path, monkeypatch):
 @pytest.fixture
 def subset(data_folder, feature_folder, random_weights):
     """32 training and 20 validation pictures with their features, and a small head to start fine-tuning from."""
-    from fmnist_report.features import FeatureStore
     from fmnist_report.settings import HeadSettings
+    from fmnist_report.stores import FeatureStore
     from fmnist_report.trials import load_subset
 
     head = HeadSettings(width=8, batch_size=16, epochs=2)

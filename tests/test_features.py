@@ -10,6 +10,7 @@ from fmnist_report.cluster import HERE
 from fmnist_report.data import load_arrays
 from fmnist_report.models.vgg import build_extractor, set_base_weights
 from fmnist_report.settings import FeatureSettings
+from fmnist_report.stores import VIEWS, FeatureStore
 
 pytestmark = pytest.mark.backend
 
@@ -19,7 +20,7 @@ def test_stored_activations_are_those_of_the_network(feature_folder, data_folder
     set_base_weights(extractor, random_base())
     pictures = load_arrays(data_folder / "pictures.npz")["val"]
     mirrored = extractor.predict_on_batch(pictures[:, :, ::-1, None].astype("float32"))
-    with features.FeatureStore(feature_folder) as store:
+    with FeatureStore(feature_folder) as store:
         first = store.first_row("val")
         border = store.read("block3_pool", "mirror", first, first + 20)
         pooled = store.pooled("val", "mirror")
@@ -97,53 +98,8 @@ def test_workers_compute_the_same_shards_bit_for_bit(
     assert len(shards) == 7
     for path in shards:
         with h5py.File(path) as here, h5py.File(out / path.name) as there:
-            for name in (f"{view}/{layer}" for view in features.VIEWS for layer in here[view]):
+            for name in (f"{view}/{layer}" for view in VIEWS for layer in here[view]):
                 assert here[name][()].tobytes() == there[name][()].tobytes(), (path.name, name)
-
-
-@pytest.mark.parametrize("batch_size", [7, 8, 64])
-def test_border_batches_show_pictures_once_with_their_labels(feature_folder, data_folder, monkeypatch, batch_size):
-    monkeypatch.setattr(features, "CHUNK_ROWS", 6)
-    monkeypatch.setattr(features.BorderBatches, "GROUP", 3)
-    with features.FeatureStore(feature_folder) as store:
-        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in features.VIEWS}
-        every = np.ones(40, int)
-        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, 0, every)
-        seen = []
-        for epoch in (0, 1):
-            shown = list(batches.epoch(epoch))
-            assert len(shown) == len(batches) == 40 // min(batch_size, 40)
-            for x, y, weights in shown:
-                assert (weights == 1).all()
-                for picture, row in zip(x["block3_pool"], y.argmax(axis=1), strict=True):
-                    view = next(v for v in features.VIEWS if np.array_equal(picture, expected[v][row]))
-                    seen.append((epoch, row, view))
-    assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
-    views = {row: {view for _, r, view in seen if r == row} for _, row, _ in seen}
-    assert sum(len(v) == 2 for v in views.values()) >= 24
-
-
-def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feature_folder, monkeypatch):
-    monkeypatch.setattr(features, "CHUNK_ROWS", 6)
-    every = np.array([1, 2] * 20)
-    with features.FeatureStore(feature_folder) as store:
-        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in features.VIEWS}
-        batches = features.BorderBatches(store, np.eye(40, dtype="float32"), 1, 0, every)
-        seen = {row: [] for row in range(40)}
-        for epoch in range(4):
-            for x, y, weights in batches.epoch(epoch):
-                row = int(y.argmax())
-                view = next(v for v in features.VIEWS if np.array_equal(x["block3_pool"][0], expected[v][row]))
-                seen[row].append((epoch, view))
-                assert weights == 1  # of a batch of one picture
-        weighed = list(features.BorderBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))
-    hard, easy = list(seen.values())[::2], list(seen.values())[1::2]
-    assert sum(len(visits) for visits in hard) >= 4 * 20 - 8  # at most the last, smaller batch is left out
-    assert all(len({epoch % 2 for epoch, _ in visits}) == 1 for visits in easy if visits)
-    assert sum({view for _, view in visits} == set(features.VIEWS) for visits in easy) >= 14
-    ratio = {int(y.argmax()): weight for _, ys, weights in weighed for y, weight in zip(ys, weights, strict=True)}
-    assert max(ratio.values()) / min(ratio.values()) == pytest.approx(2)
-    assert all(weight > 1 for row, weight in ratio.items() if every[row] == 2)
 
 
 @pytest.mark.parametrize("n", [1, 125, 333])

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "settings", "sources", "data_sets", "fingerprint", "progress", "locks", "files", "cache", "lanes",
     "hardware", "cluster", "remote", "plan", "idx", "data", "own_data", "weights", "models.architecture",
-    "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training", "features", "overlap",
+    "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training", "stores", "features", "overlap",
     "classifiers", "finetune", "gradients", "explain", "trials", "statistics", "study", "tuning", "inputs",
     "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions", "advice",
     "captions", "published", "canvas", "vector", "diagrams", "galleries", "explanations", "figures", "document",
