@@ -251,7 +251,8 @@ class Plan:
     def _run_lanes(self, lanes: dict[str, list[Step]], progress: Progress, run_id: str) -> None:
         """Compute the pending stages of every lane, each lane in a process."""
         names = {lane: [step.stage.name for step in steps] for lane, steps in lanes.items()}
-        progress.begin(", ".join(name for lane in names.values() for name in lane))
+        pending = [step.stage.name for steps in lanes.values() for step in steps if not step.entry]
+        progress.begin(", ".join(pending))
         try:
             found = run_side_by_side(_compute_lane, {lane: (self, lane, names[lane], run_id) for lane in lanes})
         finally:
@@ -259,7 +260,7 @@ class Plan:
         for step in [step for steps in found.values() for step in steps]:
             own = self.steps[step.stage.name]
             own.entry, own.status, own.reason, own.seconds = step.entry, step.status, step.reason, step.seconds
-            if own.status == "computed":
+            if step.stage.name in pending:
                 progress.say(f"{step.stage.name}: done in {step.seconds:.1f} s")
 
     def __getstate__(self) -> dict[str, typing.Any]:
