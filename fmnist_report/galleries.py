@@ -159,7 +159,7 @@ def plot_heat(
         networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
     """
     margin, gap, size = 20, 6, 6.5
-    step = (WIDTH - margin) / len(pictures)
+    step = (WIDTH - margin) / max(len(pictures), 6)
     side, title = step - gap, 2 * LINE * size + 2
     high = title + side + gap
     sheet = Sheet(high * (1 + len(networks)))

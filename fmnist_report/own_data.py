@@ -35,6 +35,7 @@ def prepare_own_data(
         arrays = read_idx_files(data_set) if data_set.files else read_pictures(data_set, data)
         if transposed:
             arrays |= {name: arrays[name].swapaxes(1, 2) for name in ("x_train", "x_test")}
+        arrays |= {name: fill_up(arrays[name]) for name in ("x_train", "x_test")}
         labels = number_labels(arrays)
         check_size(arrays, len(labels), data_set)
     except (OSError, ValueError) as error:
@@ -107,6 +108,13 @@ def read_pictures(data_set: DataSet, data: DataSettings) -> dict[str, np.ndarray
     order = np.random.default_rng(data.split_seed).permutation(len(y))  # the folders' order is that of the classes
     x, y, parts = x[order], y[order], parts[order]
     return {f"{kind}_{part}": a[parts == part] for part in ("train", "test") for kind, a in (("x", x), ("y", y))}
+
+
+def fill_up(pictures: np.ndarray) -> np.ndarray:
+    """Fill (n, height, width) pictures up to squares, with black on both sides of the shorter axis."""
+    _, height, width = pictures.shape
+    missing = [max(height, width) - side for side in (height, width)]
+    return np.pad(pictures, ((0, 0), *((n // 2, n - n // 2) for n in missing)))
 
 
 def number_labels(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:

@@ -58,7 +58,8 @@ def test_pictures_of_different_sizes_are_brought_to_one(tmp_path, prepare):
 def test_pictures_of_one_size_keep_it_and_their_own_test_part(tmp_path, prepare):
     write_pictures(tmp_path / "pets", n=80, parts=("train", "test"), sizes=((20, 30),))
     task, pictures, labels, _ = prepare(tmp_path / "pets")
-    assert task.shape == (30, 20) and len(pictures["test"]) == 160
+    assert task.shape == (30, 30) and len(pictures["test"]) == 160
+    assert not pictures["test"][:, :, :5].any() and not pictures["test"][:, :, 25:].any()  # filled up to squares
     assert len(labels["train"]) + len(labels["val"]) == 160
 
 
@@ -91,8 +92,9 @@ def cut_pictures():
         (spoil_label(), "a test label 200 that no training picture has"),
         (cut_pictures(), "8 × 8 pixels, the test pictures 7 × 8"),
         (
-            load_digits() | {"x_train": load_digits()["x_train"][:, :4], "x_test": load_digits()["x_test"][:, :4]},
-            "4 × 8",
+            load_digits()
+            | {"x_train": load_digits()["x_train"][:, :4, :4], "x_test": load_digits()["x_test"][:, :4, :4]},
+            "4 × 4",
         ),
     ],
 )
