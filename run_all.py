@@ -18,7 +18,7 @@ from fmnist_report.document import Document
 from fmnist_report.hardware import find_backend
 from fmnist_report.plan import Stage, repeat
 from fmnist_report.settings import Settings
-from fmnist_report.sources import weights_digest
+from fmnist_report.sources import weights_content
 
 TRAINING = ("keras", find_backend(), "numpy")
 
@@ -46,7 +46,12 @@ def build_line(
         places = {"data_dir": data_set.folder, "cache_dir": cache_dir}
         data = Stage("data", at + "data:prepare_data", {"data": s.data}, digests=content, places=places)
     weights = Stage(
-        "weights", at + "weights:prepare_weights", digests={"VGG16": weights_digest()}, places={"cache_dir": cache_dir}
+        "weights",
+        at + "weights:prepare_weights",
+        {"backbone": s.features.backbone},
+        packages=("keras",),
+        digests=weights_content(s.features.backbone, cache_dir),
+        places={"cache_dir": cache_dir},
     )
 
     mlp = training("mlp", at + "training:train_mlp", {"mlp": s.mlp, **seed}, {"data": data})

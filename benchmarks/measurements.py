@@ -104,7 +104,7 @@ def product_rates(base_side: int = 2_048) -> dict[str, float]:
 
 def build_base(entries: Entries, policy: str, size: int = STANDARD.features.size):
     """Build the extractor under a dtype policy, with VGG16's weights."""
-    from fmnist_report.models.vgg import build_extractor, set_base_weights
+    from fmnist_report.models.backbone import build_extractor, set_base_weights
     from fmnist_report.training import dtype_policy
 
     with dtype_policy(policy):
@@ -179,7 +179,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
     from engines import POOLED, build_onnx, pictures_a_second, quantise_onnx, run_onnx, run_openvino
     from sklearn.linear_model import LogisticRegression
 
-    from fmnist_report.models.vgg import GreyToVGG
+    from fmnist_report.models.backbone import GreyToVGG
 
     size, threads = STANDARD.features.size, len(os.sched_getaffinity(0))
     every, labels = entries.pictures(), entries.labels()
@@ -258,7 +258,13 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 
     from fmnist_report.batches import smooth_labels
     from fmnist_report.finetune import start_top
-    from fmnist_report.models.vgg import border_layers, build_assembled, build_extractor, copy_layers, set_base_weights
+    from fmnist_report.models.backbone import (
+        border_layers,
+        build_assembled,
+        build_extractor,
+        copy_layers,
+        set_base_weights,
+    )
     from fmnist_report.optimizers import compile_network
     from fmnist_report.training import dtype_policy
 
@@ -315,9 +321,9 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
         found = tape.gradient(loss, [variable.value for variable in network.trainable_variables])
         return [ops.convert_to_numpy(gradient) for gradient in found]
 
-    frozen = keras.Model(whole.input, whole.get_layer("block3_pool").output)
+    frozen = keras.Model(whole.input, whole.get_layer("block3_out").output)
     truth = gradients(whole, pictures[:64])
-    exact = gradients(top, {"block3_pool": ops.convert_to_numpy(frozen(pictures[:64]))})
+    exact = gradients(top, {"block3_out": ops.convert_to_numpy(frozen(pictures[:64]))})
     border = border_of(4, POLICY)
     figures["gradient_error"] = max(
         float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(exact, truth, strict=True)
@@ -370,7 +376,7 @@ def disk(entries: Entries) -> Figures:
     folder = entries["features"]
     stored = sum(path.stat().st_size for path in folder.glob("shard-*.h5"))
     with h5py.File(sorted(folder.glob("shard-*.h5"))[0]) as file:
-        arrays = {f"{view}/block3_pool": file[view]["block3_pool"][()] for view in file}
+        arrays = {f"{view}/block3_out": file[view]["block3_out"][()] for view in file}
     plain = sum(array.nbytes for array in arrays.values())
     filters = {
         "none": {},
@@ -521,7 +527,7 @@ def growth(entries: Entries) -> Figures:
         top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
         compile_network(top, STANDARD.finetune, 10_000)
         top.train_on_batch(
-            {"block3_pool": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1, 10)
+            {"block3_out": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1, 10)
         )
         for n in [count // 4 for count in counts]:
             batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1, 10), 128, 0, np.ones(n, int))

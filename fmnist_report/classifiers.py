@@ -13,11 +13,14 @@ from fmnist_report.batches import smooth_labels
 from fmnist_report.cluster import Workers
 from fmnist_report.data import load_arrays
 from fmnist_report.files import write_json
-from fmnist_report.models.vgg import build_head
+from fmnist_report.models.backbone import build_head
 from fmnist_report.progress import Progress
 from fmnist_report.settings import ClassifierSettings, HeadSettings
 from fmnist_report.stores import PARTS, FeatureStore
 from fmnist_report.training import average_views, fit, predict_views, save_network, score, seeded, take_enough_steps
+
+MANY_FEATURES = 6_000
+N_COMPONENTS = 1_000
 
 
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +51,7 @@ def fit_classifiers(
     mean, scale = standardisation(pooled["train"])
     pooled = {part: (values - mean) * scale for part, values in pooled.items()}
     summaries, probabilities = {}, {}
-    candidates = _candidates(classifiers, seed)
+    candidates = _candidates(classifiers, pooled["train"].shape, seed)
     with workers.open() as crew, crew.joblib() as n_jobs:
         for number, (name, options) in enumerate(candidates.items()):
             progress.update(number, len(candidates), name)
@@ -59,17 +62,28 @@ def fit_classifiers(
     write_json(out / "classifiers.json", summaries)
 
 
-def _candidates(settings: ClassifierSettings, seed: int) -> dict[str, dict[str, typing.Any]]:
-    """List {name: {parameter: unfitted classifier}}."""
+def _candidates(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, dict[str, typing.Any]]:
+    """List {name: {parameter: unfitted classifier}}.
+
+    Args:
+        shape: of the training features. The linear discriminant's time grows by the cube of their number, so where a
+            base gives very many, it reads their principal components.
+    """
     from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
+    n_pictures, n_features = shape
+    narrowed = PCA(min(N_COMPONENTS, n_pictures // 2), svd_solver="randomized", iterated_power=2, random_state=seed)
+    narrowing = [narrowed] if n_features > MANY_FEATURES else []
     return {
         "logistic_regression": {f"C={c:g}": LogisticRegression(C=c, max_iter=60) for c in settings.logistic_c},
-        "lda": {f"shrinkage={s:g}": LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s) for s in settings.shrinkage},
+        "lda": {
+            f"shrinkage={s:g}": make_pipeline(*narrowing, LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s))
+            for s in settings.shrinkage
+        },
         "k_neighbours": {
             f"k={k}": make_pipeline(
                 PCA(settings.neighbour_components, whiten=False, random_state=seed),

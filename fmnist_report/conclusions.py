@@ -113,11 +113,11 @@ def _cnn_against_mlp(results: Results, language: Language) -> str:
 def _finetuned_against_mlp(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "mlp",
-        N_("The fine-tuned VGG16 ({a}) is more accurate than the multilayer perceptron ({b}): "
+        N_("The fine-tuned {backbone} ({a}) is more accurate than the multilayer perceptron ({b}): "
            "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The fine-tuned VGG16 ({a}) is less accurate than the multilayer perceptron ({b}): "
+        N_("The fine-tuned {backbone} ({a}) is less accurate than the multilayer perceptron ({b}): "
            "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The fine-tuned VGG16 ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
+        N_("The fine-tuned {backbone} ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
            "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip
@@ -126,11 +126,11 @@ def _finetuned_against_mlp(results: Results, language: Language) -> str:
 def _features_against_mlp(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_features", "mlp",
-        N_("A classifier on frozen VGG16 features ({a}) is more accurate than the multilayer perceptron ({b}): "
+        N_("A classifier on frozen {backbone} features ({a}) is more accurate than the multilayer perceptron ({b}): "
            "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("A classifier on frozen VGG16 features ({a}) is less accurate than the multilayer perceptron ({b}): "
+        N_("A classifier on frozen {backbone} features ({a}) is less accurate than the multilayer perceptron ({b}): "
            "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("A classifier on frozen VGG16 features ({a}) and the multilayer perceptron ({b}) cannot be told apart: "
+        N_("A classifier on frozen {backbone} features ({a}) and the multilayer perceptron ({b}) cannot be told apart: "
            "the difference of {difference} percentage points lies within chance "
            "(95% interval {low} to {high}; {p})."),
         language,
@@ -153,12 +153,12 @@ def _finetuned_against_features(results: Results, language: Language) -> str:
 def _finetuned_against_cnn(results: Results, language: Language) -> str:
     return _verdict(
         results, "vgg_finetuned", "cnn",
-        N_("Transfer learning paid: the fine-tuned VGG16 ({a}) is ahead of the convolutional network that was "
+        N_("Transfer learning paid: the fine-tuned {backbone} ({a}) is ahead of the convolutional network that was "
            "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Transfer learning did not pay: the fine-tuned VGG16 ({a}) is behind the convolutional network that was "
-           "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Transfer learning gave no certain gain: the fine-tuned VGG16 ({a}) and the convolutional network trained "
-           "from scratch ({b}) differ by {difference} percentage points, which lies within chance "
+        N_("Transfer learning did not pay: the fine-tuned {backbone} ({a}) is behind the convolutional network that "
+           "was trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("Transfer learning gave no certain gain: the fine-tuned {backbone} ({a}) and the convolutional network "
+           "trained from scratch ({b}) differ by {difference} percentage points, which lies within chance "
            "(95% interval {low} to {high}; {p})."),
         language,
     )  # fmt: skip

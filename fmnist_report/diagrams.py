@@ -14,6 +14,8 @@ from fmnist_report.language import N_, Language
 
 KINDS = {
     "Conv2D": ("convolution", "#0072b2"),
+    "DepthwiseConv2D": ("convolution", "#0072b2"),
+    "SeparableConv2D": ("convolution", "#0072b2"),
     "MaxPooling2D": ("pooling", "#e69f00"),
     "AveragePooling2D": ("pooling", "#e69f00"),
     "GlobalAveragePooling2D": ("pooling", "#e69f00"),
@@ -21,6 +23,7 @@ KINDS = {
     "Dense": ("dense", "#009e73"),
     "InputLayer": ("input", "#999999"),
 }
+MOST_BOXES = 24  # in a row; deeper networks are drawn by resolution
 AVERAGES = ("AveragePooling2D", "GlobalAveragePooling2D")
 KIND_NAMES = {
     "input": N_("picture"),
@@ -49,10 +52,20 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
         for layer in layers
         if layer["type"] in KINDS and not (joined and layer["type"] in AVERAGES) and not _is_inner_input(layer)
     ]
-    return [
+    rows = [
         {"kind": kind, "colour": colour, "shape": shape, "count": len(list(group))}
         for (kind, colour, shape), group in itertools.groupby(shown)
     ]
+    return rows if len(rows) <= MOST_BOXES else _join_resolutions(rows)
+
+
+def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Join the layers of a deep network that are of one kind and work at the same resolution; the last one is drawn."""
+    joined = []
+    for _, group in itertools.groupby(rows, key=lambda row: (row["kind"], row["shape"][:-1])):
+        boxes = list(group)
+        joined.append({**boxes[-1], "count": sum(box["count"] for box in boxes)})
+    return joined
 
 
 def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language: Language) -> Figure:

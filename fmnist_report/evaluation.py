@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import math
 import platform
 from pathlib import Path
 
@@ -72,7 +73,12 @@ def evaluate(
         "inputs": read_json(inputs / "inputs.json"),
         "overlap": read_json(overlap / "overlap.json"),
         "comparisons": compare(candidates, labels["test"]),
-        "features": {name: index[name] for name in ("size", "precision", "seconds", "n_features")},
+        "features": {
+            **{name: index[name] for name in ("backbone", "size", "precision", "seconds")},
+            "n_features": sum(math.prod(shape) for shape in index["pooled"].values()),
+            **{name: index["entered"][name] for name in ("scale", "offset")},
+            "n_cells": index["pooled"]["block3_grid"][0],
+        },
         "mistakes": find_mistakes(candidates, labels["test"]),
         "missed": find_missed(candidates, labels["test"]),
         "class_counts": np.bincount(labels["train"], minlength=task.n_classes).tolist(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from pathlib import Path
 
@@ -12,22 +13,26 @@ from keras import ops
 from fmnist_report.data import load_arrays
 from fmnist_report.files import write_json
 from fmnist_report.gradients import gradient
+from fmnist_report.models.backbone import (
+    LAST,
+    Base,
+    assemble,
+    copy_layers,
+    find_preprocessing,
+    read_from_border,
+    set_base_weights,
+)
 from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
 from fmnist_report.stores import VIEWS, FeatureStore
-from fmnist_report.weights import read_hdf5, verify_weights
+from fmnist_report.weights import Weights, load_base
 
 # What each part shows, and the stage whose answers choose the pictures.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
-HEAT_LAYERS = {"cnn": "stage2_add", "vgg_head": "block4_conv3", "vgg_finetuned": "block4_conv3"}
-BESIDE = {"cnn": (), "vgg_head": ("block3_pool",), "vgg_finetuned": ("block3_pool",)}  # the head reads it too
-ACTIVATION_LAYERS = {
-    "cnn": ("stem_relu", "stage1_add", "stage2_add", "stage3_add"),
-    "vgg_head": ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"),
-    "vgg_finetuned": ("block4_conv3", "block5_conv3"),
-}
+CNN_HEAT = "stage2_add"
+CNN_ACTIVATIONS = ("stem_relu", "stage1_add", "stage2_add", "stage3_add")
+HEAT_BLOCK = 4
 N_CHANNELS = 8
 N_RIGHT = 4
 N_WRONG = 4
@@ -51,58 +56,94 @@ def explain(
 ) -> None:
     """Stage `explain`: look into the trained networks on validation pictures.
 
-    Writes explain.npz with, for part1 (the CNN) and part2 (VGG16),
+    Writes explain.npz with, for part1 (the CNN) and part2 (the base),
     <part>/pictures (k, 28, 28) uint8, the first N_RIGHT rightly named by the last network and the rest wrongly;
     <part>/labels (k,); <network>/answers (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
     <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first picture;
-    cnn/filters (k, k, 1, n), vgg/filters (3, 3, 3, 64); map/labels (n,), map/before and map/after (n, 2), t-SNE of
-    the features. explain.json tells the channels and layers shown and n_map.
+    cnn/filters (k, k, 1, n), base/filters (k, k, 3, n) in RGB; map/labels (n,), map/before and map/after (n, 2),
+    t-SNE of the features. explain.json tells the channels and layers shown and n_map.
     """
     pictures, labels = load_arrays(data / "pictures.npz")["val"], load_arrays(data / "labels.npz")["val"]
-    base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
+    base = load_base(weights)
     with FeatureStore(features) as store:
         networks = load_networks(store, base, cnn_settings, head_settings, finetune_settings, cnn, head, finetune)
-        arrays, channels = {}, {}
+        arrays, channels, layers = {}, {}, {}
         for number, (part, (names, judge)) in enumerate(PARTS.items()):
             progress.update(number, 3, f"heat and activation maps, {part}")
             folder = {"cnn": cnn, "finetune": finetune}[judge]
             shown = choose_pictures(load_arrays(folder / "probabilities.npz")["val"], labels)
             arrays |= {f"{part}/pictures": pictures[shown], f"{part}/labels": labels[shown]}
             for name in names:
-                network = networks[name]
-                answers, heat = heat_maps(network, HEAT_LAYERS[name], BESIDE[name], pictures[shown])
+                seen = networks[name]
+                layers[name], maps = seen.heat
+                answers, heat = heat_maps(seen.network, maps, seen.beside, pictures[shown])
                 arrays |= {f"{name}/answers": answers, f"{name}/heat": heat}
-                found = activation_maps(network, ACTIVATION_LAYERS[name], pictures[shown[0]])
+                found = activation_maps(seen.network, seen.activations, pictures[shown[0]])
                 for layer, (maps, numbers) in found.items():
                     arrays[f"{name}/{layer}"], channels[f"{name}/{layer}"] = maps, numbers
         progress.update(2, 3, "map of the features")
-        arrays["cnn/filters"] = networks["cnn"].get_layer("stem_conv").get_weights()[0]
-        arrays["vgg/filters"] = base["block1_conv1"][0]
+        arrays["cnn/filters"] = networks["cnn"].network.get_layer("stem_conv").get_weights()[0]
+        arrays["base/filters"] = first_filters(base, store.backbone)
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
         arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
-        arrays["map/after"] = embed(tuned_features(networks["vgg_finetuned"], store, n), seed)
+        arrays["map/after"] = embed(tuned_features(networks["vgg_finetuned"].network, store, n), seed)
     np.savez(out / "explain.npz", **arrays)
-    write_json(out / "explain.json", {"channels": channels, "layers": HEAT_LAYERS, "n_map": n})
+    write_json(out / "explain.json", {"channels": channels, "layers": layers, "n_map": n})
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A trained network from pixels, and what is shown of it.
+
+    Args:
+        heat: the name and output of the layer whose heat map is drawn.
+        beside: outputs from which a path leads to the answer that does not pass through that layer.
+        activations: outputs whose strongest channels are drawn, by name.
+    """
+
+    network: keras.Model
+    heat: tuple[str, typing.Any]
+    beside: list
+    activations: dict[str, typing.Any]
 
 
 def load_networks(
-    store: FeatureStore, base,
+    store: FeatureStore, base: Weights,
     cnn_settings: CNNSettings, head_settings: HeadSettings, finetune_settings: FineTuneSettings,
     cnn: Path, head: Path, finetune: Path,
-) -> dict[str, keras.Model]:  # fmt: skip
-    """Build the trained networks from pixels, in float32: the CNN, and VGG16 before and after fine-tuning."""
-    c, width, shapes = cnn_settings, head_settings.width, (store.task.shape, store.task.n_classes)
-    networks = {
-        "cnn": build_cnn(c.stem, c.widths, c.dropout, c.kernel, c.pooling, *shapes),
-        "vgg_head": build_assembled(store.size, width, 0.0, finetune_settings.unfreeze, *shapes),
-        "vgg_finetuned": build_assembled(store.size, width, 0.0, finetune_settings.unfreeze, *shapes),
-    }
-    networks["cnn"].load_weights(cnn / "network.weights.h5")
-    set_base_weights(networks["vgg_head"], base)
-    networks["vgg_head"].get_layer("head").load_weights(head / "network.weights.h5")
-    networks["vgg_finetuned"].load_weights(finetune / "network.weights.h5")
+) -> dict[str, Seen]:  # fmt: skip
+    """Build the trained networks from pixels, in float32: the CNN, and the base before and after fine-tuning."""
+    c, shapes = cnn_settings, (store.task.shape, store.task.n_classes)
+    network = build_cnn(c.stem, c.widths, c.dropout, c.kernel, c.pooling, *shapes)
+    network.load_weights(cnn / "network.weights.h5")
+    outputs = {name: network.get_layer(name).output for name in (CNN_HEAT, *CNN_ACTIVATIONS)}
+    shown = {name: outputs[name] for name in CNN_ACTIVATIONS}
+    networks = {"cnn": Seen(network, (CNN_HEAT, outputs[CNN_HEAT]), [], shown)}
+    for name, first in (("vgg_head", 1), ("vgg_finetuned", finetune_settings.unfreeze)):
+        args = (store.size, head_settings.width, 0.0, finetune_settings.unfreeze, *shapes, store.backbone)
+        found, _, logits = assemble(*args)
+        networks[name] = _look_into(found, keras.Model(found.network.inputs[0], logits), first)
+    set_base_weights(networks["vgg_head"].network, base)
+    networks["vgg_head"].network.get_layer("head").load_weights(head / "network.weights.h5")
+    networks["vgg_finetuned"].network.load_weights(finetune / "network.weights.h5")
     return networks
+
+
+def _look_into(base: Base, network: keras.Model, first: int) -> Seen:
+    """Choose what is shown of a base with a head: the maps of its blocks from first on, and the heat of the fourth.
+
+    The head reads block 3 too; where more than one path leads to block 5, those not through block 4 stand beside.
+    """
+    beside = [base.outputs[3], *base.borders[HEAT_BLOCK][1:]]
+    maps = {base.maps[block][0]: base.maps[block][1] for block in sorted(base.maps) if first <= block <= LAST}
+    return Seen(network, base.maps[HEAT_BLOCK], beside, maps)
+
+
+def first_filters(base: Weights, backbone: str) -> np.ndarray:
+    """Return the kernels of the base's first convolution, (k, k, 3, n), their channels in the order RGB."""
+    kernel = next(array for arrays in base.values() for array in arrays if array.ndim == 4)
+    return kernel if find_preprocessing(backbone).red_first else kernel[:, :, ::-1]
 
 
 def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -126,30 +167,25 @@ def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
     return np.array([*spread, *wrong[:N_WRONG]], dtype=int)
 
 
-def heat_maps(
-    network: keras.Model, layer: str, beside: tuple[str, ...], pictures: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def heat_maps(network: keras.Model, maps, beside: list, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Show where a layer speaks for the network's answer (Grad-CAM; Selvaraju et al., 2017, section 3).
 
     Args:
-        layer: its name.
-        beside: layers from which a path leads to the answer that does not pass through this one.
+        maps: the layer's output, (n, h, w, channels).
+        beside: outputs from which a path leads to the answer that does not pass through this layer.
         pictures: (k, height, width) uint8.
 
     Returns:
         Answers (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the answer.
     """
-    seen = {name: network.get_layer(name).output for name in (layer, *beside)}
-    reader = keras.Model(network.input, seen)
-    answerer = keras.Model(list(seen.values()) if beside else seen[layer], network.output)
-    found = {
-        name: np.asarray(values, "float32") for name, values in reader.predict_on_batch(_as_pixels(pictures)).items()
-    }
-    maps = found[layer]
+    reader = keras.Model(network.input, dict(enumerate([maps, *beside])))
+    answerer = keras.Model([maps, *beside] if beside else maps, network.output)
+    outputs = reader.predict_on_batch(_as_pixels(pictures))
+    maps, *fixed = (np.asarray(ops.convert_to_numpy(outputs[number]), "float32") for number in sorted(outputs))
 
     def answer(maps):
-        inputs = [ops.convert_to_tensor(values) for values in (maps, *(found[name] for name in beside))]
-        return answerer(inputs if beside else inputs[0], training=False)
+        inputs = [ops.convert_to_tensor(values) for values in (maps, *fixed)]
+        return answerer(inputs if fixed else inputs[0], training=False)
 
     answers = ops.convert_to_numpy(answer(maps)).argmax(axis=1)
     chosen = ops.convert_to_tensor(np.eye(network.output.shape[-1], dtype="float32")[answers])
@@ -164,12 +200,16 @@ def heat_maps(
 
 
 def activation_maps(
-    network: keras.Model, layers: typing.Sequence[str], picture: np.ndarray
+    network: keras.Model, seen: dict[str, typing.Any], picture: np.ndarray
 ) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """Return the N_CHANNELS strongest channels of each layer for one picture: (h, w, N_CHANNELS), and their numbers."""
-    model = keras.Model(network.input, {layer: network.get_layer(layer).output for layer in layers})
+    """Return the N_CHANNELS strongest channels of some outputs for one picture: (h, w, N_CHANNELS), and their numbers.
+
+    Args:
+        seen: outputs of layers, (n, h, w, channels), by name.
+    """
+    model = keras.Model(network.input, seen)
     found, outputs = {}, model.predict_on_batch(_as_pixels(picture[None]))
-    for layer in layers:
+    for layer in seen:
         maps = np.asarray(ops.convert_to_numpy(outputs[layer]), "float32")[0]
         numbers = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:N_CHANNELS]
         found[layer] = maps[..., numbers], [int(number) for number in numbers]
@@ -183,9 +223,9 @@ def _as_pixels(pictures: np.ndarray) -> np.ndarray:
 def tuned_features(assembled: keras.Model, store: FeatureStore, n: int) -> np.ndarray:
     """Return what the head reads after fine-tuning for the first n validation pictures; (n, n_features) float32."""
     width = assembled.get_layer("head").get_layer("head_dense").units
-    top = build_top(store.size, width, 0.0, first=store.unfreeze, n_classes=store.task.n_classes)
-    copy_layers(assembled, top)
-    reader = keras.Model(top.input, top.get_layer("pooled_features").output)
+    base, features, _ = assemble(store.size, width, 0.0, n_classes=store.task.n_classes, backbone=store.backbone)
+    reader = read_from_border(base, store.unfreeze, features)
+    copy_layers(assembled, reader)
     first = store.first_row("val")
     border = store.read_border(VIEWS[0], first, first + n)
     return reader.predict({layer: values.astype("float32") for layer, values in border.items()}, verbose=0)

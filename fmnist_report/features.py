@@ -1,4 +1,4 @@
-"""VGG16's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
+"""The base's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ from fmnist_report.files import (
 )
 from fmnist_report.hardware import choose_precision
 from fmnist_report.models.architecture import describe_layers
-from fmnist_report.models.vgg import POOLED, build_extractor, count_features, set_base_weights
+from fmnist_report.models.backbone import (
+    POOLED,
+    border_layers,
+    build_extractor,
+    find_preprocessing,
+    set_base_weights,
+)
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.stores import CHUNK_ROWS, PARTS, VIEWS
 from fmnist_report.training import dtype_policy, time_prediction
-from fmnist_report.weights import Weights, read_hdf5, verify_weights, weights_digest
+from fmnist_report.weights import Weights, load_base, weights_digest
 
 FLOAT16_MAX = 65_504.0
 
@@ -54,27 +60,31 @@ def extract_features(
 
     Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
     file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
-    border that fine-tuning from the block unfreeze on reads, block3_pool (n, size/8, size/8, 256) or block4_pool
-    (n, size/16, size/16, 512), compressed without loss; and block3_grid (n, ceil(size/16), ceil(size/16), 256),
-    block4_gap and block5_gap (n, 512); float16. index.json tells the number of pictures of each part, the rows a
-    shard, size, precision, unfreeze and the task.
+    border that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or block4_out
+    (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives; float16. index.json
+    tells the number of pictures of each part, the rows a shard, backbone, size, precision, unfreeze, the names of the
+    border, the shapes of what is pooled, how a grey value enters, and the
+    task.
     """
     policy = choose_precision(features.precision)
     pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
     views = VIEWS[: 1 + task.mirror]
     every = np.concatenate([pictures[part] for part in PARTS])
-    base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
-    kind = ExtractorKind(features.size, unfreeze, task.shape, policy, weights_digest(base))
+    base = load_base(weights)
+    kind = ExtractorKind(features.backbone, features.size, unfreeze, task.shape, policy, weights_digest(base))
     finished = _finished_shards(out, policy)
     _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
     vanished = [name for name in finished["shards"] if not (out / name).is_file()]
     if vanished:
         raise ReportError(f"The shards {', '.join(vanished)} vanished from {str(out)!r} during the run; run again.")
     counts = {part: len(pictures[part]) for part in PARTS}
-    index = {"counts": counts, "shard": features.shard, "size": features.size, "precision": policy}
-    index |= {"unfreeze": unfreeze, "n_features": count_features(features.size), "views": views}
-    index |= {"task": dataclasses.asdict(task)}
-    index |= {"seconds": finished["seconds"], "base": _describe_base(load_extractor(kind, base), pictures["val"])}
+    extractor = load_extractor(kind, base)
+    index = {"counts": counts, "shard": features.shard, "precision": policy, "unfreeze": unfreeze, "views": views}
+    index |= {"backbone": features.backbone, "size": features.size, "task": dataclasses.asdict(task)}
+    index |= {"entered": dataclasses.asdict(find_preprocessing(features.backbone))}
+    index |= {"border": border_layers(extractor, unfreeze)}
+    index |= {"pooled": {layer: extractor.output[layer].shape[1:] for layer in POOLED}}
+    index |= {"seconds": finished["seconds"], "base": _describe_base(extractor, pictures["val"])}
     write_json(out / "index.json", index)
 
 
@@ -130,13 +140,14 @@ def _is_whole(path: Path, digest: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class ExtractorKind:
-    """What an extractor is built from, beside VGG16's weights.
+    """What an extractor is built from, beside its weights.
 
-    size, unfreeze, shape: as build_extractor takes them.
+    backbone, size, unfreeze, shape: as build_extractor takes them.
     policy: dtype policy.
-    weights_sha256: of VGG16's weights.
+    weights_sha256: of the weights.
     """
 
+    backbone: str
     size: int
     unfreeze: int
     shape: tuple[int, int]
@@ -148,11 +159,11 @@ _extractors: dict[ExtractorKind, keras.Model] = {}  # the last one that this pro
 
 
 def load_extractor(kind: ExtractorKind, base: Weights) -> keras.Model:
-    """Build the frozen base with VGG16's weights, once a process."""
+    """Build the frozen base with its weights, once a process."""
     if kind not in _extractors:
         _extractors.clear()
         with dtype_policy(kind.policy):
-            extractor = build_extractor(kind.size, kind.unfreeze, kind.shape)
+            extractor = build_extractor(kind.size, kind.unfreeze, kind.shape, kind.backbone)
         set_base_weights(extractor, base)
         _extractors[kind] = extractor
     return _extractors[kind]
@@ -176,9 +187,10 @@ def compute_shard(
     Returns:
         The HDF5 file and its SHA-256.
     """
-    extractor = load_extractor(kind, base)
+    extractor, entered = load_extractor(kind, base), find_preprocessing(kind.backbone)
     attributes = {
-        "preprocessing": "grey to BGR, ImageNet mean subtracted, bilinear resize",
+        "backbone": kind.backbone,
+        "preprocessing": f"bilinear resize, grey in three channels times {entered.scale} plus {entered.offset}",
         "size": kind.size,
         "precision": kind.policy,
         "weights_sha256": kind.weights_sha256,

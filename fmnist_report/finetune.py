@@ -1,4 +1,4 @@
-"""Fine-tuning VGG16's upper blocks with the head, from cached border activations."""
+"""Fine-tuning the base's upper blocks with the head, from cached border activations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from fmnist_report.batches import smooth_labels
 from fmnist_report.data import load_arrays
 from fmnist_report.hardware import choose_precision
-from fmnist_report.models.vgg import build_assembled, build_top, copy_layers, set_base_weights
+from fmnist_report.models.backbone import build_assembled, build_top, copy_layers, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings
 from fmnist_report.stores import BorderBatches, FeatureStore
@@ -25,7 +25,7 @@ from fmnist_report.training import (
     take_enough_steps,
     time_prediction,
 )
-from fmnist_report.weights import Weights, read_hdf5, verify_weights
+from fmnist_report.weights import Weights, load_base
 
 READ_ROWS = 250
 
@@ -48,7 +48,7 @@ def fine_tune(
     the whole network. The head is warm-started from the stage `head`.
     """
     policy = choose_precision(finetune.precision)
-    labels, base = load_arrays(data / "labels.npz"), verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
+    labels, base = load_arrays(data / "labels.npz"), load_base(weights)
     with FeatureStore(features) as store:
         with seeded(seed):
             top = start_top(store, finetune, head_settings.width, base, policy)
@@ -62,7 +62,7 @@ def fine_tune(
         history = fit(top, batches, validation, finetune, out, progress)
         probabilities = {part: predict_from_border(top, store, part) for part in ("val", "test")}
         with dtype_policy(policy):
-            shapes = (store.task.shape, store.task.n_classes)
+            shapes = (store.task.shape, store.task.n_classes, store.backbone)
             assembled = build_assembled(store.size, head_settings.width, finetune.dropout, finetune.unfreeze, *shapes)
     set_base_weights(assembled, base)
     copy_layers(top, assembled)
@@ -73,17 +73,16 @@ def fine_tune(
 def start_top(
     store: FeatureStore, finetune: FineTuneSettings, head_width: int, base: Weights, policy: str
 ) -> keras.Model:
-    """Build the blocks after the cached border with VGG16's weights, and a new head above them.
+    """Build the blocks after the cached border with the base's weights, and a new head above them.
 
     Args:
         store: whose size and border the network takes.
-        base: VGG16's weights.
+        base: its weights.
         policy: dtype policy.
     """
     with dtype_policy(policy):
-        top = build_top(
-            store.size, head_width, finetune.dropout, finetune.unfreeze, store.unfreeze, store.task.n_classes
-        )
+        blocks = (finetune.unfreeze, store.unfreeze)
+        top = build_top(store.size, head_width, finetune.dropout, *blocks, store.task.n_classes, store.backbone)
     set_base_weights(top, base)
     return top
 

@@ -109,9 +109,9 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
 def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
     """Show a first layer's kernels, (height, width, 1 or 3, n), each stretched to its own range.
 
-    Kernels of three channels are BGR, as VGG16's are, and shown in colour.
+    Kernels of three channels are RGB and shown in colour.
     """
-    tiles = [_stretch(kernel) for kernel in kernels.transpose(3, 0, 1, 2)[..., ::-1]]
+    tiles = [_stretch(kernel) for kernel in kernels.transpose(3, 0, 1, 2)]
     step = (WIDTH - MARGIN) / columns
     sheet = Sheet(step * -(-len(tiles) // columns))
     for number, tile in enumerate(tiles):

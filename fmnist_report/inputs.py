@@ -1,4 +1,4 @@
-"""How a greyscale picture should enter VGG16 and be read from it: ways compared on a subset, judged on validation."""
+"""How a greyscale picture should enter the base and be read: ways compared on a subset, judged on validation."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from fmnist_report.backbones import DEFAULT, least_side
 from fmnist_report.classifiers import standardisation
 from fmnist_report.data import load_arrays
 from fmnist_report.files import read_finished, write_finished, write_json
 from fmnist_report.hardware import choose_precision
-from fmnist_report.models.vgg import IMAGENET_MEAN_BGR, Standardise, apply_blocks, pool_blocks, set_base_weights
+from fmnist_report.models.backbone import (
+    Base,
+    Standardise,
+    build_base,
+    find_preprocessing,
+    set_base_weights,
+)
 from fmnist_report.progress import Progress
 from fmnist_report.settings import FeatureSettings, InputSettings
 from fmnist_report.statistics import wilson_interval
 from fmnist_report.training import dtype_policy
-from fmnist_report.weights import Weights, read_hdf5, verify_weights
+from fmnist_report.weights import Weights, load_base
 
-GREY_MEAN = sum(IMAGENET_MEAN_BGR) / 3
-# Each way multiplies the grey value and subtracts one number from each of the three channels. To
-# subtract one mean is to sum the first convolution over its input channels.
-CHANNELS = {
-    "imagenet_mean": (1.0, IMAGENET_MEAN_BGR),
-    "one_mean": (1.0, (GREY_MEAN,) * 3),
-    "no_mean": (1.0, (0.0, 0.0, 0.0)),
-    "divided": (1 / 255, (0.0, 0.0, 0.0)),
-}
-LEARNED = "learned"  # a 1 × 1 convolution that starts as imagenet_mean
+LEARNED = "learned"  # a 1 × 1 convolution that starts as what the base expects
 SIZES = (32, 48, 56, 64)
 RESIZING = ("nearest", "bilinear", "bicubic")
 POOLING = ("average", "max", "both")
@@ -40,12 +38,32 @@ COLOURING_RATE = 2e-3
 PENALTY = 0.01  # of the logistic regression, its C
 
 
-def list_ways(size: int) -> list[dict[str, typing.Any]]:
+def list_channels(backbone: str) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Return the ways to make three channels of a grey value: what multiplies it and what is added, by channel.
+
+    To add one number to all channels is to sum the first convolution over its input channels.
+    """
+    own, name = find_preprocessing(backbone), expected_way(backbone)
+    ways = {
+        name: (own.scale, own.offset),
+        "one_mean": ((sum(own.scale) / 3,) * 3, (sum(own.offset) / 3,) * 3),
+        "no_mean": ((1.0,) * 3, (0.0,) * 3),
+        "divided": ((1 / 255,) * 3, (0.0,) * 3),
+    }
+    return {other: way for other, way in ways.items() if other == name or way != ways[name]}
+
+
+def expected_way(backbone: str) -> str:
+    """Name the way that the base expects: for VGG16, ImageNet's mean is subtracted from each channel."""
+    return "imagenet_mean" if backbone == DEFAULT else "expected"
+
+
+def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]:
     """List the ways, one factor at a time around the chosen one; rows of factor, value, chosen and way."""
-    chosen = {"channels": "imagenet_mean", "size": size, "resizing": "bilinear", "pooling": "average"}
+    chosen = {"channels": expected_way(backbone), "size": size, "resizing": "bilinear", "pooling": "average"}
     values = {
-        "channels": (*CHANNELS, LEARNED),
-        "size": tuple(sorted({*SIZES, size})),
+        "channels": (*list_channels(backbone), LEARNED),
+        "size": tuple(sorted({*(side for side in SIZES if side >= least_side(backbone)), size})),
         "resizing": RESIZING,
         "pooling": POOLING,
     }
@@ -75,14 +93,14 @@ def compare_inputs(
     n = {"train": inputs.n_train, "val": inputs.n_val}
     x = {part: pictures[part][: n[part]] for part in n}
     y = {part: labels[part][: n[part]] for part in n}
-    base = verify_weights(read_hdf5(weights / "vgg16_notop.h5"))
-    rows, finished = list_ways(features_settings.size), read_finished(out)
+    base, backbone = load_base(weights), features_settings.backbone
+    rows, finished = list_ways(features_settings.size, backbone), read_finished(out)
     for number, row in enumerate(rows):
         progress.update(number, len(rows), f"{row['factor']} = {row['value']}")
         name = str(sorted(row["way"].items()))
         if name not in finished:
             started = time.monotonic()
-            accuracy = judge_way(row["way"], x, y, base, features_settings.precision, seed)
+            accuracy = judge_way(row["way"], x, y, base, features_settings, seed)
             finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
             write_finished(out, finished)
         row |= finished[name]
@@ -93,10 +111,10 @@ def compare_inputs(
     write_json(out / "inputs.json", {**n_pictures, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
 
 
-def judge_way(way: dict, x: dict, y: dict, base: Weights, precision: str, seed: int) -> float:
+def judge_way(way: dict, x: dict, y: dict, base: Weights, features: FeatureSettings, seed: int) -> float:
     """Fit a logistic regression on one way's features; returns its validation accuracy."""
-    with dtype_policy(choose_precision(precision)):
-        network = build_reader(**way, shape=x["train"].shape[1:])
+    with dtype_policy(choose_precision(features.precision)):
+        network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
     set_base_weights(network, base)
     if way["channels"] == LEARNED:
         learn_colouring(network, x["train"], y["train"], seed)
@@ -146,13 +164,18 @@ def _as_logits(classifier) -> list[np.ndarray]:
 
 
 def build_reader(
-    channels: str, size: int, resizing: str, pooling: str = "average", shape: tuple[int, int] = (28, 28)
+    channels: str,
+    size: int,
+    resizing: str,
+    pooling: str = "average",
+    shape: tuple[int, int] = (28, 28),
+    backbone: str = DEFAULT,
 ) -> keras.Model:
     """Build the frozen base behind one way of input.
 
     Args:
-        channels: one of CHANNELS, or LEARNED.
-        size: side of VGG16's input in pixels.
+        channels: one of list_channels, or LEARNED.
+        size: side of the base's input in pixels.
         resizing: one of RESIZING.
         pooling: one of POOLING, for block 3's grid and for blocks 4 and 5 alike.
 
@@ -168,23 +191,27 @@ def build_reader(
             colouring(layers.Rescaling(1 / 255, name="scale", dtype="float32")(grey))
         )
     else:
-        factor, offsets = CHANNELS[channels]
-        x = ops.concatenate([grey * factor - offset for offset in offsets], axis=-1)
-    pools = apply_blocks(x, 1, 5, trainable=False)
-    network = keras.Model(pixels, _pool(pools, pooling), name="reader")
+        x = ops.concatenate(
+            [grey * scale + offset for scale, offset in zip(*list_channels(backbone)[channels], strict=True)], axis=-1
+        )
+    base = build_base(backbone, pixels, x)
+    for layer in base.network.layers:
+        layer.trainable = layer is colouring
+    network = keras.Model(pixels, _pool(base, pooling), name="reader")
     if colouring:
-        colouring.set_weights([np.ones((1, 1, 1, 3)), -np.array(IMAGENET_MEAN_BGR) / 255])
+        own = find_preprocessing(backbone)
+        colouring.set_weights([np.reshape(own.scale, (1, 1, 1, 3)), np.divide(own.offset, 255)])
     return network
 
 
-def _pool(pools: dict, pooling: str) -> dict:
-    found = pool_blocks(pools) if pooling != "max" else {}
+def _pool(base: Base, pooling: str) -> dict:
+    found = dict(base.pooled) if pooling != "max" else {}
     if pooling != "average":
         grid = layers.MaxPooling2D(2, padding="same", dtype="float32", name="block3_maxima")
-        found["block3_maxima"] = grid(pools["block3_pool"])
-        for block in ("block4", "block5"):
-            highest = layers.GlobalMaxPooling2D(dtype="float32", name=f"{block}_maxima")
-            found[f"{block}_maxima"] = highest(pools[f"{block}_pool"])
+        found["block3_maxima"] = grid(base.outputs[3])
+        for block in (4, 5):
+            highest = layers.GlobalMaxPooling2D(dtype="float32", name=f"block{block}_maxima")
+            found[f"block{block}_maxima"] = highest(base.outputs[block])
     return found
 
 

@@ -12,15 +12,17 @@ from pathlib import Path
 from babel import Locale, dates, numbers
 from babel.messages import mofile, pofile
 
+from fmnist_report.backbones import DEFAULT
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 SOURCE_LANGUAGE = "en"
 
 MODEL_NAMES = {
-    "vgg_input": "Logistic regression on VGG16’s features",
+    "vgg_input": "Logistic regression on {backbone}’s features",
     "mlp": "Multilayer perceptron",
     "cnn": "Convolutional network",
-    "vgg_features": "VGG16, frozen features",
-    "vgg_finetuned": "VGG16, fine-tuned",
+    "vgg_features": "{backbone}, frozen features",
+    "vgg_finetuned": "{backbone}, fine-tuned",
     "ensemble": "Ensemble",
     "vgg_logistic_regression": "Logistic regression",
     "vgg_lda": "Linear discriminant analysis",
@@ -45,7 +47,7 @@ FACTORS = {
     "channels": N_("channels"),
     "size": N_("side, pixels"),
     "resizing": N_("resizing"),
-    "layers": N_("blocks of VGG16"),
+    "layers": N_("blocks of {backbone}"),
     "widths": N_("layer widths"),
     "width": N_("layer width"),
     "depth": N_("number of layers"),
@@ -73,6 +75,7 @@ GROUPS = {
 }
 VALUES = {
     "imagenet_mean": N_("mean of each channel subtracted"),
+    "expected": N_("as {backbone} expects it"),
     "one_mean": N_("one mean subtracted"),
     "no_mean": N_("no mean subtracted"),
     "divided": N_("divided by 255"),
@@ -93,9 +96,9 @@ VALUES = {
     "lion": "Lion",
 }
 _MARKED = (
-    N_("Logistic regression on VGG16’s features"),
-    N_("Multilayer perceptron"), N_("Convolutional network"), N_("VGG16, frozen features"),
-    N_("VGG16, fine-tuned"), N_("Ensemble"), N_("Logistic regression"), N_("Linear discriminant analysis"),
+    N_("Logistic regression on {backbone}’s features"),
+    N_("Multilayer perceptron"), N_("Convolutional network"), N_("{backbone}, frozen features"),
+    N_("{backbone}, fine-tuned"), N_("Ensemble"), N_("Logistic regression"), N_("Linear discriminant analysis"),
     N_("Nearest neighbours"), N_("Dense head"),
 )  # fmt: skip
 
@@ -129,17 +132,18 @@ class Language:
     Args:
         code: "uk" or "en".
         classes: the classes' names; those of Fashion-MNIST by default.
+        backbone: the convolutional base's name, which fills {backbone} in messages.
     """
 
-    def __init__(self, code: str, classes: typing.Sequence[str] | None = None) -> None:
-        self.code = code
+    def __init__(self, code: str, classes: typing.Sequence[str] | None = None, backbone: str = DEFAULT) -> None:
+        self.code, self.backbone = code, backbone
         self.locale = Locale.parse(code)
         self.catalogue = load_catalogue(code)
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int) -> str:
         """Translate a message and fill in its {named} values."""
-        return self.catalogue.gettext(message).format(**values)
+        return self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
 
     def model(self, name: str) -> str:
         """Return a model's name."""
@@ -166,6 +170,11 @@ class Language:
     def number(self, value: float, digits: int = 1) -> str:
         """Write a number with a fixed count of decimals."""
         return numbers.format_decimal(value, "#,##0." + "0" * digits if digits else "#,##0", self.locale)
+
+    def signed(self, value: float) -> str:
+        """Write a number that may be negative, short."""
+        digits = 0 if abs(value) >= 100 or value == 0 else 2
+        return ("−" if round(value, digits) < 0 else "") + self.number(abs(value), digits)
 
     def integer(self, value: int) -> str:
         """Write a whole number with the language's grouping."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from fmnist_report.data import load_arrays
 from fmnist_report.files import write_json
+from fmnist_report.models.backbone import POOLED
 from fmnist_report.progress import Progress
 from fmnist_report.settings import OverlapSettings
 from fmnist_report.stores import FeatureStore
@@ -27,7 +28,7 @@ def find_overlap(out: Path, progress: Progress, *, overlap: OverlapSettings, dat
     pictures = load_arrays(data / "pictures.npz")
     flat = {part: values.reshape(len(values), -1).astype("float32") for part, values in pictures.items()}
     with FeatureStore(features) as store:
-        deep = {part: _unit_rows(store.pooled(part, "original")[:, -1024:]) for part in pictures}
+        deep = {part: _unit_rows(store.pooled(part, "original")[:, store.widths[POOLED[0]] :]) for part in pictures}
     seen = {_digest(picture) for picture in pictures["train"]}
     found, near = {}, {}
     for number, part in enumerate(("val", "test")):

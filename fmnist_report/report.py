@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import re
 import typing
 from pathlib import Path
@@ -15,6 +17,7 @@ import markupsafe
 
 from fmnist_report import __version__
 from fmnist_report.advice import advise
+from fmnist_report.backbones import DEFAULT, find_paper
 from fmnist_report.captions import find_captions
 from fmnist_report.conclusions import COMPARED, MAIN, conclude, find_comparison
 from fmnist_report.document import TITLE_FIELDS
@@ -33,22 +36,23 @@ FONTS = {
     "IBMPlexSans-SemiBold": ("IBM Plex Sans", 600, "normal"),
 }
 
+MOST_ROWS = 40  # of a table of layers
 TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
 STAGE_NAMES = {
     "data": N_("Data and split"),
-    "weights": N_("VGG16 weights"),
+    "weights": N_("{backbone} weights"),
     "mlp": N_("Multilayer perceptron"),
     "cnn": N_("Convolutional network"),
-    "features": N_("VGG16 features of all pictures"),
+    "features": N_("{backbone} features of all pictures"),
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
     "finetune": N_("Fine-tuning of the upper blocks"),
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),
-    "inputs": N_("Ways of input to VGG16"),
+    "inputs": N_("Ways of input to {backbone}"),
     "explain": N_("What the networks see"),
     "overlap": N_("Duplicates"),
     "evaluation": N_("Evaluation"),
@@ -74,7 +78,9 @@ def render_html(
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
-    language = Language(lang, name_classes(data_set["classes"], results["data"]["labels"]))
+    language = Language(
+        lang, name_classes(data_set["classes"], results["data"]["labels"]), results["features"]["backbone"]
+    )
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
@@ -128,7 +134,16 @@ def fill_template(
         mlp_layers=network_rows(results, "mlp"),
         stage_name=functools.partial(name_stage, language=language),
         total_seconds=sum(stage["seconds"] for stage in results["stages"]),
-        grid_cells=" × ".join([str(-(-settings.features.size // 16))] * 2),
+        vgg16=language.backbone == DEFAULT,
+        paper=find_paper(language.backbone),
+        entered=entered_ranges(results, language),
+        batch_normalised=any(
+            row["type"] == "BatchNormalization" for row in results["models"]["vgg_finetuned"]["layers"]
+        ),
+        n_filters=next(
+            row["output_shape"][-1] for row in results["models"]["vgg_finetuned"]["layers"] if row["type"] == "Conv2D"
+        ),
+        grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
         groups=GROUPS,
         study_epochs=study_epochs(results, ("mlp", "cnn"), language),
         study_epochs_part2=study_epochs(results, ("head", "finetune"), language),
@@ -193,7 +208,33 @@ def network_rows(results, name: str) -> list[dict[str, typing.Any]]:
             continue
         former = row["output_shape"]
         rows.append({**row, "shape": " × ".join(str(side) for side in row["output_shape"])})
-    return rows
+    return rows if len(rows) <= MOST_ROWS else _join_rows(rows)
+
+
+def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Join the layers of a deep network that work at the same resolution."""
+    joined = []
+    for _, group in itertools.groupby(
+        rows, key=lambda row: row["output_shape"][0] if len(row["output_shape"]) == 3 else 1
+    ):
+        layers = list(group)
+        kinds = collections.Counter(row["type"] for row in layers)
+        joined.append(
+            {
+                **layers[-1],
+                "name": " … ".join(dict.fromkeys((layers[0]["name"], layers[-1]["name"]))),
+                "type": ", ".join(f"{kind} × {n}" if n > 1 else kind for kind, n in kinds.items()),
+                **{count: sum(row[count] for row in layers) for count in ("n_params", "n_trainable", "macs")},
+            }
+        )
+    return joined
+
+
+def entered_ranges(results, language: Language) -> str:
+    """Write into what the greyscale values from 0 to 255 turn in each channel of the base's input."""
+    ways = zip(results["features"]["scale"], results["features"]["offset"], strict=True)
+    ranges = [f"{language.signed(offset)} … {language.signed(255 * scale + offset)}" for scale, offset in ways]
+    return "; ".join(dict.fromkeys(ranges))
 
 
 def ensemble_list(results, language: Language) -> str:

@@ -8,6 +8,7 @@ import math
 import typing
 from dataclasses import dataclass, field
 
+from fmnist_report.backbones import DEFAULT, MODULES, least_side
 from fmnist_report.errors import UsageError
 
 LANGUAGES = ("uk", "en")
@@ -87,13 +88,15 @@ class CNNSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """VGG16's input and what is read from it.
+    """The convolutional base, its input and what is read from it.
 
-    size: side of VGG16's input in pixels, a multiple of 8, at least 32.
+    backbone: VGG16 or any other network of keras.applications, by Keras's name.
+    size: side of its input in pixels, a multiple of 8, at least 32; some networks need more.
     shard: pictures in one HDF5 file; what an interrupted extraction loses at most.
     precision: "auto" takes bfloat16 where this machine multiplies faster in it.
     """
 
+    backbone: str = DEFAULT
     size: int = 48
     batch_size: int = 100
     shard: int = 2_500
@@ -123,9 +126,9 @@ class HeadSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class FineTuneSettings(TrainingSettings):
-    """Training of VGG16's last blocks together with the head.
+    """Training of the base's last blocks together with the head.
 
-    unfreeze: the first block that is trained, 4 or 5.
+    unfreeze: the first block that is trained, 4 or 5; a block is what the base computes at one resolution.
     dropout: of the head.
     easy_every: 2 shows pictures that the head already names with less than the mean loss in every
     other epoch, with twice the weight; 1 shows all pictures in every epoch.
@@ -194,7 +197,7 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """The comparison of ways in which a greyscale picture can enter VGG16: pictures of each part."""
+    """The comparison of ways in which a greyscale picture can enter the base: pictures of each part."""
 
     n_train: int = 700
     n_val: int = 700
@@ -205,7 +208,7 @@ class OverlapSettings:
     """When a picture counts as a near duplicate of a training picture.
 
     rms: root-mean-square difference in grey levels of 255, at most.
-    cosine: similarity of the averages of VGG16's blocks 4 and 5, at least.
+    cosine: similarity of the averages of the base's blocks 4 and 5, at least.
     """
 
     rms: float = 10.0
@@ -384,6 +387,10 @@ def validate(settings: Settings, own_data: bool = False) -> None:
     size = settings.features.size
     if size % 8 or not 32 <= size <= 224:
         raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
+    backbone = settings.features.backbone
+    _check_range("features.backbone", "backbone", backbone)
+    if size < least_side(backbone):
+        raise UsageError(f"{backbone} takes a features.size of at least {least_side(backbone)}, not {size}.")
     if settings.seed + settings.seeds.n > 2**32:
         raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
     if max(settings.classifiers.neighbours, default=0) > settings.data.n_train:
@@ -402,6 +409,7 @@ def validate(settings: Settings, own_data: bool = False) -> None:
 
 LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
 CHOICES = {
+    "backbone": tuple(MODULES),
     "precision": ("auto", "float32", "bfloat16"),
     "optimizer": ("adamw", "muon", "sgd", "lion"),
     "schedule": ("one_cycle", "cosine", "constant"),
@@ -440,7 +448,10 @@ def _check_range(path: str, name: str, value: typing.Any) -> None:
 
 
 def feature_bytes(settings: Settings) -> int:
-    """Return the most bytes that the features take on disk: two views, float16, border and pooled, uncompressed."""
+    """Return the most bytes that VGG16's features take on disk: two views, float16, border and pooled, uncompressed.
+
+    Most other networks pass fewer channels over the border; ResNet and ConvNeXt up to twice as many.
+    """
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
     border = side**2 * 256 if settings.finetune.unfreeze == 4 else (side // 2) ** 2 * 512

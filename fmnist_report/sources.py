@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+
+from fmnist_report.backbones import DEFAULT
+from fmnist_report.files import sha256_file
 
 FASHION_MNIST_SHA256 = {
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -18,6 +22,17 @@ def data_digest() -> str:
     return hashlib.sha256("".join(FASHION_MNIST_SHA256.values()).encode()).hexdigest()
 
 
-def weights_digest() -> str:
-    """Return the digest over all layers of VGG16's base."""
-    return VGG16_SHA256
+def own_weights_file(cache_dir: Path, backbone: str) -> Path:
+    """Return where a user's own weights of another network than VGG16 are looked for.
+
+    The file is what save_weights writes of the network of keras.applications without its top.
+    """
+    return cache_dir / "weights" / f"{backbone}.weights.h5"
+
+
+def weights_content(backbone: str, cache_dir: Path) -> dict[str, str]:
+    """Return the digest of the base's weights by the network's name; empty where Keras will check its own file."""
+    if backbone == DEFAULT:
+        return {backbone: VGG16_SHA256}
+    own = own_weights_file(cache_dir, backbone)
+    return {backbone: sha256_file(own)} if own.is_file() else {}

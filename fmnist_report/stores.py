@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from fmnist_report.data import Task, read_task
 from fmnist_report.files import read_json
-from fmnist_report.models.vgg import POOLED, border_layers
+from fmnist_report.models.backbone import POOLED
 
 PARTS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
@@ -27,9 +28,9 @@ class FeatureStore:
 
     def __init__(self, folder: Path) -> None:
         index = read_json(folder / "index.json")
-        self.counts, self.shard, self.size = index["counts"], index["shard"], index["size"]
-        self.n_features, self.unfreeze = index["n_features"], index["unfreeze"]
-        self.border_layers = border_layers(self.unfreeze)
+        self.counts, self.shard = index["counts"], index["shard"]
+        self.backbone, self.size, self.unfreeze = index["backbone"], index["size"], index["unfreeze"]
+        self.border_layers, self.widths = index["border"], {n: math.prod(s) for n, s in index["pooled"].items()}
         self.views, self.task = tuple(index["views"]), read_task(index["task"])
         self.folder = folder
         self._files: dict[int, h5py.File] = {}
@@ -85,9 +86,9 @@ class MemoryStore:
     """
 
     counts: dict[str, int]
+    backbone: str
     size: int
     unfreeze: int
-    n_features: int
     task: Task
     views: tuple[str, ...]
     border: dict[str, dict[str, np.ndarray]]
@@ -119,7 +120,7 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_border: bool) ->
             rows = [store.read_border(view, store.first_row(part), store.first_row(part) + n[part]) for part in n]
             border[view] = _join(rows)
         pooled = {part: {view: store.pooled(part, view, n[part]) for view in store.views} for part in n}
-    return MemoryStore(n, store.size, store.unfreeze, store.n_features, store.task, store.views, border, pooled)
+    return MemoryStore(n, store.backbone, store.size, store.unfreeze, store.task, store.views, border, pooled)
 
 
 class BorderBatches:

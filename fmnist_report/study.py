@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.files import read_finished, write_finished, write_json
-from fmnist_report.models.vgg import POOLED
+from fmnist_report.models.backbone import POOLED
 from fmnist_report.progress import Progress
 from fmnist_report.settings import (
     CNNSettings,

@@ -17,14 +17,14 @@ from fmnist_report.classifiers import FeatureBatches, standardisation
 from fmnist_report.data import load_arrays
 from fmnist_report.finetune import border_batches, predict_from_border, start_top
 from fmnist_report.hardware import choose_precision
+from fmnist_report.models.backbone import POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.mlp import build_mlp
-from fmnist_report.models.vgg import POOLED, build_assembled, build_head, set_base_weights
 from fmnist_report.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TrainingSettings
 from fmnist_report.stores import FeatureStore, keep_in_memory
 from fmnist_report.training import average_views, dtype_policy, fit, predict_probabilities, score, seeded
-from fmnist_report.weights import Weights, read_hdf5, verify_weights
+from fmnist_report.weights import Weights, load_base
 
 NETWORKS = ("mlp", "cnn", "head", "finetune")
 # An optimiser's usual rate relative to AdamW's; its decay goes by the inverse.
@@ -41,7 +41,7 @@ class Subset:
         labels: {"train": (n_train,), "val": (n_val,)}.
         views: for both parts, the original's and perhaps the mirror image's features, (n, n_features) float32 each.
         store: the open features, for fine-tuning.
-        base: VGG16's weights, for fine-tuning.
+        base: its weights, for fine-tuning.
         head: settings of the head from which fine-tuning starts; it is trained on the same subset.
     """
 
@@ -70,13 +70,11 @@ class Subset:
         return replace(self, store=keep_in_memory(self.store, n, with_border), base=self.base if with_border else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
-        """Keep only the features of some of VGG16's layers; block 3's grid comes first, then blocks 4 and 5."""
+        """Keep only the features of some of the base's layers, which stand in the order of POOLED."""
         if layers == POOLED:
             return self
-        n_features = self.views["train"][0].shape[1]
-        ends = dict(zip(POOLED, (n_features - 1024, n_features - 512, n_features), strict=True))
-        starts = dict(zip(POOLED, (0, n_features - 1024, n_features - 512), strict=True))
-        columns = np.concatenate([np.arange(starts[layer], ends[layer]) for layer in layers])
+        origin = np.repeat(POOLED, [self.store.widths[layer] for layer in POOLED])
+        columns = np.flatnonzero(np.isin(origin, layers))
         return replace(self, views={part: [view[:, columns] for view in found] for part, found in self.views.items()})
 
 
@@ -103,7 +101,7 @@ def load_subset(data: Path, store: FeatureStore, weights: Path, head: HeadSettin
         {part: labels[part][: n[part]] for part in n},
         {part: [store.pooled(part, view, n[part]) for view in store.views] for part in n},
         store,
-        verify_weights(read_hdf5(weights / "vgg16_notop.h5")),
+        load_base(weights),
         head,
     )
 
@@ -175,11 +173,8 @@ def _prepare_from_pixels(settings: FineTuneSettings, subset: Subset, seed: int):
     """Prepare fine-tuning of blocks whose cached output is of no use, because they are trained too."""
     task, size = subset.store.task, subset.store.size
     with dtype_policy(choose_precision(settings.precision)):
-        shapes = (task.shape, task.n_classes)
+        shapes = (task.shape, task.n_classes, subset.store.backbone)
         model = build_assembled(size, subset.head.width, settings.dropout, settings.unfreeze, *shapes)
-    for layer in model.layers:
-        if layer.name in subset.base:
-            layer.trainable = int(layer.name.removeprefix("block")[0]) >= settings.unfreeze
     set_base_weights(model, subset.base)
     model.get_layer("head").set_weights(subset.start.get_weights())
     targets = smooth_labels(subset.labels["train"], settings.label_smoothing, task.n_classes)

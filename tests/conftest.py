@@ -55,8 +55,7 @@ def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
 
     out = tmp_path / "features"
     out.mkdir()
-    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
     unfreeze = getattr(request, "param", 4)  # the first block that fine-tuning will train
     call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": HERE}
@@ -71,8 +70,7 @@ def random_weights(tmp_path, monkeypatch):
     from fmnist_report import explain, finetune, trials
 
     for module in (explain, finetune, trials):
-        monkeypatch.setattr(module, "verify_weights", lambda weights: weights)
-        monkeypatch.setattr(module, "read_hdf5", lambda path: random_base())
+        monkeypatch.setattr(module, "load_base", lambda folder: random_base())
     return tmp_path
 
 

@@ -309,7 +309,7 @@ def test_the_shipped_fonts_have_every_letter_of_the_page(real_run, lang):
 
 def test_features_are_readable_with_plain_h5py(real_run):
     with h5py.File(next((real_run.cache / "features").glob("*/shard-00000.h5"))) as file:
-        assert file["mirror/block3_pool"].shape == (200, 4, 4, 256)
+        assert file["mirror/block3_out"].shape == (200, 4, 4, 256)
         assert np.isfinite(file["original/block5_gap"][()]).all()
 
 

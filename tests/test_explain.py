@@ -31,11 +31,11 @@ def test_heat_map_marks_the_place_that_speaks_for_the_answer():
     network.get_layer("logits").set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
     picture = np.zeros((1, 28, 28), "uint8")
     picture[0, 7:14, 21:28] = 200
-    answers, heat = explain.heat_maps(network, "places", (), picture)
+    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], picture)
     assert answers.tolist() == [1] and heat.shape == (1, 4, 4)
     assert heat[0, 1, 3] == 1 and heat.sum() == 1
     network.get_layer("logits").set_weights([np.array([[0.0, -1.0]]), np.array([-9e3, 0.0])])
-    answers, heat = explain.heat_maps(network, "places", (), picture)
+    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], picture)
     assert answers.tolist() == [1] and heat.max() == 0  # nothing speaks for it
 
 
@@ -43,7 +43,7 @@ def test_activation_maps_are_the_strongest_channels():
     pixels = layers.Input((28, 28, 1))
     network = keras.Model(pixels, layers.Conv2D(12, 1, use_bias=False, name="scaled")(pixels))
     network.get_layer("scaled").set_weights([np.arange(12, dtype="float32").reshape(1, 1, 1, 12)])
-    maps, numbers = explain.activation_maps(network, ["scaled"], np.ones((28, 28), "uint8"))["scaled"]
+    maps, numbers = explain.activation_maps(network, {"scaled": network.output}, np.ones((28, 28), "uint8"))["scaled"]
     assert numbers == [11, 10, 9, 8, 7, 6, 5, 4] and maps[0, 0].tolist() == numbers
 
 
@@ -76,7 +76,7 @@ def test_stage_explains_trained_networks(tmp_path, data_folder, feature_folder, 
         cnn=folders["cnn"], head=folders["head"], finetune=folders["finetune"],
     )  # fmt: skip
     seen = training.load_arrays(folders["explain"] / "explain.npz")
-    assert seen["cnn/filters"].shape == (3, 3, 1, 4) and seen["vgg/filters"].shape == (3, 3, 3, 64)
+    assert seen["cnn/filters"].shape == (3, 3, 1, 4) and seen["base/filters"].shape == (3, 3, 3, 64)
     assert seen["map/before"].shape == seen["map/after"].shape == (15, 2)
     for part, (networks, _) in explain.PARTS.items():
         for name in networks:

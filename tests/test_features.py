@@ -8,7 +8,7 @@ from conftest import random_base
 from fmnist_report import features
 from fmnist_report.cluster import HERE
 from fmnist_report.data import load_arrays
-from fmnist_report.models.vgg import build_extractor, set_base_weights
+from fmnist_report.models.backbone import build_extractor, set_base_weights
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.stores import VIEWS, FeatureStore
 
@@ -22,10 +22,10 @@ def test_stored_activations_are_those_of_the_network(feature_folder, data_folder
     mirrored = extractor.predict_on_batch(pictures[:, :, ::-1, None].astype("float32"))
     with FeatureStore(feature_folder) as store:
         first = store.first_row("val")
-        border = store.read("block3_pool", "mirror", first, first + 20)
+        border = store.read("block3_out", "mirror", first, first + 20)
         pooled = store.pooled("val", "mirror")
-    assert border == pytest.approx(mirrored["block3_pool"], rel=2e-3, abs=1e-2)
-    cells = mirrored["block3_pool"].reshape(20, 2, 2, 2, 2, 256).mean(axis=(2, 4)).reshape(20, -1)
+    assert border == pytest.approx(mirrored["block3_out"], rel=2e-3, abs=1e-2)
+    cells = mirrored["block3_out"].reshape(20, 2, 2, 2, 2, 256).mean(axis=(2, 4)).reshape(20, -1)
     assert pooled[:, :1024] == pytest.approx(cells, rel=2e-3, abs=1e-2)
     assert pooled[:, 1024:1536] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
     assert pooled.shape == (20, 2048)
@@ -35,16 +35,15 @@ def test_shards_are_plain_hdf5_with_attributes(feature_folder):
     shards = sorted(feature_folder.glob("shard-*.h5"))
     assert len(shards) == 7  # 80 pictures in shards of 13
     with h5py.File(shards[0]) as file:
-        dataset = file["original/block3_pool"]
+        dataset = file["original/block3_out"]
         assert dataset.shape == (13, 4, 4, 256) and dataset.dtype == "float16"
-        assert dataset.attrs["layer"] == "block3_pool" and dataset.attrs["size"] == 32
-        assert len(dataset.attrs["weights_sha256"]) == 64 and "ImageNet" in dataset.attrs["preprocessing"]
-        assert set(file["mirror"]) == {"block3_pool", "block3_grid", "block4_gap", "block5_gap"}
+        assert dataset.attrs["layer"] == "block3_out" and dataset.attrs["size"] == 32
+        assert len(dataset.attrs["weights_sha256"]) == 64 and "-103.939" in dataset.attrs["preprocessing"]
+        assert set(file["mirror"]) == {"block3_out", "block3_grid", "block4_gap", "block5_gap"}
 
 
 def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, monkeypatch):
-    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     written, replacing = [], features.replacing
 
     def write_shard(path):
@@ -67,8 +66,7 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
 
 
 def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_folder, quiet, monkeypatch):
-    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
     call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
     describe, replacing = features._describe_base, features.replacing
@@ -87,8 +85,7 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
 def test_workers_compute_the_same_shards_bit_for_bit(
     tmp_path, feature_folder, data_folder, quiet, monkeypatch, two_workers
 ):
-    monkeypatch.setattr(features, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(features, "read_hdf5", lambda path: random_base())
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
     call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": two_workers}
     out = tmp_path / "out"

@@ -7,7 +7,7 @@ from fmnist_report import classifiers, finetune
 from fmnist_report.cluster import HERE
 from fmnist_report.data import load_arrays
 from fmnist_report.files import read_json
-from fmnist_report.models.vgg import build_assembled
+from fmnist_report.models.backbone import build_assembled
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
 from fmnist_report.training import predict_both_views, predict_probabilities
 
@@ -34,10 +34,14 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
     assembled.load_weights(out / "network.weights.h5")
     from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
     stored = load_arrays(out / "probabilities.npz")
-    assert from_pixels == pytest.approx(stored["test"], abs=3e-2)  # the cached border is float16
+
+    def error(found, part):  # the cached border is float16, and the logits of these random kernels are hundreds
+        return np.abs(found - stored[part]).mean()
+
     both = predict_both_views(assembled, load_arrays(data_folder / "pictures.npz")["val"])
-    assert both[0] == pytest.approx(stored["val_original"], abs=3e-2) and np.ptp(both[0] - both[1]) > 1e-3
-    assert both.mean(axis=0) == pytest.approx(stored["val"], abs=3e-2)
+    assert error(from_pixels, "test") < 2e-3
+    assert error(both[0], "val_original") < 2e-3 < error(both[1], "val_original")
+    assert error(both.mean(axis=0), "val") < 2e-3
     assert read_json(out / "summary.json")["n_trainable"] < read_json(out / "summary.json")["n_params"]
 
 

@@ -7,7 +7,7 @@ from conftest import random_base
 from fmnist_report import inputs
 from fmnist_report.data import load_arrays
 from fmnist_report.files import read_json
-from fmnist_report.models.vgg import build_extractor, set_base_weights
+from fmnist_report.models.backbone import build_extractor, set_base_weights
 from fmnist_report.settings import FeatureSettings, InputSettings
 
 
@@ -32,7 +32,7 @@ def test_ways_change_one_factor():
         assert changed == (set() if row["chosen"] else {row["factor"]})
 
 
-@pytest.mark.parametrize("channels", [*inputs.CHANNELS, inputs.LEARNED])
+@pytest.mark.parametrize("channels", [*inputs.list_channels("VGG16"), inputs.LEARNED])
 def test_channels_are_what_their_names_say(channels):
     reader = inputs.build_reader(channels, 32, "nearest")
     first = reader.get_layer("block1_conv1")
@@ -71,15 +71,14 @@ def test_colouring_is_learned_and_the_base_stays(data_folder):
 def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatch):
     judged = []
 
-    def judge(way, x, y, base, precision, seed):
+    def judge(way, x, y, base, features, seed):
         if len(judged) == 3:
             raise KeyboardInterrupt
         judged.append(way)
         return 0.8
 
     monkeypatch.setattr(inputs, "judge_way", judge)
-    monkeypatch.setattr(inputs, "verify_weights", lambda weights: weights)
-    monkeypatch.setattr(inputs, "read_hdf5", lambda path: random_base())
+    monkeypatch.setattr(inputs, "load_base", lambda folder: random_base())
     call = {"inputs": InputSettings(n_train=30, n_val=20), "features_settings": FeatureSettings(size=32), "seed": 0,
             "data": data_folder, "weights": tmp_path}  # fmt: skip
     with pytest.raises(KeyboardInterrupt):

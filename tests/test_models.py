@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import random_base
 
-from fmnist_report.models import vgg
+from fmnist_report.models import backbone
 from fmnist_report.models.architecture import describe_layers
 from fmnist_report.models.cnn import build_cnn
 
@@ -18,11 +18,11 @@ SIZE, WIDTH = 32, 16
 def networks():
     """Extractor, top and assembled network with the same weights, dropout off."""
     base = random_base()
-    extractor, top = vgg.build_extractor(SIZE), vgg.build_top(SIZE, WIDTH, 0.0)
-    assembled = vgg.build_assembled(SIZE, WIDTH, 0.0)
+    extractor, top = backbone.build_extractor(SIZE), backbone.build_top(SIZE, WIDTH, 0.0)
+    assembled = backbone.build_assembled(SIZE, WIDTH, 0.0)
     for network in (extractor, top, assembled):
-        vgg.set_base_weights(network, base)
-    vgg.copy_layers(top, assembled)
+        backbone.set_base_weights(network, base)
+    backbone.copy_layers(top, assembled)
     return extractor, top, assembled
 
 
@@ -46,18 +46,18 @@ def step(network, x, y):
 
 def read_border(extractor, x, unfreeze):
     found = extractor.predict_on_batch(x)
-    return {layer: found[layer] for layer in vgg.border_layers(unfreeze)}
+    return {layer: found[layer] for layer in backbone.border_layers(extractor, unfreeze)}
 
 
 @pytest.mark.parametrize(("unfreeze", "first", "n_convolutions"), [(4, 4, 6), (5, 4, 3), (5, 5, 3)])
 def test_gradients_from_the_cache_are_those_from_pixels(batch, unfreeze, first, n_convolutions):
     base = random_base()
-    extractor = vgg.build_extractor(SIZE, first)
-    top = vgg.build_top(SIZE, WIDTH, 0.0, unfreeze, first)
-    assembled = vgg.build_assembled(SIZE, WIDTH, 0.0, unfreeze)
+    extractor = backbone.build_extractor(SIZE, first)
+    top = backbone.build_top(SIZE, WIDTH, 0.0, unfreeze, first)
+    assembled = backbone.build_assembled(SIZE, WIDTH, 0.0, unfreeze)
     for network in (extractor, top, assembled):
-        vgg.set_base_weights(network, base)
-    vgg.copy_layers(top, assembled)
+        backbone.set_base_weights(network, base)
+    backbone.copy_layers(top, assembled)
     x, y = batch
     from_pixels = step(assembled, x, y)
     from_cache = step(top, read_border(extractor, x, first), y)
@@ -81,10 +81,10 @@ def test_blocks_one_to_three_are_frozen(networks):
 
 def test_extractor_is_keras_vgg16(batch):
     """Same weights in keras.applications.VGG16 give the same block5_pool, pooled."""
-    extractor = vgg.build_extractor(SIZE)
-    vgg.set_base_weights(extractor, random_base())
+    extractor = backbone.build_extractor(SIZE)
+    backbone.set_base_weights(extractor, random_base())
     reference = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
-    vgg.set_base_weights(reference, random_base())
+    backbone.set_base_weights(reference, random_base())
     resized = keras.ops.image.resize(batch[0], (SIZE, SIZE), interpolation="bilinear")
     colour = np.repeat(np.array(resized), 3, axis=-1)
     expected = reference.predict_on_batch(keras.applications.vgg16.preprocess_input(colour)).mean(axis=(1, 2))

@@ -13,7 +13,7 @@ def test_border_batches_show_pictures_once_with_their_labels(feature_folder, dat
     monkeypatch.setattr(stores, "CHUNK_ROWS", 6)
     monkeypatch.setattr(stores.BorderBatches, "GROUP", 3)
     with stores.FeatureStore(feature_folder) as store:
-        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in stores.VIEWS}
+        expected = {view: store.read("block3_out", view, 0, 40).astype("float32") for view in stores.VIEWS}
         every = np.ones(40, int)
         batches = stores.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, 0, every)
         seen = []
@@ -22,7 +22,7 @@ def test_border_batches_show_pictures_once_with_their_labels(feature_folder, dat
             assert len(shown) == len(batches) == 40 // min(batch_size, 40)
             for x, y, weights in shown:
                 assert (weights == 1).all()
-                for picture, row in zip(x["block3_pool"], y.argmax(axis=1), strict=True):
+                for picture, row in zip(x["block3_out"], y.argmax(axis=1), strict=True):
                     view = next(v for v in stores.VIEWS if np.array_equal(picture, expected[v][row]))
                     seen.append((epoch, row, view))
     assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
@@ -34,13 +34,13 @@ def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feat
     monkeypatch.setattr(stores, "CHUNK_ROWS", 6)
     every = np.array([1, 2] * 20)
     with stores.FeatureStore(feature_folder) as store:
-        expected = {view: store.read("block3_pool", view, 0, 40).astype("float32") for view in stores.VIEWS}
+        expected = {view: store.read("block3_out", view, 0, 40).astype("float32") for view in stores.VIEWS}
         batches = stores.BorderBatches(store, np.eye(40, dtype="float32"), 1, 0, every)
         seen = {row: [] for row in range(40)}
         for epoch in range(4):
             for x, y, weights in batches.epoch(epoch):
                 row = int(y.argmax())
-                view = next(v for v in stores.VIEWS if np.array_equal(x["block3_pool"][0], expected[v][row]))
+                view = next(v for v in stores.VIEWS if np.array_equal(x["block3_out"][0], expected[v][row]))
                 seen[row].append((epoch, view))
                 assert weights == 1  # of a batch of one picture
         weighed = list(stores.BorderBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))

@@ -11,9 +11,9 @@ from fmnist_report.settings import PRESETS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 ORDER = [
-    "errors", "settings", "sources", "data_sets", "fingerprint", "progress", "locks", "files", "cache", "lanes",
-    "hardware", "cluster", "remote", "plan", "idx", "data", "own_data", "weights", "models.architecture",
-    "models.mlp", "models.cnn", "models.vgg", "batches", "optimizers", "training", "stores", "features", "overlap",
+    "errors", "backbones", "settings", "fingerprint", "progress", "locks", "files", "sources", "data_sets", "cache",
+    "lanes", "hardware", "cluster", "remote", "plan", "idx", "data", "own_data", "weights", "models.architecture",
+    "models.mlp", "models.cnn", "models.backbone", "batches", "optimizers", "training", "stores", "features", "overlap",
     "classifiers", "finetune", "gradients", "explain", "trials", "statistics", "study", "tuning", "inputs",
     "ensemble", "candidates", "seeds", "validation", "evaluation", "results", "language", "conclusions", "advice",
     "captions", "published", "canvas", "vector", "diagrams", "galleries", "explanations", "figures", "document",

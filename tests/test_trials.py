@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fmnist_report import trials
-from fmnist_report.models.vgg import POOLED
+from fmnist_report.models.backbone import POOLED
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings
 from fmnist_report.study import list_variations
 

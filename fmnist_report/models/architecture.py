@@ -34,8 +34,10 @@ def describe_layers(network: keras.Model) -> list[dict]:
 
 def layer_macs(layer: layers.Layer) -> int:
     """Count one picture's multiply-accumulate operations of a convolution or a dense layer; 0 for others."""
-    if isinstance(layer, (layers.Conv2D, layers.Dense)):
-        positions = math.prod(layer.output.shape[1:-1])
+    positions = math.prod(layer.output.shape[1:-1])
+    if isinstance(layer, layers.SeparableConv2D):
+        return positions * (math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape))
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
         return positions * math.prod(layer.kernel.shape)
     return 0
 

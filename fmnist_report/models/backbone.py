@@ -1,0 +1,407 @@
+"""A convolutional base for greyscale pictures, cut at the border between frozen and trainable blocks.
+
+A block is what a network computes at one resolution; the last is block 5. VGG16's blocks are those of its authors
+(Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015, configuration D).
+Networks and the names of their layers are Keras's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import typing
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from fmnist_report.backbones import DEFAULT, MODULES
+from fmnist_report.errors import ReportError
+from fmnist_report.weights import Weights, is_numbered, name_layers
+
+POOLED = ("block3_grid", "block4_gap", "block5_gap")
+LAST = 5  # the number of the last block
+EXPANSION = 4  # a layer that is so much wider than others belongs to what comes after it
+POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """What a network expects of a grey value g, 0 to 255: g · scale + offset in each of its three channels.
+
+    red_first: whether its first channel is red; else it is blue.
+    """
+
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    red_first: bool
+
+
+@functools.cache
+def find_preprocessing(backbone: str) -> Preprocessing:
+    """Read a network's preprocessing off what Keras makes of black, white and red."""
+    preprocess = getattr(keras.applications, MODULES[backbone]).preprocess_input
+    colours = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0]], "float64").reshape(3, 1, 1, 3)
+    black, white, red = np.asarray(preprocess(colours.copy())).reshape(3, 3)
+    scale = np.float32((white - black) / 255)
+    return Preprocessing(
+        tuple(map(float, scale)), tuple(map(float, np.float32(black))), bool(abs(red - black).argmax() == 0)
+    )
+
+
+@keras.saving.register_keras_serializable("fmnist_report")
+class GreyToColour(layers.Layer):
+    """Greyscale pixels to a network's input: resized, repeated in three channels, and scaled as it expects.
+
+    Args:
+        size: side of the output in pixels.
+        scale, offset: as in Preprocessing.
+
+    Input (n, height, width, 1), values 0 to 255, not divided; output (n, size, size, 3).
+    """
+
+    def __init__(self, size: int, scale: typing.Sequence[float], offset: typing.Sequence[float], **kwargs) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self.size, self.scale, self.offset = size, tuple(scale), tuple(offset)
+
+    def call(self, pixels):
+        grey = ops.image.resize(pixels, (self.size, self.size), interpolation="bilinear")
+        channels = [
+            grey + offset if scale == 1 else grey * scale + offset
+            for scale, offset in zip(self.scale, self.offset, strict=True)
+        ]
+        return ops.concatenate(channels, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.size, self.size, 3)
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size, "scale": self.scale, "offset": self.offset}
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """A base without weights, and where its blocks end.
+
+    Args:
+        network: from pixels to its last output.
+        outputs: what each block gives, by its number.
+        pooled: what pool_blocks makes of it.
+        maps: the output of each block's last layer before pooling, by the layer's name or the block's.
+        borders: what passes from each block to those after it; almost always its output alone.
+        block_of: the block of every layer with weights or dropout, by name.
+    """
+
+    network: keras.Model
+    outputs: dict[int, typing.Any]
+    pooled: dict[str, typing.Any]
+    maps: dict[int, tuple[str, typing.Any]]
+    borders: dict[int, list]
+    block_of: dict[str, int]
+
+    def border(self, unfreeze: int) -> dict[str, typing.Any]:
+        """Return what stands for the frozen blocks when those from unfreeze, 4 or 5, are trained.
+
+        First the border itself, which most networks cross in one place, then what the head reads of a block before it.
+        """
+        crossing = self.borders[unfreeze - 1]
+        block = f"block{unfreeze - 1}_out"
+        found = {block if number == 1 else f"{block}_{number}": tensor for number, tensor in enumerate(crossing, 1)}
+        return found | ({"block3_grid": self.pooled["block3_grid"]} if unfreeze == LAST else {})
+
+
+def build_base(backbone: str, pixels, x) -> Base:
+    """Build a network of keras.applications from x, its input, which comes from pixels.
+
+    Args:
+        backbone: a name in MODULES.
+        pixels: (n, height, width, 1); x: (n, size, size, 3).
+
+    Raises:
+        ReportError: at this size, the network has fewer than three resolutions.
+    """
+    before = {id(op) for op in keras.Model(pixels, x).operations}
+    network = getattr(keras.applications, backbone)(include_top=False, weights=None, input_tensor=x)
+    name_layers(network)
+    return _find_blocks(network, [op for op in network.operations if id(op) not in before])
+
+
+def _find_blocks(network: keras.Model, operations: list) -> Base:
+    graph = _Graph(operations)
+    ends = graph.find_ends()[-LAST:]
+    if len(ends) < 3:
+        raise ReportError(f"{network.name} has only {len(ends)} resolutions at this size; take a larger features.size.")
+    numbered = dict(enumerate(ends, LAST + 1 - len(ends)))
+    maps = {block: operations[graph.before_pooling(end)] for block, end in numbered.items()}
+    block_of = {
+        operation.name: next((block for block, end in numbered.items() if graph.above[end] >> row & 1), LAST)
+        for row, operation in enumerate(operations)
+    }
+    outputs = {block: operations[end].output for block, end in numbered.items()}
+    return Base(
+        network,
+        outputs,
+        pool_blocks(outputs),
+        {b: (f"block{b}" if is_numbered(last) else last.name, last.output) for b, last in maps.items()},
+        {block: [operations[row].output for row in graph.crossing(end)] for block, end in numbered.items()},
+        block_of,
+    )
+
+
+class _Graph:
+    """A base's operations in order; sets of them are the bits of an integer.
+
+    parents: the rows of the operations that each one reads.
+    above: each operation and all that it depends on.
+    """
+
+    def __init__(self, operations: list) -> None:
+        self.operations = operations
+        rows = {id(tensor): row for row, op in enumerate(operations) for tensor in keras.tree.flatten(op.output)}
+        self.parents = [
+            [rows[id(tensor)] for tensor in keras.tree.flatten(op.input) if id(tensor) in rows] for op in operations
+        ]
+        self.above, self.readers = [], [0] * len(operations)
+        for row, parents in enumerate(self.parents):
+            self.above.append(functools.reduce(lambda found, parent: found | self.above[parent], parents, 1 << row))
+            for parent in parents:
+                self.readers[parent] |= 1 << row
+
+    def crossing(self, end: int) -> list[int]:
+        """Return whose outputs are still read when the operation end and all above it are done; end comes first."""
+        above = self.above[end]
+        read = [row for row in range(end) if above >> row & 1 and self.readers[row] & ~above]
+        return [end, *reversed(read)]
+
+    def find_ends(self) -> list[int]:
+        """Return where the blocks end, in order.
+
+        A block ends with the pooling that makes the picture smaller; where a convolution does that, before it: at the
+        last operation behind which all that is still read is one narrow tensor, or as few as there are.
+        """
+        entering = keras.tree.flatten(self.operations[0].input)[0].shape[1]
+        levels: list[list[_Passage]] = []  # those of each resolution, in order
+        largest = math.inf
+        for passage in sorted(self._passages(), key=lambda passage: (-passage.side, passage.row)):
+            if passage.side < 0.75 * largest:  # not the few pixels that a convolution without padding cuts off
+                levels.append([])
+                largest = passage.side
+            levels[-1].append(passage)
+        for level in levels:
+            level.sort(key=lambda passage: passage.row)
+        ends, last = [], len(self.operations) - 1
+        for level, following in zip(levels, levels[1:], strict=False):
+            own = [passage for passage in level if passage.row not in ends]
+            if self._is_pooling(following[0].row):
+                ends.append(following[0].row)
+            elif own and level[0].side < entering:  # until then, a network only scales its input
+                fewest = min(passage.n_tensors for passage in own)
+                own = [passage for passage in own if passage.n_tensors == fewest]
+                narrowest = min(passage.n_values for passage in own)
+                ends.append(max(passage.row for passage in own if passage.n_values < EXPANSION * narrowest))
+        return [end for end in ends if end < last and self.above[last] >> end & 1] + [last]
+
+    def _passages(self) -> typing.Iterator[_Passage]:
+        """Yield the operations behind which nothing of a higher resolution is read any more."""
+        for row, operation in enumerate(self.operations):
+            if not isinstance(operation, layers.ZeroPadding2D):
+                shapes = [self.operations[crossed].output.shape[1:] for crossed in self.crossing(row)]
+                side = shapes[0][0]
+                if len(shapes[0]) == 3 and all(shape[0] <= side for shape in shapes):
+                    yield _Passage(side, row, len(shapes), sum(math.prod(shape) for shape in shapes))
+
+    def _is_pooling(self, row: int) -> bool:
+        return isinstance(self.operations[row], POOLING)
+
+    def before_pooling(self, row: int) -> int:
+        """Return the last operation at the resolution from which a block's end pools, or the end itself."""
+        while isinstance(self.operations[row], (*POOLING, layers.ZeroPadding2D)):
+            row = max(self.parents[row])
+        return row
+
+
+class _Passage(typing.NamedTuple):
+    """An operation's row, the side of its output, and how many tensors and values are still read behind it."""
+
+    side: int
+    row: int
+    n_tensors: int
+    n_values: int
+
+
+def pool_blocks(outputs: dict[int, typing.Any]) -> dict[str, typing.Any]:
+    """Average what the classifiers read, in float32.
+
+    Block 3 keeps a coarse grid, because where an edge lies tells a coat from a shirt; blocks 4 and 5
+    are averaged over the whole picture.
+
+    Args:
+        outputs: of blocks 3, 4 and 5, by number.
+
+    Returns:
+        {"block3_grid": (n, ceil(side/2), ceil(side/2), channels), "block4_gap": (n, channels), "block5_gap":
+        (n, channels)}; of VGG16, ceil(size/16) cells a side, and 256, 512 and 512 channels.
+    """
+    grid = layers.AveragePooling2D(2, padding="same", name="block3_grid", dtype="float32")
+    gaps = {
+        f"block{block}_gap": layers.GlobalAveragePooling2D(name=f"block{block}_gap", dtype="float32")(outputs[block])
+        for block in (4, 5)
+    }
+    return {"block3_grid": grid(outputs[3]), **gaps}
+
+
+def build_from_pixels(size: int, shape: tuple[int, int] = (28, 28), backbone: str = DEFAULT) -> Base:
+    """Build a base that takes greyscale pictures, (n, *shape, 1) pixels from 0 to 255, at size × size pixels."""
+    pixels = layers.Input((*shape, 1), name="pixels")
+    expected = find_preprocessing(backbone)
+    enter = GreyToColour(size, expected.scale, expected.offset, name="base_input", dtype="float32")
+    return build_base(backbone, pixels, enter(pixels))
+
+
+def build_extractor(
+    size: int, unfreeze: int = 4, shape: tuple[int, int] = (28, 28), backbone: str = DEFAULT
+) -> keras.Model:
+    """Build the frozen base with all that is cached of it.
+
+    Args:
+        unfreeze: the first block that fine-tuning will train, 4 or 5.
+        shape: height and width of a picture, in pixels.
+
+    Returns:
+        Model from (n, *shape, 1) pixels to the border, "block3_out" or "block4_out", and to what pool_blocks gives.
+    """
+    base = build_from_pixels(size, shape, backbone)
+    for layer in base.network.layers:
+        layer.trainable = False
+    return keras.Model(base.network.inputs[0], {**base.border(unfreeze), **base.pooled}, name="extractor")
+
+
+def border_layers(extractor: keras.Model, unfreeze: int) -> list[str]:
+    """Name what fine-tuning from the block unfreeze on reads of an extractor's outputs."""
+    return [layer for layer in extractor.output if layer not in POOLED] + (["block3_grid"] if unfreeze == LAST else [])
+
+
+def build_head(n_features: int, width: int, dropout: float, n_classes: int = 10) -> keras.Model:
+    """Build the classifier on concatenated pooled features; its input is standardised by stored moments.
+
+    Returns:
+        Model from (n, n_features) float32 to (n, n_classes) float32 logits.
+    """
+    features = layers.Input((n_features,), name="features")
+    x = Standardise(name="standardise", dtype="float32")(features)
+    x = layers.Dropout(dropout, name="head_dropout_in")(x)
+    x = layers.Dense(width, activation="relu", kernel_initializer="he_normal", name="head_dense")(x)
+    x = layers.Dropout(dropout, name="head_dropout")(x)
+    logits = layers.Dense(n_classes, name="logits", dtype="float32")(x)
+    return keras.Model(features, logits, name="head")
+
+
+@keras.saving.register_keras_serializable("fmnist_report")
+class Standardise(layers.Layer):
+    """Subtract a stored mean and multiply by a stored inverse deviation, both (n_features,) and not trained."""
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
+
+    def call(self, x):
+        return (x - self.mean) * self.scale
+
+
+def assemble(
+    size: int,
+    head_width: int,
+    dropout: float,
+    unfreeze: int = 4,
+    shape: tuple[int, int] = (28, 28),
+    n_classes: int = 10,
+    backbone: str = DEFAULT,
+) -> tuple[Base, typing.Any, typing.Any]:
+    """Build a base and a head on it.
+
+    Normalisation keeps the statistics of ImageNet, as Keras's guide to transfer learning advises, and nothing is
+    dropped in frozen blocks, so that their output can be cached.
+
+    Args:
+        size: side of the base's input in pixels.
+        head_width: units of the head's hidden layer.
+        dropout: of the head.
+        unfreeze: the first block that is trained.
+        shape: height and width of a picture, in pixels.
+
+    Returns:
+        The base, from (n, *shape, 1) pixels; what the head reads, (n, n_features); and (n, n_classes) logits.
+    """
+    base = build_from_pixels(size, shape, backbone)
+    for layer in base.network.layers:
+        frozen = base.block_of.get(layer.name, 0) < unfreeze
+        layer.trainable = not frozen and not isinstance(layer, layers.BatchNormalization)
+        if frozen and isinstance(layer, layers.Dropout):
+            layer.rate = 0.0
+    flat = layers.Flatten(name="block3_flat", dtype="float32")(base.pooled["block3_grid"])
+    joined = [flat, base.pooled["block4_gap"], base.pooled["block5_gap"]]
+    features = layers.Concatenate(name="pooled_features", dtype="float32")(joined)
+    return base, features, build_head(features.shape[-1], head_width, dropout, n_classes)(features)
+
+
+def build_assembled(*args, **kwargs) -> keras.Model:
+    """Build the whole network from pixels: the blocks before unfreeze frozen, the rest trainable.
+
+    Args:
+        args, kwargs: of assemble.
+
+    Returns:
+        Model from (n, *shape, 1) pixels to (n, n_classes) logits.
+    """
+    base, _, logits = assemble(*args, **kwargs)
+    return keras.Model(base.network.inputs[0], logits, name="finetuned")
+
+
+def build_top(
+    size: int,
+    head_width: int,
+    dropout: float,
+    unfreeze: int = 4,
+    first: int = 4,
+    n_classes: int = 10,
+    backbone: str = DEFAULT,
+) -> keras.Model:
+    """Build what comes after the cached border: the last blocks and the head.
+
+    Args:
+        unfreeze: the first block that is trained, 4 or 5.
+        first: the first block after the border, 4 or 5; not above unfreeze.
+
+    Returns:
+        Model from what Base.border(first) names to (n, n_classes) logits.
+    """
+    base, _, logits = assemble(size, head_width, dropout, unfreeze, n_classes=n_classes, backbone=backbone)
+    return read_from_border(base, first, logits)
+
+
+def read_from_border(base: Base, first: int, output) -> keras.Model:
+    """Return the model from what Base.border(first) names to an output of a network with this base."""
+    border = base.border(first)
+    for name, tensor in border.items():
+        tensor.name = name  # as Keras wants it of inputs in a dictionary
+    return keras.Model(border, output, name="top")
+
+
+def set_base_weights(network: keras.Model, weights: Weights) -> None:
+    """Put the base's weights into the network's layers of the same names."""
+    names = {layer.name for layer in network.layers}
+    for name, arrays in weights.items():
+        if name in names:
+            layer = network.get_layer(name)
+            layer.set_weights(list(arrays))
+            if isinstance(layer, layers.Normalization):
+                layer.finalize_state()
+
+
+def copy_layers(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of every layer that both networks have by name."""
+    names = {layer.name for layer in target.layers}
+    held = {layer.name: layer.get_weights() for layer in source.layers if layer.name in names and layer.weights}
+    set_base_weights(target, held)
