@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing
 import warnings
 from pathlib import Path
 
 import numpy as np
+import threadpoolctl
 
 from fmnist_report.batches import smooth_labels
 from fmnist_report.cluster import Workers
@@ -96,12 +98,19 @@ def _candidates(settings: ClassifierSettings, shape: tuple[int, int], seed: int)
 
 def _fit(classifier, train: np.ndarray, labels: np.ndarray, val: np.ndarray) -> tuple[typing.Any, np.ndarray]:
     """Fit a classifier; returns it and its probabilities on validation."""
+    with _alone():
+        classifier.fit(train, labels)
+        return classifier, classifier.predict_proba(val).astype("float32")
+
+
+@contextlib.contextmanager
+def _alone() -> typing.Iterator[None]:
+    """Let every fit compute in one thread, so that its sums have the same order on any machine and any worker."""
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():  # the logistic regression stops early on purpose
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(train, labels)
-    return classifier, classifier.predict_proba(val).astype("float32")
+    with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the logistic regression stops early on purpose
+        yield
 
 
 def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], labels: dict, n_jobs: int) -> dict:
@@ -109,10 +118,11 @@ def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], lab
     import joblib
 
     started = time.monotonic()
-    fitted = joblib.Parallel(n_jobs)(
-        joblib.delayed(_fit)(classifier, pooled["train"], labels["train"], pooled["val"])
-        for classifier in options.values()
-    )
+    with _alone():  # also around threads that end at different times
+        fitted = joblib.Parallel(n_jobs, prefer="threads")(
+            joblib.delayed(_fit)(classifier, pooled["train"], labels["train"], pooled["val"])
+            for classifier in options.values()
+        )
     tried = {parameter: score(val, labels["val"])[1] for parameter, (_, val) in zip(options, fitted, strict=True)}
     best_parameter = max(reversed(tried), key=tried.get)
     classifier, val = fitted[list(options).index(best_parameter)]

@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import itertools
 import logging
+import os
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class Crew:
     @contextlib.contextmanager
     def joblib(self) -> typing.Iterator[int]:
         """Give the number of jobs for joblib, whose work is done by this crew inside the block."""
-        yield 1
+        yield os.cpu_count() or 1
 
 
 class DaskCrew(Crew):

@@ -45,6 +45,16 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
     assert read_json(out / "summary.json")["n_trainable"] < read_json(out / "summary.json")["n_params"]
 
 
+def test_workers_fit_the_same_classifiers(tmp_path, data_folder, feature_folder, quiet, two_workers):
+    settings, found = ClassifierSettings(neighbours=(1, 3), neighbour_components=8), {}
+    for name, workers in (("here", HERE), ("there", two_workers)):
+        (tmp_path / name).mkdir()
+        call = {"classifiers": settings, "seed": 0, "data": data_folder, "features": feature_folder}
+        classifiers.fit_classifiers(tmp_path / name, quiet, **call, workers=workers)
+        found[name] = load_arrays(tmp_path / name / "probabilities.npz")
+    assert all(np.array_equal(values, found["there"][name]) for name, values in found["here"].items())
+
+
 def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder, quiet):
     settings = ClassifierSettings(neighbours=(1, 3), neighbour_components=8)
     classifiers.fit_classifiers(

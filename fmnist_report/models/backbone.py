@@ -18,6 +18,7 @@ from keras import layers, ops
 
 from fmnist_report.backbones import DEFAULT, MODULES
 from fmnist_report.errors import ReportError
+from fmnist_report.models.dropout import seeded_dropout
 from fmnist_report.weights import Weights, is_numbered, name_layers
 
 POOLED = ("block3_grid", "block4_gap", "block5_gap")
@@ -290,9 +291,9 @@ def build_head(n_features: int, width: int, dropout: float, n_classes: int = 10)
     """
     features = layers.Input((n_features,), name="features")
     x = Standardise(name="standardise", dtype="float32")(features)
-    x = layers.Dropout(dropout, name="head_dropout_in")(x)
+    x = seeded_dropout(dropout, "head_dropout_in")(x)
     x = layers.Dense(width, activation="relu", kernel_initializer="he_normal", name="head_dense")(x)
-    x = layers.Dropout(dropout, name="head_dropout")(x)
+    x = seeded_dropout(dropout, "head_dropout")(x)
     logits = layers.Dense(n_classes, name="logits", dtype="float32")(x)
     return keras.Model(features, logits, name="head")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from fmnist_report.models.dropout import seeded_dropout
+
 POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
 
@@ -44,7 +46,7 @@ def build_cnn(
         inner = _normalise(_convolve(x, width, kernel, f"stage{number}b"), f"stage{number}b")
         x = layers.Add(name=f"stage{number}_add")([x, inner])
     x = layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
+    x = seeded_dropout(dropout, "dropout")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="cnn")
 
 

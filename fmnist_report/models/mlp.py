@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from fmnist_report.models.dropout import seeded_dropout
+
 
 def build_mlp(
     widths: tuple[int, ...], dropout: float, shape: tuple[int, int] = (28, 28), n_classes: int = 10
@@ -24,5 +26,5 @@ def build_mlp(
         x = layers.Dense(width, use_bias=False, kernel_initializer="he_normal", name=f"dense{number}")(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
         x = layers.Activation("relu", name=f"relu{number}")(x)
-        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+        x = seeded_dropout(dropout, f"dropout{number}")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="mlp")
