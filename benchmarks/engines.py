@@ -15,7 +15,7 @@ from fmnist_report.weights import BLOCKS, Weights  # noqa: E402
 
 Run = typing.Callable[[np.ndarray], dict[str, np.ndarray]]
 POOLED = ("block3_grid", "block4_gap", "block5_gap")
-OUTPUTS = ("block3_out", *POOLED)
+OUTPUTS = ("block3_pool", *POOLED)
 N_CALIBRATION = 300
 
 
@@ -43,7 +43,7 @@ def build_onnx(base: Weights, size: int):
         x = f"block{block}_pool"
         nodes.append(helper.make_node("MaxPool", [name], [x], kernel_shape=[2, 2], strides=[2, 2]))
     grid = {"kernel_shape": [2, 2], "strides": [2, 2]}
-    nodes.append(helper.make_node("AveragePool", ["block3_out"], ["block3_grid"], **grid))
+    nodes.append(helper.make_node("AveragePool", ["block3_pool"], ["block3_grid"], **grid))
     for block in (4, 5):
         nodes.append(helper.make_node("GlobalAveragePool", [f"block{block}_pool"], [f"block{block}_gap"]))
     shape = ["n", 3, size, size]

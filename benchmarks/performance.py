@@ -1,6 +1,6 @@
 """Measure how fast the line is, and write docs/performance.md.
 
-    make bench                        all of it: about 25 minutes on two idle cores, after a run of standard
+    make bench                        all of it: about 35 minutes on two idle cores, after a run of standard
     make bench ARGS="--part disk"     one part anew; the others' figures stay as they are
 
 The figures lie in benchmarks/performance.json, with the date of each part.
@@ -26,7 +26,18 @@ from fmnist_report.hardware import describe_hardware  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "standard", "commands", "growth")
+PARTS = (
+    "extraction",
+    "engines",
+    "fine_tuning",
+    "minibatches",
+    "disk",
+    "cnn",
+    "short_cnn",
+    "standard",
+    "commands",
+    "growth",
+)
 PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvino", "weasyprint", "matplotlib")
 
 

@@ -60,7 +60,7 @@ def measure_extraction(workers: Workers, pictures: np.ndarray, base: dict) -> di
     """Extract pictures in two views and collect the shards, after a warm-up; pictures/s and bytes on the loopback."""
     from fmnist_report.features import ExtractorKind, compute_shard
 
-    kind = ExtractorKind(48, 4, pictures.shape[1:], "mixed_bfloat16", "measured")
+    kind = ExtractorKind("VGG16", 48, 4, pictures.shape[1:], "mixed_bfloat16", "measured")
     with workers.open() as crew, tempfile.TemporaryDirectory() as temporary:
         shared = crew.share(base)
 
@@ -130,10 +130,10 @@ def measure_store(content: bytes, n: int = 20) -> float:
 
 def measure(cache: Path) -> dict[str, typing.Any]:
     """Measure one worker and two in turn."""
-    from fmnist_report.weights import read_hdf5
+    from fmnist_report.weights import load_base
 
     pictures = load_arrays(entry(cache, "data") / "pictures.npz")["train"][:N_PICTURES]
-    base = read_hdf5(entry(cache, "weights") / "vgg16_notop.h5")
+    base = load_base(entry(cache, "weights"))
     rows: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _, n in itertools.product(range(ROUNDS), rows):
         workers = Workers()

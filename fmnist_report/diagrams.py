@@ -77,13 +77,15 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     figure, axes = new_figure(1.45 * len(networks) + 0.3, len(networks))
     kinds: dict[str, str] = {}
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
-        x = 0.0
-        for row in condense(layers):
+        x, rows = 0.0, condense(layers)
+        highest = max(48, *(row["shape"][0] for row in rows if len(row["shape"]) == 3))
+        size = 5.6 * min(1, 15 / len(rows))  # of the letters, so that many boxes have room for them
+        for row in rows:
             side, channels = (row["shape"][0], row["shape"][-1]) if len(row["shape"]) == 3 else (1, row["shape"][0])
-            height, width = 0.15 + 0.85 * math.log2(side) / math.log2(48), 0.1 + 0.055 * math.log2(channels)
+            height, width = 0.15 + 0.85 * math.log2(side) / math.log2(highest), 0.1 + 0.055 * math.log2(channels)
             ax.add_patch(Rectangle((x, -height / 2), width, height, color=row["colour"], alpha=0.85, linewidth=0))
             text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side} × {side}\n{channels}"
-            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=5.6, linespacing=1.1)
+            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=size, linespacing=1.1)
             if row["count"] > 1:
                 ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=6)
             kinds[row["kind"]] = row["colour"]

@@ -30,6 +30,13 @@ def test_every_box_tells_its_shape_and_lower_pictures_make_lower_boxes():
     assert len(heights) == 5 and heights[3] < heights[0] and heights[4] < heights[3]
 
 
+def test_deep_networks_are_drawn_by_resolution():
+    shapes = [(side, side, channels) for side in (24, 12, 6) for channels in (16, 64) * 10]
+    layers = [{"name": str(number), "type": "Conv2D", "output_shape": shape} for number, shape in enumerate(shapes)]
+    rows = condense([LAYERS[0], *layers, LAYERS[-1]])
+    assert [(row["shape"], row["count"]) for row in rows[1:-1]] == [((s, s, 64), 20) for s in (24, 12, 6)]
+
+
 def test_averages_of_several_blocks_are_one_pooling():
     layers = [
         *LAYERS[:-1],

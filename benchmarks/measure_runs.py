@@ -1,0 +1,101 @@
+"""Whole commands, the cached run of standard, and growth with the number of pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from standard_cache import POLICY, ROOT, STANDARD, Entries, Figures
+from stopwatch import in_turn, seconds
+
+from fmnist_report.files import read_json
+from fmnist_report.hardware import peak_memory_bytes
+
+
+def commands(entries: Entries) -> Figures:
+    """Whole commands on a linked copy of the full cache: cached, rendered anew, the head alone."""
+    with tempfile.TemporaryDirectory(dir=entries.root.parent) as folder:
+        root = Path(folder) / "cache"
+        shutil.copytree(entries.root, root, copy_function=os.link)  # an entry is replaced as a whole, never written in
+
+        cached = [sys.executable, str(ROOT / "run_all.py"), "--cache-dir", str(root), "--out", f"{folder}/out"]
+
+        def run(*arguments: str) -> None:
+            subprocess.run([*cached, *arguments], check=True, capture_output=True)
+
+        run()
+        imports = subprocess.run(
+            [sys.executable, "-X", "importtime", *cached[1:]], check=True, capture_output=True, text=True
+        ).stderr
+        times = in_turn(
+            start_up=lambda: run("--version"),
+            cached=run,
+            pages=lambda: run("--force", "html"),
+            figures_and_pages=lambda: run("--force", "figures"),
+        )
+        head = seconds(lambda: run("--only", "head", "--force", "head"))
+    heavy = [
+        name for name in ("tensorflow", "keras", "matplotlib") if re.search(rf"\| +{name}$", imports, re.MULTILINE)
+    ]
+    return {**times, "head": head, "heavy": heavy}
+
+
+def standard(entries: Entries) -> Figures:
+    """Seconds and peak memory of the cached run of standard, by stage, from its manifests."""
+    stages: Figures = {}
+    for stage in entries.plan.steps:
+        stages |= entries.entry(stage).manifest["provenance"]
+    return {
+        "seconds": {name: row["seconds"] for name, row in stages.items()},
+        "peak_bytes": {name: row["peak_memory_bytes"] for name, row in stages.items()},
+        "rows": _shard_times(entries),
+    }
+
+
+def _shard_times(entries: Entries) -> list[tuple[int, float]]:
+    """Return (pictures, seconds) of the run's extraction after each shard, by the dates of its files."""
+    paths = sorted(entries["features"].glob("shard-*.h5"))
+    index = read_json(entries["features"] / "index.json")
+    moments = [path.stat().st_mtime for path in paths]
+    first = index["seconds"] / len(paths)
+    return [((i + 1) * index["shard"], first + moment - moments[0]) for i, moment in enumerate(moments)]
+
+
+def growth(entries: Entries) -> Figures:
+    """Seconds of classifiers and of an epoch of fine-tuning by number of pictures; peak memory after each."""
+    from fmnist_report.batches import smooth_labels
+    from fmnist_report.classifiers import _candidates, standardisation
+    from fmnist_report.finetune import start_top
+    from fmnist_report.optimizers import compile_network
+    from fmnist_report.stores import BorderBatches, FeatureStore
+
+    labels = entries.labels()
+    counts = [10_000, 20_000, 40_000, len(labels["train"])]
+    found: Figures = {"fine-tuning": [], "classifiers": []}
+    with FeatureStore(entries["features"]) as store:
+        top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
+        compile_network(top, STANDARD.finetune, 10_000)
+        top.train_on_batch(
+            {"block3_out": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1, 10)
+        )
+        for n in [count // 4 for count in counts]:
+            batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1, 10), 128, 0, np.ones(n, int))
+            spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
+            found["fine-tuning"].append((n, spent, peak_memory_bytes()))
+        train = store.pooled("train", "original")
+    mean, scale = standardisation(train)
+    train = (train - mean) * scale
+    for n in counts:
+
+        def fit(n: int = n) -> None:
+            for options in _candidates(STANDARD.classifiers, train.shape, 0).values():
+                next(iter(options.values())).fit(train[:n], labels["train"][:n])
+
+        found["classifiers"].append((n, seconds(fit), peak_memory_bytes()))
+    return found
