@@ -231,10 +231,10 @@ def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
 
 
 def entered_ranges(results, language: Language) -> str:
-    """Write into what the greyscale values from 0 to 255 turn in each channel of the base's input."""
+    """Write into what the greyscale values from 0 to 255 turn in each channel of the base's input; empty if nothing."""
     ways = zip(results["features"]["scale"], results["features"]["offset"], strict=True)
     ranges = [f"{language.signed(offset)} … {language.signed(255 * scale + offset)}" for scale, offset in ways]
-    return "; ".join(dict.fromkeys(ranges))
+    return "; ".join(found for found in dict.fromkeys(ranges) if found != "0 … 255")
 
 
 def ensemble_list(results, language: Language) -> str:
