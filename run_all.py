@@ -16,9 +16,9 @@ from fmnist_report.cluster import HERE, Workers
 from fmnist_report.data_sets import DataSet
 from fmnist_report.document import Document
 from fmnist_report.hardware import find_backend
-from fmnist_report.plan import Stage, repeat
 from fmnist_report.settings import Settings
 from fmnist_report.sources import weights_content
+from fmnist_report.stages import Stage, repeat
 
 TRAINING = ("keras", find_backend(), "numpy")
 

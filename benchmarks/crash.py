@@ -29,8 +29,10 @@ sys.path.insert(0, str(ROOT))
 
 from fmnist_report.cache import Cache  # noqa: E402
 from fmnist_report.files import replacing, write_json  # noqa: E402
-from fmnist_report.plan import Plan, Stage  # noqa: E402
+from fmnist_report.plan import Plan  # noqa: E402
 from fmnist_report.progress import Progress  # noqa: E402
+from fmnist_report.running import run_plan  # noqa: E402
+from fmnist_report.stages import Stage  # noqa: E402
 
 OPERATIONS = (
     (os, "fsync"), (os, "replace"), (os, "unlink"), (os, "mkdir"), (os, "rmdir"), (Path, "write_text"),
@@ -73,7 +75,7 @@ def run_small_line(root: Path) -> str:
     joined = Stage("joined", "benchmarks.crash:join_shards", {}, {"shards": shards})
     report = Stage("report", "benchmarks.crash:tell", {}, {"joined": joined})
     plan = Plan([shards, joined, report], cache)
-    plan.run(Progress(quiet=True), "crash")
+    run_plan(plan, Progress(quiet=True), "crash")
     return (plan.steps["report"].entry.path / "report.txt").read_text("utf-8")
 
 

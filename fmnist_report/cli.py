@@ -26,12 +26,14 @@ from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.files import read_json
 from fmnist_report.hardware import silence_tensorflow
-from fmnist_report.plan import Plan, Stage
+from fmnist_report.plan import Plan
 from fmnist_report.progress import Progress, make_table
 from fmnist_report.publishing import list_stages, publish
+from fmnist_report.running import run_plan
 from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
 from fmnist_report.signals import Stopped, stopping_in_time
+from fmnist_report.stages import Stage
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -188,7 +190,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     _prepare_computation(request, plan)
     try:
         with start_workers(request.workers, request.n_workers if plan.pending else 0):
-            plan.run(request.progress, run_id, request.workers)
+            run_plan(plan, request.progress, run_id, request.workers)
     finally:
         request.progress.close()
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}

@@ -5,12 +5,14 @@ import sys
 
 import pytest
 
-from fmnist_report import fingerprint
+from fmnist_report import fingerprint, running
 from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.hardware import peak_memory_bytes
-from fmnist_report.plan import Plan, Stage
+from fmnist_report.plan import Plan
 from fmnist_report.progress import Progress
+from fmnist_report.running import run_plan
+from fmnist_report.stages import Stage
 
 FUNCTIONS = '''
 def first(out, progress, *, width):
@@ -46,7 +48,7 @@ def line(tmp_path, monkeypatch):
         plan = Plan([first, second, third], cache, force, only)
         run.reasons = {name: step.reason for name, step in plan.steps.items()}
         pending = [step.stage.name for step in plan.pending]
-        plan.run(Progress(quiet=True), "test")
+        run_plan(plan, Progress(quiet=True), "test")
         computed = [name for name, step in plan.steps.items() if step.status == "computed"]
         assert set(pending) <= set(computed)
         run.plan = plan
@@ -122,8 +124,8 @@ def test_damaged_upstream_of_lanes_is_computed_before_they_part(line, monkeypatc
     plan = Plan([first, *lanes], line.cache)
     (plan.steps["first"].entry.path / "first.txt").write_text("7")
     seen = []
-    monkeypatch.setattr(plan, "_run_lanes", lambda *_: seen.append(plan.steps["first"].status))
-    plan.run(Progress(quiet=True), "test")
+    monkeypatch.setattr(running._Run, "_run_lanes", lambda *_: seen.append(plan.steps["first"].status))
+    run_plan(plan, Progress(quiet=True), "test")
     assert seen == ["computed"]
     assert (plan.steps["second-b"].entry.path / "second.txt").read_text() == "11"
 
@@ -161,7 +163,7 @@ def run_apart(tmp_path):
         cache = Cache(tmp_path, lambda message: None)
         cache.prepare()
         plan = Plan([Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, apart=True)], cache)
-        plan.run(Progress(quiet=True), "test")
+        run_plan(plan, Progress(quiet=True), "test")
         return plan.steps["lonely"].entry
 
     return run

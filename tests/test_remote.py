@@ -4,9 +4,11 @@ import pytest
 
 from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError
-from fmnist_report.plan import Plan, Stage
+from fmnist_report.plan import Plan
 from fmnist_report.progress import Progress
 from fmnist_report.remote import Left, store
+from fmnist_report.running import run_plan
+from fmnist_report.stages import Stage
 
 
 def write_number(out, progress, *, number):
@@ -30,7 +32,7 @@ def run(tmp_path, two_workers):
         third = Stage("third", at + "add_one", upstream={"first": second}, remote=True)
         other = Stage("other", at + "add_one", upstream={"first": first}, remote=True)
         plan = Plan([first, second, third, other], cache)
-        plan.run(Progress(quiet=True), "test", workers)
+        run_plan(plan, Progress(quiet=True), "test", workers)
         return {name: (step.entry.path / "number.txt").read_text() for name, step in plan.steps.items()}, plan
 
     return compute

@@ -13,10 +13,12 @@ from benchmarks.crash import list_leftovers, run_small_line
 from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError
 from fmnist_report.files import replacing_hdf5
-from fmnist_report.plan import Plan, Stage
+from fmnist_report.plan import Plan
 from fmnist_report.progress import Progress
 from fmnist_report.publishing import publish
+from fmnist_report.running import run_plan
 from fmnist_report.settings import preset
+from fmnist_report.stages import Stage
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITED = """
@@ -104,7 +106,7 @@ def write_hdf5(out, progress):
 def test_disk_that_fills_while_hdf5_writes(small_disk):
     plan = Plan([Stage("features", "tests.test_resources:write_hdf5")], Cache(small_disk("size=60k")))
     with pytest.raises(ReportError, match=r"The stage features could not write.*No space left on device"):
-        plan.run(Progress(quiet=True), "run")
+        run_plan(plan, Progress(quiet=True), "run")
 
 
 def exhaust_memory(out, progress):
@@ -121,4 +123,4 @@ def exhaust_tensorflow(out, progress):
 def test_too_little_memory(tmp_path, way):
     plan = Plan([Stage("greedy", f"tests.test_resources:{way}")], Cache(tmp_path))
     with pytest.raises(ReportError, match="The stage greedy needs more memory"):
-        plan.run(Progress(quiet=True), "run")
+        run_plan(plan, Progress(quiet=True), "run")
