@@ -8,7 +8,7 @@ from keras import layers
 
 
 def seeded_dropout(rate: float, name: str) -> layers.Dropout:
-    """Return a dropout layer with a seed, drawn as Keras would draw it.
+    """Return a dropout layer with a seed, of which Keras makes a state that is one of the network's variables.
 
     Without one, PyTorch's backend draws from the process's generator, which no bundle of an epoch holds.
     """
