@@ -13,11 +13,12 @@ PACKAGE = ROOT / "fmnist_report"
 ORDER = [
     "errors", "backbones", "settings", "fingerprint", "progress", "locks", "files", "sources", "data_sets", "cache",
     "stages", "plan", "lanes", "hardware", "cluster", "remote", "running", "idx", "data", "own_data", "weights",
-    "models.architecture", "models.dropout", "models.mlp", "models.cnn", "models.backbone", "batches", "optimizers",
-    "training", "stores", "features", "overlap", "classifiers", "finetune", "gradients", "explain", "trials",
-    "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "seeds", "validation", "evaluation",
-    "results", "language", "conclusions", "advice", "captions", "published", "canvas", "vector", "diagrams",
-    "galleries", "explanations", "figures", "document", "report", "pdf", "publishing", "doctor", "signals", "cli",
+    "models.architecture", "models.dropout", "models.blocks", "models.mlp", "models.cnn", "models.backbone",
+    "batches", "optimizers", "training", "stores", "features", "overlap", "classifiers", "finetune", "gradients",
+    "explain", "trials", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "seeds", "validation",
+    "evaluation", "results", "language", "conclusions", "advice", "captions", "published", "canvas", "vector",
+    "diagrams", "galleries", "explanations", "figures", "document", "report", "pdf", "publishing", "doctor",
+    "signals", "cli",
 ]  # fmt: skip
 
 
