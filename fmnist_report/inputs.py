@@ -63,7 +63,7 @@ def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]
     chosen = {"channels": expected_way(backbone), "size": size, "resizing": "bilinear", "pooling": "average"}
     values = {
         "channels": (*list_channels(backbone), LEARNED),
-        "size": tuple(sorted({*(side for side in SIZES if side >= least_side(backbone)), size})),
+        "size": tuple(sorted({*list_sizes(size, least_side(backbone)), size})),
         "resizing": RESIZING,
         "pooling": POOLING,
     }
@@ -72,6 +72,11 @@ def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]
         for factor, tried in values.items()
         for value in tried
     ]
+
+
+def list_sizes(size: int, least: int) -> list[int]:
+    """List the sides that are tried beside the chosen one: SIZES, or larger ones where the base needs that."""
+    return [side for side in SIZES if side >= least] or [side for side in (size + 16, size + 32) if side <= 224]
 
 
 def compare_inputs(

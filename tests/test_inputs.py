@@ -32,6 +32,14 @@ def test_ways_change_one_factor():
         assert changed == (set() if row["chosen"] else {row["factor"]})
 
 
+def test_bases_of_large_inputs_are_tried_at_larger_ones():
+    tried = {name: [row["value"] for row in inputs.list_ways(80, name) if row["factor"] == "size"]
+             for name in ("InceptionV3", "VGG16")}  # fmt: skip
+    assert tried == {"InceptionV3": ["80", "96", "112"], "VGG16": ["32", "48", "56", "64", "80"]}
+    expected = [row["value"] for row in inputs.list_ways(48, "EfficientNetB0") if row["factor"] == "channels"]
+    assert expected == ["expected", "divided", "learned"]  # it scales its input itself
+
+
 @pytest.mark.parametrize("channels", [*inputs.list_channels("VGG16"), inputs.LEARNED])
 def test_channels_are_what_their_names_say(channels):
     reader = inputs.build_reader(channels, 32, "nearest")
