@@ -63,8 +63,7 @@ def extract_features(
     border that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or block4_out
     (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives; float16. index.json
     tells the number of pictures of each part, the rows a shard, backbone, size, precision, unfreeze, the names of the
-    border, the shapes of what is pooled, how a grey value enters, and the
-    task.
+    border, the shapes of what is pooled, how a grey value enters, and the task.
     """
     policy = choose_precision(features.precision)
     pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
