@@ -1,28 +1,47 @@
-# make report: set up and run; make test: set up and test; make inspect: check the printed reports for accessibility;
-# make bench: measure how fast it is; make fuzz: look for inputs that break the readers;
-# make backends: run the tests that concern them on JAX and PyTorch;
+# make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
+# make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
+# make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+JOBS ?= 2
 
-.PHONY: report test setup pango inspect bench fuzz backends audit lock clean
+.PHONY: report test test-all check setup dev pango browser inspect bench fuzz backends audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
 
-test: setup pango
+test: check
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow" $(ARGS)
+
+test-all: check
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: dev pango browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/mypy
 
 setup: $(DONE)
+
+dev: $(DEV)
 
 $(DONE): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
+
+$(DEV): $(DONE) requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The tests of the page drive Chromium; without it they are left out, and the end of the tests says so.
+browser:
+	@command -v chromium > /dev/null || ! command -v apt-get > /dev/null || test "$$(id -u)" != 0 \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium > /dev/null; } || true
 
 # WeasyPrint draws text with Pango, a system library that pip cannot install.
 pango: setup
@@ -36,19 +55,19 @@ inspect:
 	$(VENV)-inspect/bin/outloud report/*.pdf
 
 # Measure how fast the line is, beside other engines, and write docs/performance.md; needs a finished run in cache/.
-bench: setup
+bench: dev
 	cmp -s Makefile $(VENV)-bench/made-by || { rm -rf $(VENV)-bench && $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --no-deps --target $(VENV)-bench \
 		'onnx>=1.18' 'onnxruntime>=1.22' 'openvino>=2025.2' 'hdf5plugin>=5' && cp Makefile $(VENV)-bench/made-by; }
 	PYTHONPATH=$(CURDIR)/$(VENV)-bench $(BIN)/python benchmarks/performance.py $(ARGS)
 
 # Look for inputs that break the readers of what comes from outside, for an hour.
-fuzz: setup
+fuzz: dev
 	test -d $(VENV)-fuzz || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)-fuzz 'atheris>=3'
 	PYTHONPATH=$(CURDIR)/$(VENV)-fuzz $(BIN)/python benchmarks/fuzz.py $(ARGS)
 
 # Run the tests marked "backend" on JAX and on PyTorch, which Keras can take in TensorFlow's place.
-backends: setup
+backends: dev
 	test -x $(VENV)-backends/bin/python || $(BIN)/python -m venv $(VENV)-backends
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
 		> "$$($(VENV)-backends/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
@@ -61,8 +80,10 @@ audit:
 	$(VENV)-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml \
+		-o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--group dev pyproject.toml -o requirements.lock
+		--group pyproject.toml:dev --constraints requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report

@@ -27,12 +27,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.cache import Cache  # noqa: E402
-from fmnist_report.files import replacing, write_json  # noqa: E402
-from fmnist_report.plan import Plan  # noqa: E402
-from fmnist_report.progress import Progress  # noqa: E402
-from fmnist_report.running import run_plan  # noqa: E402
-from fmnist_report.stages import Stage  # noqa: E402
+from fmnist_report.pipeline.cache import Cache  # noqa: E402
+from fmnist_report.pipeline.files import replacing, write_json  # noqa: E402
+from fmnist_report.pipeline.plan import Plan  # noqa: E402
+from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.pipeline.runner import run_plan  # noqa: E402
+from fmnist_report.pipeline.stage import Stage  # noqa: E402
 
 OPERATIONS = (
     (os, "fsync"), (os, "replace"), (os, "unlink"), (os, "mkdir"), (os, "rmdir"), (Path, "write_text"),

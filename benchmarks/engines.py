@@ -11,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fmnist_report.weights import BLOCKS, Weights  # noqa: E402
+from fmnist_report.models.arrays import BLOCKS, Weights
 
 Run = typing.Callable[[np.ndarray], dict[str, np.ndarray]]
 POOLED = ("block3_grid", "block4_gap", "block5_gap")

@@ -8,23 +8,23 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from standard_cache import POLICY, STANDARD, Entries, Figures
+from standard_cache import GIVEN, POLICY, STANDARD, Entries, Figures
 from stopwatch import ROUNDS, in_turn, product_rates
 
 
-def build_base(entries: Entries, policy: str, size: int = STANDARD.features.size):
+def build_base(entries: Entries, policy: str):
     """Build the extractor under a dtype policy, with VGG16's weights."""
-    from fmnist_report.models.backbone import build_extractor, set_base_weights
-    from fmnist_report.training import dtype_policy
+    from fmnist_report.models.base import build_extractor, set_base_weights
+    from fmnist_report.training.fitting import dtype_policy
 
     with dtype_policy(policy):
-        extractor = build_extractor(size)
+        extractor = build_extractor(GIVEN)
     set_base_weights(extractor, entries.base())
     return extractor
 
 
 def macs_of_base(extractor) -> int:
-    from fmnist_report.models.architecture import describe_layers
+    from fmnist_report.models.summary import describe_layers
 
     return sum(row["macs"] for row in describe_layers(extractor))
 
@@ -35,12 +35,12 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     import keras
     import tensorflow as tf
 
-    from fmnist_report.features import ExtractorKind, compute_shard, load_extractor
-    from fmnist_report.files import replacing, sha256_file
-    from fmnist_report.stores import VIEWS
+    from fmnist_report.pipeline.files import replacing, sha256_file
+    from fmnist_report.training.features import ExtractorKind, compute_shard, load_extractor
+    from fmnist_report.training.stores import VIEWS
 
     pictures, base = entries.pictures()["train"][:n], entries.base()
-    kind = ExtractorKind(STANDARD.features.backbone, STANDARD.features.size, 4, (28, 28), POLICY, "measured")
+    kind = ExtractorKind(GIVEN, 4, POLICY, "measured")
     extractor = load_extractor(kind, base)
     naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(48, 48, 3))
     for layer, weights in base.items():
@@ -89,7 +89,8 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
     from engines import POOLED, build_onnx, pictures_a_second, quantise_onnx, run_onnx, run_openvino
     from sklearn.linear_model import LogisticRegression
 
-    from fmnist_report.models.backbone import GreyToColour, find_preprocessing
+    from fmnist_report.models.base import find_preprocessing
+    from fmnist_report.models.layers import GreyToColour
 
     size, threads = STANDARD.features.size, len(os.sched_getaffinity(0))
     every, labels = entries.pictures(), entries.labels()
@@ -167,8 +168,8 @@ def disk(entries: Entries) -> Figures:
     import h5py
     import hdf5plugin
 
-    from fmnist_report.features import write_compressed
     from fmnist_report.settings import feature_bytes
+    from fmnist_report.training.features import write_compressed
 
     folder = entries["features"]
     stored = sum(path.stat().st_size for path in folder.glob("shard-*.h5"))

@@ -11,11 +11,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from standard_cache import POLICY, ROOT, STANDARD, Entries, Figures
+from standard_cache import ROOT, STANDARD, Entries, Figures
 from stopwatch import in_turn, seconds
 
-from fmnist_report.files import read_json
-from fmnist_report.hardware import peak_memory_bytes
+from fmnist_report.machine import peak_memory_bytes
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.training.batches import one_hot
+from fmnist_report.training.classifiers import _candidates
+from fmnist_report.training.head import standardisation
+from fmnist_report.training.optimizers import compile_network
+from fmnist_report.training.stores import BorderBatches, FeatureStore
 
 
 def commands(entries: Entries) -> Figures:
@@ -63,29 +68,23 @@ def _shard_times(entries: Entries) -> list[tuple[int, float]]:
     paths = sorted(entries["features"].glob("shard-*.h5"))
     index = read_json(entries["features"] / "index.json")
     moments = [path.stat().st_mtime for path in paths]
-    first = index["seconds"] / len(paths)
+    first = read_json(entries["features"] / "measured.json")["seconds"] / len(paths)
     return [((i + 1) * index["shard"], first + moment - moments[0]) for i, moment in enumerate(moments)]
 
 
 def growth(entries: Entries) -> Figures:
     """Seconds of classifiers and of an epoch of fine-tuning by number of pictures; peak memory after each."""
-    from fmnist_report.batches import smooth_labels
-    from fmnist_report.classifiers import _candidates, standardisation
-    from fmnist_report.finetune import start_top
-    from fmnist_report.optimizers import compile_network
-    from fmnist_report.stores import BorderBatches, FeatureStore
-
     labels = entries.labels()
     counts = [10_000, 20_000, 40_000, len(labels["train"])]
     found: Figures = {"fine-tuning": [], "classifiers": []}
     with FeatureStore(entries["features"]) as store:
-        top = start_top(store, STANDARD.finetune, STANDARD.head.width, entries.base(), POLICY)
+        top, _ = entries.fine_tuned()
         compile_network(top, STANDARD.finetune, 10_000)
         top.train_on_batch(
-            {"block3_out": np.zeros((128, 6, 6, 256), "float32")}, smooth_labels(labels["train"][:128], 0.1, 10)
+            {"block3_out": np.zeros((128, 6, 6, 256), "float32")}, one_hot(labels["train"][:128], 10)
         )
         for n in [count // 4 for count in counts]:
-            batches = BorderBatches(store, smooth_labels(labels["train"][:n], 0.1, 10), 128, 0, np.ones(n, int))
+            batches = BorderBatches(store, one_hot(labels["train"][:n], 10), 128, 0, np.ones(n, int))
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
             found["fine-tuning"].append((n, spent, peak_memory_bytes()))
         train = store.pooled("train", "original")

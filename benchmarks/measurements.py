@@ -11,10 +11,10 @@ from pathlib import Path
 
 from measure_extraction import disk, engines, extraction
 from measure_runs import commands, growth, standard
-from measure_training import cnn, fine_tuning, minibatches, short_cnn
+from measure_training import cnn, fine_tuning, minibatches
 from standard_cache import Entries
 
-MEASUREMENTS = (extraction, engines, fine_tuning, minibatches, disk, cnn, short_cnn, standard, commands, growth)
+MEASUREMENTS = (extraction, engines, fine_tuning, minibatches, disk, cnn, standard, commands, growth)
 
 if __name__ == "__main__":
     by_name = {function.__name__: function for function in MEASUREMENTS}

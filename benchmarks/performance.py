@@ -22,22 +22,11 @@ import jinja2
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.hardware import describe_hardware  # noqa: E402
+from fmnist_report.machine import describe_hardware  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = (
-    "extraction",
-    "engines",
-    "fine_tuning",
-    "minibatches",
-    "disk",
-    "cnn",
-    "short_cnn",
-    "standard",
-    "commands",
-    "growth",
-)
+PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "standard", "commands", "growth")
 PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvino", "weasyprint", "matplotlib")
 
 

@@ -24,10 +24,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.cluster import Workers, start_workers  # noqa: E402
-from fmnist_report.data import load_arrays  # noqa: E402
-from fmnist_report.hardware import describe_hardware, silence_tensorflow  # noqa: E402
-from fmnist_report.progress import Progress  # noqa: E402
+from fmnist_report.machine import describe_hardware, silence_tensorflow  # noqa: E402
+from fmnist_report.models.base import BaseInput  # noqa: E402
+from fmnist_report.pipeline.files import load_arrays  # noqa: E402
+from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.pipeline.workers import Workers, start_workers  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "scaling.json"
 PERFORMANCE = ROOT / "benchmarks" / "performance.json"
@@ -58,9 +59,9 @@ def entry(cache: Path, stage: str) -> Path:
 
 def measure_extraction(workers: Workers, pictures: np.ndarray, base: dict) -> dict[str, float]:
     """Extract pictures in two views and collect the shards, after a warm-up; pictures/s and bytes on the loopback."""
-    from fmnist_report.features import ExtractorKind, compute_shard
+    from fmnist_report.training.features import ExtractorKind, compute_shard
 
-    kind = ExtractorKind("VGG16", 48, 4, pictures.shape[1:], "mixed_bfloat16", "measured")
+    kind = ExtractorKind(BaseInput("VGG16", 48), 4, "mixed_bfloat16", "measured")
     with workers.open() as crew, tempfile.TemporaryDirectory() as temporary:
         shared = crew.share(base)
 
@@ -83,8 +84,8 @@ def measure_search(workers: Workers, cache: Path) -> float:
     """Return the seconds of a search of N_TRIALS trainings of the perceptron, drawn and trained in one round."""
     from dataclasses import replace
 
+    from fmnist_report.experiments.search import tune
     from fmnist_report.settings import preset
-    from fmnist_report.tuning import tune
 
     s = preset("standard")
     few = replace(
@@ -116,7 +117,7 @@ def measure_store(content: bytes, n: int = 20) -> float:
     """Return the bytes a second at which the machine that collects digests and writes shards, twice as it does."""
     import hashlib
 
-    from fmnist_report.files import replacing, sha256_file
+    from fmnist_report.pipeline.files import replacing, sha256_file
 
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
@@ -130,14 +131,14 @@ def measure_store(content: bytes, n: int = 20) -> float:
 
 def measure(cache: Path) -> dict[str, typing.Any]:
     """Measure one worker and two in turn."""
-    from fmnist_report.weights import load_base
+    from fmnist_report.models.weights import load_base
 
     pictures = load_arrays(entry(cache, "data") / "pictures.npz")["train"][:N_PICTURES]
     base = load_base(entry(cache, "weights"))
     rows: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _, n in itertools.product(range(ROUNDS), rows):
-        workers = Workers()
-        with start_workers(workers, n):
+        workers = Workers(n=n)
+        with start_workers(workers):
             row = measure_extraction(workers, pictures, base) | {"search": measure_search(workers, cache)}
             rows[n].append(row | {"overhead": measure_overhead(workers)})
             print(n, rows[n][-1], flush=True)

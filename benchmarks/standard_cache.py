@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import typing
@@ -13,19 +14,25 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fmnist_report.cache import Cache, Entry  # noqa: E402
-from fmnist_report.data import load_arrays  # noqa: E402
-from fmnist_report.data_sets import find_data_set  # noqa: E402
-from fmnist_report.document import read_document  # noqa: E402
-from fmnist_report.hardware import choose_precision  # noqa: E402
-from fmnist_report.plan import Plan  # noqa: E402
-from fmnist_report.progress import Progress  # noqa: E402
+from fmnist_report.data.detection import find_data_set  # noqa: E402
+from fmnist_report.machine import choose_precision  # noqa: E402
+from fmnist_report.models.arrays import Weights  # noqa: E402
+from fmnist_report.models.base import BaseInput, copy_layers, set_base_weights  # noqa: E402
+from fmnist_report.models.transfer import build_assembled, build_top  # noqa: E402
+from fmnist_report.models.weights import load_base  # noqa: E402
+from fmnist_report.pipeline.cache import Cache, Entry  # noqa: E402
+from fmnist_report.pipeline.files import load_arrays  # noqa: E402
+from fmnist_report.pipeline.plan import Plan  # noqa: E402
+from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.report.title_page import read_document  # noqa: E402
 from fmnist_report.settings import preset  # noqa: E402
+from fmnist_report.training.fitting import dtype_policy  # noqa: E402
 from run_all import build_line  # noqa: E402
 
 QUIET = Progress(quiet=True)
 POLICY = choose_precision("auto")  # before TensorFlow starts, whose instruction set it may limit
 STANDARD = preset("standard")
+GIVEN = BaseInput(STANDARD.features.backbone, STANDARD.features.size)
 Figures = dict[str, typing.Any]
 
 
@@ -53,8 +60,16 @@ class Entries:
     def labels(self) -> dict[str, np.ndarray]:
         return load_arrays(self["data"] / "labels.npz")
 
-    def base(self):
+    def base(self) -> Weights:
         """Return VGG16's weights."""
-        from fmnist_report.weights import load_base
-
         return load_base(self["weights"])
+
+    def fine_tuned(self, policy: str = POLICY, unfreeze: int = 4, dropout: float = 0.2) -> tuple:
+        """Build what fine-tuning trains from the cached border on, and the whole network from pixels, alike."""
+        head = dataclasses.replace(STANDARD.head, dropout=dropout)
+        with dtype_policy(policy):
+            top, whole = build_top(GIVEN, head, unfreeze, unfreeze), build_assembled(GIVEN, head, unfreeze)
+        for network in (top, whole):
+            set_base_weights(network, self.base())
+        copy_layers(top, whole)
+        return top, whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -16,25 +17,27 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from fmnist_report import __version__
-from fmnist_report.cache import Cache
-from fmnist_report.cluster import Workers, check_request, start_workers
-from fmnist_report.data_sets import DataSet, find_data_set
+from fmnist_report.data.detection import DataSet, find_data_set
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
-from fmnist_report.document import read_document
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.files import read_json
-from fmnist_report.hardware import silence_tensorflow
-from fmnist_report.plan import Plan
-from fmnist_report.progress import Progress, make_table
-from fmnist_report.publishing import list_stages, publish
-from fmnist_report.running import run_plan
+from fmnist_report.machine import silence_tensorflow
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.pipeline.progress import Progress, make_table
+from fmnist_report.pipeline.runner import run_plan
+from fmnist_report.pipeline.signals import Stopped, stopping_in_time
+from fmnist_report.pipeline.stage import Stage
+from fmnist_report.pipeline.workers import Workers, check_request, start_workers
+from fmnist_report.report.publishing import list_stages, publish
+from fmnist_report.report.title_page import read_document
 from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
-from fmnist_report.signals import Stopped, stopping_in_time
-from fmnist_report.stages import Stage
 
+STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -67,7 +70,6 @@ class Request:
     only: str | None
     no_test: bool
     deterministic: bool
-    n_workers: int
     workers: Workers
     progress: Progress
     build_line: BuildLine
@@ -107,7 +109,7 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     progress = Progress(quiet="--quiet" in arguments)
     try:
-        with stopping_in_time(lambda sentence: _fail(progress, arguments, sentence, 1)):
+        with stopping_in_time(lambda sentence: print_error(progress, sentence)):
             command = typer.main.get_command(app)
             start = (build_line, progress)
             return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False, obj=start) or 0
@@ -129,8 +131,14 @@ def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) ->
     progress.close()
     if "--debug" in arguments:
         traceback.print_exc()
-    progress.console.print(f"run_all.py: {sentence}", markup=False, style="red")
+    print_error(progress, sentence)
     return code
+
+
+def print_error(progress: Progress, sentence: str) -> None:
+    """Print the sentence with which a run ends."""
+    progress.close()
+    progress.console.print(f"run_all.py: {sentence}", markup=False, style="red")
 
 
 def _print_version(value: bool) -> None:
@@ -167,7 +175,7 @@ def run(
     build_line, progress = context.obj
     request = Request(
         preset, lang, seed, set_, title_page, data_dir and data_dir.absolute(), cache_dir.absolute(), out.absolute(),
-        force, only, no_test, deterministic, n_workers, Workers(scheduler), progress, build_line,
+        force, only, no_test, deterministic, Workers(scheduler, n_workers), progress, build_line,
     )  # fmt: skip
     check_request(n_workers, scheduler)
     context.obj = request
@@ -189,7 +197,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     cache.prepare()
     _prepare_computation(request, plan)
     try:
-        with start_workers(request.workers, request.n_workers if plan.pending else 0):
+        with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
             run_plan(plan, request.progress, run_id, request.workers)
     finally:
         request.progress.close()
@@ -213,8 +221,7 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
 def _print_plan(plan: Plan, progress: Progress) -> None:
     rows = []
     for name, step in plan.steps.items():
-        would = "compute" if step.status == "compute" else "cached" if step.entry else "skip"
-        rows.append((name, would, step.key[:12], step.reason))
+        rows.append((name, step.status, (step.key or "")[:12], step.reason))
     progress.console.print(make_table(("stage", "would", "key", "why"), rows))
 
 
@@ -258,7 +265,7 @@ def status(
     stale = bool(plan.pending)
     if json_:
         stages = [
-            {"name": name, "key": step.key, "state": "stale" if step.status == "compute" else "cached",
+            {"name": name, "key": step.key, "state": STATES[step.status],
              "reason": step.reason, "seconds": step.entry.manifest["seconds"] if step.entry else None}
             for name, step in plan.steps.items()
         ]  # fmt: skip
@@ -283,7 +290,7 @@ def cache_ls(context: typer.Context) -> None:
     """List the cached entries with their size and date."""
     request: Request = context.obj
     rows = [
-        (stage, key[:12], damage or f"{entry.n_bytes / 1e6:.1f} MB", entry.manifest["created"] if entry else "")
+        (stage, key[:12], f"{entry.n_bytes / 1e6:.1f} MB" if entry else damage or "", entry.created if entry else "")
         for stage, key, entry, damage in request.cache().entries()
     ]
     request.progress.console.print(make_table(("stage", "key", "size", "created"), rows))
@@ -295,7 +302,7 @@ def cache_verify(context: typer.Context) -> None:
     request: Request = context.obj
     n_damaged = 0
     for stage, key, entry, damage in request.cache().entries():
-        damage = damage or entry.damage(deep=True)
+        damage = entry.damage(deep=True) if entry else damage
         n_damaged += bool(damage)
         request.progress.console.print(f"{stage} {key[:12]}: {damage or 'sound'}", markup=False)
     raise typer.Exit(1 if n_damaged else 0)
@@ -314,12 +321,7 @@ def cache_prune(
 
 def parse_size(text: str) -> int:
     """Turn "5GB", "300 MB" or "1000" into bytes; raises UsageError."""
-    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-    digits = text.strip().rstrip("KMGTBkmgtb ").strip()
-    unit = text.strip()[len(digits) :].strip().upper()
     try:
-        if unit not in units or float(digits) < 0:
-            raise ValueError
-        return int(float(digits) * units[unit])
-    except (ValueError, OverflowError):
+        return TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(text.strip())
+    except ValidationError:
         raise UsageError(f"--max-size takes a size such as 5GB, not {text!r}.") from None

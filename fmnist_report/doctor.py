@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist_report.errors import ReportError
 
-MODULES = (
-    "tensorflow", "keras", "h5py", "sklearn", "scipy", "jinja2", "weasyprint", "matplotlib", "rich", "typer",
-    "babel", "filelock",
-)  # fmt: skip
+if typing.TYPE_CHECKING:
+    from fmnist_report.data.download import Source
+
+PROJECT = Path(__file__).resolve().parent.parent
 PANGO_NAMES = ("libpango-1.0.so.0", "libpango-1.0.dylib", "libpango-1.0-0.dll", "libpango-1.0-0")
 PANGOFT_NAMES = ("libpangoft2-1.0.so.0", "libpangoft2-1.0.dylib", "libpangoft2-1.0-0.dll", "libpangoft2-1.0-0")
+SUBSET_NAMES = ("libharfbuzz-subset.so.0", "libharfbuzz-subset.0.dylib", "libharfbuzz-subset-0.dll")
 INSTALL_PANGO = (
     ("apt-get", "sudo apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"),
     ("dnf", "sudo dnf install pango"),
@@ -44,14 +47,36 @@ class Finding:
     text: str
 
 
-def missing_modules() -> list[str]:
-    """Return the packages that cannot be found, by the name under which they are imported."""
-    return [name for name in MODULES if importlib.util.find_spec(name) is None]
+def declared_packages() -> list[str]:
+    """Return the distributions that the project declares, in pyproject.toml or in its own metadata."""
+    file = PROJECT / "pyproject.toml"
+    if file.is_file():
+        declared = tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"]
+    else:
+        declared = [text for text in importlib.metadata.requires("fmnist_report") or [] if "extra ==" not in text]
+    return [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in declared]
+
+
+def missing_packages() -> list[str]:
+    """Return the declared distributions that are not installed."""
+    return [name for name in declared_packages() if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def has_pango() -> bool:
     """Tell whether Pango and its FreeType part, which WeasyPrint needs, can be loaded."""
     return all(_loads(names) for names in (PANGO_NAMES, PANGOFT_NAMES))
+
+
+def has_subset() -> bool:
+    """Tell whether HarfBuzz's part that cuts fonts can be loaded; without it WeasyPrint's files differ every time."""
+    return _loads(SUBSET_NAMES)
 
 
 def _loads(names: typing.Sequence[str]) -> bool:
@@ -74,7 +99,7 @@ def pango_command() -> str:
 
 def stop_if_incomplete() -> None:
     """Leave with one sentence and exit code 1 where a package is missing."""
-    if missing := missing_modules():
+    if missing := missing_packages():
         names = ", ".join(missing)
         sys.exit(f"run_all.py: Missing Python packages: {names}; run `make setup`, then use .venv/bin/python.")
 
@@ -108,34 +133,33 @@ def require_folder(folder: Path, option: str) -> None:
 
 def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
-    from fmnist_report.data import data_sources, read_folder
-    from fmnist_report.data_sets import find_data_set
-    from fmnist_report.hardware import describe_hardware
-    from fmnist_report.language import TEMPLATES
-    from fmnist_report.weights import read_hdf5, verify_weights, weight_sources
+    from fmnist_report.data.detection import find_data_set
+    from fmnist_report.data.fashion_mnist import data_sources, read_folder
+    from fmnist_report.machine import describe_hardware, memory_bytes
+    from fmnist_report.models.vgg16 import read_verified_weights, weight_sources
+    from fmnist_report.report.assets import TEMPLATES
 
     hardware = describe_hardware()
     folder = next(path for path in (cache_dir, *cache_dir.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     fonts = len(list((TEMPLATES / "fonts").glob("*.ttf")))
-    missing = missing_modules()
+    missing = missing_packages()
     findings = [
         Finding("Python", "ok" if sys.version_info >= (3, 11) else "missing", sys.version.split()[0]),
         Finding("packages", "missing" if missing else "ok", ", ".join(missing) or "all there"),
         Finding("Pango", "ok" if has_pango() else "missing", "found" if has_pango() else f"run: {pango_command()}"),
         Finding("fonts", "ok" if fonts else "missing", f"{fonts} shipped with the project"),
         Finding("processor", "ok", f"{hardware['processor']}, {hardware['cores']} cores"),
-        _sized("memory", hardware["memory_gib"] * 2**30, 6e9),
+        _sized("memory", memory_bytes(), 6e9),
         _sized("disk", free, 5e9),
     ]
     data_set = find_data_set(data_dir)
     if data_set.is_own:
         n_files = len(data_set.files) or len(data_set.pictures)
         findings.append(Finding(data_set.name, "ok", f"a data set of yours: {n_files:,} files"))
-    for source in [] if data_set.is_own else data_sources(data_dir, cache_dir):
-        findings.append(_try_source("Fashion-MNIST", source.name, source.fetch, lambda s=source: read_folder(s.folder)))
-    for name, place, network in weight_sources(cache_dir):
-        findings.append(_try_source("VGG16", name, network, lambda p=place: verify_weights(read_hdf5(p))))
+    sources = [] if data_set.is_own else data_sources(data_dir, cache_dir)
+    findings += [_try_source("Fashion-MNIST", source, read_folder) for source in sources]
+    findings += [_try_source("VGG16", source, read_verified_weights) for source in weight_sources(cache_dir)]
     return findings
 
 
@@ -146,14 +170,14 @@ def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
     return Finding(name, "ok", text)
 
 
-def _try_source(what: str, name: str, network: typing.Any, read: typing.Callable[[], typing.Any]) -> Finding:
-    if network:
-        return Finding(what, "note", f"{name}: tried by a run where nothing nearer is there")
+def _try_source(what: str, source: Source, read: typing.Callable[[Path], typing.Any]) -> Finding:
+    if source.fetch:
+        return Finding(what, "note", f"{source.name}: tried by a run where nothing nearer is there")
     try:
-        read()
-        return Finding(what, "ok", f"{name}: there and verified")
+        read(source.place)
+        return Finding(what, "ok", f"{source.name}: there and verified")
     except (ValueError, OSError) as error:
-        return Finding(what, "note", f"{name}: {error}")
+        return Finding(what, "note", f"{source.name}: {error}")
 
 
 def install_pango() -> int:
@@ -163,7 +187,7 @@ def install_pango() -> int:
         0 if Pango can be loaded in the end, else 1.
     """
     command = pango_command()
-    if has_pango():
+    if has_pango() and has_subset():
         return 0
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and command.startswith("sudo "):
@@ -171,8 +195,8 @@ def install_pango() -> int:
         if words[0] == "apt-get":
             subprocess.run(["apt-get", "update"], check=False)
         subprocess.run([*words, *YES.get(words[0], [])], check=False)
-        if has_pango():
-            return 0
+    if has_pango():
+        return 0
     print(f"Pango, which WeasyPrint needs for the PDF, is not installed; run: {command}", file=sys.stderr)
     return 1
 

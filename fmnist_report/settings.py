@@ -1,19 +1,29 @@
-"""Settings of the run as frozen dataclasses, and the presets, which are values of them."""
+"""Settings of the run as frozen dataclasses, their ranges beside them, and the presets, which are values of them."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import typing
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from fmnist_report.backbones import DEFAULT, MODULES, least_side
-from fmnist_report.errors import UsageError
+from fmnist_report.errors import UsageError, unknown
 
 LANGUAGES = ("uk", "en")
-# The model that each stage trains, by its name in results.json.
-MODEL_OF_NETWORK = {"mlp": "mlp", "cnn": "cnn", "head": "vgg_head", "finetune": "vgg_finetuned"}
+LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Pixels = Annotated[int, Field(ge=0, le=14)]
+Pictures = Annotated[int, Field(ge=20)]
+Precision = Literal["auto", "float32", "bfloat16"]
+Optimizer = Literal["adamw", "muon", "sgd", "lion"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +33,11 @@ class DataSettings:
     side: in pixels, of the squares to which the pictures of a folder are brought where their sizes differ.
     """
 
-    n_train: int = 55_000
-    n_val: int = 5_000
-    n_test: int = 10_000
-    split_seed: int = 0
-    side: int = 28
+    n_train: Annotated[int, Field(ge=100)] = 55_000
+    n_val: Annotated[int, Field(ge=100)] = 5_000
+    n_test: Annotated[int, Field(ge=100)] = 10_000
+    split_seed: Count = 0
+    side: Annotated[int, Field(ge=8, le=224)] = 28
 
 
 @dataclass(frozen=True)
@@ -38,30 +48,30 @@ class TrainingSettings:
     schedule: one_cycle, cosine or constant.
     """
 
-    epochs: int = 1
-    batch_size: int = 256
-    optimizer: str = "adamw"
-    schedule: str = "one_cycle"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
+    epochs: Positive = 1
+    batch_size: Positive = 256
+    optimizer: Optimizer = "adamw"
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    learning_rate: Rate = 1e-3
+    weight_decay: Decay = 0.05
+    label_smoothing: Share = 0.1
 
 
 @dataclass(frozen=True)
 class MLPSettings(TrainingSettings):
     """The multilayer perceptron of the previous assignment and its training."""
 
-    widths: tuple[int, ...] = (1024, 1024)
-    dropout: float = 0.0
-    epochs: int = 16
-    batch_size: int = 1024
-    optimizer: str = "muon"
-    learning_rate: float = 1e-2
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    shift: int = 1
-    cutout: int = 0
-    precision: str = "auto"
+    widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1024, 1024)
+    dropout: Share = 0.0
+    epochs: Positive = 16
+    batch_size: Positive = 1024
+    optimizer: Optimizer = "muon"
+    learning_rate: Rate = 1e-2
+    weight_decay: Decay = 0.02
+    label_smoothing: Share = 0.05
+    shift: Pixels = 1
+    cutout: Pixels = 0
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -72,18 +82,18 @@ class CNNSettings(TrainingSettings):
     pooling: max or average.
     """
 
-    stem: int = 32
-    widths: tuple[int, ...] = (64, 192, 192)
-    kernel: int = 3
-    pooling: str = "max"
-    dropout: float = 0.2
-    epochs: int = 7
-    batch_size: int = 128
-    optimizer: str = "muon"
-    learning_rate: float = 6e-3
-    shift: int = 2
-    cutout: int = 0
-    precision: str = "auto"
+    stem: Positive = 32
+    widths: tuple[Positive, Positive, Positive] = (64, 192, 192)
+    kernel: Annotated[int, Field(ge=1, le=28)] = 3
+    pooling: Literal["max", "average"] = "max"
+    dropout: Share = 0.2
+    epochs: Positive = 7
+    batch_size: Positive = 128
+    optimizer: Optimizer = "muon"
+    learning_rate: Rate = 6e-3
+    shift: Pixels = 2
+    cutout: Pixels = 0
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -97,31 +107,31 @@ class FeatureSettings:
     """
 
     backbone: str = DEFAULT
-    size: int = 48
-    batch_size: int = 100
-    shard: int = 2_500
-    precision: str = "auto"
+    size: Annotated[int, Field(ge=32, le=224, multiple_of=8)] = 48
+    batch_size: Positive = 100
+    shard: Positive = 2_500
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
 class ClassifierSettings:
     """The scikit-learn classifiers on pooled features; lists are tried on validation."""
 
-    logistic_c: tuple[float, ...] = (0.003, 0.01)
-    neighbours: tuple[int, ...] = (5, 10)
-    neighbour_components: int = 96
-    shrinkage: tuple[float, ...] = (1e-3,)
+    logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.003, 0.01)
+    neighbours: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10)
+    neighbour_components: Positive = 96
+    shrinkage: Annotated[tuple[Rate, ...], Field(min_length=1)] = (1e-3,)
 
 
 @dataclass(frozen=True)
 class HeadSettings(TrainingSettings):
     """The dense head on pooled features, and its training."""
 
-    width: int = 512
-    dropout: float = 0.2
-    epochs: int = 12
-    batch_size: int = 512
-    learning_rate: float = 2e-3
+    width: Positive = 512
+    dropout: Share = 0.2
+    epochs: Positive = 12
+    batch_size: Positive = 512
+    learning_rate: Rate = 2e-3
 
 
 @dataclass(frozen=True)
@@ -134,13 +144,13 @@ class FineTuneSettings(TrainingSettings):
     other epoch, with twice the weight; 1 shows all pictures in every epoch.
     """
 
-    epochs: int = 2
-    batch_size: int = 128
-    learning_rate: float = 6e-5
-    unfreeze: int = 4
-    dropout: float = 0.2
-    easy_every: int = 2
-    precision: str = "auto"
+    epochs: Positive = 2
+    batch_size: Positive = 128
+    learning_rate: Rate = 6e-5
+    unfreeze: Annotated[int, Field(ge=4, le=5)] = 4
+    dropout: Share = 0.2
+    easy_every: Annotated[int, Field(ge=1, le=2)] = 2
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,7 @@ class SeedSettings:
     The report shows the first training and the mean and standard deviation of all.
     """
 
-    n: int = 1
+    n: Annotated[int, Field(ge=1, le=20)] = 1
 
 
 @dataclass(frozen=True)
@@ -163,13 +173,13 @@ class StudySettings:
     Fine-tuning starts from a head that was trained on the same subset.
     """
 
-    n_train: int = 800
-    n_val: int = 1_000
-    batch_size: int = 128
-    mlp_epochs: int = 8
-    cnn_epochs: int = 2
-    head_epochs: int = 6
-    finetune_epochs: int = 1
+    n_train: Pictures = 800
+    n_val: Pictures = 1_000
+    batch_size: Positive = 128
+    mlp_epochs: Count = 8
+    cnn_epochs: Count = 2
+    head_epochs: Count = 6
+    finetune_epochs: Count = 1
 
 
 @dataclass(frozen=True)
@@ -182,25 +192,25 @@ class TuningSettings:
     mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training that is not pruned.
     """
 
-    n_train: int = 2_000
-    n_val: int = 2_000
-    at_once: int = 2
-    mlp_trials: int = 10
-    cnn_trials: int = 0
-    head_trials: int = 10
-    finetune_trials: int = 0
-    mlp_epochs: int = 6
-    cnn_epochs: int = 4
-    head_epochs: int = 6
-    finetune_epochs: int = 1
+    n_train: Pictures = 2_000
+    n_val: Pictures = 2_000
+    at_once: Positive = 2
+    mlp_trials: Count = 10
+    cnn_trials: Count = 0
+    head_trials: Count = 10
+    finetune_trials: Count = 0
+    mlp_epochs: Count = 6
+    cnn_epochs: Count = 4
+    head_epochs: Count = 6
+    finetune_epochs: Count = 1
 
 
 @dataclass(frozen=True)
 class InputSettings:
     """The comparison of ways in which a greyscale picture can enter the base: pictures of each part."""
 
-    n_train: int = 700
-    n_val: int = 700
+    n_train: Pictures = 700
+    n_val: Pictures = 700
 
 
 @dataclass(frozen=True)
@@ -211,15 +221,15 @@ class OverlapSettings:
     cosine: similarity of the averages of the base's blocks 4 and 5, at least.
     """
 
-    rms: float = 10.0
-    cosine: float = 0.99
+    rms: Decay = 10.0
+    cosine: Annotated[float, Field(ge=-1, le=1)] = 0.99
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
     """How many validation pictures the map of the features shows."""
 
-    n_map: int = 1_000
+    n_map: Annotated[int, Field(ge=LEAST_MAP)] = 1_000
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,7 @@ class ReportSettings:
     """What the document shows beyond its numbers."""
 
     accent: str = "#0b5cad"
-    mistakes: int = 12
+    mistakes: Count = 12
 
 
 @dataclass(frozen=True)
@@ -307,14 +317,6 @@ def preset(name: str) -> Settings:
     return PRESETS[name]
 
 
-def unknown(kind: str, name: str, valid: typing.Iterable[str]) -> str:
-    """Word the sentence for a name that does not exist, with the nearest one that does."""
-    valid = list(valid)
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose from: {', '.join(valid)}."
-    return f"There is no {kind} {name!r}; {hint}"
-
-
 def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
     """Apply "section.name=value" assignments; raises UsageError for an unknown name or bad value."""
     for text in assignments:
@@ -331,24 +333,26 @@ def _assign(settings: Settings, path: str, value: str) -> Settings:
         raise UsageError(unknown("setting", path, names))
     section, _, name = path.partition(".")
     part = getattr(settings, section)
-    hint = typing.get_type_hints(type(part))[name]
-    changed = dataclasses.replace(part, **{name: _parse(path, value, hint)})
-    return dataclasses.replace(settings, **{section: changed})
-
-
-def _parse(path: str, value: str, hint: type) -> typing.Any:
-    items = typing.get_args(hint)
+    several = isinstance(getattr(part, name), tuple)
+    given = [item.strip() for item in value.strip("()[]").split(",") if item.strip()] if several else value
     try:
-        if items:
-            parsed = tuple(items[0](item) for item in value.strip("()[]").split(",") if item.strip())
-        else:
-            parsed = hint(value)
-        if not all(math.isfinite(item) for item in (parsed if items else [parsed]) if isinstance(item, float)):
-            raise ValueError
-        return parsed
-    except ValueError:
-        kind = f"a list of {items[0].__name__}s, comma-separated" if items else f"{hint.__name__}"
-        raise UsageError(f"{path} takes {kind}, not {value!r}.") from None
+        checked = TypeAdapter(type(part)).validate_python(dataclasses.asdict(part) | {name: given})
+    except ValidationError as error:
+        raise UsageError(_word(path, value, error)) from None
+    return dataclasses.replace(settings, **{section: checked})
+
+
+def _word(path: str, value: str, error: ValidationError) -> str:
+    """Say in one sentence what a setting takes."""
+    told = error.errors()[0]
+    wanted = told["msg"].partition(", unable")[0].partition(" after validation")[0]
+    for words in ("Input should be ", "Input should have ", "Tuple should have "):
+        wanted = wanted.removeprefix(words)
+    if wanted.startswith(("greater", "less")):
+        wanted = f"a number {wanted}"
+    elif told["type"] == "missing":
+        wanted = "a value for each of its parts"
+    return f"{path} takes {wanted}, not {value!r}."
 
 
 def setting_names() -> list[str]:
@@ -356,14 +360,20 @@ def setting_names() -> list[str]:
     return [
         f"{section.name}.{entry.name}"
         for section in dataclasses.fields(Settings)
-        if dataclasses.is_dataclass(typing.get_type_hints(Settings)[section.name])
-        for entry in dataclasses.fields(typing.get_type_hints(Settings)[section.name])
+        if dataclasses.is_dataclass(part := getattr(PRESETS["standard"], section.name))
+        for entry in dataclasses.fields(part)
     ]
 
 
 def write_value(value: typing.Any) -> str:
     """Write a setting's value as --set takes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def begin_trials(settings: Settings, *without: str) -> dict[str, typing.Any]:
+    """Return what stages take that train trials of networks, or show them: each one's settings, apart from epochs."""
+    networks = (name for name in ("mlp", "cnn", "head", "finetune") if name not in without)
+    return {f"{name}_settings": dataclasses.replace(getattr(settings, name), epochs=1) for name in networks}
 
 
 def reproduce_command(settings: Settings) -> str:
@@ -379,72 +389,24 @@ def reproduce_command(settings: Settings) -> str:
 
 
 def validate(settings: Settings, own_data: bool = False) -> None:
-    """Check ranges before anything runs; raises UsageError naming the setting and what it takes.
+    """Check before anything runs what several settings must be together; raises UsageError.
 
     Args:
         own_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
     """
-    size = settings.features.size
-    if size % 8 or not 32 <= size <= 224:
-        raise UsageError(f"features.size takes a multiple of 8 from 32 to 224, not {size}.")
-    backbone = settings.features.backbone
-    _check_range("features.backbone", "backbone", backbone)
+    size, backbone = settings.features.size, settings.features.backbone
+    if backbone not in MODULES:
+        raise UsageError(unknown("features.backbone", backbone, MODULES))
     if size < least_side(backbone):
         raise UsageError(f"{backbone} takes a features.size of at least {least_side(backbone)}, not {size}.")
     if settings.seed + settings.seeds.n > 2**32:
         raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
-    if max(settings.classifiers.neighbours, default=0) > settings.data.n_train:
+    if max(settings.classifiers.neighbours) > settings.data.n_train:
         raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
-    if not 1 <= settings.seeds.n <= 20:
-        raise UsageError(f"seeds.n takes 1 to 20 trainings, not {settings.seeds.n}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
         n = getattr(settings.data, name)
-        if n < 100 or n > most and not own_data:
+        if n > most and not own_data:
             raise UsageError(f"data.{name} takes 100 to {most} pictures, not {n}.")
-    for path in setting_names():
-        section, _, name = path.partition(".")
-        value = getattr(getattr(settings, section), name)
-        _check_range(path, name, value)
-
-
-LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
-CHOICES = {
-    "backbone": tuple(MODULES),
-    "precision": ("auto", "float32", "bfloat16"),
-    "optimizer": ("adamw", "muon", "sgd", "lion"),
-    "schedule": ("one_cycle", "cosine", "constant"),
-    "pooling": ("max", "average"),
-}
-
-
-def _check_range(path: str, name: str, value: typing.Any) -> None:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise UsageError(unknown(path, value, CHOICES[name]))
-    positive = {"epochs", "batch_size", "width", "stem", "shard", "learning_rate", "neighbour_components", "at_once"}
-    if name in positive and value <= 0:
-        raise UsageError(f"{path} takes a number above 0, not {value}.")
-    if name in ("dropout", "label_smoothing") and not 0 <= value < 1:
-        raise UsageError(f"{path} takes a number from 0 to below 1, not {value}.")
-    if name.endswith(("_epochs", "_trials")) and value < 0:
-        raise UsageError(f"{path} takes 0 or more, not {value}.")
-    if name in ("n_train", "n_val") and value < 20:
-        raise UsageError(f"{path} takes at least 20 pictures, not {value}.")
-    if name == "unfreeze" and value not in (4, 5):
-        raise UsageError(f"{path} takes 4 or 5, the first block that is trained, not {value}.")
-    if path == "data.side" and not 8 <= value <= 224:
-        raise UsageError(f"{path} takes a side of 8 to 224 pixels, not {value}.")
-    if name == "kernel" and not 1 <= value <= 28:
-        raise UsageError(f"{path} takes a side of 1 to 28 pixels, not {value}.")
-    if name == "n_map" and value < LEAST_MAP:
-        raise UsageError(f"{path} takes at least {LEAST_MAP} pictures, not {value}.")
-    if name == "easy_every" and value not in (1, 2):
-        raise UsageError(f"{path} takes 1 or 2, not {value}.")
-    if name in ("shift", "cutout") and not 0 <= value <= 14:
-        raise UsageError(f"{path} takes 0 to 14 pixels, not {value}.")
-    if isinstance(value, tuple) and (not value or min(value) <= 0):
-        raise UsageError(f"{path} takes at least one number above 0, not {value}.")
-    if isinstance(value, tuple) and path == "cnn.widths" and len(value) != 3:
-        raise UsageError(f"cnn.widths takes three widths, one a block, not {value}.")
 
 
 def feature_bytes(settings: Settings) -> int:

@@ -13,13 +13,51 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from fmnist_report import data, weights
+from benchmarks.crash import TINY
+from fmnist_report.data import fashion_mnist
+from fmnist_report.data.split import Task
 from fmnist_report.errors import ReportError
-from fmnist_report.files import write_json
-from fmnist_report.progress import Progress
+from fmnist_report.models import vgg16
+from fmnist_report.pipeline.files import write_json
+from fmnist_report.pipeline.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE_NAME = "cache of ґ's"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Let all tests of the one real run be run by one worker."""
+    for item in items:
+        if "real_run" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("real_run"))
+
+
+LEFT_OUT = set()
+
+
+def pytest_deselected(items):
+    LEFT_OUT.update(item.nodeid for item in items)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # of a worker of xdist, whose words reach the user by the one who asked
+        session.config.workeroutput["left_out"] = sorted(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left_out", []))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was left out."""
+    skipped = {f"{report.nodeid.partition('[')[0]} ({report.longrepr[2].removeprefix('Skipped: ')})"
+               for report in terminalreporter.stats.get("skipped", [])}  # fmt: skip
+    if LEFT_OUT or skipped:
+        terminalreporter.write_sep("-", f"left out: {len(LEFT_OUT)} by markers (make test-all), {len(skipped)} skipped")
+        for line in [*sorted(LEFT_OUT), *sorted(skipped)]:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture
@@ -42,16 +80,16 @@ def data_folder(tmp_path):
     np.savez(folder / "pictures.npz", **pictures)
     np.savez(folder / "labels.npz", **{part: labels[part].astype("uint8") for part in ("train", "val")})
     np.savez(folder / "test_labels.npz", test=labels["test"].astype("uint8"))
-    write_json(folder / "task.json", asdict(data.Task()))
+    write_json(folder / "task.json", asdict(Task()))
     return folder
 
 
 @pytest.fixture
 def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
     """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
-    from fmnist_report import features
-    from fmnist_report.cluster import HERE
+    from fmnist_report.pipeline.workers import HERE
     from fmnist_report.settings import FeatureSettings
+    from fmnist_report.training import features
 
     out = tmp_path / "features"
     out.mkdir()
@@ -67,7 +105,9 @@ def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
 @pytest.fixture
 def random_weights(tmp_path, monkeypatch):
     """A weights entry; whoever reads it gets kernels of random_base."""
-    from fmnist_report import explain, finetune, trials
+    from fmnist_report.experiments import interpretation as explain
+    from fmnist_report.experiments import trials
+    from fmnist_report.training import finetune
 
     for module in (explain, finetune, trials):
         monkeypatch.setattr(module, "load_base", lambda folder: random_base())
@@ -77,9 +117,9 @@ def random_weights(tmp_path, monkeypatch):
 @pytest.fixture
 def subset(data_folder, feature_folder, random_weights):
     """32 training and 20 validation pictures with their features, and a small head to start fine-tuning from."""
+    from fmnist_report.experiments.trials import load_subset
     from fmnist_report.settings import HeadSettings
-    from fmnist_report.stores import FeatureStore
-    from fmnist_report.trials import load_subset
+    from fmnist_report.training.stores import FeatureStore
 
     head = HeadSettings(width=8, batch_size=16, epochs=2)
     with FeatureStore(feature_folder) as store:
@@ -89,17 +129,17 @@ def subset(data_folder, feature_folder, random_weights):
 @pytest.fixture(scope="session")
 def two_workers():
     """Two workers of one thread each, in processes on this machine."""
-    from fmnist_report.cluster import Workers, start_workers
+    from fmnist_report.pipeline.workers import Workers, start_workers
 
-    workers = Workers()
-    with start_workers(workers, 2):
+    workers = Workers(n=2)
+    with start_workers(workers):
         yield workers
 
 
 @functools.cache
 def random_base(seed=0):
     """Kernels of He's scale and small biases for VGG16's 13 convolutions."""
-    from fmnist_report.weights import kernel_shapes
+    from fmnist_report.models.arrays import kernel_shapes
 
     rng = np.random.default_rng(seed)
     return {
@@ -115,9 +155,9 @@ def random_base(seed=0):
 def real_run(tmp_path_factory):
     """A tiny run on real data and weights, through the command line; skipped where neither can be had."""
     folder = tmp_path_factory.mktemp("run")
-    for find in (data.find_data, weights.find_weights):
+    for find in (functools.partial(fashion_mnist.find_data, None), vgg16.find_weights):
         try:
-            find(None, ROOT / "cache") if find is data.find_data else find(ROOT / "cache")
+            find(ROOT / "cache")
         except ReportError as error:
             pytest.skip(str(error))
     arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
@@ -125,14 +165,10 @@ def real_run(tmp_path_factory):
         copy = folder / CACHE_NAME / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    for assignment in ("data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1",
-                       "cnn.widths=8,16,32", "head.epochs=2", "features.precision=float32", "cnn.precision=float32",
-                       "mlp.precision=float32", "finetune.precision=float32", "features.shard=200",
-                       "classifiers.neighbour_components=16", "study.n_train=100", "study.mlp_epochs=1",
-                       "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=4",
-                       "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=2",
-                       "inputs.n_train=100", "inputs.n_val=50"):  # fmt: skip
+    for assignment in (*TINY, "features.shard=200", "tuning.mlp_trials=4", "tuning.mlp_epochs=2"):
         arguments += ["--set", assignment]
+    traces = folder / "traces"
+    traces.mkdir()
 
     def run(*more, **environment):
         code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
@@ -141,6 +177,7 @@ def real_run(tmp_path_factory):
         env = {**os.environ, **environment}
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
 
-    run.first, run.folder, run.cache = run(), folder, folder / CACHE_NAME
+    run.folder, run.cache, run.traces = folder, folder / CACHE_NAME, traces
+    run.first = run(PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(traces))
     assert run.first.returncode == 0, run.first.stderr
     return run

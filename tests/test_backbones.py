@@ -6,13 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist_report import weights
-from fmnist_report.backbones import MODULES, PAPERS, find_paper
+from fmnist_report.backbones import MODULES
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.models import backbone
-from fmnist_report.models.architecture import describe_layers
-from fmnist_report.settings import override, preset, validate
-from fmnist_report.sources import weights_content
+from fmnist_report.models import base, weights
+from fmnist_report.models.base import BaseInput
+from fmnist_report.models.digests import weights_content
+from fmnist_report.models.layers import GreyToColour
+from fmnist_report.models.summary import describe_layers
+from fmnist_report.models.transfer import build_assembled, build_top
+from fmnist_report.report.references import PAPERS, find_paper
+from fmnist_report.settings import HeadSettings, override, preset, validate
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (3, 28, 28, 1)).astype("float32")
@@ -31,15 +34,15 @@ def expected_input(name, size):
 
 @pytest.mark.parametrize("name", {module: name for name, module in MODULES.items()}.values())
 def test_pictures_enter_as_the_network_expects(name):
-    expected = backbone.find_preprocessing(name)
-    found = backbone.GreyToColour(32, expected.scale, expected.offset)(PICTURES)
+    expected = base.find_preprocessing(name)
+    found = GreyToColour(32, expected.scale, expected.offset)(PICTURES)
     assert np.array(found) == pytest.approx(expected_input(name, 32), abs=1e-4)
 
 
 def test_order_of_channels_is_found():
-    assert not backbone.find_preprocessing("ResNet50").red_first  # as Caffe had it
+    assert not base.find_preprocessing("ResNet50").red_first  # as Caffe had it
     assert (
-        backbone.find_preprocessing("MobileNetV2").red_first and backbone.find_preprocessing("ConvNeXtTiny").red_first
+        base.find_preprocessing("MobileNetV2").red_first and base.find_preprocessing("ConvNeXtTiny").red_first
     )
 
 
@@ -57,10 +60,10 @@ def test_order_of_channels_is_found():
     ],
 )  # fmt: skip
 def test_blocks_end_where_the_picture_shrinks(name, size, maps, shapes):
-    base = backbone.build_from_pixels(size, backbone=name)
-    assert [base.maps[block][0] for block in (3, 4, 5)] == maps
-    assert [base.outputs[block].shape[1:] for block in (3, 4, 5)] == shapes
-    assert all(len(border) == 1 for border in base.borders.values())
+    found = base.build_from_pixels(BaseInput(name, size))
+    assert [found.maps[block][0] for block in (3, 4, 5)] == maps
+    assert [found.outputs[block].shape[1:] for block in (3, 4, 5)] == shapes
+    assert all(len(border) == 1 for border in found.borders.values())
 
 
 def shake(network):
@@ -74,18 +77,20 @@ def shake(network):
 
 @pytest.mark.parametrize(
     ("name", "unfreeze", "n_border"),
-    [("MobileNetV2", 4, 1), ("MobileNetV2", 5, 2), ("EfficientNetB0", 4, 1), ("NASNetMobile", 4, 2)],
+    [("MobileNetV2", 4, 1), ("MobileNetV2", 5, 2), pytest.param("EfficientNetB0", 4, 1, marks=pytest.mark.slow),
+     pytest.param("NASNetMobile", 4, 2, marks=pytest.mark.slow)],
 )
 def test_fine_tuning_from_the_border_is_fine_tuning_from_pixels(name, unfreeze, n_border):
-    extractor = backbone.build_extractor(32, unfreeze, backbone=name)
+    given, head = BaseInput(name, 32), HeadSettings(width=8, dropout=0.0)
+    extractor = base.build_extractor(given, unfreeze)
     shake(extractor)
-    assembled = backbone.build_assembled(32, 8, 0.0, unfreeze, backbone=name)
-    top = backbone.build_top(32, 8, 0.0, unfreeze, unfreeze, backbone=name)
+    assembled = build_assembled(given, head, unfreeze)
+    top = build_top(given, head, unfreeze, unfreeze)
     for network in (assembled, top):
-        backbone.copy_layers(extractor, network)
-    backbone.copy_layers(assembled, top)
+        base.copy_layers(extractor, network)
+    base.copy_layers(assembled, top)
     found = extractor.predict_on_batch(PICTURES)
-    border = {layer: found[layer] for layer in backbone.border_layers(extractor, unfreeze)}
+    border = {layer: found[layer] for layer in base.border_layers(extractor, unfreeze)}
     assert len(border) == n_border and not extractor.trainable_weights
     expected = assembled.predict_on_batch(PICTURES)
     assert np.ptp(expected) > 1e-3
@@ -112,8 +117,8 @@ def test_own_weights_become_the_bases(tmp_path, quiet):
     shake(network)
     own_file(tmp_path, "InceptionV3", network)
     weights.prepare_weights(tmp_path, quiet, backbone="InceptionV3", cache_dir=tmp_path)
-    extractor = backbone.build_extractor(80, backbone="InceptionV3")
-    backbone.set_base_weights(extractor, weights.load_base(tmp_path))
+    extractor = base.build_extractor(BaseInput("InceptionV3", 80))
+    base.set_base_weights(extractor, weights.load_base(tmp_path))
     expected = network.predict_on_batch(expected_input("InceptionV3", 80)).mean(axis=(1, 2))
     found = extractor.predict_on_batch(PICTURES)["block5_gap"]
     assert np.ptp(expected) > 0 and found == pytest.approx(expected, rel=1e-3, abs=1e-5)
@@ -132,6 +137,7 @@ def test_damaged_weights_are_noticed(tmp_path, quiet):
         weights.load_base(tmp_path)
 
 
+@pytest.mark.slow
 def test_efficientnet_is_what_keras_makes_of_its_weights(tmp_path, quiet, monkeypatch):
     """With ImageNet's weights, Keras builds one more division into the network than without."""
     from keras.src.utils import file_utils
@@ -145,8 +151,8 @@ def test_efficientnet_is_what_keras_makes_of_its_weights(tmp_path, quiet, monkey
     monkeypatch.setattr(file_utils, "get_file", lambda *args, **kwargs: path)
     reference = keras.applications.EfficientNetB0(include_top=False, weights="imagenet")
     weights.prepare_weights(tmp_path, quiet, backbone="EfficientNetB0", cache_dir=tmp_path)
-    extractor = backbone.build_extractor(32, backbone="EfficientNetB0")
-    backbone.set_base_weights(extractor, weights.load_base(tmp_path))
+    extractor = base.build_extractor(BaseInput("EfficientNetB0", 32))
+    base.set_base_weights(extractor, weights.load_base(tmp_path))
     expected = reference.predict_on_batch(expected_input("EfficientNetB0", 32)).mean(axis=(1, 2))
     assert np.ptp(expected) > 0
     assert extractor.predict_on_batch(PICTURES)["block5_gap"] == pytest.approx(expected, rel=1e-3, abs=1e-5)

@@ -1,9 +1,8 @@
 """Batches of pictures: what an epoch shows."""
 
 import numpy as np
-import pytest
 
-from fmnist_report import batches
+from fmnist_report.training import batches
 
 
 def make_batches(batch_size=8, shift=0):
@@ -47,6 +46,5 @@ def test_cutout_blackens_one_square_and_nothing_else():
     assert np.array_equal(batches.cut_out(whole, 0, np.random.default_rng(0)), whole)
 
 
-def test_smoothed_labels_sum_to_one():
-    smooth = batches.smooth_labels(np.array([3]), 0.1, 10)
-    assert smooth.sum() == pytest.approx(1) and smooth[0, 3] == pytest.approx(0.91)
+def test_targets_are_one_hot():
+    assert batches.one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from fmnist_report.cache import MANIFEST, Cache
 from fmnist_report.errors import ReportError
-from fmnist_report.files import UNFINISHED, digest_json, read_finished, replacing, write_finished
+from fmnist_report.pipeline.cache import MANIFEST, Cache
+from fmnist_report.pipeline.files import UNFINISHED, digest_json, read_finished, replacing, write_finished
 
 KEY = "a" * 64
 
@@ -31,7 +31,7 @@ def cache(tmp_path):
 
 def store(cache, key=KEY, stage="stage", text="artefact", created="2026-01-01"):
     (cache.work_folder(stage, key) / "artefact.txt").write_text(text)
-    return cache.commit(stage, key, {"created": created, "seconds": 1, "provenance": {}, "components": {}})
+    return cache.commit(stage, key, {"created": created, "seconds": 1}, {}, {})
 
 
 @contextlib.contextmanager
@@ -155,7 +155,7 @@ def fill(folder, number):
 def test_damage_is_noticed_before_use_and_set_aside(cache, name, damage):
     for number, key in enumerate((KEY, "b" * 64)):
         fill(cache.work_folder("stage", key), number)
-        entry = cache.commit("stage", key, {"created": "2026", "seconds": 1, "provenance": {}, "components": {}})
+        entry = cache.commit("stage", key, {"created": "2026", "seconds": 1}, {}, {})
     assert cache.find("stage", KEY, deep=True)
     (DAMAGE | HDF5_DAMAGE)[damage](entry.path.with_name(KEY) / name)
     assert cache.find("stage", KEY, deep=True) is None
@@ -221,7 +221,7 @@ def test_changed_manifest_is_no_entry(cache, name, value):
     manifest = json.loads((entry.path / MANIFEST).read_text("utf-8"))
     (entry.path / MANIFEST).write_text(json.dumps(manifest | {name: value}), "utf-8")
     assert cache.peek("stage", KEY) == (None, "its manifest cannot be read")
-    assert cache.latest("stage") is None
+    assert cache.sound_entries("stage") == []
 
 
 def test_files_of_a_file_manager_do_no_harm(cache):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmnist_report.candidates import Candidate
+from fmnist_report.evaluation.candidates import Candidate
 
 LABELS = np.array([0, 1, 2, 3])
 

@@ -3,8 +3,8 @@
 import pytest
 from test_conclusions import make_results
 
-from fmnist_report.captions import find_captions
-from fmnist_report.language import Language
+from fmnist_report.report.captions import find_captions
+from fmnist_report.report.language import Language
 
 
 def caption(results, code="en"):

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -19,13 +20,15 @@ import pypdf
 import pytest
 from fontTools.ttLib import TTFont
 
-from fmnist_report.cache import Cache
 from fmnist_report.cli import main, parse_size
-from fmnist_report.data_sets import find_data_set
-from fmnist_report.document import TEMPLATES, read_document
+from fmnist_report.data.detection import find_data_set
 from fmnist_report.errors import UsageError
-from fmnist_report.plan import Plan
-from fmnist_report.publishing import list_stages
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.fingerprint import find_sources
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.publishing import list_stages
+from fmnist_report.report.title_page import read_document
 from fmnist_report.settings import preset
 from run_all import build_line
 
@@ -44,7 +47,7 @@ def call(capsys, *arguments):
         (["--preset", "quik"], "did you mean 'quick'"),
         (["--lang", "fr"], "There is no language 'fr'"),
         (["--set", "cnn.epoch=1"], "did you mean 'cnn.epochs'"),
-        (["--set", "cnn.epochs=-1"], "above 0"),
+        (["--set", "cnn.epochs=-1"], "cnn.epochs takes a number greater than 0, not '-1'"),
         (["--force", "cn"], "did you mean 'cnn'"),
         (["--only", "everything"], "There is no stage"),
         (["--data-dir", "/nowhere"], "does not exist"),
@@ -86,10 +89,10 @@ def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch)
 
 
 def test_missing_package_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("fmnist_report.doctor.missing_modules", lambda: ["weasyprint"])
+    monkeypatch.setattr("fmnist_report.doctor.declared_packages", lambda: ["numpy", "no-such-package"])
     from fmnist_report.doctor import stop_if_incomplete
 
-    with pytest.raises(SystemExit, match="Missing Python packages: weasyprint; run `make setup`"):
+    with pytest.raises(SystemExit, match="Missing Python packages: no-such-package; run `make setup`"):
         stop_if_incomplete()
 
 
@@ -124,16 +127,23 @@ def test_sizes():
         parse_size("a lot")
 
 
-def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
-    from fmnist_report.cache import Cache
-    from fmnist_report.document import read_document
-    from fmnist_report.plan import Plan
-    from fmnist_report.settings import override, preset
+def follow(plan):
+    """Return what each step depends on, by itself and through what it reads."""
+    found = {}
+    for name, step in plan.steps.items():
+        found[name] = (step.own, *(found[up.name] for up in step.stage.upstream.values()))
+    return found
+
+
+def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, monkeypatch):
+    known = functools.cache(lambda function: find_sources(function, {}))
+    monkeypatch.setattr("fmnist_report.pipeline.plan.find_sources", lambda function, modules, root: known(function))
+    from fmnist_report.settings import override
 
     def keys(*assignments):
         settings = override(preset("standard"), assignments)
         line = build_line(settings, read_document([], None), find_data_set(None), tmp_path)
-        return {name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()}
+        return follow(Plan(line, Cache(tmp_path)))
 
     on_features = {"classifiers", "head", "finetune", "explain", "study", "tuning", "overlap"}
     on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
@@ -156,7 +166,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path):
 
 
 def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
-    from fmnist_report.document import read_document
+    from fmnist_report.report.title_page import read_document
     from fmnist_report.settings import override, preset
 
     settings = override(preset("standard"), ["seeds.n=3"])
@@ -329,7 +339,7 @@ def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(
     document = read_document(["en"], None)
     choices = [dataclasses.replace(preset("quick"), deterministic=on) for on in (False, True)]
     lines = [build_line(settings, document, find_data_set(None), tmp_path) for settings in choices]
-    keys = [{name: step.key for name, step in Plan(line, Cache(tmp_path)).steps.items()} for line in lines]
+    keys = [follow(Plan(line, Cache(tmp_path))) for line in lines]
     same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
     assert same == {"data", "weights"}
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")

@@ -4,11 +4,10 @@ import copy
 
 import pytest
 
-from fmnist_report.advice import advise
-from fmnist_report.conclusions import conclude, find_comparison, most_confused
-from fmnist_report.language import Language
-
-COMPARED = ("mlp", "cnn", "vgg_features", "vgg_finetuned", "ensemble")
+from fmnist_report.evaluation.networks import COMPARED, ON_FEATURES
+from fmnist_report.report.advice import advise
+from fmnist_report.report.conclusions import conclude, find_comparison, most_confused
+from fmnist_report.report.language import Language
 
 
 def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6, ensemble=0.95):
@@ -26,7 +25,7 @@ def make_results(accuracies=(0.90, 0.93, 0.92, 0.945), p_value=1e-6, ensemble=0.
             "per_class": [{"f1": 0.8 if label == 6 else 0.95} for label in range(10)],
             "history": {"accuracy": [0.9], "val_accuracy": [0.9]},
         }  # fmt: skip
-    models["vgg_head"] = models["vgg_features"]
+    models |= {row.name: models["vgg_features"] for row in ON_FEATURES}
     comparisons = [
         {"a": a, "b": b, "only_a": 5, "only_b": 3, "difference": x - y, "ci95_low": x - y - 0.004,
          "ci95_high": x - y + 0.004, "p_value": p_value / 10, "p_holm": p_value}

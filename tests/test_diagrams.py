@@ -1,7 +1,7 @@
 """Diagrams follow the layers that they are given."""
 
-from fmnist_report.diagrams import condense, plot_architecture
-from fmnist_report.language import Language
+from fmnist_report.report.figures.diagrams import condense, plot_architecture
+from fmnist_report.report.language import Language
 
 LAYERS = [
     {"name": "pixels", "type": "InputLayer", "output_shape": [28, 28, 1]},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmnist_report.ensemble import fit_weights, pool
+from fmnist_report.evaluation.ensemble import fit_weights, pool
 
 
 def answers(rng, labels, sharpness):

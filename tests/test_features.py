@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from conftest import random_base
 
-from fmnist_report import features
-from fmnist_report.cluster import HERE
-from fmnist_report.data import load_arrays
-from fmnist_report.models.backbone import build_extractor, set_base_weights
+from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
+from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.pipeline.workers import HERE
 from fmnist_report.settings import FeatureSettings
-from fmnist_report.stores import VIEWS, FeatureStore
+from fmnist_report.training import features
+from fmnist_report.training.stores import VIEWS, FeatureStore
 
 pytestmark = pytest.mark.backend
 
 
 def test_stored_activations_are_those_of_the_network(feature_folder, data_folder):
-    extractor = build_extractor(32)
+    extractor = build_extractor(BaseInput("VGG16", 32))
     set_base_weights(extractor, random_base())
     pictures = load_arrays(data_folder / "pictures.npz")["val"]
     mirrored = extractor.predict_on_batch(pictures[:, :, ::-1, None].astype("float32"))
@@ -69,14 +69,14 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
     monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
     call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
-    describe, replacing = features._describe_base, features.replacing
-    monkeypatch.setattr(features, "_describe_base", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+    describe, replacing = features.describe_layers, features.replacing
+    monkeypatch.setattr(features, "describe_layers", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt):
         features.extract_features(out, quiet, **call)
     written = []
-    monkeypatch.setattr(features, "_describe_base", describe)
+    monkeypatch.setattr(features, "describe_layers", describe)
     monkeypatch.setattr(features, "replacing", lambda path: (written.append(path.name), replacing(path))[1])
     features.extract_features(out, quiet, **call)
     assert written == [] and (out / "index.json").is_file()

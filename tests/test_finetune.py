@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from fmnist_report import classifiers, finetune
-from fmnist_report.cluster import HERE
-from fmnist_report.data import load_arrays
-from fmnist_report.files import read_json
-from fmnist_report.models.backbone import build_assembled
+from fmnist_report.models.base import BaseInput
+from fmnist_report.models.transfer import build_assembled
+from fmnist_report.pipeline.files import load_arrays, read_json
+from fmnist_report.pipeline.workers import HERE
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
-from fmnist_report.training import predict_both_views, predict_probabilities
+from fmnist_report.training import classifiers, finetune
+from fmnist_report.training.head import fit_head
+from fmnist_report.training.prediction import predict_views, view_pictures
 
 pytestmark = pytest.mark.backend
 
@@ -24,27 +25,29 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
     head, out = tmp_path / "head", tmp_path / "finetune"
     head.mkdir()
     out.mkdir()
-    classifiers.fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
+    fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
     settings = FineTuneSettings(epochs=2, batch_size=8, unfreeze=unfreeze, precision="float32")
     finetune.fine_tune(
         out, quiet, finetune=settings, head_settings=HEAD, seed=0,
         data=data_folder, weights=random_weights, features=feature_folder, head=head,
     )  # fmt: skip
-    assembled = build_assembled(32, HEAD.width, settings.dropout, unfreeze)
+    assembled = build_assembled(BaseInput("VGG16", 32), HEAD, unfreeze)
     assembled.load_weights(out / "network.weights.h5")
-    from_pixels = predict_probabilities(assembled, load_arrays(data_folder / "pictures.npz")["test"])
+    pictures = load_arrays(data_folder / "pictures.npz")
+    from_pixels = predict_views(assembled, view_pictures(pictures["test"])).mean(axis=0)
     stored = load_arrays(out / "probabilities.npz")
 
     def error(found, part):  # the cached border is float16, and the logits of these random kernels are hundreds
         return np.abs(found - stored[part]).mean()
 
-    both = predict_both_views(assembled, load_arrays(data_folder / "pictures.npz")["val"])
+    both = predict_views(assembled, view_pictures(pictures["val"]))
     assert error(from_pixels, "test") < 2e-3
     assert error(both[0], "val_original") < 2e-3 < error(both[1], "val_original")
     assert error(both.mean(axis=0), "val") < 2e-3
     assert read_json(out / "summary.json")["n_trainable"] < read_json(out / "summary.json")["n_params"]
 
 
+@pytest.mark.slow
 def test_workers_fit_the_same_classifiers(tmp_path, data_folder, feature_folder, quiet, two_workers):
     settings, found = ClassifierSettings(neighbours=(1, 3), neighbour_components=8), {}
     for name, workers in (("here", HERE), ("there", two_workers)):

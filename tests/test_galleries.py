@@ -4,10 +4,11 @@ import matplotlib
 import numpy as np
 import pytest
 
-from fmnist_report import galleries
-from fmnist_report.canvas import MAIN, STYLE
-from fmnist_report.language import Language
-from fmnist_report.vector import figure_to_svg
+from fmnist_report.evaluation.networks import MAIN
+from fmnist_report.report.figures import galleries
+from fmnist_report.report.figures.canvas import STYLE
+from fmnist_report.report.figures.vector import figure_to_svg
+from fmnist_report.report.language import Language
 
 ENGLISH = Language("en")
 RNG = np.random.default_rng(0)

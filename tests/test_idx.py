@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from fmnist_report.idx import check_pair, decompress, parse_idx
+from fmnist_report.data.idx import check_pair, decompress, parse_idx
 
 PICTURES = struct.pack(">IIII", 0x803, 2, 28, 28) + bytes(2 * 784)
 LABELS = struct.pack(">II", 0x801, 3) + bytes([0, 5, 9])

@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 from conftest import random_base
 
-from fmnist_report import inputs
-from fmnist_report.data import load_arrays
-from fmnist_report.files import read_json
-from fmnist_report.models.backbone import build_extractor, set_base_weights
+from fmnist_report.experiments import inputs
+from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
+from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import FeatureSettings, InputSettings
 
 
 def test_chosen_way_is_the_extractors(data_folder):
     chosen = next(row["way"] for row in inputs.list_ways(32) if row["chosen"])
     pictures = load_arrays(data_folder / "pictures.npz")["val"][:4]
-    reader, extractor = inputs.build_reader(**chosen), build_extractor(32)
+    reader, extractor = inputs.build_reader(**chosen), build_extractor(BaseInput("VGG16", 32))
     for network in (reader, extractor):
         set_base_weights(network, random_base())
     expected = extractor.predict_on_batch(pictures[..., None].astype("float32"))

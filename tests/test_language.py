@@ -7,7 +7,8 @@ import pytest
 from babel.messages import extract, pofile
 from jinja2.ext import babel_extract
 
-from fmnist_report.language import TEMPLATES, Language
+from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.language import Language
 
 ROOT = TEMPLATES.parent
 KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "t": None}

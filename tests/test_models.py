@@ -5,24 +5,27 @@ import numpy as np
 import pytest
 from conftest import random_base
 
-from fmnist_report.models import backbone
-from fmnist_report.models.architecture import describe_layers
+from fmnist_report.models import base, transfer
+from fmnist_report.models.base import BaseInput
 from fmnist_report.models.cnn import build_cnn
+from fmnist_report.models.summary import describe_layers
+from fmnist_report.settings import CNNSettings, HeadSettings
 
 pytestmark = pytest.mark.backend
 
-SIZE, WIDTH = 32, 16
+GIVEN, HEAD = BaseInput("VGG16", 32), HeadSettings(width=16, dropout=0.0)
+SIZE = GIVEN.size
 
 
 @pytest.fixture(scope="module")
 def networks():
     """Extractor, top and assembled network with the same weights, dropout off."""
-    base = random_base()
-    extractor, top = backbone.build_extractor(SIZE), backbone.build_top(SIZE, WIDTH, 0.0)
-    assembled = backbone.build_assembled(SIZE, WIDTH, 0.0)
+    kernels = random_base()
+    extractor, top = base.build_extractor(GIVEN), transfer.build_top(GIVEN, HEAD)
+    assembled = transfer.build_assembled(GIVEN, HEAD)
     for network in (extractor, top, assembled):
-        backbone.set_base_weights(network, base)
-    backbone.copy_layers(top, assembled)
+        base.set_base_weights(network, kernels)
+    base.copy_layers(top, assembled)
     return extractor, top, assembled
 
 
@@ -46,18 +49,18 @@ def step(network, x, y):
 
 def read_border(extractor, x, unfreeze):
     found = extractor.predict_on_batch(x)
-    return {layer: found[layer] for layer in backbone.border_layers(extractor, unfreeze)}
+    return {layer: found[layer] for layer in base.border_layers(extractor, unfreeze)}
 
 
 @pytest.mark.parametrize(("unfreeze", "first", "n_convolutions"), [(4, 4, 6), (5, 4, 3), (5, 5, 3)])
 def test_gradients_from_the_cache_are_those_from_pixels(batch, unfreeze, first, n_convolutions):
-    base = random_base()
-    extractor = backbone.build_extractor(SIZE, first)
-    top = backbone.build_top(SIZE, WIDTH, 0.0, unfreeze, first)
-    assembled = backbone.build_assembled(SIZE, WIDTH, 0.0, unfreeze)
+    kernels = random_base()
+    extractor = base.build_extractor(GIVEN, first)
+    top = transfer.build_top(GIVEN, HEAD, unfreeze, first)
+    assembled = transfer.build_assembled(GIVEN, HEAD, unfreeze)
     for network in (extractor, top, assembled):
-        backbone.set_base_weights(network, base)
-    backbone.copy_layers(top, assembled)
+        base.set_base_weights(network, kernels)
+    base.copy_layers(top, assembled)
     x, y = batch
     from_pixels = step(assembled, x, y)
     from_cache = step(top, read_border(extractor, x, first), y)
@@ -81,10 +84,10 @@ def test_blocks_one_to_three_are_frozen(networks):
 
 def test_extractor_is_keras_vgg16(batch):
     """Same weights in keras.applications.VGG16 give the same block5_pool, pooled."""
-    extractor = backbone.build_extractor(SIZE)
-    backbone.set_base_weights(extractor, random_base())
+    extractor = base.build_extractor(GIVEN)
+    base.set_base_weights(extractor, random_base())
     reference = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
-    backbone.set_base_weights(reference, random_base())
+    base.set_base_weights(reference, random_base())
     resized = keras.ops.image.resize(batch[0], (SIZE, SIZE), interpolation="bilinear")
     colour = np.repeat(np.array(resized), 3, axis=-1)
     expected = reference.predict_on_batch(keras.applications.vgg16.preprocess_input(colour)).mean(axis=(1, 2))
@@ -93,7 +96,7 @@ def test_extractor_is_keras_vgg16(batch):
 
 
 def test_macs_are_counted_by_layer():
-    rows = {row["name"]: row for row in describe_layers(build_cnn(4, (8, 16, 32), 0.0))}
+    rows = {row["name"]: row for row in describe_layers(build_cnn(CNNSettings(stem=4, widths=(8, 16, 32))))}
     assert rows["stem_conv"]["macs"] == 28 * 28 * 9 * 1 * 4
     assert rows["stage2a_conv"]["macs"] == 14 * 14 * 9 * 8 * 16
     assert rows["stage2b_conv"]["macs"] == 7 * 7 * 9 * 16 * 16

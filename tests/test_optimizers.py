@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fmnist_report import optimizers
 from fmnist_report.settings import CNNSettings
+from fmnist_report.training import optimizers
 
 pytestmark = pytest.mark.backend
 
@@ -20,7 +20,8 @@ def test_one_cycle_rises_and_falls_to_zero():
 @pytest.mark.parametrize("shape", [(40, 8), (8, 40), (12, 12)])
 def test_orthogonalised_matrix_keeps_its_directions_and_has_singular_values_near_one(shape):
     matrix = np.random.default_rng(0).normal(size=shape).astype("float32")
-    found = np.asarray(optimizers.orthogonalise(keras.ops.convert_to_tensor(matrix)))
+    network = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
+    found = np.asarray(optimizers.KernelMuon(0.1, 0.0, network).zeropower_via_newtonschulz5(matrix, 5))
     u, _, v = np.linalg.svd(matrix, full_matrices=False)
     directions = u.T @ found @ v.T
     assert np.abs(directions - np.diag(np.diag(directions))).max() < 1e-3
@@ -30,23 +31,42 @@ def test_orthogonalised_matrix_keeps_its_directions_and_has_singular_values_near
 def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_adamw():
     keras.utils.set_random_seed(0)
     network = keras.Sequential(
-        [layers.Input((6, 6, 2)), layers.Conv2D(4, 3, name="inner"), layers.Flatten(), layers.Dense(3, name="logits")]
+        [layers.Input((6, 6, 4)), layers.Conv2D(4, 3, name="inner"), layers.Flatten(), layers.Dense(3, name="logits")]
     )
     settings = CNNSettings(optimizer="muon", schedule="constant", learning_rate=0.01, weight_decay=0.0)
     optimizers.compile_network(network, settings, 10)
     before = [w.numpy() for w in network.trainable_variables]
     rng = np.random.default_rng(0)
-    network.train_on_batch(rng.normal(size=(16, 6, 6, 2)), np.eye(3)[rng.integers(0, 3, 16)])
+    network.train_on_batch(rng.normal(size=(16, 6, 6, 4)), np.eye(3)[rng.integers(0, 3, 16)])
     kernel, bias, dense, _ = (b - w.numpy() for b, w in zip(before, network.trainable_variables, strict=True))
-    values = np.linalg.svd(kernel.reshape(18, 4), compute_uv=False) / (0.01 * 0.2 * 18**0.5)
+    values = np.linalg.svd(kernel.reshape(36, 4), compute_uv=False) / (0.01 * 0.2 * 36**0.5)
     assert values.min() > 0.6 and values.max() < 1.3
     for step in (bias, dense):  # AdamW's first step has one size
         assert np.abs(step[step != 0]) == pytest.approx(0.01, rel=0.05)
 
 
+def test_a_convolution_that_reads_pixels_and_the_last_layer_follow_adamw_whatever_their_names():
+    network = keras.Sequential(
+        [layers.Input((6, 6, 1)), layers.Conv2D(4, 3), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)]
+    )
+    muon = optimizers.KernelMuon(0.1, 0.0, network)
+    by_adamw = [muon._should_use_adamw(variable) for variable in network.trainable_variables]
+    assert by_adamw == [True, True, False, True, True, True]  # kernel and bias of each
+
+
+def test_labels_are_smoothed_in_the_loss():
+    network = keras.Sequential([layers.Input((2,)), layers.Dense(4, kernel_initializer="zeros")])
+    settings = CNNSettings(optimizer="sgd", schedule="constant", label_smoothing=0.2)
+    optimizers.compile_network(network, settings, 1)
+    logits, target = np.array([[3.0, 0.0, 0.0, 0.0]]), np.array([[1.0, 0.0, 0.0, 0.0]])
+    likelihood = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    expected = -(np.array([0.85, 0.05, 0.05, 0.05]) * np.log(likelihood)).sum()
+    assert float(network.loss(target, logits)) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
 def test_every_optimiser_lowers_a_loss_and_survives_its_bundle(name, tmp_path):
-    from fmnist_report.training import EpochBundle
+    from fmnist_report.training.fitting import EpochBundle
 
     def build():
         keras.utils.set_random_seed(0)

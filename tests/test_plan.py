@@ -1,18 +1,23 @@
 """A run computes what is missing, and the plan says why."""
 
+import importlib.metadata
 import os
+import shutil
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from fmnist_report import fingerprint, running
-from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.hardware import peak_memory_bytes
-from fmnist_report.plan import Plan
-from fmnist_report.progress import Progress
-from fmnist_report.running import run_plan
-from fmnist_report.stages import Stage
+from fmnist_report.machine import peak_memory_bytes
+from fmnist_report.pipeline import runner
+from fmnist_report.pipeline.cache import MEASURED, Cache
+from fmnist_report.pipeline.fingerprint import find_sources
+from fmnist_report.pipeline.plan import DISTRIBUTIONS, Plan, find_named
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.runner import run_plan
+from fmnist_report.pipeline.stage import Stage, Where
 
 FUNCTIONS = '''
 def first(out, progress, *, width):
@@ -35,8 +40,6 @@ def line(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("")
     cache = Cache(tmp_path / "cache", lambda message: None)
     cache.prepare()
-    digests = fingerprint.source_digests
-    monkeypatch.setattr("fmnist_report.plan.source_digests", lambda f, modules: digests(f, modules, tmp_path / "src"))
     monkeypatch.setattr("fmnist_report.__path__", [str(package), *sys.modules["fmnist_report"].__path__])
 
     def run(width=1, depth=1, template="t", functions=FUNCTIONS, force=(), only=None):
@@ -45,12 +48,12 @@ def line(tmp_path, monkeypatch):
         first = Stage("first", "fmnist_report.toy:first", {"width": width})
         second = Stage("second", "fmnist_report.toy:second", {"depth": depth}, {"first": first})
         third = Stage("third", "fmnist_report.toy:third", {}, {"second": second}, digests={"template": template})
-        plan = Plan([first, second, third], cache, force, only)
+        plan = Plan([first, second, third], cache, force, only, root=tmp_path / "src")
         run.reasons = {name: step.reason for name, step in plan.steps.items()}
-        pending = [step.stage.name for step in plan.pending]
+        run.expected = {name: step.status for name, step in plan.steps.items()}
         run_plan(plan, Progress(quiet=True), "test")
         computed = [name for name, step in plan.steps.items() if step.status == "computed"]
-        assert set(pending) <= set(computed)
+        assert {name for name, status in run.expected.items() if status == "compute"} <= set(computed)
         run.plan = plan
         return computed
 
@@ -72,7 +75,8 @@ def test_changed_setting_recomputes_what_depends_on_it(line):
     line()
     assert line(depth=2) == ["second", "third"]
     assert line.reasons["second"] == "setting depth: 1 → 2"
-    assert line.reasons["third"].startswith("upstream second: ")
+    assert line.expected == {"first": "cached", "second": "compute", "third": "undecided"}
+    assert line.reasons["third"] == "decided after second"
 
 
 def test_former_setting_is_still_cached(line):
@@ -84,7 +88,7 @@ def test_former_setting_is_still_cached(line):
 def test_changed_function_body_recomputes(line):
     line()
     assert line(functions=FUNCTIONS.replace("str(width)", "str(width + 1)")) == ["first", "second", "third"]
-    assert "source of fmnist_report.toy:first" in line.reasons["first"]
+    assert "source of first" in line.reasons["first"]
 
 
 def test_changed_comment_and_docstring_do_not(line):
@@ -115,25 +119,30 @@ def test_damaged_entry_is_computed_again_in_the_same_run(line):
     assert (line.plan.steps["third"].entry.path / "third.txt").read_text() == "12"
 
 
-def test_damaged_upstream_of_lanes_is_computed_before_they_part(line, monkeypatch):
+def test_damaged_upstream_is_computed_before_work_side_by_side(line, monkeypatch, tmp_path):
     line()
     first = line.plan.steps["first"].stage
-    lanes = [
-        Stage(f"second-{name}", "fmnist_report.toy:second", {"depth": 1}, {"first": first}, lane=name) for name in "ab"
+    both = [
+        Stage(f"second-{name}", "fmnist_report.toy:second", {"depth": 1}, {"first": first}, where=Where.BESIDE)
+        for name in "ab"
     ]
-    plan = Plan([first, *lanes], line.cache)
+    plan = Plan([first, *both], line.cache, root=tmp_path / "src")
     (plan.steps["first"].entry.path / "first.txt").write_text("7")
     seen = []
-    monkeypatch.setattr(running._Run, "_run_lanes", lambda *_: seen.append(plan.steps["first"].status))
+
+    def compute(run, steps):
+        seen.append(([step.stage.name for step in steps], plan.steps["first"].status))
+        for step in steps:
+            run._keep(step, runner.make_entry(run._job(step), run.progress))
+
+    monkeypatch.setattr(runner._Run, "_compute_side_by_side", compute)
     run_plan(plan, Progress(quiet=True), "test")
-    assert seen == ["computed"]
+    assert seen == [(["second-a", "second-b"], "computed")]
     assert (plan.steps["second-b"].entry.path / "second.txt").read_text() == "11"
 
 
 def test_pruned_upstream_of_a_cached_stage_is_not_needed(line):
     line()
-    import shutil
-
     shutil.rmtree(line.cache.root / "second")
     assert line() == []
 
@@ -143,6 +152,77 @@ def test_failed_stage_leaves_no_entry(line):
         line(functions=FUNCTIONS.replace("str(depth)", "str(1 / 0)"))
     assert [stage for stage, *_ in line.cache.entries()] == ["first"]
     assert line() == ["second", "third"]
+
+
+def test_same_content_invalidates_nothing_after_it(line):
+    line()
+    assert line(functions=FUNCTIONS.replace("str(width)", 'f"{width}"')) == ["first"]
+    assert line.expected == {"first": "compute", "second": "undecided", "third": "undecided"}
+    assert line.reasons["second"] == "decided after first"
+
+
+def test_what_was_measured_does_not_count_for_those_who_do_not_read_it(tmp_path):
+    cache = Cache(tmp_path, lambda message: None)
+    cache.prepare()
+
+    def run(force=()):
+        first = Stage("first", "tests.test_plan:measure_itself", {})
+        blind = Stage("blind", "tests.test_plan:copy_number", {}, {"first": first})
+        seeing = Stage("seeing", "tests.test_plan:copy_number", {}, {"first": first}, measures=True)
+        plan = Plan([first, blind, seeing], cache)
+        for name in force:
+            shutil.rmtree(tmp_path / name)
+        if force:
+            plan = Plan([first, blind, seeing], cache, only=None)
+            plan.steps["first"].contents = None
+            plan.steps["first"].forced = "forced"
+        run_plan(plan, Progress(quiet=True), "test")
+        return [name for name, step in plan.steps.items() if step.status == "computed"]
+
+    assert run() == ["first", "blind", "seeing"] and run() == []
+    assert run(force=["first"]) == ["first", "seeing"]
+
+
+def measure_itself(out, progress):
+    """A stage that leaves the same number every time, and the time that it took."""
+    (out / "number.txt").write_text("1")
+    (out / MEASURED).write_text(str(time.perf_counter_ns()))
+
+
+def copy_number(out, progress, *, first):
+    (out / "number.txt").write_text((first / "number.txt").read_text())
+
+
+def test_pruned_upstream_is_made_again_for_what_reads_it(line):
+    line()
+    shutil.rmtree(line.cache.root / "first")
+    assert line(template="new") == ["third"]
+    assert line(depth=2) == ["first", "second", "third"]
+
+
+def test_names_of_stages_are_exact_or_those_of_a_group():
+    names = ["mlp", "mlp-1", "mlp-2", "html-uk", "html-en"]
+    assert find_named("mlp", names) == ["mlp"] and find_named("mlp-1", names) == ["mlp-1"]
+    assert find_named("html", names) == ["html-uk", "html-en"]
+    for name in ("mlp-foo", "mlp-1-2", "ht"):
+        with pytest.raises(UsageError, match="There is no stage"):
+            find_named(name, names)
+
+
+def test_versions_that_count_are_those_of_what_the_code_imports():
+    stage = Stage("data", "fmnist_report.data.fashion_mnist:prepare_data", {})
+    own = Plan([stage], Cache(Path("nowhere"))).steps["data"].own
+    assert {name for name in own if name.startswith("version")} == {"version of numpy", "version of scikit-learn"}
+    assert own["version of numpy"] == importlib.metadata.version("numpy")
+
+
+def test_names_of_distributions_are_known():
+    installed = importlib.metadata.packages_distributions()
+    stage = Stage("pdf", "fmnist_report.report.pdf:write_pdf", {})
+    for package in find_sources(stage.function, {}).packages:
+        assert DISTRIBUTIONS.get(package, package) in installed[package]
+    for package, distribution in DISTRIBUTIONS.items():
+        assert distribution in installed[package]
 
 
 def test_unknown_stage_names_the_nearest(line):
@@ -162,7 +242,7 @@ def run_apart(tmp_path):
     def run(fails):
         cache = Cache(tmp_path, lambda message: None)
         cache.prepare()
-        plan = Plan([Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, apart=True)], cache)
+        plan = Plan([Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, where=Where.APART)], cache)
         run_plan(plan, Progress(quiet=True), "test")
         return plan.steps["lonely"].entry
 

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from fmnist_report import progress
-from fmnist_report.progress import Progress
+from fmnist_report.pipeline import progress
+from fmnist_report.pipeline.progress import Progress
 
 
 def make_progress(monkeypatch, quiet=False):

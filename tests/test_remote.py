@@ -2,13 +2,13 @@
 
 import pytest
 
-from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError
-from fmnist_report.plan import Plan
-from fmnist_report.progress import Progress
-from fmnist_report.remote import Left, store
-from fmnist_report.running import run_plan
-from fmnist_report.stages import Stage
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.remote import Left, store
+from fmnist_report.pipeline.runner import run_plan
+from fmnist_report.pipeline.stage import Stage, Where
 
 
 def write_number(out, progress, *, number):
@@ -28,9 +28,9 @@ def run(tmp_path, two_workers):
         cache.prepare()
         at = "tests.test_remote:"
         first = Stage("first", at + "write_number", {"number": 5})
-        second = Stage("second", at + "add_one", upstream={"first": first}, remote=True)
-        third = Stage("third", at + "add_one", upstream={"first": second}, remote=True)
-        other = Stage("other", at + "add_one", upstream={"first": first}, remote=True)
+        second = Stage("second", at + "add_one", upstream={"first": first}, where=Where.WORKERS)
+        third = Stage("third", at + "add_one", upstream={"first": second}, where=Where.WORKERS)
+        other = Stage("other", at + "add_one", upstream={"first": first}, where=Where.WORKERS)
         plan = Plan([first, second, third, other], cache)
         run_plan(plan, Progress(quiet=True), "test", workers)
         return {name: (step.entry.path / "number.txt").read_text() for name, step in plan.steps.items()}, plan
@@ -47,13 +47,13 @@ def test_stages_are_computed_after_what_they_need(run):
 
 
 def test_entries_are_sent_where_workers_do_not_see_them(run, monkeypatch):
-    monkeypatch.setattr("fmnist_report.cluster.DaskCrew.sees", lambda crew, path, digest: False)
+    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskCrew.sees", lambda crew, path, digest: False)
     assert run()[0]["third"] == "7"
 
 
 def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
-    monkeypatch.setattr("fmnist_report.cluster.DaskCrew.sees", lambda crew, path, digest: False)
-    monkeypatch.setattr("fmnist_report.remote.MAX_SENT_BYTES", 0)
+    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskCrew.sees", lambda crew, path, digest: False)
+    monkeypatch.setattr("fmnist_report.pipeline.remote.MAX_SENT_BYTES", 0)
     with pytest.raises(ReportError, match="The entry first has 0.0 GB, which is not sent to workers"):
         run()
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks.crash import list_leftovers, run_small_line
-from fmnist_report.cache import Cache
 from fmnist_report.errors import ReportError
-from fmnist_report.files import replacing_hdf5
-from fmnist_report.plan import Plan
-from fmnist_report.progress import Progress
-from fmnist_report.publishing import publish
-from fmnist_report.running import run_plan
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.files import replacing_hdf5
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.runner import run_plan
+from fmnist_report.pipeline.stage import Stage
+from fmnist_report.report.publishing import publish
 from fmnist_report.settings import preset
-from fmnist_report.stages import Stage
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITED = """
@@ -119,7 +119,7 @@ def exhaust_tensorflow(out, progress):
     tf.zeros((2**31, 2**20))
 
 
-@pytest.mark.parametrize("way", ["exhaust_memory", "exhaust_tensorflow"])
+@pytest.mark.parametrize("way", ["exhaust_memory", pytest.param("exhaust_tensorflow", marks=pytest.mark.slow)])
 def test_too_little_memory(tmp_path, way):
     plan = Plan([Stage("greedy", f"tests.test_resources:{way}")], Cache(tmp_path))
     with pytest.raises(ReportError, match="The stage greedy needs more memory"):

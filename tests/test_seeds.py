@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fmnist_report.candidates import Candidate
-from fmnist_report.seeds import gather_seeds, load_seeds, spread_of_seeds
+from fmnist_report.evaluation.candidates import Candidate
+from fmnist_report.evaluation.seeds import gather_seeds, load_seeds, spread_of_seeds
 
 LABELS = np.arange(10).repeat(2)
 

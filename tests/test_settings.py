@@ -24,8 +24,8 @@ def test_values_take_the_type_of_the_setting():
     [
         ("cnn.epoch=3", "did you mean 'cnn.epochs'"),
         ("cnn.epochs", "section.name=value"),
-        ("cnn.epochs=many", "cnn.epochs takes int, not 'many'"),
-        ("mlp.widths=a,b", "comma-separated"),
+        ("cnn.epochs=many", "cnn.epochs takes a valid integer, not 'many'"),
+        ("mlp.widths=a,b", "mlp.widths takes a valid integer, not 'a,b'"),
         ("seed=3", "There is no setting 'seed'"),
     ],
 )

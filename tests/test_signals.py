@@ -9,7 +9,7 @@ import pytest
 
 RUN = """
 import hashlib, sys, time
-from fmnist_report.signals import Stopped, stopping_in_time
+from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 try:
     with stopping_in_time(lambda sentence: print("ended:", sentence, flush=True)):
         print("ready", flush=True)

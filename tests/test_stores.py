@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmnist_report import stores
+from fmnist_report.training import stores
 
 pytestmark = pytest.mark.backend
 

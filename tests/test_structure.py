@@ -1,80 +1,124 @@
-"""The layout stays true: import order, who reads the test labels, and what the README names."""
+"""The house stays in order: packages, who reads the test labels, the table of networks, what the README names."""
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from fmnist_report.settings import PRESETS
+from fmnist_report.data.detection import find_data_set
+from fmnist_report.evaluation import networks
+from fmnist_report.evaluation.results import RENDERING, STAGES
+from fmnist_report.report.title_page import read_document
+from fmnist_report.settings import PRESETS, override, preset
+from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
-ORDER = [
-    "errors", "backbones", "settings", "fingerprint", "progress", "locks", "files", "sources", "data_sets", "cache",
-    "stages", "plan", "lanes", "hardware", "cluster", "remote", "running", "idx", "data", "own_data", "weights",
-    "models.architecture", "models.dropout", "models.blocks", "models.mlp", "models.cnn", "models.backbone",
-    "batches", "optimizers", "training", "stores", "features", "overlap", "classifiers", "finetune", "gradients",
-    "explain", "trials", "statistics", "study", "tuning", "inputs", "ensemble", "candidates", "seeds", "validation",
-    "evaluation", "results", "language", "conclusions", "advice", "captions", "published", "canvas", "vector",
-    "diagrams", "galleries", "explanations", "figures", "document", "report", "pdf", "publishing", "doctor",
-    "signals", "cli",
-]  # fmt: skip
+PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report")
+TOP = {"__init__", "backbones", "cli", "doctor", "errors", "machine", "messages", "settings"}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 
-def imported_modules(path):
+def test_imports_follow_the_line():
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_stands_in_one_of_the_packages_or_at_the_top():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == TOP
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(PACKAGES)
+    for package in [*map(PACKAGE.joinpath, PACKAGES), PACKAGE / "report" / "figures"]:
+        assert (package / "__init__.py").read_text("utf-8") == "", f"{package.name}/__init__.py is not empty"
+        assert len(list(package.glob("*.py"))) <= 14, f"{package.name} has too many modules"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_can_be_followed(path):
+    """The fingerprint follows `from fmnist_report.package.module import name` alone."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fmnist_report"):
-            name = node.module.removeprefix("fmnist_report").lstrip(".")
-            if name:
-                yield name
-
-
-def test_every_module_has_its_place():
-    found = {".".join(p.relative_to(PACKAGE).with_suffix("").parts) for p in PACKAGE.rglob("*.py")}
-    assert {name for name in found if not name.endswith("__init__")} == set(ORDER)
-
-
-@pytest.mark.parametrize("name", ORDER)
-def test_modules_import_only_from_above(name):
-    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
-    for other in imported_modules(path):
-        assert ORDER.index(other) < ORDER.index(name), f"{name} imports {other}, which comes later"
-
-
-def test_modules_right_of_the_results_do_not_import_keras():
-    for name in ORDER[ORDER.index("ensemble") :]:
-        text = PACKAGE.joinpath(*name.split(".")).with_suffix(".py").read_text("utf-8")
-        assert not re.search(r"^\s*(import|from) (keras|tensorflow)", text, re.M), name
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            assert all(alias.name != "*" for alias in node.names), f"line {node.lineno}: import of everything"
+        if isinstance(node, ast.Import):
+            ours = [alias.name for alias in node.names if alias.name.startswith("fmnist_report")]
+            assert not ours, f"line {node.lineno}: import {ours[0]}"
 
 
 def test_test_labels_are_read_by_the_evaluation_alone():
-    readers = [p.stem for p in PACKAGE.rglob("*.py") if "test_labels" in p.read_text("utf-8")]
-    assert sorted(readers) == ["data", "evaluation"]
+    readers = [path.stem for path in MODULES if "test_labels" in path.read_text("utf-8")]
+    assert sorted(readers) == ["split", "test_set"]
 
 
-def test_readme_names_every_module():
+def make_line(*assignments):
+    settings = override(preset("standard"), assignments)
+    return build_line(settings, read_document([], None), find_data_set(None), ROOT / "nowhere")
+
+
+def test_every_stage_has_a_label_in_the_order_of_the_line():
+    kinds = [stage.name.partition("-")[0] for stage in make_line("seeds.n=2")]
+    assert list(dict.fromkeys(kind for kind in kinds if kind not in RENDERING)) == list(STAGES)
+
+
+def test_every_compared_network_has_a_stage_and_a_look_of_its_own():
+    stages = {stage.name for stage in make_line()}
+    rows = networks.NETWORKS
+    assert {row.stage for row in (*rows, *networks.ON_FEATURES) if row.stage} <= stages
+    assert len({row.name for row in rows}) == len({row.colour for row in rows}) == len({row.label for row in rows})
+    assert networks.stages_of_part(1) == ("mlp", "cnn") and networks.stages_of_part(2) == ("head", "finetune")
+    assert networks.network_of_stage("head") == "vgg_head" and networks.network_of_stage("finetune") == "vgg_finetuned"
+    with pytest.raises(KeyError, match="add it to evaluation/networks.py"):
+        networks.network_of_stage("lenet")
+
+
+def test_no_other_file_lists_or_colours_the_networks():
+    colours = {row.colour for row in networks.NETWORKS}
+    for path in [*MODULES, *ROOT.glob("templates/*.css"), *ROOT.glob("templates/*.html")]:
+        text = path.read_text("utf-8")
+        if path.name not in ("networks.py", "diagrams.py"):
+            assert not any(colour in text.lower() for colour in colours - {"#d55e00"}), path
+        assert path.name == "networks.py" or '"mlp", "cnn", "vgg' not in text, path
+
+
+def test_line_reads():
+    tree = ast.parse((ROOT / "run_all.py").read_text("utf-8"))
+    line = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+    assert line.name == "build_line" and line.end_lineno - line.lineno < 75
+
+
+def test_readme_names_every_package():
     readme = (ROOT / "README.md").read_text("utf-8")
-    for name in ORDER:
-        assert f"{name.split('.')[-1]}.py" in readme, f"README.md does not name {name}"
+    assert all(f"`{package}/`" in readme for package in PACKAGES)
+    assert len(readme.splitlines()) <= 180
 
 
-def test_readme_names_every_option_command_and_preset():
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_architecture_names_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for path in MODULES:
+        assert f"{path.stem}.py" in text, f"docs/architecture.md does not name {path.relative_to(PACKAGE)}"
+
+
+def test_documents_name_every_option_command_and_preset():
+    text = (ROOT / "README.md").read_text("utf-8") + (ROOT / "docs" / "usage.md").read_text("utf-8")
     source = (PACKAGE / "cli.py").read_text("utf-8")
     options = set(re.findall(r'"(--[a-z-]+)"', source)) - {"--help"}
     assert len(options) > 12
     commands = set(re.findall(r"^def (?:cache_)?(status|doctor|ls|verify|prune)\b", source, re.M))
     for word in options | commands | set(PRESETS):
-        assert word in readme, f"README.md does not name {word}"
+        assert word in text, f"neither README.md nor docs/usage.md names {word}"
 
 
 def test_every_module_says_what_it_does_in_one_line():
-    for path in PACKAGE.rglob("*.py"):
+    for path in MODULES:
         first = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         assert first.split("\n")[0].endswith("."), path
 
 
 def test_no_file_names_a_package_host():
-    for name in ("requirements.lock", "pyproject.toml", "Makefile", "README.md"):
-        assert not re.search(r"pypi\.org|pythonhosted|debian\.org|npmjs", (ROOT / name).read_text("utf-8")), name
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    for path in (ROOT / name for name in names if not name.endswith((".png", ".ttf", "test_structure.py"))):
+        if path.is_file():
+            assert not re.search(r"pypi\.org|pythonhosted|debian\.org|npmjs", path.read_text("utf-8")), path

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from fmnist_report import study
-from fmnist_report.files import read_json
+from fmnist_report.experiments import study
+from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, StudySettings
 
 pytestmark = pytest.mark.backend

@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fmnist_report import trials
-from fmnist_report.models.backbone import POOLED
+from fmnist_report.experiments import trials
+from fmnist_report.experiments.study import list_variations
+from fmnist_report.models.base import POOLED
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings
-from fmnist_report.study import list_variations
+from fmnist_report.training.prediction import predict_views, view_features
 
 SMALL = {
     "mlp": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
@@ -41,20 +42,20 @@ def test_every_network_trains_for_real(network, subset):
 @pytest.mark.parametrize(("unfreeze", "trained"), [(1, 13), (3, 9)])
 def test_lower_blocks_are_trained_from_pixels(subset, unfreeze, trained):
     settings = dataclasses.replace(SMALL["finetune"], unfreeze=unfreeze)
-    model, _, _ = trials.PREPARE["finetune"](settings, subset, 0)
+    model = trials.PREPARE["finetune"](settings, subset, 0).network
     names = [layer.name for layer in model.layers if layer.name in subset.base and layer.trainable]
     assert (
         len(names) == trained and min(names).startswith(f"block{unfreeze}") and model.input_shape == (None, 28, 28, 1)
     )
 
 
-@pytest.mark.parametrize("unfreeze", [1, 4, 6])
+@pytest.mark.parametrize("unfreeze", [pytest.param(1, marks=pytest.mark.slow), 4, 6])
 def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
     settings = dataclasses.replace(SMALL["finetune"], epochs=1, learning_rate=1e-12, unfreeze=unfreeze)
     head = subset.start
     before = [weights.copy() for weights in head.get_weights()]
     accuracy = trials.train_settings("finetune", settings, subset, 0)
-    predicted = trials.average_views(head, subset.views["val"])
+    predicted = predict_views(head, view_features(subset.views["val"])).mean(axis=0)
     assert accuracy == pytest.approx(trials.score(predicted, subset.labels["val"])[1])
     assert all(np.array_equal(a, b) for a, b in zip(before, head.get_weights(), strict=True))
 

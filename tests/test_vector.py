@@ -7,8 +7,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from fmnist_report.canvas import STYLE, new_figure, plot_dots
-from fmnist_report.vector import figure_to_svg
+from fmnist_report.report.figures.canvas import STYLE, new_figure, plot_dots
+from fmnist_report.report.figures.vector import figure_to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

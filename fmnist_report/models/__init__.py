@@ -1,1 +1,0 @@
-"""The networks, one straight builder a module."""

@@ -35,7 +35,8 @@ class Graph:
         self.parents = [
             [rows[id(tensor)] for tensor in keras.tree.flatten(op.input) if id(tensor) in rows] for op in operations
         ]
-        self.above, self.readers = [], [0] * len(operations)
+        self.above: list[int] = []
+        self.readers = [0] * len(operations)
         for row, parents in enumerate(self.parents):
             self.above.append(functools.reduce(lambda found, parent: found | self.above[parent], parents, 1 << row))
             for parent in parents:

@@ -5,20 +5,13 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fmnist_report.models.dropout import seeded_dropout
+from fmnist_report.models.layers import seeded_dropout
+from fmnist_report.settings import CNNSettings
 
 POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
 
-def build_cnn(
-    stem: int,
-    widths: tuple[int, ...],
-    dropout: float,
-    kernel: int = 3,
-    pooling: str = "max",
-    shape: tuple[int, int] = (28, 28),
-    n_classes: int = 10,
-) -> keras.Model:
+def build_cnn(settings: CNNSettings, shape: tuple[int, int] = (28, 28), n_classes: int = 10) -> keras.Model:
     """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
 
     Pooling comes before normalisation, so that only the first convolution of a stage works on the
@@ -27,10 +20,9 @@ def build_cnn(
     that of He et al., "Deep Residual Learning", 2016.
 
     Args:
-        stem: channels of the first convolution, which sees the whole picture.
-        widths: channels of the three stages, each of which halves the picture's sides: 28, 14, 7, 3.
-        kernel: side of every kernel in pixels.
-        pooling: "max" or "average".
+        settings: stem, channels of the first convolution, which sees the whole picture; widths, channels of the three
+            stages, each of which halves the picture's sides (28, 14, 7, 3); kernel, side of every kernel in pixels;
+            pooling, "max" or "average"; and dropout.
         shape: height and width of a picture, in pixels, at least 8.
 
     Returns:
@@ -38,15 +30,15 @@ def build_cnn(
     """
     pixels = layers.Input((*shape, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
-    x = layers.Activation("relu", name="stem_relu")(_convolve(x, stem, kernel, "stem"))
-    for number, width in enumerate(widths, 1):
-        x = _convolve(x, width, kernel, f"stage{number}a")
-        x = POOLING[pooling](2, name=f"pool{number}")(x)
+    x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, settings.kernel, "stem"))
+    for number, width in enumerate(settings.widths, 1):
+        x = _convolve(x, width, settings.kernel, f"stage{number}a")
+        x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
         x = _normalise(x, f"stage{number}a")
-        inner = _normalise(_convolve(x, width, kernel, f"stage{number}b"), f"stage{number}b")
+        inner = _normalise(_convolve(x, width, settings.kernel, f"stage{number}b"), f"stage{number}b")
         x = layers.Add(name=f"stage{number}_add")([x, inner])
     x = layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
-    x = seeded_dropout(dropout, "dropout")(x)
+    x = seeded_dropout(settings.dropout, "dropout")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="cnn")
 
 

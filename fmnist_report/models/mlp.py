@@ -5,15 +5,15 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fmnist_report.models.dropout import seeded_dropout
+from fmnist_report.models.layers import seeded_dropout
+from fmnist_report.settings import MLPSettings
 
 
-def build_mlp(
-    widths: tuple[int, ...], dropout: float, shape: tuple[int, int] = (28, 28), n_classes: int = 10
-) -> keras.Model:
+def build_mlp(settings: MLPSettings, shape: tuple[int, int] = (28, 28), n_classes: int = 10) -> keras.Model:
     """Build dense layers with batch normalisation and dropout.
 
     Args:
+        settings: widths and dropout.
         shape: height and width of a picture, in pixels.
 
     Returns:
@@ -22,9 +22,9 @@ def build_mlp(
     pixels = layers.Input((*shape, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="rescale")(pixels)
     x = layers.Flatten(name="flatten")(x)
-    for number, width in enumerate(widths, 1):
+    for number, width in enumerate(settings.widths, 1):
         x = layers.Dense(width, use_bias=False, kernel_initializer="he_normal", name=f"dense{number}")(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
         x = layers.Activation("relu", name=f"relu{number}")(x)
-        x = seeded_dropout(dropout, f"dropout{number}")(x)
+        x = seeded_dropout(settings.dropout, f"dropout{number}")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="mlp")

@@ -1,0 +1,44 @@
+"""Where content from outside may be had, and the tools that fetch it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import typing
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place where something may be had: a folder or file to read, or what fetch leaves or returns."""
+
+    name: str
+    place: Path
+    fetch: typing.Callable[[Path], typing.Any] | None = None
+
+
+def keras_home() -> Path:
+    """Return Keras's own folder (KERAS_HOME or ~/.keras)."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def download(url: str, path: Path, timeout_seconds: float = 20.0) -> None:
+    """Fetch a file over HTTPS; raises OSError."""
+    with urllib.request.urlopen(url, timeout=timeout_seconds) as answer, open(path, "wb") as file:  # noqa: S310
+        shutil.copyfileobj(answer, file)
+
+
+def run_tool(command: list[str], folder: Path, timeout_seconds: float = 300.0) -> None:
+    """Run an outside tool in a folder; raises ValueError with its last words."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_seconds)
+    except FileNotFoundError:
+        raise ValueError(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{command[0]} took more than {timeout_seconds:.0f} s") from None
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise ValueError(f"{' '.join(word for word in command if not word.startswith('-'))} failed: {words}")

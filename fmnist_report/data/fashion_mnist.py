@@ -1,0 +1,186 @@
+"""Fashion-MNIST: sources tried in order, and verification by content."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fmnist_report.data.digests import FASHION_MNIST_SHA256
+from fmnist_report.data.download import Source, download, keras_home, run_tool
+from fmnist_report.data.idx import IMAGES_MAGIC, LABELS_MAGIC, MAX_IDX_BYTES, check_pair, decompress, parse_idx
+from fmnist_report.data.split import Task, write_parts
+from fmnist_report.errors import ReportError
+from fmnist_report.pipeline.files import replacing
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.settings import DataSettings
+
+N_CLASSES = 10
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """One file of the data set and what its decompressed content must be."""
+
+    name: str
+    n_bytes: int
+    sha256: str
+
+
+FILES = {
+    array: IdxFile(name, n_bytes, FASHION_MNIST_SHA256[name])
+    for array, name, n_bytes in (
+        ("x_train", "train-images-idx3-ubyte", 47_040_016),
+        ("y_train", "train-labels-idx1-ubyte", 60_008),
+        ("x_test", "t10k-images-idx3-ubyte", 7_840_016),
+        ("y_test", "t10k-labels-idx1-ubyte", 10_008),
+    )
+}
+
+
+def read_verified(path: Path, expected: IdxFile) -> bytes:
+    """Read one file (plain or gzipped) and verify its content.
+
+    Raises:
+        ValueError: it cannot be read, is no sound IDX file, or is not the expected one.
+    """
+    try:
+        if path.stat().st_size > MAX_IDX_BYTES:
+            raise ValueError(f"it has {path.stat().st_size:,} bytes, more than any file of this data set")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from None
+    data = decompress(raw)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected.sha256:
+        labels = parse_idx(data, LABELS_MAGIC if "labels" in expected.name else IMAGES_MAGIC)
+        if labels.ndim == 1 and labels.size and labels.max() >= N_CLASSES:
+            raise ValueError(f"there is a label {labels.max()}, but labels run from 0 to {N_CLASSES - 1}")
+        raise ValueError(f"its SHA-256 is {digest[:12]}…, not Fashion-MNIST's {expected.sha256[:12]}…")
+    return data
+
+
+def read_folder(folder: Path) -> dict[str, np.ndarray]:
+    """Read and verify all four files of a folder.
+
+    Returns:
+        x_train (60000, 28, 28), y_train (60000,), x_test (10000, 28, 28), y_test (10000,), uint8.
+
+    Raises:
+        ValueError: names the first file that is missing or wrong, and why.
+    """
+    arrays = {}
+    for array, expected in FILES.items():
+        path = next((p for p in _candidates(folder, expected.name) if p.is_file()), None)
+        if path is None:
+            raise ValueError(f"{folder / expected.name}.gz is not there")
+        try:
+            data = read_verified(path, expected)
+            arrays[array] = parse_idx(data, IMAGES_MAGIC if array.startswith("x") else LABELS_MAGIC)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    try:
+        check_pair(arrays["x_train"], arrays["y_train"], N_CLASSES)
+        check_pair(arrays["x_test"], arrays["y_test"], N_CLASSES)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from None
+    return arrays
+
+
+def _candidates(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}.gz", folder / name]
+
+
+def fetch_keras(folder: Path) -> None:
+    """Download the four files that keras.datasets.fashion_mnist uses into folder."""
+    for expected in FILES.values():
+        download(f"{URL}{expected.name}.gz", folder / f"{expected.name}.gz")
+
+
+def fetch_debian(folder: Path) -> None:
+    """Fetch and unpack Debian's package into folder; needs apt-get and dpkg-deb, no root.
+
+    Raises:
+        ValueError: a tool is missing or failed; the message says which.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        try:
+            run_tool(["apt-get", "download", DEBIAN_PACKAGE], Path(temporary))
+        except ValueError:  # the machine's package lists may be missing or old: fetch our own
+            (Path(temporary) / "lists" / "partial").mkdir(parents=True)
+            private = [f"-oDir::State::Lists={temporary}/lists", f"-oDir::Cache={temporary}", "-oDebug::NoLocking=1"]
+            run_tool(["apt-get", *private, "update"], Path(temporary))
+            run_tool(["apt-get", *private, "download", DEBIAN_PACKAGE], Path(temporary))
+        packages = list(Path(temporary).glob("*.deb"))
+        if not packages:
+            raise ValueError("apt-get left no package")
+        run_tool(["dpkg-deb", "-x", packages[0].name, "unpacked"], Path(temporary))
+        for path in (Path(temporary) / "unpacked" / DEBIAN_FOLDER.relative_to("/")).glob("*.gz"):
+            shutil.copyfile(path, folder / path.name)
+
+
+def data_sources(data_dir: Path | None, cache_dir: Path) -> list[Source]:
+    """List the sources of the data set in the order in which they are tried."""
+    datasets = cache_dir / "datasets"
+    named = [Source("--data-dir", data_dir)] if data_dir else []
+    return [
+        *named,
+        Source("the cache", datasets),
+        Source("Keras's data folder", keras_home() / "datasets" / "fashion-mnist"),
+        Source(f"Debian's package {DEBIAN_PACKAGE}, installed", DEBIAN_FOLDER),
+        Source("Keras's download", datasets, fetch_keras),
+        Source(f"Debian's package {DEBIAN_PACKAGE}, fetched", datasets, fetch_debian),
+    ]
+
+
+def find_data(data_dir: Path | None, cache_dir: Path, fetch: bool = True) -> tuple[dict[str, np.ndarray], str]:
+    """Return the arrays of the first source that verifies, and the source's name.
+
+    Args:
+        data_dir: the user's folder, or None.
+        cache_dir: what is fetched and verified is kept in its folder datasets.
+        fetch: also try sources that need the network.
+
+    Raises:
+        ReportError: none verifies; lists each source with its reason.
+    """
+    reasons = []
+    for source in data_sources(data_dir, cache_dir):
+        try:
+            if source.fetch is None:
+                return read_folder(source.place), source.name
+            if fetch:
+                return _fetch_verified(source.place, source.fetch), source.name
+        except (ValueError, OSError) as error:
+            reasons.append(f"  {source.name}: {error}")
+    raise ReportError(
+        "Fashion-MNIST was found nowhere:\n" + "\n".join(reasons) + "\nPut the four .gz files into a folder and "
+        f"name it with --data-dir, or install Debian's package {DEBIAN_PACKAGE}."
+    )
+
+
+def _fetch_verified(folder: Path, fetch: typing.Callable[[Path], None]) -> dict[str, np.ndarray]:
+    """Fetch into a temporary folder; only verified files enter the source's own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        fetch(Path(temporary))
+        arrays = read_folder(Path(temporary))
+        for expected in FILES.values():
+            with replacing(folder / f"{expected.name}.gz") as target:
+                shutil.copyfile(Path(temporary) / f"{expected.name}.gz", target)
+    return arrays
+
+
+def prepare_data(out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path) -> None:
+    """Stage `data` for Fashion-MNIST; see write_parts for what it writes."""
+    arrays, source = find_data(data_dir, cache_dir)
+    progress.say(f"Fashion-MNIST from {source}.")
+    write_parts(out, arrays, data, Task())

@@ -1,0 +1,60 @@
+"""What every model is measured by on the test set, named as in results.json."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+
+from fmnist_report.evaluation.calibration import calibration_error, fit_temperature, reliability, scale_temperature
+from fmnist_report.evaluation.candidates import Candidate
+from fmnist_report.training.metrics import measure_accuracy, wilson_interval
+
+
+def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarray) -> dict[str, typing.Any]:
+    """Compute one model's figures.
+
+    Args:
+        labels: of val and test.
+        near: (n_test,) bool, true for near duplicates of training pictures.
+    """
+    from sklearn.metrics import confusion_matrix
+
+    y, predicted = labels["test"], candidate.test.argmax(axis=1)
+    temperature = fit_temperature(candidate.val, labels["val"])
+    classes = score_classes(y, predicted, candidate.test.shape[1])
+    summary = candidate.summary
+    return {
+        "test_accuracy": measure_accuracy(candidate.test, y),
+        "test_accuracy_ci95": list(wilson_interval(int((predicted == y).sum()), len(y))),
+        "test_accuracy_without_near": measure_accuracy(candidate.test[~near], y[~near]) if not near.all() else None,
+        "val_accuracy": measure_accuracy(candidate.val, labels["val"]),
+        "mirror_gain": candidate.mirror_gain(labels["val"]),
+        "macro_f1": float(np.mean([scores["f1"] for scores in classes])),
+        "ece": calibration_error(candidate.test, y),
+        "reliability": reliability(candidate.test, y),
+        "temperature": temperature,
+        "ece_scaled": calibration_error(scale_temperature(candidate.test, temperature), y),
+        **{name: summary[name] for name in ("n_params", "n_trainable", "macs")},
+        **{name: summary[name] for name in ("train_seconds", "predict_ms_per_image")},
+        "precision": summary.get("precision", "float32"),
+        "layers": summary["layers"],
+        "history": candidate.history,
+        "confusion": confusion_matrix(y, predicted, labels=range(candidate.test.shape[1])).tolist(),
+        "per_class": classes,
+    }
+
+
+def score_classes(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> list[dict[str, float]]:
+    """Return precision, recall, f1 and support of each class; 0 where nothing was answered.
+
+    Args:
+        labels, predicted: (n,).
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=0)
+    return [
+        {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for p, r, f, n in zip(*columns, strict=True)
+    ]

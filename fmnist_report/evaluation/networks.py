@@ -1,0 +1,75 @@
+"""The one table of the compared networks; whatever shows, ranks or colours networks reads it.
+
+docs/architecture.md tells how a network is added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fmnist_report.messages import N_
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row.
+
+    Args:
+        name: in results.json.
+        stage: that trains it; empty where others are put together.
+        part: of the assignment in which it is shown, 1 or 2; 0 for neither.
+        label: a message of the catalogue.
+        colour: everywhere; of Okabe and Ito's palette, which is safe for colour-blind readers.
+    """
+
+    name: str
+    stage: str
+    part: int
+    label: str
+    colour: str
+
+
+NETWORKS = (
+    Network("mlp", "mlp", 1, N_("Multilayer perceptron"), "#7a7a7a"),
+    Network("cnn", "cnn", 1, N_("Convolutional network"), "#d55e00"),
+    Network("vgg_features", "classifiers", 2, N_("{backbone}, frozen features"), "#0072b2"),
+    Network("vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), "#009e73"),
+    Network("ensemble", "", 0, N_("Ensemble"), "#aa4499"),
+)
+# Classifiers on frozen features, of which the best on validation is vgg_features, and what compares ways of input.
+ON_FEATURES = (
+    Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), "#0072b2"),
+    Network("vgg_lda", "classifiers", 2, N_("Linear discriminant analysis"), "#0072b2"),
+    Network("vgg_k_neighbours", "classifiers", 2, N_("Nearest neighbours"), "#0072b2"),
+    Network("vgg_head", "head", 2, N_("Dense head"), "#0072b2"),
+)
+OF_INPUTS = Network("vgg_input", "inputs", 2, N_("Logistic regression on {backbone}’s features"), "#0072b2")
+
+CHOSEN, ENSEMBLE = "vgg_features", "ensemble"
+COMPARED = tuple(row.name for row in NETWORKS)
+MAIN = tuple(row.name for row in NETWORKS if row.stage)
+BY_NAME = {row.name: row for row in (*NETWORKS, *ON_FEATURES, OF_INPUTS)}
+COLOURS = {name: row.colour for name, row in BY_NAME.items()}
+
+
+def networks_of_part(part: int) -> tuple[str, ...]:
+    """Name the compared networks of a part of the assignment."""
+    return tuple(row.name for row in NETWORKS if row.part == part)
+
+
+def stages_of_part(part: int) -> tuple[str, ...]:
+    """Name the stages that train a network of their own in a part, in the order of the line."""
+    rows = (*ON_FEATURES, *NETWORKS) if part == 2 else NETWORKS
+    return tuple(row.stage for row in rows if row.part == part and row.stage != BY_NAME[CHOSEN].stage)
+
+
+def network_of_stage(stage: str) -> str:
+    """Name the network that a stage trains.
+
+    Raises:
+        KeyError: it trains none, or several.
+    """
+    found = [row.name for row in BY_NAME.values() if row.stage == stage and row.stage != BY_NAME[CHOSEN].stage]
+    if len(found) != 1:
+        raise KeyError(f"the stage {stage!r} trains no network of its own; add it to evaluation/networks.py")
+    return found[0]

@@ -1,0 +1,80 @@
+"""results.json: the evaluation, the run and its stages in one document with a stable format."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+
+from fmnist_report.messages import N_
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.settings import Settings
+
+FORMAT = 1
+# The stages that lead to results, in the order of the line, with their labels in the report.
+STAGES = {
+    "data": N_("Data and split"),
+    "weights": N_("{backbone} weights"),
+    "mlp": N_("Multilayer perceptron"),
+    "cnn": N_("Convolutional network"),
+    "features": N_("{backbone} features of all pictures"),
+    "classifiers": N_("Classifiers on the features"),
+    "head": N_("Dense head"),
+    "finetune": N_("Fine-tuning of the upper blocks"),
+    "seeds": N_("Further seeds"),
+    "study": N_("Hyperparameter study"),
+    "tuning": N_("Hyperparameter search"),
+    "inputs": N_("Ways of input to {backbone}"),
+    "overlap": N_("Duplicates"),
+    "explain": N_("What the networks see"),
+    "evaluation": N_("Evaluation"),
+}
+RENDERING = ("figures", "html", "pdf")
+
+
+def stages_behind(*folders: Path) -> list[dict[str, typing.Any]]:
+    """List the stages that led to entries of one run, in the order of the line.
+
+    Returns:
+        Name, key, seconds, created, and status: "computed" for those of the run that evaluated, "cached" for
+        older ones.
+
+    Raises:
+        KeyError: a stage that STAGES does not know.
+    """
+    provenance: dict[str, typing.Any] = {}
+    for folder in folders:
+        provenance |= read_json(folder / "manifest.json")["provenance"]
+    run, order = provenance["evaluation"]["run"], list(STAGES)
+    kinds = {name: name.partition("-")[0] for name in provenance}  # of repetitions, the stage that they repeat
+    if missing := {kind for kind in kinds.values() if kind not in (*order, *RENDERING)}:
+        raise KeyError(f"the stages {', '.join(sorted(missing))} have no label; add them to evaluation/results.py")
+    stages = [
+        {"name": name, **{k: row[k] for k in ("key", "seconds", "created")},
+         "status": "computed" if row["run"] == run else "cached"}
+        for name, row in provenance.items()
+        if kinds[name] not in RENDERING
+    ]  # fmt: skip
+    return sorted(stages, key=lambda row: (order.index(kinds[row["name"]]), row["name"]))
+
+
+def assemble_results(
+    evaluation: Path, settings: Settings, run: dict[str, typing.Any], stages: list[dict[str, typing.Any]]
+) -> dict[str, typing.Any]:
+    """Put one results document together.
+
+    Args:
+        evaluation: the evaluation entry.
+        run: id, started and seconds of the run.
+        stages: as stages_behind lists them, or those of this run.
+    """
+    document = read_json(evaluation / "evaluation.json")
+    description = {
+        **run,
+        "preset": settings.preset,
+        "seed": settings.seed,
+        "hardware": document.pop("hardware"),
+        "versions": document.pop("versions"),
+        "settings": dataclasses.asdict(settings),
+    }
+    return {"format": FORMAT, "run": description, "stages": stages, **document}

@@ -1,0 +1,60 @@
+"""Further trainings of the networks with other seeds, and the spread of their accuracies."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+
+import numpy as np
+
+from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.pipeline.files import load_arrays, save_arrays
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.training.metrics import measure_accuracy
+
+
+def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
+    """Stage `seeds`: collect the probabilities of the further trainings in seeds.npz.
+
+    Args:
+        networks: training entries named <stage>_<number>, the number from 1.
+
+    Writes "<model>/val" (k, n_val, 10) and "<model>/test" (k, 10000, 10) float32, k further trainings each.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for name, folder in networks.items():
+        model = network_of_stage(name.rpartition("_")[0])
+        for part, values in load_arrays(folder / "probabilities.npz").items():
+            if part in ("val", "test"):
+                found.setdefault(f"{model}/{part}", []).append(values)
+    save_arrays(out / "seeds.npz", **{name: np.stack(values) for name, values in found.items()})
+
+
+def load_seeds(folder: Path | None) -> dict[str, np.ndarray]:
+    """Return the arrays of seeds.npz; none where every network was trained once."""
+    return {} if folder is None else load_arrays(folder / "seeds.npz")
+
+
+def spread_of_seeds(
+    first: dict[str, typing.Any], others: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> dict[str, dict[str, dict[str, typing.Any]]]:
+    """Return each repeated model's accuracies over the seeds.
+
+    Args:
+        first: the candidates of the first seed.
+        others: from load_seeds.
+        labels: of the parts to judge: val, or val and test.
+
+    Returns:
+        {model: {part: {accuracies (first seed first), mean, sd (of the sample, n - 1)}}}.
+    """
+    spread: dict[str, dict[str, dict[str, typing.Any]]] = {}
+    for name, values in others.items():
+        model, part = name.split("/")
+        if part not in labels:
+            continue
+        every = [getattr(first[model], part), *values]
+        accuracies = [measure_accuracy(probabilities, labels[part]) for probabilities in every]
+        row = {"accuracies": accuracies, "mean": float(np.mean(accuracies)), "sd": float(np.std(accuracies, ddof=1))}
+        spread.setdefault(model, {})[part] = row
+    return spread

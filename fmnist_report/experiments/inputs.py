@@ -1,0 +1,228 @@
+"""How a greyscale picture should enter the base and be read: ways compared on a subset, judged on validation."""
+
+from __future__ import annotations
+
+import time
+import typing
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from fmnist_report.backbones import DEFAULT, least_side
+from fmnist_report.machine import choose_precision
+from fmnist_report.models.arrays import Weights
+from fmnist_report.models.base import Base, build_base, find_preprocessing, set_base_weights
+from fmnist_report.models.layers import Standardise
+from fmnist_report.models.weights import load_base
+from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.settings import FeatureSettings, InputSettings
+from fmnist_report.training.fitting import dtype_policy
+from fmnist_report.training.head import standardisation
+from fmnist_report.training.metrics import wilson_interval
+
+LEARNED = "learned"  # a 1 × 1 convolution that starts as what the base expects
+SIZES = (32, 48, 56, 64)
+RESIZING = ("nearest", "bilinear", "bicubic")
+POOLING = ("average", "max", "both")
+BATCH = 100
+COLOURING_EPOCHS = 4
+COLOURING_RATE = 2e-3
+PENALTY = 0.01  # of the logistic regression, its C
+
+
+def list_channels(backbone: str) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Return the ways to make three channels of a grey value: what multiplies it and what is added, by channel.
+
+    To add one number to all channels is to sum the first convolution over its input channels.
+    """
+    own, name = find_preprocessing(backbone), expected_way(backbone)
+    ways = {
+        name: (own.scale, own.offset),
+        "one_mean": ((sum(own.scale) / 3,) * 3, (sum(own.offset) / 3,) * 3),
+        "no_mean": ((1.0,) * 3, (0.0,) * 3),
+        "divided": ((1 / 255,) * 3, (0.0,) * 3),
+    }
+    return {other: way for other, way in ways.items() if other == name or way != ways[name]}
+
+
+def expected_way(backbone: str) -> str:
+    """Name the way that the base expects: for VGG16, ImageNet's mean is subtracted from each channel."""
+    return "imagenet_mean" if backbone == DEFAULT else "expected"
+
+
+def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]:
+    """List the ways, one factor at a time around the chosen one; rows of factor, value, chosen and way."""
+    chosen = {"channels": expected_way(backbone), "size": size, "resizing": "bilinear", "pooling": "average"}
+    values = {
+        "channels": (*list_channels(backbone), LEARNED),
+        "size": tuple(sorted({*list_sizes(size, least_side(backbone)), size})),
+        "resizing": RESIZING,
+        "pooling": POOLING,
+    }
+    return [
+        {"factor": factor, "value": str(value), "chosen": value == chosen[factor], "way": {**chosen, factor: value}}
+        for factor, tried in values.items()
+        for value in tried
+    ]
+
+
+def list_sizes(size: int, least: int) -> list[int]:
+    """List the sides that are tried beside the chosen one: SIZES, or larger ones where the base needs that."""
+    return [side for side in SIZES if side >= least] or [side for side in (size + 16, size + 32) if side <= 224]
+
+
+def compare_inputs(
+    out: Path,
+    progress: Progress,
+    *,
+    inputs: InputSettings,
+    features_settings: FeatureSettings,
+    seed: int,
+    data: Path,
+    weights: Path,
+) -> None:
+    """Stage `inputs`: classify the features of every way and write inputs.json.
+
+    Rows have network ("vgg_input"), group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Ways that
+    were finished before an interruption are not repeated.
+    """
+    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
+    n = {"train": inputs.n_train, "val": inputs.n_val}
+    x = {part: pictures[part][: n[part]] for part in n}
+    y = {part: labels[part][: n[part]] for part in n}
+    base, backbone = load_base(weights), features_settings.backbone
+    rows, finished = list_ways(features_settings.size, backbone), read_finished(out)
+    for number, row in enumerate(rows):
+        progress.update(number, len(rows), f"{row['factor']} = {row['value']}")
+        name = str(sorted(row["way"].items()))
+        if name not in finished:
+            started = time.monotonic()
+            accuracy = judge_way(row["way"], x, y, base, features_settings, seed)
+            finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
+            write_finished(out, finished)
+        row |= finished[name]
+        row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
+        row |= {"network": "vgg_input", "group": "input"}
+        del row["way"]
+    n_pictures = {f"n_{part}": len(labels) for part, labels in y.items()}
+    write_json(out / "inputs.json", {**n_pictures, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
+
+
+def judge_way(way: dict, x: dict, y: dict, base: Weights, features: FeatureSettings, seed: int) -> float:
+    """Fit a logistic regression on one way's features; returns its validation accuracy."""
+    with dtype_policy(choose_precision(features.precision)):
+        network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
+    set_base_weights(network, base)
+    if way["channels"] == LEARNED:
+        learn_colouring(network, x["train"], y["train"], seed)
+    mean, scale, classifier = _fit_classifier(read_features(network, x["train"]), y["train"], seed)
+    return float(classifier.score((read_features(network, x["val"]) - mean) * scale, y["val"]))
+
+
+def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = standardisation(features)
+    classifier = LogisticRegression(C=PENALTY, max_iter=1_000, random_state=seed)
+    return mean, scale, classifier.fit((features - mean) * scale, labels)
+
+
+def learn_colouring(network: keras.Model, pictures: np.ndarray, labels: np.ndarray, seed: int) -> None:
+    """Train the reader's colouring, together with a linear classifier that starts as the fitted one.
+
+    Args:
+        network: a reader with the layer "colouring"; all else of it is frozen.
+        pictures: (n, 28, 28) uint8.
+        labels: (n,).
+    """
+    keras.utils.set_random_seed(seed)
+    mean, scale, classifier = _fit_classifier(read_features(network, pictures), labels, seed)
+    joined = layers.Concatenate(dtype="float32")([layers.Flatten(dtype="float32")(found) for found in network.outputs])
+    standardise = Standardise(dtype="float32")
+    logits = layers.Dense(len(classifier.classes_), dtype="float32")
+    whole = keras.Model(network.input, logits(standardise(joined)))
+    standardise.set_weights([mean, scale])
+    logits.set_weights(_as_logits(classifier))
+    whole.compile(
+        keras.optimizers.AdamW(COLOURING_RATE),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    targets = np.searchsorted(classifier.classes_, labels)
+    whole.fit(pictures[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=COLOURING_EPOCHS, verbose=0)
+
+
+def _as_logits(classifier) -> list[np.ndarray]:
+    """Return kernel and bias of a linear layer with a logit a class; of two classes scikit-learn keeps one."""
+    kernel, bias = classifier.coef_.T, classifier.intercept_
+    if len(classifier.classes_) > 2:
+        return [kernel, bias]
+    return [np.concatenate([-kernel, kernel], axis=1) / 2, np.concatenate([-bias, bias]) / 2]
+
+
+def build_reader(
+    channels: str,
+    size: int,
+    resizing: str,
+    pooling: str = "average",
+    shape: tuple[int, int] = (28, 28),
+    backbone: str = DEFAULT,
+) -> keras.Model:
+    """Build the frozen base behind one way of input.
+
+    Args:
+        channels: one of list_channels, or LEARNED.
+        size: side of the base's input in pixels.
+        resizing: one of RESIZING.
+        pooling: one of POOLING, for block 3's grid and for blocks 4 and 5 alike.
+
+    Returns:
+        Model from (n, *shape, 1) pixels to what is read of blocks 3, 4 and 5, by name.
+    """
+    pixels = layers.Input((*shape, 1), name="pixels")
+    grey = layers.Resizing(size, size, interpolation=resizing, name="resize", dtype="float32")(pixels)
+    colouring = None
+    if channels == LEARNED:
+        colouring = layers.Conv2D(3, 1, name="colouring", dtype="float32")
+        x = layers.Rescaling(255, name="unscale", dtype="float32")(
+            colouring(layers.Rescaling(1 / 255, name="scale", dtype="float32")(grey))
+        )
+    else:
+        x = ops.concatenate(
+            [grey * scale + offset for scale, offset in zip(*list_channels(backbone)[channels], strict=True)], axis=-1
+        )
+    base = build_base(backbone, pixels, x)
+    for layer in base.network.layers:
+        layer.trainable = layer is colouring
+    network = keras.Model(pixels, _pool(base, pooling), name="reader")
+    if colouring:
+        own = find_preprocessing(backbone)
+        colouring.set_weights([np.reshape(own.scale, (1, 1, 1, 3)), np.divide(own.offset, 255)])
+    return network
+
+
+def _pool(base: Base, pooling: str) -> dict:
+    found = dict(base.pooled) if pooling != "max" else {}
+    if pooling != "average":
+        grid = layers.MaxPooling2D(2, padding="same", dtype="float32", name="block3_maxima")
+        found["block3_maxima"] = grid(base.outputs[3])
+        for block in (4, 5):
+            highest = layers.GlobalMaxPooling2D(dtype="float32", name=f"block{block}_maxima")
+            found[f"block{block}_maxima"] = highest(base.outputs[block])
+    return found
+
+
+def read_features(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Return the features of (n, 28, 28) uint8 pictures, (n, n_features) float32."""
+    rows = []
+    for first in range(0, len(pictures), BATCH):
+        batch = pictures[first : first + BATCH]
+        outputs = network.predict_on_batch(batch[..., None].astype("float32"))
+        joined = [
+            np.asarray(ops.convert_to_numpy(values), "float32").reshape(len(batch), -1) for values in outputs.values()
+        ]
+        rows.append(np.concatenate(joined, axis=1))
+    return np.concatenate(rows)

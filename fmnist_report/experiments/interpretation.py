@@ -1,0 +1,232 @@
+"""What the networks see: filters, activation maps, class-activation heat maps, and maps of the features."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from fmnist_report.experiments.gradients import gradient
+from fmnist_report.models.arrays import Weights
+from fmnist_report.models.base import LAST, Base, copy_layers, find_preprocessing, set_base_weights
+from fmnist_report.models.cnn import build_cnn
+from fmnist_report.models.transfer import assemble, read_from_border
+from fmnist_report.models.weights import load_base
+from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
+from fmnist_report.training.prediction import as_pixels
+from fmnist_report.training.stores import VIEWS, FeatureStore
+
+# What each part shows, and the stage whose answers choose the pictures.
+PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
+CNN_HEAT = "stage2_add"
+CNN_ACTIVATIONS = ("stem_relu", "stage1_add", "stage2_add", "stage3_add")
+HEAT_BLOCK = 4
+N_CHANNELS = 8
+N_RIGHT = 4
+N_WRONG = 4
+
+
+def explain(
+    out: Path,
+    progress: Progress,
+    *,
+    explain: ExplainSettings,
+    cnn_settings: CNNSettings,
+    head_settings: HeadSettings,
+    finetune_settings: FineTuneSettings,
+    seed: int,
+    data: Path,
+    weights: Path,
+    features: Path,
+    cnn: Path,
+    head: Path,
+    finetune: Path,
+) -> None:
+    """Stage `explain`: look into the trained networks on validation pictures.
+
+    Writes explain.npz with, for part1 (the CNN) and part2 (the base),
+    <part>/pictures (k, 28, 28) uint8, the first N_RIGHT rightly named by the last network and the rest wrongly;
+    <part>/labels (k,); <network>/answers (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
+    <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first picture;
+    cnn/filters (k, k, 1, n), base/filters (k, k, 3, n) in RGB; map/labels (n,), map/before and map/after (n, 2),
+    t-SNE of the features. explain.json tells the channels and layers shown and n_map.
+    """
+    pictures, labels = load_arrays(data / "pictures.npz")["val"], load_arrays(data / "labels.npz")["val"]
+    base = load_base(weights)
+    with FeatureStore(features) as store:
+        networks = load_networks(store, base, cnn_settings, head_settings, finetune_settings, cnn, head, finetune)
+        arrays: dict[str, np.ndarray] = {}
+        channels, layers = {}, {}
+        for number, (part, (names, judge)) in enumerate(PARTS.items()):
+            progress.update(number, 3, f"heat and activation maps, {part}")
+            folder = {"cnn": cnn, "finetune": finetune}[judge]
+            shown = choose_pictures(load_arrays(folder / "probabilities.npz")["val"], labels)
+            arrays |= {f"{part}/pictures": pictures[shown], f"{part}/labels": labels[shown]}
+            for name in names:
+                seen = networks[name]
+                layers[name], maps = seen.heat
+                answers, heat = heat_maps(seen.network, maps, seen.beside, pictures[shown])
+                arrays |= {f"{name}/answers": answers, f"{name}/heat": heat}
+                found = activation_maps(seen.network, seen.activations, pictures[shown[0]])
+                for layer, (maps, numbers) in found.items():
+                    arrays[f"{name}/{layer}"], channels[f"{name}/{layer}"] = maps, numbers
+        progress.update(2, 3, "map of the features")
+        arrays["cnn/filters"] = networks["cnn"].network.get_layer("stem_conv").get_weights()[0]
+        arrays["base/filters"] = first_filters(base, store.given.backbone)
+        n = min(explain.n_map, len(labels))
+        arrays["map/labels"] = labels[:n]
+        arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
+        arrays["map/after"] = embed(tuned_features(networks["vgg_finetuned"].network, store, head_settings, n), seed)
+    save_arrays(out / "explain.npz", **arrays)
+    write_json(out / "explain.json", {"channels": channels, "layers": layers, "n_map": n})
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A trained network from pixels, and what is shown of it.
+
+    Args:
+        heat: the name and output of the layer whose heat map is drawn.
+        beside: outputs from which a path leads to the answer that does not pass through that layer.
+        activations: outputs whose strongest channels are drawn, by name.
+    """
+
+    network: keras.Model
+    heat: tuple[str, typing.Any]
+    beside: list
+    activations: dict[str, typing.Any]
+
+
+def load_networks(
+    store: FeatureStore, base: Weights,
+    cnn_settings: CNNSettings, head_settings: HeadSettings, finetune_settings: FineTuneSettings,
+    cnn: Path, head: Path, finetune: Path,
+) -> dict[str, Seen]:  # fmt: skip
+    """Build the trained networks from pixels, in float32: the CNN, and the base before and after fine-tuning."""
+    n_classes = store.task.n_classes
+    network = build_cnn(cnn_settings, store.task.shape, n_classes)
+    network.load_weights(cnn / "network.weights.h5")
+    outputs = {name: network.get_layer(name).output for name in (CNN_HEAT, *CNN_ACTIVATIONS)}
+    shown = {name: outputs[name] for name in CNN_ACTIVATIONS}
+    networks = {"cnn": Seen(network, (CNN_HEAT, outputs[CNN_HEAT]), [], shown)}
+    for name, first in (("vgg_head", 1), ("vgg_finetuned", finetune_settings.unfreeze)):
+        found, _, logits = assemble(store.given, head_settings, finetune_settings.unfreeze, n_classes)
+        networks[name] = _look_into(found, keras.Model(found.network.inputs[0], logits), first)
+    set_base_weights(networks["vgg_head"].network, base)
+    networks["vgg_head"].network.get_layer("head").load_weights(head / "network.weights.h5")
+    networks["vgg_finetuned"].network.load_weights(finetune / "network.weights.h5")
+    return networks
+
+
+def _look_into(base: Base, network: keras.Model, first: int) -> Seen:
+    """Choose what is shown of a base with a head: the maps of its blocks from first on, and the heat of the fourth.
+
+    The head reads block 3 too; where more than one path leads to block 5, those not through block 4 stand beside.
+    """
+    beside = [base.outputs[3], *base.borders[HEAT_BLOCK][1:]]
+    maps = {base.maps[block][0]: base.maps[block][1] for block in sorted(base.maps) if first <= block <= LAST}
+    return Seen(network, base.maps[HEAT_BLOCK], beside, maps)
+
+
+def first_filters(base: Weights, backbone: str) -> np.ndarray:
+    """Return the kernels of the base's first convolution, (k, k, 3, n), their channels in the order RGB."""
+    kernel = next(array for arrays in base.values() for array in arrays if array.ndim == 4)
+    return kernel if find_preprocessing(backbone).red_first else kernel[:, :, ::-1]
+
+
+def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Choose the surest right answers of N_RIGHT different classes and the surest N_WRONG mistakes.
+
+    Args:
+        probabilities: (n, 10).
+        labels: (n,).
+
+    Returns:
+        Row numbers, the right ones first.
+    """
+    answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    right: dict[int, int] = {}
+    for row in order[answers[order] == labels[order]]:
+        right.setdefault(int(labels[row]), row)
+    wrong = order[answers[order] != labels[order]]
+    first = [right[label] for label in sorted(right)]
+    spread = first[:: max(1, len(first) // N_RIGHT)][:N_RIGHT]
+    return np.array([*spread, *wrong[:N_WRONG]], dtype=int)
+
+
+def heat_maps(network: keras.Model, maps, beside: list, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Show where a layer speaks for the network's answer (Grad-CAM; Selvaraju et al., 2017, section 3).
+
+    Args:
+        maps: the layer's output, (n, h, w, channels).
+        beside: outputs from which a path leads to the answer that does not pass through this layer.
+        pictures: (k, height, width) uint8.
+
+    Returns:
+        Answers (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the answer.
+    """
+    reader = keras.Model(network.input, dict(enumerate([maps, *beside])))
+    answerer = keras.Model([maps, *beside] if beside else maps, network.output)
+    outputs = reader.predict_on_batch(as_pixels(pictures))
+    maps, *fixed = (np.asarray(ops.convert_to_numpy(outputs[number]), "float32") for number in sorted(outputs))
+
+    def answer(maps):
+        inputs = [ops.convert_to_tensor(values) for values in (maps, *fixed)]
+        return answerer(inputs if fixed else inputs[0], training=False)
+
+    answers = ops.convert_to_numpy(answer(maps)).argmax(axis=1)
+    chosen = ops.convert_to_tensor(np.eye(network.output.shape[-1], dtype="float32")[answers])
+
+    def spoken(maps):
+        return ops.sum(answer(maps) * chosen)
+
+    weights = gradient(spoken, maps).mean(axis=(1, 2), keepdims=True)
+    heat = np.maximum((weights * maps).sum(axis=-1), 0)
+    highest = heat.max(axis=(1, 2), keepdims=True)
+    return answers, heat / np.where(highest > 0, highest, 1)
+
+
+def activation_maps(
+    network: keras.Model, seen: dict[str, typing.Any], picture: np.ndarray
+) -> dict[str, tuple[np.ndarray, list[int]]]:
+    """Return the N_CHANNELS strongest channels of some outputs for one picture: (h, w, N_CHANNELS), and their numbers.
+
+    Args:
+        seen: outputs of layers, (n, h, w, channels), by name.
+    """
+    model = keras.Model(network.input, seen)
+    found, outputs = {}, model.predict_on_batch(as_pixels(picture[None]))
+    for layer in seen:
+        maps = np.asarray(ops.convert_to_numpy(outputs[layer]), "float32")[0]
+        numbers = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:N_CHANNELS]
+        found[layer] = maps[..., numbers], [int(number) for number in numbers]
+    return found
+
+
+def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettings, n: int) -> np.ndarray:
+    """Return what the head reads after fine-tuning for the first n validation pictures; (n, n_features) float32."""
+    base, features, _ = assemble(store.given, head, n_classes=store.task.n_classes)
+    reader = read_from_border(base, store.unfreeze, features)
+    copy_layers(assembled, reader)
+    first = store.first_row("val")
+    border = store.read_border(VIEWS[0], first, first + n)
+    return reader.predict({layer: values.astype("float32") for layer, values in border.items()}, verbose=0)
+
+
+def embed(features: np.ndarray, seed: int) -> np.ndarray:
+    """Draw standardised features on a plane by t-SNE of their first 50 principal components; (n, 2) float32."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
+
+    n_components = min(50, len(features) - 1)
+    reduced = PCA(n_components, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
+    perplexity = min(30, (len(features) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced).astype("float32")

@@ -1,0 +1,276 @@
+"""The search for hyperparameters: Optuna's TPE with a median pruner, on a subset, judged on validation."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+import typing
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from fmnist_report.experiments.trials import NETWORKS, Subset, load_subset, shorten, train_settings
+from fmnist_report.machine import settle_precision
+from fmnist_report.pipeline.files import UNFINISHED, write_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.workers import Crew, Workers
+from fmnist_report.settings import (
+    CNNSettings,
+    FineTuneSettings,
+    HeadSettings,
+    MLPSettings,
+    TrainingSettings,
+    TuningSettings,
+)
+from fmnist_report.training.stores import FeatureStore
+
+JOURNAL = "trials.log"
+Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
+
+
+def _suggest_training(trial: optuna.Trial) -> dict[str, typing.Any]:
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 2e-4, 1e-2, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", (64, 128, 256)),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.1),
+    }
+
+
+def _suggest_mlp(trial: optuna.Trial) -> dict[str, typing.Any]:
+    depth = trial.suggest_int("depth", 1, 3)
+    width = trial.suggest_categorical("width", (256, 512, 1024))
+    return {**_suggest_training(trial), "widths": (width,) * depth, "shift": trial.suggest_int("shift", 0, 2)}
+
+
+def _suggest_cnn(trial: optuna.Trial) -> dict[str, typing.Any]:
+    first = trial.suggest_categorical("first_width", (32, 64))
+    last = trial.suggest_categorical("last_width", (96, 192))
+    return {
+        **_suggest_training(trial),
+        "widths": (first, last, last),
+        "kernel": trial.suggest_categorical("kernel", (3, 5)),
+        "pooling": trial.suggest_categorical("pooling", ("max", "average")),
+        "shift": trial.suggest_int("shift", 0, 3),
+        "cutout": trial.suggest_categorical("cutout", (0, 8)),
+    }
+
+
+def _suggest_head(trial: optuna.Trial) -> dict[str, typing.Any]:
+    return {**_suggest_training(trial), "width": trial.suggest_categorical("width", (128, 256, 512, 1024))}
+
+
+def _suggest_finetune(trial: optuna.Trial) -> dict[str, typing.Any]:
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-3, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", (64, 128)),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.1),
+        "unfreeze": trial.suggest_categorical("unfreeze", (4, 5)),
+    }
+
+
+SPACES: dict[str, Space] = dict(
+    zip(NETWORKS, (_suggest_mlp, _suggest_cnn, _suggest_head, _suggest_finetune), strict=True)
+)
+
+
+def tune(
+    out: Path,
+    progress: Progress,
+    *,
+    tuning: TuningSettings,
+    mlp_settings: MLPSettings,
+    cnn_settings: CNNSettings,
+    head_settings: HeadSettings,
+    finetune_settings: FineTuneSettings,
+    seed: int,
+    data: Path,
+    weights: Path,
+    features: Path,
+    workers: Workers,
+) -> None:
+    """Stage `tuning`: search each network's space and write tuning.json.
+
+    For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
+    Hutter et al., 2014: shares that sum to 1; empty where fewer than three trials ended) and trials. The trials lie in
+    a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
+    together and then trained, here one after the other, by workers side by side; how many there are does not matter.
+    """
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
+    n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
+    n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
+    start = shorten(head_settings, max(1, tuning.head_epochs))
+    total, done, found = sum(n_trials.values()), 0, {}
+    journal = mend_journal(out / UNFINISHED / JOURNAL)
+    with FeatureStore(features) as store, workers.open() as crew:
+        subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
+        shared = subset if crew.is_here else crew.share(subset.portable(bool(tuning.finetune_trials)))
+        for network, count in n_trials.items():
+            if not count:
+                continue
+            search = open_search(journal, network, seed)
+            chosen = settle_precision(shorten(settings[network], n_epochs[network]))
+            while (number := len(_finished_trials(search))) < count:
+                progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
+                search.sampler = make_sampler(seed + number)
+                n_together = min(tuning.at_once, count - number)
+                run_trials(search, network, chosen, shared, seed, n_together, crew)
+            done += count
+            found[network] = summarise(search)
+    counts = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
+    write_json(out / "tuning.json", {**counts, "n_epochs": n_epochs, "networks": found})
+
+
+def mend_journal(path: Path) -> Path:
+    """Cut off the line that a kill or a full disk left half-written, and free the lock of a killed process.
+
+    A journal that is damaged elsewhere is moved aside. The entry's kernel lock is held, so nobody else is writing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for lock in path.parent.glob(f"{path.name}.lock*"):
+        lock.unlink()
+    if path.is_file():
+        content = path.read_bytes()
+        os.truncate(path, content.rfind(b"\n") + 1)
+        try:
+            for line in content.split(b"\n")[:-1]:
+                json.loads(line)
+        except ValueError:
+            os.replace(path, path.with_suffix(".damaged"))
+    return path
+
+
+def open_search(journal: Path, network: str, seed: int) -> optuna.Study:
+    """Create one network's search, or go on with it from the journal."""
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    sampler, pruner = make_sampler(seed), make_pruner()
+    search = optuna.create_study(
+        study_name=network, storage=storage, direction="maximize", load_if_exists=True, sampler=sampler, pruner=pruner
+    )
+    for trial in search.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # of an interrupted run
+        search.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return search
+
+
+def make_sampler(seed: int) -> optuna.samplers.BaseSampler:
+    """Return TPE (Bergstra et al., 2011), which keeps trials that are drawn together apart from one another."""
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, constant_liar=True)
+
+
+def make_pruner() -> optuna.pruners.BasePruner:
+    """Return the rule that stops a trial whose accuracy is below the median of the former ones."""
+    return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
+
+
+def _finished_trials(search: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that ended or were pruned; those that were interrupted do not count."""
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return [trial for trial in search.trials if trial.state in ended]
+
+
+def _best_so_far(search: optuna.Study) -> str:
+    values = [trial.value for trial in search.trials if trial.value is not None]
+    return f", best {max(values):.4f}" if values else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a trial came to.
+
+    accuracies: on validation, by epoch; fewer than all epochs where it was stopped early.
+    pruned: whether it was.
+    """
+
+    accuracies: tuple[float, ...]
+    pruned: bool
+    seconds: float
+
+
+def run_trials(
+    search: optuna.Study, network: str, chosen: TrainingSettings, subset: Subset, seed: int, n: int, crew: Crew
+) -> None:
+    """Draw n trials, have them trained, and tell the search what they came to, in the order in which they were drawn.
+
+    Each is compared with those that were finished before all n, so that it does not matter who trains them, and when.
+
+    Args:
+        chosen: the settings from which a trial differs.
+        subset: what the crew's share returned.
+    """
+    former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    trials = [search.ask() for _ in range(n)]
+    drawn = [dataclasses.replace(chosen, **SPACES[network](trial)) for trial in trials]
+    tasks = [(network, settings, subset, seed, former) for settings in drawn]
+    for trial, outcome in in_order(crew.compute(train_trial, tasks), trials):
+        for epoch, accuracy in enumerate(outcome.accuracies):
+            trial.report(accuracy, epoch)
+        trial.set_user_attr("seconds", outcome.seconds)
+        if outcome.pruned:
+            search.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            search.tell(trial, outcome.accuracies[-1])
+
+
+def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> typing.Iterator[tuple]:
+    """Yield (name, result) in the order of the names, each as soon as all before it are there."""
+    waiting, next_one = {}, 0
+    for number, result in results:
+        waiting[number] = result
+        while next_one in waiting:
+            yield names[next_one], waiting.pop(next_one)
+            next_one += 1
+
+
+def train_trial(
+    network: str, settings: TrainingSettings, subset: Subset, seed: int, former: list[optuna.trial.FrozenTrial]
+) -> Outcome:
+    """Train one trial on the subset, here or on a worker; Optuna's pruner may stop it after an epoch.
+
+    Args:
+        former: the finished trials with which it is compared.
+    """
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    judge = optuna.create_study(direction="maximize", pruner=make_pruner())
+    judge.add_trials(former)
+    trial, started, accuracies = judge.ask(), time.monotonic(), []
+
+    def after_epoch(epoch: int, accuracy: float) -> None:
+        accuracies.append(accuracy)
+        trial.report(accuracy, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        train_settings(network, settings, subset, seed, after_epoch)
+    except optuna.TrialPruned:
+        return Outcome(tuple(accuracies), True, time.monotonic() - started)
+    return Outcome(tuple(accuracies), False, time.monotonic() - started)
+
+
+def summarise(search: optuna.Study) -> dict[str, typing.Any]:
+    """Describe a finished search in plain values."""
+    complete = [trial for trial in search.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    finished = _finished_trials(search)
+    importance = {}
+    if len({trial.value for trial in complete}) >= 3:
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        importance = optuna.importance.get_param_importances(search, evaluator=evaluator)
+    return {
+        "n_trials": len(finished),
+        "n_pruned": len(finished) - len(complete),
+        "best": {**search.best_params, "val_accuracy": search.best_value},
+        "importance": {name: float(share) for name, share in importance.items()},
+        "trials": [
+            {"params": trial.params, "state": trial.state.name.lower(), "val_accuracy": trial.value,
+             "seconds": trial.user_attrs.get("seconds", 0.0)}
+            for trial in finished
+        ],
+    }  # fmt: skip

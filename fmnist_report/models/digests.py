@@ -1,0 +1,26 @@
+"""Digests of the base's weights, known without reading them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fmnist_report.backbones import DEFAULT
+from fmnist_report.pipeline.files import sha256_file
+
+VGG16_SHA256 = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+
+
+def own_weights_file(cache_dir: Path, backbone: str) -> Path:
+    """Return where a user's own weights of another network than VGG16 are looked for.
+
+    The file is what save_weights writes of the network of keras.applications without its top.
+    """
+    return cache_dir / "weights" / f"{backbone}.weights.h5"
+
+
+def weights_content(backbone: str, cache_dir: Path) -> dict[str, str]:
+    """Return the digest of the base's weights by the network's name; empty where Keras will check its own file."""
+    if backbone == DEFAULT:
+        return {backbone: VGG16_SHA256}
+    own = own_weights_file(cache_dir, backbone)
+    return {backbone: sha256_file(own)} if own.is_file() else {}

@@ -1,0 +1,147 @@
+"""Files that are whole or not there: written atomically, with digests and seals, and what an interrupted stage left."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import typing
+from pathlib import Path
+
+if typing.TYPE_CHECKING:
+    import h5py
+    import numpy as np
+
+SEAL_BYTES = 512
+UNFINISHED = "unfinished"  # in a work folder: what an interrupted stage goes on from
+
+
+def canonical_json(value: typing.Any) -> str:
+    """Serialise with sorted keys and no spaces, so that equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_file(path: Path) -> str:
+    """Digest a file in blocks; memory does not grow with its size."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames inside a folder durable (a no-op where folders cannot be opened)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> typing.Iterator[Path]:
+    """Give a temporary sibling to write; sync it and rename it to path when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def format_json(value: typing.Any) -> str:
+    """Serialise for people to read."""
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True)
+
+
+def write_json(path: Path, value: typing.Any) -> None:
+    """Write a JSON file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(format_json(value), "utf-8")
+
+
+def read_json(path: Path) -> typing.Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write an .npz of plain arrays; equal arrays give equal bytes."""
+    import numpy as np
+
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read an .npz of plain arrays; pickles are refused."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+@contextlib.contextmanager
+def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
+    """Give an HDF5 file in memory to fill, and write it to path atomically when the block ends well.
+
+    In memory, because the HDF5 library crashes where a disk fills under it.
+    """
+    buffer = io.BytesIO()
+    with sealed_hdf5(buffer) as file:
+        yield file
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+@contextlib.contextmanager
+def sealed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
+    """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows."""
+    import h5py
+
+    with h5py.File(buffer, "w", libver="latest", userblock_size=SEAL_BYTES) as file:
+        yield file
+    content = buffer.getbuffer()
+    content[:64] = hashlib.sha256(content[SEAL_BYTES:]).hexdigest().encode()
+
+
+def is_sealed(path: Path) -> bool:
+    """Tell whether a file is there and is as replacing_hdf5 left it; to be asked before it is opened as HDF5."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read(64)
+            file.seek(SEAL_BYTES)
+            return found == hashlib.file_digest(file, "sha256").hexdigest().encode()
+    except OSError:
+        return False
+
+
+def require_room(folder: Path, n_bytes: int) -> None:
+    """Raise the OSError of a full disk before n_bytes are written by a library that does not survive one."""
+    if shutil.disk_usage(folder).free < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def write_finished(out: Path, finished: dict[str, typing.Any]) -> None:
+    """Keep what a long stage has finished in unfinished/finished.json, with its digest."""
+    write_json(out / UNFINISHED / "finished.json", {"finished": finished, "sha256": digest_json(finished)})
+
+
+def read_finished(out: Path) -> dict[str, typing.Any]:
+    """Return what an interrupted stage left by write_finished; nothing if it left nothing, or nothing sound."""
+    try:
+        found = read_json(out / UNFINISHED / "finished.json")
+        return found["finished"] if found["sha256"] == digest_json(found["finished"]) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def digest_json(value: typing.Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

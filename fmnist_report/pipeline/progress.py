@@ -1,0 +1,112 @@
+"""What the user sees while a run works: a live display on a terminal, plain lines off it."""
+
+from __future__ import annotations
+
+import time
+import typing
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+PLAIN_INTERVAL_SECONDS = 15.0
+
+
+class Progress:
+    """Shows the stage at work, its position, pictures per second and the time left.
+
+    Args:
+        quiet: show nothing but warnings and errors.
+        console: where to write; stderr by default (NO_COLOR is honoured by rich).
+    """
+
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self.live = self.console.is_terminal and not quiet
+        self._bar: Bar | None = None
+        self._stage: str | None = None
+
+    def begin(self, stage: str) -> None:
+        """Announce a stage."""
+        self._last_line = time.monotonic()
+        self._first: tuple[float, float, int] | None = None
+        if self.live:
+            self._bar = Bar(
+                TextColumn("[bold]{task.fields[stage]}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, stage=stage)
+        elif not self.quiet:
+            self.console.print(f"{stage}: started")
+        self._stage = stage
+
+    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
+        """Report the position inside the stage.
+
+        Args:
+            done, total: in the stage's own units.
+            note: such as "epoch 3/8, validation 0.9312".
+            pictures: pictures processed so far, for a rate.
+        """
+        if self.quiet or self._stage is None:
+            return
+        now = time.monotonic()
+        if self._first is None:  # the first step also loads and compiles, so that rates begin after it
+            self._first = (now, done, pictures or 0)
+        since, first_done, first_pictures = self._first
+        if pictures is not None and now > since:
+            note += f", {(pictures - first_pictures) / (now - since):,.0f} pictures/s"
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total, description=note)
+        elif now - self._last_line >= PLAIN_INTERVAL_SECONDS:
+            self._last_line = now
+            left = ""
+            if done > first_done:
+                left = f", {(now - since) * (total - done) / (done - first_done):.0f} s left"
+            self.console.print(f"{self._stage}: {done / total:4.0%} {note}{left}")
+
+    def end(self, stage: str, seconds: float) -> None:
+        """Announce a finished stage."""
+        self.close()
+        self.say(f"{stage}: done in {seconds:.1f} s")
+
+    def close(self) -> None:
+        """Take the live display away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+        if self.live:  # a process with a display of its own may have been stopped before it could do this
+            self.console.show_cursor(True)
+
+    def say(self, message: str) -> None:
+        """Print a line, unless quiet."""
+        if not self.quiet:
+            self.console.print(message, markup=False)
+
+    def warn(self, message: str) -> None:
+        """Print a warning, also when quiet."""
+        self.console.print(f"Warning: {message}", style="yellow", markup=False)
+
+    def table(self, columns: typing.Sequence[str], rows: typing.Iterable[typing.Sequence[str]]) -> None:
+        """Print a table, unless quiet."""
+        if not self.quiet:
+            self.console.print(make_table(columns, rows))
+
+
+def make_table(columns: typing.Sequence[str], rows: typing.Iterable[typing.Sequence[str]]) -> Table:
+    """Lay out rows of text under column names."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column == "seconds" else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: a run hears them at once, or is ended when its work does not let Python hear."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import typing
+
+STOPS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
+GRACE_SECONDS = 1.5
+
+
+class Stopped(BaseException):
+    """A signal asked the run to stop; not KeyboardInterrupt, which typer swallows."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"{STOPS[signal.Signals(number)]}; what was finished is cached, run again to go on.")
+        self.code = 128 + number
+
+
+@contextlib.contextmanager
+def stopping_in_time(say: typing.Callable[[str], None]) -> typing.Iterator[None]:
+    """Raise Stopped in the main thread on a signal; if it has not ended the block GRACE_SECONDS later, end the process.
+
+    A long computation in C lets no Python handler run. The cache holds at any moment, so ending the process is safe.
+
+    Args:
+        say: tells the sentence before the process ends.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    ended = threading.Event()
+
+    def watch() -> None:
+        while number := os.read(reader, 1):
+            if number[0] in STOPS and not ended.wait(GRACE_SECONDS):
+                for child in multiprocessing.active_children():
+                    child.kill()
+                stop = Stopped(signal.Signals(number[0]))
+                say(str(stop))
+                os._exit(stop.code)
+        os.close(reader)
+
+    for number in STOPS:
+        signal.signal(number, _raise_stopped)
+    former = signal.set_wakeup_fd(writer)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(former)
+        os.close(writer)
+
+
+def _raise_stopped(number: int, frame: typing.Any) -> None:
+    for other in STOPS:  # the run is ending: a second signal would only spoil its sentence
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(signal.Signals(number))

@@ -1,0 +1,255 @@
+"""Where independent pieces of work are done: one after the other in this process, or by the workers of Dask."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import itertools
+import logging
+import os
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.machine import find_backend, silence_tensorflow
+
+if typing.TYPE_CHECKING:
+    from distributed import Client
+
+PACKAGE = Path(__file__).resolve().parent.parent
+VERSIONS = ("keras", "numpy", "h5py", "scikit-learn", "optuna", "distributed")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    "1",
+)
+AHEAD = 2  # tasks handed out for each worker, so that none waits for the next
+WAIT_SECONDS = 20.0
+MISSING = "Dask is not installed; add it by `.venv/bin/pip install distributed`, then run again."
+
+
+@dataclass
+class Workers:
+    """The address of a Dask scheduler, or nothing; true if there are workers; it can be sent to other processes.
+
+    scheduler: such as "tcp://10.0.0.5:8786"; empty where everything is computed here, and until n were started.
+    n: how many are to be started on this machine.
+    """
+
+    scheduler: str = ""
+    n: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.scheduler or self.n)
+
+    @contextlib.contextmanager
+    def open(self) -> typing.Iterator[Crew]:
+        """Give what computes tasks: workers, where there is a scheduler.
+
+        Raises:
+            ReportError: the scheduler cannot be reached, or is lost; says so in one sentence.
+        """
+        if not self.scheduler:
+            yield Crew()
+            return
+        with _in_a_sentence(self.scheduler), connect(self.scheduler) as client:
+            yield DaskCrew(client)
+
+
+HERE = Workers()
+
+
+class Crew:
+    """Computes tasks one after the other in this process."""
+
+    is_here = True
+
+    def share(self, value: typing.Any) -> typing.Any:
+        """Return what stands for a large value in tasks."""
+        return value
+
+    def compute(
+        self, function: typing.Callable, tasks: typing.Iterable[tuple]
+    ) -> typing.Iterator[tuple[int, typing.Any]]:
+        """Yield (number of the task, function(*task)) as results come, in any order; tasks are made as needed."""
+        for number, task in enumerate(tasks):
+            yield number, function(*task)
+
+    def sees(self, path: Path, digest: str) -> bool:
+        """Tell whether whoever computes finds the file, with this SHA-256, under the same path."""
+        return True
+
+    @contextlib.contextmanager
+    def joblib(self) -> typing.Iterator[int]:
+        """Give the number of jobs for joblib, whose work is done by this crew inside the block."""
+        yield os.cpu_count() or 1
+
+
+class DaskCrew(Crew):
+    """Computes tasks on the workers of a cluster; a worker that dies or joins late changes nothing in the results."""
+
+    is_here = False
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def share(self, value: typing.Any) -> typing.Any:
+        """Send a large value to every worker once; those that join later get it from the others."""
+        return self.client.scatter(value, broadcast=True, hash=False)
+
+    def compute(
+        self, function: typing.Callable, tasks: typing.Iterable[tuple]
+    ) -> typing.Iterator[tuple[int, typing.Any]]:
+        """Yield (number of the task, function(*task)) as results come; each leaves the cluster once it is here."""
+        from distributed import as_completed
+
+        waiting = enumerate(tasks)
+        code, running = code_digest(), as_completed(loop=self.client.loop)
+        numbers: dict[typing.Any, int] = {}
+
+        def hand_out() -> None:
+            free = AHEAD * max(1, len(self.client.nthreads())) - len(numbers)
+            for number, task in itertools.islice(waiting, max(0, free)):
+                future = self.client.submit(_call, code, function, *task, pure=False)
+                numbers[future.key] = number
+                running.add(future)
+
+        hand_out()
+        for future in running:
+            result, number = future.result(), numbers.pop(future.key)
+            hand_out()
+            yield number, result
+
+    def sees(self, path: Path, digest: str) -> bool:
+        """Tell whether every worker finds the file, with this SHA-256, under the same path."""
+        found = self.client.run(_digest_of, str(path))
+        return bool(found) and set(found.values()) == {digest}
+
+    @contextlib.contextmanager
+    def joblib(self) -> typing.Iterator[int]:
+        """Give -1: as many jobs as there are workers."""
+        import joblib
+
+        with joblib.parallel_config("dask", client=self.client, wait_for_workers_timeout=WAIT_SECONDS):
+            yield -1
+
+
+@contextlib.contextmanager
+def start_workers(workers: Workers) -> typing.Iterator[None]:
+    """Start as many workers on this machine as are wanted, and fill in their scheduler.
+
+    Each works in one thread, in a process that ends with this one; they listen on this machine alone.
+
+    Raises:
+        ReportError: distributed is not installed.
+    """
+    if workers:
+        _require_distributed()
+    if not workers.n:
+        yield
+        return
+    from distributed import LocalCluster
+
+    silence_tensorflow()
+    with LocalCluster(
+        n_workers=workers.n,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+        env=ONE_THREAD,
+    ) as cluster:
+        workers.scheduler = cluster.scheduler_address
+        yield
+
+
+def check_request(n: int, scheduler: str) -> None:
+    """Check what the command line asked for; raises UsageError."""
+    if n and scheduler:
+        raise UsageError("--workers starts workers on this machine and --scheduler uses others; give one of them.")
+    if not 0 <= n <= 64:
+        raise UsageError(f"--workers takes 1 to 64 processes, not {n}.")
+    if scheduler and not scheduler.startswith(("tcp://", "tls://", "ucx://")):
+        raise UsageError(f"--scheduler takes an address such as tcp://10.0.0.5:8786, not {scheduler!r}.")
+
+
+@contextlib.contextmanager
+def connect(scheduler: str) -> typing.Iterator[Client]:
+    """Connect to a scheduler and wait for its first worker.
+
+    Raises:
+        OSError, TimeoutError: nobody answers.
+        ReportError: a worker runs another version of this project or of a package that matters.
+    """
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with Client(scheduler, timeout=WAIT_SECONDS, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=WAIT_SECONDS)
+        for address, digest in client.run(code_digest).items():
+            if digest != code_digest():
+                raise ReportError(f"The worker {address} has {OTHER_CODE}")
+        yield client
+
+
+OTHER_CODE = "another version of this project or of a package that matters; results would not be the same."
+
+
+@functools.cache
+def code_digest() -> str:
+    """Digest this package's source and the versions that matter; the same on every worker that may compute for us."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+    for name in (find_backend(), *VERSIONS):
+        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return digest.hexdigest()
+
+
+def _call(code: str, function: typing.Callable, *task) -> typing.Any:
+    """Compute a task on a worker, which may have joined after the others were checked."""
+    if code != code_digest():
+        raise ReportError(f"A worker has {OTHER_CODE}")
+    silence_tensorflow()
+    return function(*task)
+
+
+def _digest_of(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _require_distributed() -> None:
+    if importlib.util.find_spec("distributed") is None:
+        raise ReportError(MISSING)
+
+
+@contextlib.contextmanager
+def _in_a_sentence(scheduler: str) -> typing.Iterator[None]:
+    """Word what may happen to a cluster for the person who can do something about it."""
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise ReportError(
+            f"Several workers of {scheduler} died of the same piece of work, the last at {error.last_worker.address}, "
+            "perhaps for want of memory; what was finished is cached, run again with more memory or fewer workers."
+        ) from error
+    except (CancelledError, CommClosedError, OSError, TimeoutError) as error:
+        told = type(error).__module__
+        if isinstance(error, OSError) and not told.startswith("distributed") and error.errno:
+            raise  # of this machine's own files
+        raise ReportError(
+            f"The scheduler {scheduler} or its workers cannot be reached; what was finished is cached, run again."
+        ) from error

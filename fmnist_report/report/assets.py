@@ -1,0 +1,28 @@
+"""Templates, style sheets, catalogues and fonts: where they lie, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# Beside the package in a checkout, inside it where it was installed.
+PLACES = (PACKAGE.parent / "templates", PACKAGE / "templates")
+TEMPLATES = next(place for place in PLACES if (place / "style.css").is_file())
+FONTS = TEMPLATES / "fonts"
+
+
+def template_digests(lang: str) -> dict[str, str]:
+    """Digest every template, style sheet, font and one language's catalogue."""
+    files = [path for path in sorted(TEMPLATES.rglob("*")) if path.is_file() and path.suffix not in (".po", ".py")]
+    return _digest([path for path in files if "__pycache__" not in path.parts] + [TEMPLATES / f"{lang}.po"])
+
+
+def catalogue_digests(lang: str) -> dict[str, str]:
+    """Digest what the figures read: one language's catalogue and the fonts."""
+    return _digest([TEMPLATES / f"{lang}.po", *sorted(FONTS.glob("*.ttf"))])
+
+
+def _digest(paths: list[Path]) -> dict[str, str]:
+    found = [path for path in paths if path.is_file()]  # English has no catalogue
+    return {path.relative_to(TEMPLATES).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

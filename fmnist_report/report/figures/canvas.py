@@ -1,0 +1,65 @@
+"""The look that all figures share: size, fonts, and how percentages and dots are drawn."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fmnist_report.report.language import Language
+
+WIDTH_INCHES = 6.7
+STYLE: typing.Any = {
+    "font.family": "IBM Plex Sans",
+    "font.size": 8.5,
+    "figure.labelsize": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "semibold",
+    "axes.titlelocation": "left",
+    "axes.titley": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.columnspacing": 1.4,
+    "lines.linewidth": 1.5,
+    "path.simplify": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fmnist_report",
+    "image.cmap": "gray_r",
+    "image.composite_image": False,
+}
+
+
+def new_figure(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
+    """Return a figure as wide as the text, height in inches, and its axes as an array."""
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
+    """Draw many dots as one path of strokes without length and with round ends, which is smaller than a shape a dot.
+
+    Args:
+        points: (n, 2).
+        size: of a dot in points.
+    """
+    strokes = np.stack([points, points, np.full_like(points, np.nan)], axis=1).reshape(-1, 2)
+    ax.plot(*strokes.T, color=colour, linewidth=size, solid_capstyle="round", alpha=0.8)
+
+
+def percent_axis(axis, language: Language, digits: int = 0) -> None:
+    """Let an axis write shares as percentages of the language."""
+    axis.set_major_formatter(lambda value, position: language.percent(value, digits))

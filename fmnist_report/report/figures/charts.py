@@ -1,0 +1,301 @@
+"""Figures of the report as SVG, drawn from the evaluation alone, in one language."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+from fmnist_report.evaluation.networks import (
+    CHOSEN,
+    COLOURS,
+    COMPARED,
+    MAIN,
+    ON_FEATURES,
+    network_of_stage,
+    networks_of_part,
+    stages_of_part,
+)
+from fmnist_report.messages import N_
+from fmnist_report.pipeline.files import load_arrays, read_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.report.assets import FONTS
+from fmnist_report.report.figures.canvas import STYLE, new_figure, percent_axis
+from fmnist_report.report.figures.diagrams import plot_architecture
+from fmnist_report.report.figures.explanations import build_explanations
+from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
+from fmnist_report.report.figures.vector import figure_to_svg
+from fmnist_report.report.language import Language, name_classes
+from fmnist_report.settings import ReportSettings
+
+Results = dict[str, typing.Any]
+
+
+def draw_figures(
+    out: Path,
+    progress: Progress,
+    *,
+    lang: str,
+    classes: list[str] | None,
+    report: ReportSettings,
+    evaluation: Path,
+    explain: Path,
+) -> None:
+    """Stage `figures`: write one SVG a figure.
+
+    Args:
+        classes: as name_classes takes them.
+    """
+    for path in FONTS.glob("*.ttf"):
+        font_manager.fontManager.addfont(path)
+    results = read_json(evaluation / "evaluation.json")
+    language = Language(lang, name_classes(classes, results["data"]["labels"]), results["features"]["backbone"])
+    pictures = load_arrays(evaluation / "pictures.npz")
+    seen = load_arrays(explain / "explain.npz")
+    with matplotlib.rc_context(STYLE):
+        every = build_figures(results, pictures, report, language) | build_explanations(seen, language)
+        for name, figure in every.items():
+            (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
+
+
+def build_figures(results: Results, pictures: dict, report: ReportSettings, language: Language) -> dict[str, Figure]:
+    """Build every figure by name."""
+    models, part1, part2 = results["models"], networks_of_part(1), networks_of_part(2)
+    tuned = [name for name in part2 if name != CHOSEN]
+    return {
+        "samples": plot_samples(pictures["samples"], language),
+        "duplicates": plot_duplicates(pictures["pairs"], results["overlap"], language),
+        "architecture_part1": plot_architecture({name: models[name]["layers"] for name in part1}, language),
+        "architecture_part2": plot_architecture({name: models[name]["layers"] for name in tuned}, language),
+        "curves_part1": plot_curves({name: models[name]["history"] for name in part1}, language),
+        "confusion_part1": plot_confusions(results, part1, language),
+        "study_part1": plot_study(results["study"]["rows"], stages_of_part(1), language),
+        "inputs": plot_study(results["inputs"]["rows"], ("vgg_input",), language),
+        "study_part2": plot_study(results["study"]["rows"], stages_of_part(2), language),
+        "classifiers": plot_classifiers(results, language),
+        "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
+        "confusion_part2": plot_confusions(results, part2, language),
+        "comparison": plot_comparison(results, language),
+        "per_class": plot_per_class(results, language),
+        "cost": plot_cost(results, language),
+        "reliability": plot_reliability(models, language),
+        "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes], pictures["missed"], language),
+        "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
+    }
+
+
+def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
+    """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
+    figure, axes = new_figure(2.9, 1, 2)
+    for column, (measure, title) in enumerate(
+        (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
+    ):
+        ax = axes[0, column]
+        for name, history in histories.items():
+            epochs = np.arange(1, len(history[measure]) + 1)
+            ax.plot(epochs, history[measure], color=COLOURS[name], linestyle=":", linewidth=1.2)
+            ax.plot(epochs, history[f"val_{measure}"], color=COLOURS[name], label=language.model(name))
+            best = int(np.argmax(history["val_accuracy"]))
+            ax.plot(epochs[best], history[f"val_{measure}"][best], "o", color=COLOURS[name], markersize=5)
+        ax.set_title(title)
+        ax.set_xlabel(language.text(N_("Epoch")))
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    percent_axis(axes[0, 0].yaxis, language)
+    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 2))
+    axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
+    """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked."""
+    figure, axes = new_figure(2.6)
+    ax, n_head = axes[0, 0], len(head["accuracy"])
+    for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
+        epochs = np.arange(first, first + len(history["accuracy"]))
+        label = language.text(N_("head alone")) if first == 1 else language.text(N_("upper blocks and head"))
+        ax.plot(epochs, history["val_accuracy"], "o-", color=COLOURS[name], markersize=3, label=label)
+        ax.plot(epochs, history["accuracy"], ":", color=COLOURS[name], linewidth=1.2)
+    ax.axvline(n_head + 0.5, color="#333333", linewidth=0.8)
+    text = language.text(N_("upper blocks unfrozen"))
+    ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="right", color="#333333")  # fmt: skip
+    ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    ax.plot([], [], color="#333333", label=language.text(N_("on validation")))
+    ax.set_xlabel(language.text(N_("Epoch")))
+    ax.set_ylabel(language.text(N_("Accuracy")))
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    percent_axis(ax.yaxis, language)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
+    """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
+    n_rows = -(-len(names) // 2)
+    figure, axes = new_figure(3.5 * n_rows, n_rows, 2, sharey=True)
+    labels = language.classes
+    n_classes = len(labels)
+    size = min(6.0, 60 / n_classes)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes.flat, names, strict=False):
+        counts = np.array(results["models"][name]["confusion"])
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+        for row, col in zip(*np.nonzero(counts), strict=True):
+            colour = "white" if shares[row, col] > 0.4 else "#333333"
+            number = ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=size, color=colour)
+            number.set_in_layout(False)
+        ax.set_title(language.model(name))
+        ax.set_xticks(range(n_classes), labels, rotation=60, ha="right", rotation_mode="anchor")
+        ax.set_yticks(range(n_classes), labels)
+        ax.set_xlabel(language.text(N_("Predicted class")))
+        ax.tick_params(length=0)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(language.text(N_("True class")))
+    return figure
+
+
+def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) -> Figure:
+    """Draw validation accuracy with its 95% interval for every value of every factor; filled: the chosen value."""
+    shown = {name: [row for row in rows if row["network"] == name] for name in networks}
+    shown = {name: found for name, found in shown.items() if found}
+    n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
+    figure, axes = new_figure(0.7 + 0.118 * n_rows, 1, max(1, len(shown)))
+    for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
+        model = name if name in COLOURS else network_of_stage(name)
+        colour = COLOURS[model]
+        ax.axvline(next(row["val_accuracy"] for row in found if row["chosen"]), color="#999999", linewidth=0.8)
+        ticks, y, former = [], 0.0, found[0]["factor"]
+        for row in found:
+            y -= 1.0 if row["factor"] == former else 1.8
+            former = row["factor"]
+            ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
+        heights = np.array([tick for tick, _ in ticks])
+        accuracies = np.array([row["val_accuracy"] for row in found])
+        chosen = np.array([bool(row["chosen"]) for row in found])
+        ax.hlines(heights, *zip(*(row["ci95"] for row in found), strict=True), color=colour, linewidth=1)
+        for which, face in ((chosen, colour), (~chosen, "white")):
+            ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
+        ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
+        ax.set_title(language.model(model))
+        ax.grid(axis="y", visible=False)
+        percent_axis(ax.xaxis, language)
+    figure.supxlabel(language.text(N_("Validation accuracy, 95% interval")))
+    return figure
+
+
+def plot_classifiers(results: Results, language: Language) -> Figure:
+    """Draw validation accuracy of every classifier on frozen features."""
+    names = sorted((row.name for row in ON_FEATURES), key=lambda name: results["models"][name]["val_accuracy"])
+    figure, axes = new_figure(0.5 + 0.3 * len(names))
+    ax = axes[0, 0]
+    for row, name in enumerate(names):
+        accuracy = results["models"][name]["val_accuracy"]
+        ax.plot(accuracy, row, "o", color=COLOURS[name])
+        ax.annotate(
+            language.percent(accuracy, 2), (accuracy, row), xytext=(7, 0), textcoords="offset points", va="center"
+        )
+    ax.set_yticks(range(len(names)), [language.model(name) for name in names])
+    ax.set_xlabel(language.text(N_("Validation accuracy")))
+    ax.margins(x=0.2, y=0.25)
+    percent_axis(ax.xaxis, language, 1)
+    return figure
+
+
+def plot_comparison(results: Results, language: Language) -> Figure:
+    """Draw test accuracy with its 95% interval for the networks and their ensemble."""
+    figure, axes = new_figure(2.0)
+    ax = axes[0, 0]
+    for row, name in enumerate(reversed(COMPARED)):
+        model = results["models"][name]
+        low, high = model["test_accuracy_ci95"]
+        ax.plot([low, high], [row, row], color=COLOURS[name], linewidth=2)
+        ax.plot(model["test_accuracy"], row, "o", color=COLOURS[name], markersize=6)
+        ax.annotate(language.percent(model["test_accuracy"], 2), (high, row), xytext=(6, 0),
+                    textcoords="offset points", va="center")  # fmt: skip
+    ax.set_yticks(range(len(COMPARED)), [language.model(name) for name in reversed(COMPARED)])
+    ax.set_xlabel(language.text(N_("Test accuracy, 95% interval")))
+    ax.margins(x=0.12, y=0.2)
+    percent_axis(ax.xaxis, language, 1)
+    return figure
+
+
+def plot_per_class(results: Results, language: Language) -> Figure:
+    """Draw F1 by class for the main models, hardest class at the top."""
+    order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
+    figure, axes = new_figure(max(2.6, 0.17 * len(order)))
+    ax = axes[0, 0]
+    for name in MAIN:
+        scores = [results["models"][name]["per_class"][label]["f1"] for label in order]
+        ax.plot(
+            scores, range(len(order)), "o", color=COLOURS[name], markersize=5, alpha=0.9, label=language.model(name)
+        )
+    ax.set_yticks(range(len(order)), [language.class_name(label) for label in order])
+    ax.set_xlabel("F1")
+    ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 2))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def plot_cost(results: Results, language: Language) -> Figure:
+    """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
+    measures = (
+        ("n_params", 1e6, N_("Parameters, millions")),
+        ("macs", 1e6, N_("Operations (MAC), millions")),
+        ("train_seconds", 60, N_("Training, minutes")),
+        ("predict_ms_per_image", 1, N_("Milliseconds a picture")),
+    )
+    figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
+    for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
+        models = {name: results["models"][name] for name in MAIN}
+        points = {name: (model[measure] / scale, model["test_accuracy"]) for name, model in models.items()}
+        front = find_front(list(points.values()))
+        ax.plot(*zip(*front, strict=True), color="#999999", linewidth=0.8, zorder=1)
+        for name, point in points.items():
+            ax.plot(*point, "o", color=COLOURS[name], markersize=6, label=language.model(name))
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(lambda value, place: language.number(value, max(0, -round(np.log10(value)))))
+        ax.xaxis.set_minor_formatter("")
+        ax.set_xlabel(language.text(title))
+        ax.margins(0.15)
+    axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
+    percent_axis(axes[0, 0].yaxis, language, 1)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return Pareto's front of (cost, accuracy) points: those that no other matches at less cost, cheapest first."""
+    front: list[tuple[float, float]] = []
+    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or accuracy > front[-1][1]:
+            front.append((cost, accuracy))
+    return front
+
+
+def plot_reliability(models: Results, language: Language) -> Figure:
+    """Draw accuracy against confidence in bins for the main models; the area of a dot is its share of the pictures."""
+    figure, axes = new_figure(2.1, 1, len(MAIN), sharey=True, sharex=True)
+    for ax, name in zip(axes[0], MAIN, strict=True):
+        rows = models[name]["reliability"]
+        n = sum(row["n"] for row in rows)
+        confidence, accuracy = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+        ax.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+        ax.plot(confidence, accuracy, color=COLOURS[name], linewidth=1)
+        ax.scatter(confidence, accuracy, s=[4 + 120 * row["n"] / n for row in rows], color=COLOURS[name], zorder=3)
+        ax.set_title(language.model(name), fontsize=7.5)
+        ax.set_aspect("equal")
+        percent_axis(ax.xaxis, language)
+        percent_axis(ax.yaxis, language)
+    axes[0, 0].set_ylabel(language.text(N_("Accuracy")))
+    figure.supxlabel(language.text(N_("Stated probability of the answer")))
+    return figure

@@ -1,0 +1,85 @@
+"""Figures of what the networks see: filters, activation maps, heat maps, maps of the features."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from fmnist_report.messages import N_
+from fmnist_report.report.figures.canvas import new_figure, plot_dots
+from fmnist_report.report.figures.galleries import plot_activations, plot_filters, plot_heat
+from fmnist_report.report.language import Language
+
+
+def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[str, Figure]:
+    """Build the figures of what the networks see, from explain.npz."""
+
+    def heat(part: str, *networks: str) -> Figure:
+        found = {name: (seen[f"{name}/answers"], seen[f"{name}/heat"]) for name in networks}
+        return plot_heat(seen[f"{part}/pictures"], seen[f"{part}/labels"], found, language)
+
+    def activations(part: str, *networks: str) -> Figure:
+        kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
+        titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
+        rows = {_layer_title(name, language): maps for name, maps in titled.items()}
+        return plot_activations(seen[f"{part}/pictures"][0], rows)
+
+    return {
+        "filters_cnn": plot_filters(seen["cnn/filters"], 16),
+        "filters_base": plot_filters(seen["base/filters"], 16),
+        "activations_part1": activations("part1", "cnn"),
+        "activations_part2": activations("part2", "vgg_head", "vgg_finetuned"),
+        "heat_part1": heat("part1", "cnn"),
+        "heat_part2": heat("part2", "vgg_head", "vgg_finetuned"),
+        "feature_map": plot_feature_map(
+            {"before": seen["map/before"], "after": seen["map/after"]}, seen["map/labels"], language
+        ),
+    }
+
+
+def _layer_title(name: str, language: Language) -> str:
+    network, layer = name.split("/")
+    short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
+    return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
+
+
+def _class_colours(n: int) -> list:
+    """Return n colours that differ as much as so many can."""
+    if n <= 10:
+        return [matplotlib.colormaps["tab10"](number) for number in range(10)]
+    return [matplotlib.colormaps["turbo"](position) for position in np.linspace(0.03, 0.97, n)]
+
+
+def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
+    """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
+    titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
+    figure, axes = new_figure(3.0, 1, len(maps))
+    colours = _class_colours(int(labels.max()) + 1)
+    for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
+        middles = {}
+        for label in np.unique(labels):
+            chosen = points[labels == label]
+            plot_dots(ax, chosen, 1.7, colours[label])
+            middles[label] = np.median(chosen, axis=0)
+        for label, middle in _part_labels(middles, np.ptp(points, axis=0)).items():
+            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
+            ax.annotate(language.class_name(label), middle, fontsize=6.5, ha="center", va="center", bbox=box)
+        ax.set_title(language.text(titles[moment]))
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def _part_labels(places: dict[int, np.ndarray], extent: np.ndarray) -> dict[int, np.ndarray]:
+    """Move labels that would cover each other apart, upwards; places and extent are (2,) in data units."""
+    parted: dict[int, np.ndarray] = {}
+    for label, place in sorted(places.items(), key=lambda item: item[1][1]):
+        x, y = place
+        for other_x, other_y in parted.values():  # from below
+            if abs(x - other_x) < 0.25 * extent[0] and y - other_y < 0.06 * extent[1]:
+                y = other_y + 0.06 * extent[1]
+        parted[label] = np.array([x, y])
+    return parted

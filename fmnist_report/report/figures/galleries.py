@@ -1,0 +1,198 @@
+"""Figures made of pictures: samples, duplicates, mistakes, filters, activation and heat maps."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy import ndimage
+
+from fmnist_report.evaluation.networks import COLOURS, MAIN
+from fmnist_report.messages import N_
+from fmnist_report.report.figures.canvas import WIDTH_INCHES
+from fmnist_report.report.language import Language
+
+HEAT_RGB = (0.9, 0.35, 0.0)
+WRONG = "#a04000"
+POINTS_PER_INCH = 72
+WIDTH = WIDTH_INCHES * POINTS_PER_INCH
+MARGIN = 66  # points, left of what has titles there
+HIGHEST = 560  # points, of a gallery with a row a class
+LINE = 1.25  # from a line of text to the next, in font sizes
+
+
+class Sheet:
+    """A figure on which pictures and words are put at places in points from its upper left corner.
+
+    It is one pair of axes: a pair for each picture, as a grid of subplots would have, costs twenty times as long,
+    most of it for ticks that are not shown.
+
+    Args:
+        height: in points.
+    """
+
+    def __init__(self, height: float) -> None:
+        self.figure = Figure(figsize=(WIDTH_INCHES, height / POINTS_PER_INCH))
+        self._axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+        self._axes.set_axis_off()
+
+    def put(self, picture: np.ndarray, left: float, top: float, width: float, cmap: str | None = None) -> None:
+        """Show a picture, (h, w) or (h, w, channels), its pixels as they are."""
+        bottom = top + width * picture.shape[0] / picture.shape[1]
+        place = (left, left + width, bottom, top)
+        self._axes.imshow(picture, cmap=cmap, extent=place, aspect="auto", interpolation="none")
+
+    def write(self, text: str, x: float, y: float, size: float, ha: str = "center", **kwargs) -> None:
+        """Write text whose middle (ha: left end, right end) is at x and whose upper edge (va) is at y."""
+        look: dict[str, typing.Any] = {"ha": ha, "va": "top", "linespacing": 1.05, **kwargs}
+        self._axes.text(x, y, text, fontsize=size, **look)
+
+    def key(self, colours: dict[str, str], y: float) -> None:
+        """Explain colours in a row in the middle: {text: colour}."""
+        marks = [Line2D([], [], marker="s", linestyle="", color=colour, label=text) for text, colour in colours.items()]
+        self._axes.legend(handles=marks, loc="upper center", bbox_to_anchor=(WIDTH / 2, y), ncols=len(marks),
+                          bbox_transform=self._axes.transData, borderaxespad=0)  # fmt: skip
+
+
+def plot_samples(samples: np.ndarray, language: Language) -> Figure:
+    """Show rows of training pictures, one class a row; samples is (classes, n, height, width) uint8."""
+    n_classes, n, height, width = samples.shape
+    side = min((WIDTH - MARGIN) / n, 27.0, HIGHEST / n_classes)
+    high = side * (height + 2) / (width + 2)
+    sheet, left = Sheet(high * n_classes), (WIDTH - MARGIN - side * n) / 2 + MARGIN
+    padded = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3)
+    pixels = padded.reshape(n_classes * (height + 2), n * (width + 2))
+    sheet.put(pixels, left, 0, n * side)
+    text = min(8.5, 0.8 * side)
+    for label in range(n_classes):
+        sheet.write(language.class_name(label), left - 5, (label + 0.5) * high, text, "right", va="center")
+    return sheet.figure
+
+
+def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Figure:
+    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, height, width) uint8."""
+    margin, gap, top = 12, 4, 11
+    step = (WIDTH - margin) / pairs.shape[1]
+    side = step - gap
+    sheet = Sheet(top + 2 * step)
+    for column, distance in enumerate(overlap["shown_rms"]):
+        sheet.write(language.number(distance, 1), margin + column * step + side / 2, 0, 7.5)
+    for row, text in enumerate((N_("test"), N_("training"))):
+        sheet.write(language.text(text), 0, top + row * step + side / 2, 7.5, "left", va="center", rotation=90)
+        for column, picture in enumerate(pairs[row]):
+            sheet.put(picture, margin + column * step, top + row * step, side)
+    return sheet.figure
+
+
+def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language, columns: int = 6) -> Figure:
+    """Show pictures with the true class above and every network's answer, in its colour, below.
+
+    Args:
+        mistakes: rows of label and answers {model: [class, probability]}.
+        pictures: (n, height, width) uint8, at least as many.
+    """
+    step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.2
+    high = title + side + 3 + len(MAIN) * LINE * answer_size + 8
+    rows = max(1, -(-len(mistakes) // columns))
+    sheet = Sheet(rows * high + 14)
+    for number, (mistake, picture) in enumerate(zip(mistakes, pictures, strict=False)):
+        middle, top = (number % columns + 0.5) * step, number // columns * high
+        sheet.write(language.class_name(mistake["label"]), middle, top, 7.5, fontweight="semibold")
+        sheet.put(picture, middle - side / 2, top + title, side)
+        for line, name in enumerate(MAIN):
+            answer, probability = mistake["answers"][name]
+            text = f"{language.class_name(answer)} {language.percent(probability, 0)}"
+            weight = "normal" if answer == mistake["label"] else "semibold"
+            y = top + title + side + 3 + line * LINE * answer_size
+            sheet.write(text, middle, y, answer_size, color=COLOURS[name], fontweight=weight)
+    sheet.key({language.model(name): COLOURS[name] for name in MAIN}, rows * high)
+    return sheet.figure
+
+
+def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
+    """Show a first layer's kernels, (height, width, 1 or 3, n), each stretched to its own range.
+
+    Kernels of three channels are RGB and shown in colour.
+    """
+    tiles = [_stretch(kernel) for kernel in kernels.transpose(3, 0, 1, 2)]
+    step = (WIDTH - MARGIN) / columns
+    sheet = Sheet(step * -(-len(tiles) // columns))
+    for number, tile in enumerate(tiles):
+        left, top = MARGIN / 2 + number % columns * step, number // columns * step
+        sheet.put(tile if tile.shape[-1] == 3 else tile[..., 0], left + 1.5, top + 1.5, step - 3, "gray")
+    return sheet.figure
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """Bring values to 0 … 1; all equal ones to 0."""
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low if high > low else 1)
+
+
+def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
+    """Show a picture and, a row a layer, its strongest channels, each stretched to its own range.
+
+    Args:
+        picture: (height, width) uint8.
+        maps: {row title: (h, w, channels)}.
+    """
+    n, gap = max(found.shape[-1] for found in maps.values()), 5
+    step = (WIDTH - MARGIN) / (n + 1)
+    side, left = step - gap, step + MARGIN
+    sheet = Sheet(step * len(maps))
+    sheet.put(picture, 0, 0, side)
+    for row, (title, found) in enumerate(maps.items()):
+        sheet.write(title, left - 6, row * step + side / 2, 6.5, "right", va="center", multialignment="right")
+        for channel in range(found.shape[-1]):
+            sheet.put(_stretch(found[..., channel]), left + channel * step, row * step, side, "viridis")
+    return sheet.figure
+
+
+def plot_heat(
+    pictures: np.ndarray,
+    labels: np.ndarray,
+    networks: dict[str, tuple[np.ndarray, np.ndarray]],
+    language: Language,
+) -> Figure:
+    """Show pictures, and a row a network, its heat maps laid over them, with its answers; wrong ones are bold.
+
+    Args:
+        pictures: (k, height, width) uint8.
+        labels: (k,), the true classes.
+        networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
+    """
+    margin, gap, size = 20, 6, 6.5
+    step = (WIDTH - margin) / max(len(pictures), 6)
+    side, title = step - gap, 2 * LINE * size + 2
+    high = title + side + gap
+    sheet = Sheet(high * (1 + len(networks)))
+
+    def put_row(row: int, name: str, answers: np.ndarray) -> None:
+        middle = row * high + title + side / 2
+        sheet.write(name, 0, middle, 7, "left", va="center", rotation=90, multialignment="center")
+        for column, (picture, answer, label) in enumerate(zip(pictures, answers, labels, strict=True)):
+            left, top = margin + column * step, row * high + title
+            look = {} if answer == label else {"fontweight": "semibold", "color": WRONG}
+            text = _short(language.class_name(answer))
+            sheet.write(text, left + side / 2, top - 2, size, va="bottom", **look)
+            sheet.put(picture, left, top, side)
+
+    put_row(0, language.text(N_("true class")), labels)
+    for row, (name, (answers, heat)) in enumerate(networks.items(), 1):
+        put_row(row, _short(language.model(name)), answers)
+        for column, warmth in enumerate(heat):
+            sheet.put(_glow(warmth), margin + column * step, row * high + title, side)
+    return sheet.figure
+
+
+def _glow(warmth: np.ndarray, side: int = 84) -> np.ndarray:
+    """Turn a heat map, (h, w) from 0 to 1, into a picture to be laid over another: RGBA, (side, side, 4)."""
+    opacity = ndimage.zoom(warmth, side / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
+    return np.dstack([np.broadcast_to(HEAT_RGB, (side, side, 3)), 0.75 * opacity])
+
+
+def _short(text: str) -> str:
+    """Break a name of two words into two lines."""
+    return text.replace(", ", ",\n").replace(" ", "\n", 1) if len(text) > 10 else text

@@ -1,0 +1,174 @@
+"""HTML: the results and figures put into the template of one language."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+import typing
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+from fmnist_report import __version__
+from fmnist_report.backbones import DEFAULT
+from fmnist_report.evaluation.networks import (
+    CHOSEN,
+    COMPARED,
+    MAIN,
+    NETWORKS,
+    network_of_stage,
+    networks_of_part,
+    stages_of_part,
+)
+from fmnist_report.evaluation.results import assemble_results, stages_behind
+from fmnist_report.pipeline.files import read_json, replacing, write_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.report import tables
+from fmnist_report.report.advice import advise
+from fmnist_report.report.assets import FONTS, TEMPLATES
+from fmnist_report.report.captions import find_captions
+from fmnist_report.report.conclusions import conclude, find_comparison
+from fmnist_report.report.language import Language, name_classes
+from fmnist_report.report.references import HUMAN, PUBLISHED, find_paper
+from fmnist_report.report.terms import GROUPS, ORIGINAL_CLASS_NAMES
+from fmnist_report.report.title_page import TITLE_FIELDS
+from fmnist_report.settings import Settings, reproduce_command
+
+FACES = {
+    "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),
+    "IBMPlexSerif-Italic": ("IBM Plex Serif", 400, "italic"),
+    "IBMPlexSerif-SemiBold": ("IBM Plex Serif", 600, "normal"),
+    "IBMPlexSans-Regular": ("IBM Plex Sans", 400, "normal"),
+    "IBMPlexSans-SemiBold": ("IBM Plex Sans", 600, "normal"),
+}
+
+
+def render_html(
+    out: Path,
+    progress: Progress,
+    *,
+    lang: str,
+    settings: Settings,
+    title_page: dict[str, str],
+    data_set: dict[str, typing.Any],
+    evaluation: Path,
+    figures: Path,
+) -> None:
+    """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
+
+    Args:
+        data_set: its name, and classes as name_classes takes them.
+    """
+    run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
+    described = {"id": run["key"][:12], "started": run["created"]}
+    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
+    language = Language(
+        lang, name_classes(data_set["classes"], results["data"]["labels"]), results["features"]["backbone"]
+    )
+    html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
+    with replacing(out / "report.html") as temporary:
+        temporary.write_text(html, "utf-8")
+    write_json(out / "results.json", results)
+
+
+def fill_template(
+    results, settings: Settings, title_page: dict, data_set: dict, figures: dict, language: Language
+) -> str:
+    """Render the page.
+
+    Args:
+        results: as in results.json.
+        data_set: as render_html takes it.
+        figures: SVG by name, as read_figures gives it.
+
+    Returns:
+        HTML. Text is escaped; an undefined name in a template is an error.
+    """
+    environment: typing.Any = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = environment.get_template("report.js").render()
+    environment.install_gettext_translations(language.catalogue, newstyle=True)
+    return environment.get_template("report.html").render(
+        r=results,
+        models=results["models"],
+        main=MAIN,
+        compared=COMPARED,
+        settings=settings,
+        setting_rows=tables.list_settings(settings),
+        reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
+        fashion=data_set["classes"] is None,
+        data_name=data_set["name"],
+        published=PUBLISHED,
+        human=HUMAN,
+        pair_rows=tables.confused_pairs(results),
+        title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
+        figures=figures,
+        conclusions=conclude(results, language),
+        advice=advise(results, language),
+        findings=find_captions(results, language),
+        against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
+        table=NETWORKS,
+        part1=networks_of_part(1),
+        trained={part: stages_of_part(part) for part in (1, 2)},
+        layers={name: tables.network_rows(results, name) for name in MAIN if name != CHOSEN},
+        stage_name=functools.partial(tables.name_stage, language=language),
+        total_seconds=sum(stage["seconds"] for stage in results["stages"]),
+        vgg16=language.backbone == DEFAULT,
+        paper=find_paper(language.backbone),
+        entered=tables.entered_ranges(results, language),
+        batch_normalised=any(
+            row["type"] == "BatchNormalization" for row in results["models"]["vgg_finetuned"]["layers"]
+        ),
+        n_filters=next(
+            row["output_shape"][-1] for row in results["models"]["vgg_finetuned"]["layers"] if row["type"] == "Conv2D"
+        ),
+        grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
+        groups=GROUPS,
+        study_epochs=tables.study_epochs(results, stages_of_part(1), language),
+        study_epochs_part2=tables.study_epochs(results, stages_of_part(2), language),
+        network_of_stage=network_of_stage,
+        training_factors=tables.TRAINING_FACTORS,
+        search_rows=tables.search_rows(results),
+        search_list=tables.search_list(results, language),
+        factors_part1=tables.factor_rows(results, stages_of_part(1)),
+        factors_part2=tables.factor_rows(results, stages_of_part(2)),
+        ensemble_list=tables.ensemble_list(results, language),
+        mirror_list=tables.mirror_list(results, language),
+        classifier_rows=tables.classifier_rows(results, language),
+        accuracy_list=tables.accuracy_list(results, "test_accuracy", language),
+        without_near_list=tables.accuracy_list(results, "test_accuracy_without_near", language),
+        originals=ORIGINAL_CLASS_NAMES,
+        t=language.text,
+        l=language,
+        fonts=font_faces(),
+        script_digest="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        version=__version__,
+    )
+
+
+def read_figures(folder: Path) -> dict[str, dict[str, typing.Any]]:
+    """Return the view box and the inside of every SVG of a figures entry, by name."""
+    figures: dict[str, dict[str, typing.Any]] = {}
+    for path in sorted(folder.glob("*.svg")):
+        head, _, rest = path.read_text("utf-8").partition(">")
+        box = re.findall(r'viewBox="([-\d. ]+)"', head)
+        figures[path.stem] = {"box": box[0], "body": markupsafe.Markup(rest.removesuffix("</svg>"))}
+    return figures
+
+
+def font_faces() -> list[dict[str, typing.Any]]:
+    """Return the shipped fonts: family, weight, style and a data URI each."""
+    faces = []
+    for name, (family, weight, style) in FACES.items():
+        data = base64.b64encode((FONTS / f"{name}.ttf").read_bytes()).decode()
+        faces.append({"family": family, "weight": weight, "style": style, "uri": f"data:font/ttf;base64,{data}"})
+    return faces

@@ -1,0 +1,142 @@
+"""Two languages: catalogues of text, and numbers and dates as each one writes them."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+import typing
+from datetime import datetime
+
+from babel import Locale, dates, numbers
+from babel.messages import mofile, pofile
+
+from fmnist_report.backbones import DEFAULT
+from fmnist_report.evaluation.networks import BY_NAME
+from fmnist_report.messages import N_
+from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.terms import CLASS_NAMES, FACTORS, VALUES
+
+SOURCE_LANGUAGE = "en"
+
+
+def name_classes(named: typing.Sequence[str] | None, labels: typing.Sequence[int]) -> list[str] | None:
+    """Return what a Language takes: nothing for Fashion-MNIST, else the names, or the labels where nobody named them.
+
+    Args:
+        named: of a data set of the user's own, perhaps empty; None for Fashion-MNIST.
+        labels: of the classes in the files.
+    """
+    return None if named is None else list(named) or [str(label) for label in labels]
+
+
+@functools.cache
+def load_catalogue(code: str) -> gettext.NullTranslations:
+    """Compile templates/<code>.po in memory; English is the language of the messages themselves."""
+    if code == SOURCE_LANGUAGE:
+        return gettext.NullTranslations()
+    with open(TEMPLATES / f"{code}.po", "rb") as file:
+        catalogue = pofile.read_po(file, locale=code)
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+class Language:
+    """Text and formats of one language.
+
+    Args:
+        code: "uk" or "en".
+        classes: the classes' names; those of Fashion-MNIST by default.
+        backbone: the convolutional base's name, which fills {backbone} in messages.
+    """
+
+    def __init__(self, code: str, classes: typing.Sequence[str] | None = None, backbone: str = DEFAULT) -> None:
+        self.code, self.backbone = code, backbone
+        self.locale = Locale.parse(code)
+        self.catalogue = load_catalogue(code)
+        self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
+
+    def text(self, message: str, **values: str | int) -> str:
+        """Translate a message and fill in its {named} values."""
+        return self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
+
+    def model(self, name: str) -> str:
+        """Return a model's name."""
+        return self.text(BY_NAME[name].label)
+
+    def class_name(self, label: int) -> str:
+        """Return the name of a class, counted from 0."""
+        return self.classes[label]
+
+    def factor(self, name: str) -> str:
+        """Return the name of a hyperparameter."""
+        return self.text(FACTORS[name])
+
+    def value(self, text: str) -> str:
+        """Write a hyperparameter's value: a word, widths joined by hyphens, or a number."""
+        if text in VALUES:
+            return self.text(VALUES[text])
+        if "-" in text.removeprefix("-").replace("e-", ""):
+            return text.replace("-", ", ")
+        if "e-" in text:
+            text = f"{float(text):.9f}".rstrip("0")
+        return text.replace(".", ",") if self.code == "uk" else text
+
+    def number(self, value: float, digits: int = 1) -> str:
+        """Write a number with a fixed count of decimals."""
+        return numbers.format_decimal(value, "#,##0." + "0" * digits if digits else "#,##0", self.locale)
+
+    def signed(self, value: float) -> str:
+        """Write a number that may be negative, short."""
+        digits = 0 if abs(value) >= 100 or value == 0 else 2
+        return ("−" if round(value, digits) < 0 else "") + self.number(abs(value), digits)
+
+    def integer(self, value: int) -> str:
+        """Write a whole number with the language's grouping."""
+        return numbers.format_decimal(value, "#,##0", self.locale)
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """Write a share as a percentage, with the space that the language wants."""
+        return self.number(100 * share, digits) + ("\u00a0%" if self.code == "uk" else "%")
+
+    def points(self, difference: float, digits: int = 1) -> str:
+        """Write a difference of shares in percentage points with its sign; what rounds to nothing has none."""
+        rounded = round(100 * difference, digits)
+        sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
+        return sign + self.number(abs(rounded), digits)
+
+    def compact(self, value: float) -> str:
+        """Write a large count in thousands, millions or billions with three digits."""
+        for scale, unit in ((1e9, N_("{value} bn")), (1e6, N_("{value} M")), (1e3, N_("{value} k"))):
+            if value >= scale:
+                short = value / scale
+                return self.text(unit, value=self.number(short, 2 if short < 10 else 1 if short < 100 else 0))
+        return self.integer(int(value))
+
+    def p_value(self, value: float) -> str:
+        """Write a p-value: "p < 0.001" or "p = 0.012"."""
+        if value < 0.001:
+            return "p < " + self.number(0.001, 3)
+        return "p = " + self.number(value, 3)
+
+    def duration(self, seconds: float) -> str:
+        """Write a duration in seconds or minutes."""
+        if seconds < 90:
+            return self.text(N_("{value} s"), value=self.number(seconds, 0 if seconds >= 10 else 1))
+        return self.text(N_("{value} min"), value=self.number(seconds / 60, 1))
+
+    def date(self, iso: str) -> str:
+        """Write an ISO timestamp's date and time, in UTC."""
+        moment = datetime.fromisoformat(iso)
+        return _plain(dates.format_datetime(moment, "d MMMM y, HH:mm 'UTC'", locale=self.locale))
+
+    def day(self, iso: str) -> str:
+        """Write an ISO timestamp's date."""
+        return _plain(dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale))
+
+
+def _plain(text: str) -> str:
+    """Put the common no-break space in place of the narrow one, which the shipped fonts lack."""
+    return text.replace("\u202f", "\u00a0")

@@ -1,0 +1,169 @@
+"""Rows and lists of the report, computed from the results; the template only puts them into cells."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import typing
+
+from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES, network_of_stage
+from fmnist_report.evaluation.results import STAGES
+from fmnist_report.messages import N_
+from fmnist_report.report.language import Language
+from fmnist_report.settings import Settings, write_value
+
+MOST_ROWS = 40  # of a table of layers
+TRAINING_FACTORS = (
+    "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
+)  # fmt: skip
+
+Results = dict[str, typing.Any]
+
+
+def name_stage(name: str, language: Language) -> str:
+    """Name a stage; a repetition with another seed ends in -1, -2, …, which the name keeps."""
+    stage, _, number = name.partition("-")
+    return language.text(STAGES[stage]) + (f", +{number}" if number else "")
+
+
+def accuracy_list(results: Results, measure: str, language: Language) -> str:
+    """Name every compared network with one of its accuracies."""
+    return "; ".join(
+        f"{language.model(name)} {language.percent(results['models'][name][measure] or 0, 2)}" for name in COMPARED
+    )
+
+
+def network_rows(results: Results, name: str) -> list[dict[str, typing.Any]]:
+    """Return the layers worth a row: those with parameters, and those that change the shape."""
+    rows: list[dict[str, typing.Any]] = []
+    former = None
+    for row in results["models"][name]["layers"]:
+        if row["type"] == "BatchNormalization" or (row["n_params"] == 0 and row["output_shape"] == former):
+            if rows and row["n_params"]:
+                rows[-1] = {**rows[-1], "n_params": rows[-1]["n_params"] + row["n_params"]}
+            continue
+        former = row["output_shape"]
+        rows.append({**row, "shape": " × ".join(str(side) for side in row["output_shape"])})
+    return rows if len(rows) <= MOST_ROWS else _join_rows(rows)
+
+
+def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Join the layers of a deep network that work at the same resolution."""
+    joined = []
+    for _, group in itertools.groupby(
+        rows, key=lambda row: row["output_shape"][0] if len(row["output_shape"]) == 3 else 1
+    ):
+        layers = list(group)
+        kinds = collections.Counter(row["type"] for row in layers)
+        joined.append(
+            {
+                **layers[-1],
+                "name": " … ".join(dict.fromkeys((layers[0]["name"], layers[-1]["name"]))),
+                "type": ", ".join(f"{kind} × {n}" if n > 1 else kind for kind, n in kinds.items()),
+                **{count: sum(row[count] for row in layers) for count in ("n_params", "n_trainable", "macs")},
+            }
+        )
+    return joined
+
+
+def entered_ranges(results: Results, language: Language) -> str:
+    """Write into what the greyscale values from 0 to 255 turn in each channel of the base's input; empty if nothing."""
+    ways = zip(results["features"]["scale"], results["features"]["offset"], strict=True)
+    ranges = [f"{language.signed(offset)} … {language.signed(255 * scale + offset)}" for scale, offset in ways]
+    return "; ".join(found for found in dict.fromkeys(ranges) if found != "0 … 255")
+
+
+def ensemble_list(results: Results, language: Language) -> str:
+    """Name the ensemble's members with their weights, heaviest first."""
+    weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
+    return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
+
+
+def mirror_list(results: Results, language: Language) -> str:
+    """Name what averaging with the mirror image adds to each main network, in points of validation accuracy."""
+    gains = {name: results["models"][name]["mirror_gain"] for name in MAIN}
+    return "; ".join(
+        f"{language.model(name)} {language.points(gain, 2)}" for name, gain in gains.items() if gain is not None
+    )
+
+
+def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
+    """Return the n pairs of classes that the main networks confuse most, in either direction.
+
+    Returns:
+        Rows of first and second (classes), counts by model, and total.
+    """
+    rows = []
+    n_classes = len(results["class_counts"])
+    for first in range(n_classes):
+        for second in range(first + 1, n_classes):
+            counts = {}
+            for name in MAIN:
+                confusion = results["models"][name]["confusion"]
+                counts[name] = confusion[first][second] + confusion[second][first]
+            rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
+    return sorted(rows, key=lambda row: -row["total"])[:n]
+
+
+def factor_rows(results: Results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:
+    """Return the factors of the study, those that moved the accuracy most first."""
+    return [row for row in results["study"]["factors"] if row["network"] in networks]
+
+
+def study_epochs(results: Results, networks: tuple[str, ...], language: Language) -> str:
+    """Name those of the networks that were studied, with their epochs."""
+    counts = {network_of_stage(name): results["study"]["n_epochs"][name] for name in networks}
+    return "; ".join(f"{language.model(name)}: {count}" for name, count in counts.items() if count)
+
+
+def search_rows(results: Results) -> list[dict[str, typing.Any]]:
+    """Return the best values that the search found, the most important hyperparameter of each network first."""
+    rows = []
+    for network, found in results["study"]["search"]["networks"].items():
+        best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
+        for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
+            value = best[name] if isinstance(best[name], str) else f"{best[name]:.3g}"
+            rows.append(
+                {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
+            )
+    return rows
+
+
+def search_list(results: Results, language: Language) -> str:
+    """Name each search with its trials and the best validation accuracy."""
+    return "; ".join(
+        language.text(
+            N_("{model}: {n} trials, {pruned} stopped early, best {accuracy}"),
+            model=language.model(network_of_stage(network)),
+            n=found["n_trials"],
+            pruned=found["n_pruned"],
+            accuracy=language.percent(found["best"]["val_accuracy"]),
+        )
+        for network, found in results["study"]["search"]["networks"].items()
+    )
+
+
+def classifier_rows(results: Results, language: Language) -> list[dict[str, str]]:
+    """Return classifiers on frozen features, best on validation first."""
+    names = sorted((row.name for row in ON_FEATURES), key=lambda name: -results["models"][name]["val_accuracy"])
+    return [
+        {
+            "name": name,
+            "parameter": results["classifiers"].get(name.removeprefix("vgg_"), {"parameter": ""})["parameter"],
+            "chosen": name == results["chosen_classifier"],
+        }
+        for name in names
+    ]
+
+
+def list_settings(settings: Settings) -> list[tuple[str, str]]:
+    """Return (name, value) of every setting, as --set writes them."""
+    rows = []
+    for section in dataclasses.fields(settings):
+        value = getattr(settings, section.name)
+        if dataclasses.is_dataclass(value):
+            for entry in dataclasses.fields(value):
+                item = getattr(value, entry.name)
+                rows.append((f"{section.name}.{entry.name}", write_value(item)))
+    return rows

@@ -1,0 +1,67 @@
+"""What the user says of the document: its languages, and the title page."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist_report.errors import UsageError, unknown
+from fmnist_report.settings import LANGUAGES
+
+TITLE_FIELDS = ("title", "student", "group", "course", "teacher", "date")
+DEFAULT_TITLE_PAGE = Path(__file__).resolve().parents[2] / "title_page.toml"
+
+
+@dataclass(frozen=True)
+class Document:
+    """Languages to render and the title page's fields by language.
+
+    title_pages: {"uk": {"student": …}, "en": {…}}.
+    """
+
+    languages: tuple[str, ...]
+    title_pages: dict[str, dict[str, str]]
+
+    def title_page(self, lang: str) -> dict[str, str]:
+        """Return the title page's fields in one language."""
+        return self.title_pages[lang]
+
+
+def read_document(languages: list[str], title_page: Path | None) -> Document:
+    """Check the languages and read the title page.
+
+    Args:
+        languages: codes; empty means all.
+        title_page: a TOML file with title, student, group, course, teacher and date, all
+            optional, and tables [uk] and [en] that override them. None: title_page.toml beside
+            run_all.py, if it is there.
+
+    Raises:
+        UsageError: an unknown language or field, or a file that is missing or no TOML.
+    """
+    for lang in languages:
+        if lang not in LANGUAGES:
+            raise UsageError(unknown("language", lang, LANGUAGES))
+    chosen = tuple(lang for lang in LANGUAGES if lang in languages or not languages)
+    path = title_page or DEFAULT_TITLE_PAGE
+    if title_page is None and not path.is_file():
+        return Document(chosen, {lang: {} for lang in chosen})
+    try:
+        fields = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"The title page {str(path)!r} cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The title page {str(path)!r} is no TOML file ({error}).") from None
+    return Document(chosen, {lang: _title_fields(path, fields, lang) for lang in chosen})
+
+
+def _title_fields(path: Path, fields: dict, lang: str) -> dict[str, str]:
+    shared = {name: value for name, value in fields.items() if name not in LANGUAGES}
+    own = {**shared, **fields.get(lang, {})}
+    for name, value in own.items():
+        if name not in TITLE_FIELDS:
+            raise UsageError(f"In {str(path)!r}: " + unknown("title page field", name, TITLE_FIELDS))
+        if isinstance(value, (dict, list)):
+            raise UsageError(f"In {str(path)!r}: {name} takes text, not {value!r}.")
+    return {name: str(value) for name, value in own.items()}

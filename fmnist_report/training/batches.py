@@ -1,0 +1,103 @@
+"""Batches of pictures and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+
+
+class PictureBatches:
+    """Shuffled batches of pictures, shifted at random and, if that is wanted, mirrored in every other epoch.
+
+    Which epoch mirrors a picture is drawn once, so that two epochs see both of its views
+    (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
+
+    Args:
+        pictures: (n, height, width) uint8.
+        targets: (n, classes) float32 class probabilities.
+        batch_size: pictures in a batch; the last, smaller batch is left out.
+        shift: most pixels that a picture moves along each axis, filled with zeros.
+        cutout: side in pixels of the square that is blackened in each picture; 0 for none.
+        seed: order, shifts and mirroring depend on it and on the epoch alone.
+        mirror: whether pictures are mirrored at all.
+    """
+
+    def __init__(
+        self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int, mirror: bool = True
+    ) -> None:
+        self.pictures, self.targets = pictures, targets
+        self.batch_size, self.seed = min(batch_size, len(pictures)), seed
+        self.shift, self.cutout, self.mirror = shift, cutout, mirror
+        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
+
+    def __len__(self) -> int:
+        return len(self.pictures) // self.batch_size
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: (b, height, width, 1) float32 from 0 to 255, and (b, classes) float32."""
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(len(self.pictures))
+        for first in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = order[first : first + self.batch_size]
+            pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
+            mirror = self.mirror & ((self.mirrored_first[chosen] + epoch) % 2 == 1)
+            pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
+            pictures = cut_out(pictures, self.cutout, rng)
+            yield pictures[..., None].astype("float32"), self.targets[chosen]
+
+
+class FeatureBatches:
+    """Shuffled batches of pooled features, each picture seen in its other view, if it has two, in every other epoch.
+
+    Args:
+        views: the original's and perhaps the mirror image's features, (n, n_features) float32 each.
+        targets: (n, classes) float32 class probabilities.
+    """
+
+    def __init__(self, views: list[np.ndarray], targets: np.ndarray, batch_size: int, seed: int) -> None:
+        self.views, self.targets, self.seed = views, targets, seed
+        self.batch_size = min(batch_size, len(targets))
+        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(targets))
+
+    def __len__(self) -> int:
+        return len(self.targets) // self.batch_size
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the epoch's batches: (b, n_features) and (b, classes) float32."""
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.targets))
+        for first in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = order[first : first + self.batch_size]
+            mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
+            yield np.where(mirror[:, None], self.views[-1][chosen], self.views[0][chosen]), self.targets[chosen]
+
+
+def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
+    """Move each picture by up to shift pixels along each axis; (n, h, w) in and out."""
+    if shift == 0:
+        return pictures
+    n, height, width = pictures.shape
+    padded = np.pad(pictures, ((0, 0), (shift, shift), (shift, shift)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    down, right = rng.integers(0, 2 * shift + 1, (2, n))
+    return windows[np.arange(n), down, right]
+
+
+def cut_out(pictures: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Blacken a square of each picture, which may stick out at the edges (DeVries and Taylor, 2017).
+
+    Args:
+        pictures: (n, h, w).
+        side: of the square, in pixels; 0 for none.
+    """
+    n, height, width = pictures.shape
+    centres = rng.integers(0, (height, width), (n, 2))
+    down = 2 * (np.arange(height) - centres[:, :1])
+    right = 2 * (np.arange(width) - centres[:, 1:])
+    rows, columns = (-side <= down) & (down < side), (-side <= right) & (right < side)
+    return np.where(rows[:, :, None] & columns[:, None, :], 0, pictures)
+
+
+def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Turn (n,) labels into (n, n_classes) float32 targets."""
+    return np.eye(n_classes, dtype="float32")[labels]

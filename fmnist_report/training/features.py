@@ -1,0 +1,256 @@
+"""The base's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import io
+import os
+import time
+import typing
+import zlib
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from fmnist_report.data.split import load_task
+from fmnist_report.errors import ReportError
+from fmnist_report.machine import choose_precision
+from fmnist_report.models.arrays import Weights, weights_digest
+from fmnist_report.models.base import (
+    POOLED,
+    BaseInput,
+    border_layers,
+    build_extractor,
+    find_preprocessing,
+    set_base_weights,
+)
+from fmnist_report.models.summary import describe_layers
+from fmnist_report.models.weights import load_base
+from fmnist_report.pipeline.cache import MEASURED
+from fmnist_report.pipeline.files import (
+    load_arrays,
+    read_finished,
+    replacing,
+    sealed_hdf5,
+    sha256_file,
+    write_finished,
+    write_json,
+)
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.workers import Workers
+from fmnist_report.settings import FeatureSettings
+from fmnist_report.training.fitting import dtype_policy
+from fmnist_report.training.prediction import as_pixels, time_prediction
+from fmnist_report.training.stores import CHUNK_ROWS, PARTS, VIEWS
+
+FLOAT16_MAX = 65_504.0
+
+
+def extract_features(
+    out: Path,
+    progress: Progress,
+    *,
+    features: FeatureSettings,
+    unfreeze: int,
+    data: Path,
+    weights: Path,
+    workers: Workers,
+) -> None:
+    """Stage `features`: run the frozen base over all pictures once.
+
+    Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
+    file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
+    border that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or block4_out
+    (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives; float16. index.json
+    tells the number of pictures of each part, the rows a shard, backbone, size, precision, unfreeze, the names of the
+    border, the shapes of what is pooled, how a grey value enters, the base's cost, and the task; measured.json the
+    seconds of the extraction and of one picture.
+    """
+    policy = choose_precision(features.precision)
+    pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
+    views = VIEWS[: 1 + task.mirror]
+    every = np.concatenate([pictures[part] for part in PARTS])
+    base = load_base(weights)
+    given = BaseInput(features.backbone, features.size, task.shape)
+    kind = ExtractorKind(given, unfreeze, policy, weights_digest(base))
+    finished = _finished_shards(out, policy)
+    _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
+    vanished = [name for name in finished["shards"] if not (out / name).is_file()]
+    if vanished:
+        raise ReportError(f"The shards {', '.join(vanished)} vanished from {str(out)!r} during the run; run again.")
+    counts = {part: len(pictures[part]) for part in PARTS}
+    extractor = load_extractor(kind, base)
+    index = {"counts": counts, "shard": features.shard, "precision": policy, "unfreeze": unfreeze, "views": views}
+    index |= {"backbone": features.backbone, "size": features.size, "task": dataclasses.asdict(task)}
+    index |= {"entered": dataclasses.asdict(find_preprocessing(features.backbone))}
+    index |= {"border": border_layers(extractor, unfreeze)}
+    index |= {"pooled": {layer: extractor.output[layer].shape[1:] for layer in POOLED}}
+    rows = describe_layers(extractor)  # what the frozen base adds to the cost of every classifier on its features
+    index |= {"base": {**{name: sum(row[name] for row in rows) for name in ("n_params", "macs")}, "layers": rows}}
+    write_json(out / "index.json", index)
+    ms_per_image = time_prediction(extractor, as_pixels(pictures["val"][:1_000]))
+    write_json(out / MEASURED, {"seconds": finished["seconds"], "predict_ms_per_image": ms_per_image})
+
+
+def _compute_missing(out, progress, every, views, features, kind, base, finished, workers) -> None:
+    """Compute the shards that are not finished, here or on workers, and keep each as it comes."""
+    names = {f"shard-{first // features.shard:05d}.h5": first for first in range(0, len(every), features.shard)}
+    missing = [name for name in names if name not in finished["shards"]]
+    n_done = sum(min(features.shard, len(every) - names[name]) for name in finished["shards"])
+
+    def report(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        note = f"{n_done:,} of {len(every):,} pictures, {len(views)} views"
+        progress.update(n_done, len(every), note, pictures=len(views) * n_done)
+
+    with workers.open() as crew:
+        by_batch = report if crew.is_here else None  # workers report whole shards
+        shared, parts = crew.share(base), (every[names[name] :][: features.shard] for name in missing)
+        tasks = ((rows, views, features.batch_size, kind, shared, by_batch) for rows in parts)
+        started = time.monotonic()
+        for number, (content, digest) in crew.compute(compute_shard, tasks):
+            name = missing[number]
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise ReportError(f"The shard {name} did not come from its worker as it was computed; run again.")
+            with replacing(out / name) as temporary:
+                temporary.write_bytes(content)
+            finished["shards"][name] = sha256_file(out / name)
+            finished["seconds"] += time.monotonic() - started
+            started = time.monotonic()
+            write_finished(out, finished)
+            if not by_batch:
+                report(min(features.shard, len(every) - names[name]))
+
+
+def _finished_shards(out: Path, policy: str) -> dict[str, typing.Any]:
+    """Return the shards of an interrupted extraction that are whole, {"shards": {name: SHA-256}}."""
+    found = read_finished(out)
+    if found.get("policy") != policy:
+        return {"policy": policy, "shards": {}, "seconds": 0.0}
+    return found | {"shards": {n: d for n, d in found["shards"].items() if _is_whole(out / n, d)}}
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_file(path) == digest
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractorKind:
+    """What an extractor is built from, beside its weights.
+
+    given, unfreeze: as build_extractor takes them.
+    policy: dtype policy.
+    weights_sha256: of the weights.
+    """
+
+    given: BaseInput
+    unfreeze: int
+    policy: str
+    weights_sha256: str
+
+
+_extractors: dict[ExtractorKind, keras.Model] = {}  # the last one that this process has built
+
+
+def load_extractor(kind: ExtractorKind, base: Weights) -> keras.Model:
+    """Build the frozen base with its weights, once a process."""
+    if kind not in _extractors:
+        _extractors.clear()
+        with dtype_policy(kind.policy):
+            extractor = build_extractor(kind.given, kind.unfreeze)
+        set_base_weights(extractor, base)
+        _extractors[kind] = extractor
+    return _extractors[kind]
+
+
+def compute_shard(
+    rows: np.ndarray,
+    views: tuple[str, ...],
+    batch_size: int,
+    kind: ExtractorKind,
+    base: Weights,
+    report: typing.Callable[[int], None] | None = None,
+) -> tuple[bytes, str]:
+    """Compute one shard, here or on a worker.
+
+    Args:
+        rows: (n, height, width) uint8.
+        views: of VIEWS.
+        report: called with the number of pictures of each finished batch.
+
+    Returns:
+        The HDF5 file and its SHA-256.
+    """
+    extractor, entered = load_extractor(kind, base), find_preprocessing(kind.given.backbone)
+    attributes = {
+        "backbone": kind.given.backbone,
+        "preprocessing": f"bilinear resize, grey in three channels times {entered.scale} plus {entered.offset}",
+        "size": kind.given.size,
+        "precision": kind.policy,
+        "weights_sha256": kind.weights_sha256,
+    }
+    found: dict[str, np.ndarray] = {}
+    for first in range(0, len(rows), batch_size):
+        batch = rows[first : first + batch_size]
+        for view, pictures in zip(views, (batch, batch[:, :, ::-1]), strict=False):
+            outputs = extractor.predict_on_batch(as_pixels(pictures))
+            for layer, values in outputs.items():
+                _put(found, f"{view}/{layer}", values, first, len(rows))
+        if report:
+            report(len(batch))
+    buffer = io.BytesIO()
+    with sealed_hdf5(buffer) as file:
+        for name, values in found.items():
+            layer = name.partition("/")[2]
+            if layer not in POOLED:  # the border
+                dataset = write_compressed(file, name, values)
+            else:  # small, and read as a whole by every classifier
+                dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
+            dataset.attrs.update(attributes | {"layer": layer})
+    content = buffer.getvalue()
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def _put(found: dict[str, np.ndarray], name: str, values, first: int, n: int) -> None:
+    values = np.asarray(ops.convert_to_numpy(values), "float32")
+    if not np.isfinite(values).all() or np.abs(values).max() > FLOAT16_MAX:
+        raise ValueError(f"{name} holds values that float16 cannot hold")
+    if name not in found:
+        found[name] = np.empty((n, *values.shape[1:]), "<f2")
+    found[name][first : first + len(values)] = values
+
+
+def _chunk_shape(values: np.ndarray) -> tuple[int, ...]:
+    return (min(CHUNK_ROWS, len(values)), *values.shape[1:])
+
+
+def write_compressed(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dataset:
+    """Write float16 values in chunks of CHUNK_ROWS rows, compressed without loss; any HDF5 library reads them.
+
+    HDF5's own filters sort the bytes by significance and deflate them. Half of the border's activations are zero, and
+    the last three bits are empty where bfloat16 computed them, so what remains is best coded symbol by symbol: without
+    zlib's search for repetitions, for which HDF5 has no setting, it is smaller and twice as fast (docs/performance.md).
+    """
+    chunk = _chunk_shape(values)
+    dataset = file.create_dataset(
+        name, values.shape, values.dtype, chunks=chunk, shuffle=True, compression="gzip", compression_opts=1
+    )
+
+    def deflate(first: int) -> bytes:
+        rows = np.zeros(chunk, values.dtype)  # the last chunk is filled up
+        rows[: len(values) - first] = values[first : first + chunk[0]]
+        by_significance = rows.view("uint8").reshape(-1, values.dtype.itemsize).T
+        packer = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_HUFFMAN_ONLY)
+        return packer.compress(by_significance.tobytes()) + packer.flush()
+
+    starts = range(0, len(values), chunk[0])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first, packed in zip(starts, pool.map(deflate, starts), strict=True):
+            dataset.id.write_direct_chunk((first, *[0] * (values.ndim - 1)), packed)
+    return dataset

@@ -1,0 +1,225 @@
+"""Training under one protocol, a bundle an epoch to resume from, and what a trained network leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import random
+import threading
+import time
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from fmnist_report.models.summary import describe_layers
+from fmnist_report.pipeline.cache import MEASURED
+from fmnist_report.pipeline.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, save_arrays, write_json
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.settings import TrainingSettings
+from fmnist_report.training.material import Material
+from fmnist_report.training.metrics import score
+from fmnist_report.training.optimizers import compile_network
+from fmnist_report.training.prediction import time_prediction
+
+LEAST_STEPS = 10
+
+History = dict[str, list[float]]
+
+
+class Batches(typing.Protocol):
+    """What a network learns from.
+
+    batch_size: pictures in a batch.
+    """
+
+    batch_size: int
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple]:
+        """Yield inputs, targets and perhaps weights of each batch of an epoch, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network, what it learns from, and how it is asked; the same for its stage and for trials.
+
+    predict: returns the class probabilities of every view of a part, (views, n, classes) float32.
+    policy: dtype policy.
+    finish: turns the trained network into the one that is kept.
+    sample: inputs of the network that is kept, by which it is timed.
+    """
+
+    network: keras.Model
+    batches: Batches
+    predict: typing.Callable[[keras.Model, str], np.ndarray]
+    policy: str
+    sample: np.ndarray
+    finish: typing.Callable[[keras.Model], keras.Model] = lambda network: network
+
+
+Prepare = typing.Callable[[typing.Any, Material, int], Prepared]
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> typing.Iterator[None]:
+    """Build layers under a Keras dtype policy and restore the former one."""
+    former = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(former)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> typing.Iterator[None]:
+    """Let every layer that this thread builds inside take its seed from one, whatever other threads draw meanwhile.
+
+    Keras draws the seeds of initial weights and of dropout from Python's shared generator, of which the threads of a
+    Dask client or worker draw too.
+    """
+    keras.utils.set_random_seed(seed)
+    own, shared, thread = random.Random(seed).randint, random.randint, threading.get_ident()
+    random.randint = lambda a, b: (own if threading.get_ident() == thread else shared)(a, b)
+    try:
+        yield
+    finally:
+        random.randint = shared
+
+
+class EpochBundle:
+    """One file with everything that training needs to go on after an epoch.
+
+    Args:
+        path: the HDF5 bundle: all variables of network and optimiser, and the history.
+        network: a compiled network.
+    """
+
+    def __init__(self, path: Path, network: keras.Model) -> None:
+        self.path, self.precision = path, network.dtype_policy.name
+        network.optimizer.build(network.trainable_variables)
+        self.variables = [*network.variables, *network.optimizer.variables]
+
+    def save(self, history: History) -> None:
+        """Replace the bundle atomically."""
+        with replacing_hdf5(self.path) as file:
+            for number, variable in enumerate(self.variables):
+                file[str(number)] = ops.convert_to_numpy(variable.value)
+            file.attrs["history"] = json.dumps(history)
+            file.attrs["precision"] = self.precision
+
+    def restore(self) -> History:
+        """Put the bundle's variables back and return its history; a damaged or unfit bundle counts as none."""
+        if not is_sealed(self.path):
+            return {}
+        try:
+            with h5py.File(self.path, "r") as file:
+                values = [file[str(number)][()] for number in range(len(self.variables))]
+                history = json.loads(file.attrs["history"])
+                precision = file.attrs["precision"]
+        except (OSError, KeyError, ValueError, RuntimeError):
+            return {}
+        pairs = list(zip(self.variables, values, strict=True))
+        if precision != self.precision or any(value.shape != tuple(variable.shape) for variable, value in pairs):
+            return {}
+        for variable, value in pairs:
+            variable.assign(value)
+        return history
+
+
+def fit(network, batches, validation, settings, out: Path | None, progress: Progress) -> History:
+    """Train for settings.epochs, resuming from the last finished epoch.
+
+    Args:
+        network: a Keras model that returns logits.
+        batches: has batch_size, a length in batches, and epoch(number), which yields inputs, targets
+            and perhaps weights.
+        validation: function of the network that returns (loss, accuracy) on validation.
+        settings: TrainingSettings.
+        out: the stage's folder, where the bundle lies in unfinished/ until the entry is whole; None for a training
+            so short that it need not resume.
+
+    Returns:
+        By epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+    """
+    compile_network(network, settings, settings.epochs * len(batches))
+    bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
+    history = bundle.restore() if bundle else {}
+    if bundle and not history and bundle.path.exists():
+        progress.warn("The bundle of the last epoch is damaged; the training begins anew.")
+    for epoch in range(len(history.get("loss", [])), settings.epochs):
+        started = time.monotonic()
+        values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)
+        values["val_loss"], values["val_accuracy"] = validation(network)
+        values["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
+        values["seconds"] = time.monotonic() - started
+        history = {name: [*history.get(name, []), float(value)] for name, value in values.items()}
+        if bundle:
+            bundle.save(history)
+    return history
+
+
+def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
+    """Return the settings with batches so small that even few pictures make LEAST_STEPS steps an epoch."""
+    return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
+
+
+def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
+    """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
+    totals = {"loss": 0.0, "accuracy": 0.0}
+    note = f"epoch {epoch + 1}/{n_epochs}"
+    if history:
+        note += f", validation {history['val_accuracy'][-1]:.4f}"
+    for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
+        values = network.train_on_batch(*batch, return_dict=True)  # of this batch alone
+        totals = {name: total + float(values[name]) for name, total in totals.items()}
+        progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
+    return {name: total / len(batches) for name, total in totals.items()}
+
+
+def train_network(
+    out: Path, progress: Progress, prepare: Prepare, settings: TrainingSettings, material: Material, seed: int
+) -> None:
+    """Train a network and write what every network leaves: weights, history, probabilities, a summary, and times.
+
+    probabilities.npz holds val and test, the averages over views, and where there are two, val_original.
+    """
+    prepared = prepare(take_enough_steps(settings, len(material.labels["train"])), material, seed)
+    settings = take_enough_steps(settings, len(material.labels["train"]))
+
+    def validation(network: keras.Model) -> tuple[float, float]:
+        return score(prepared.predict(network, "val").mean(axis=0), material.labels["val"])
+
+    history = fit(prepared.network, prepared.batches, validation, settings, out, progress)
+    views = {part: prepared.predict(prepared.network, part) for part in ("val", "test")}
+    network = prepared.finish(prepared.network)
+    seconds = history.pop("seconds")
+    measured = {"train_seconds": sum(seconds), "epoch_seconds": seconds}
+    measured |= {"predict_ms_per_image": time_prediction(network, prepared.sample)}
+    save_network(out, network, history, views, prepared.policy)
+    write_json(out / MEASURED, measured)
+
+
+def save_network(out: Path, network: keras.Model, history: History, views: dict[str, np.ndarray], policy: str) -> None:
+    """Write a trained network's weights, history, probabilities and summary.
+
+    Args:
+        views: probabilities of the pictures and, where that is a second view, of their mirror images,
+            {"val": (views, n_val, classes), "test": (views, n_test, classes)} float32.
+    """
+    require_room(out, 8 * network.count_params())
+    network.save_weights(out / "network.weights.h5")
+    write_json(out / "history.json", history)
+    averages = {part: both.mean(axis=0) for part, both in views.items()}
+    original = {"val_original": views["val"][0]} if len(views["val"]) > 1 else {}
+    save_arrays(out / "probabilities.npz", **averages, **original)
+    rows = describe_layers(network)
+    summary = {name: sum(row[name] for row in rows) for name in ("n_params", "n_trainable", "macs")}
+    write_json(out / "summary.json", {**summary, "layers": rows, "precision": policy})

@@ -1,0 +1,45 @@
+"""The dense head on cached features: built, fed and asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fmnist_report.models.transfer import build_head
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.settings import HeadSettings
+from fmnist_report.training.batches import FeatureBatches, one_hot
+from fmnist_report.training.fitting import Prepared, seeded, train_network
+from fmnist_report.training.material import Material, load_material, read_views
+from fmnist_report.training.prediction import predict_views, view_features
+from fmnist_report.training.stores import FeatureStore
+
+
+def prepare_head(settings: HeadSettings, material: Material, seed: int) -> Prepared:
+    """Prepare the dense head; its input is standardised by the moments of the training pictures."""
+    train, n_classes = material.views["train"], material.task.n_classes
+    with seeded(seed):
+        network = build_head(settings, train[0].shape[1], n_classes)
+    network.get_layer("standardise").set_weights(list(standardisation(train[0])))
+    targets = one_hot(material.labels["train"], n_classes)
+    batches = FeatureBatches(train, targets, settings.batch_size, seed)
+
+    def predict(network: keras.Model, part: str) -> np.ndarray:
+        return predict_views(network, view_features(material.views[part]))
+
+    return Prepared(network, batches, predict, "float32", material.views["val"][0][:1_000])
+
+
+def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
+    return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
+
+
+def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, data: Path, features: Path) -> None:
+    """Stage `head`: train the dense head on pooled features of all views."""
+    with FeatureStore(features) as store:
+        material = dataclasses.replace(load_material(data), views=read_views(store))
+    train_network(out, progress, prepare_head, head, material, seed)

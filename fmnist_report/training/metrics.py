@@ -1,0 +1,24 @@
+"""What class probabilities are worth: cross-entropy, accuracy, and how sure an accuracy is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of (n, classes) probabilities on (n,) labels."""
+    likelihood = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1)
+    return float(-np.log(likelihood).mean()), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def measure_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of (n,) labels that (n, classes) probabilities name rightly."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
+    """Return the 95% Wilson score interval of a proportion (Wilson, 1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(n_correct, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

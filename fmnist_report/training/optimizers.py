@@ -1,0 +1,93 @@
+"""Optimisers and learning-rate schedules by the names that settings give them."""
+
+from __future__ import annotations
+
+import typing
+
+import keras
+from keras import ops
+
+COLOURS = 3  # most channels of an image; a kernel that reads more reads another layer
+
+
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise linearly to a peak, then fall linearly to zero (Smith and Topin, 2018, simplified).
+
+    Args:
+        peak: the highest rate.
+        n_steps: all optimiser steps of the training.
+        warm: the share of steps that rise.
+    """
+
+    def __init__(self, peak: float, n_steps: int, warm: float = 0.2) -> None:
+        self.peak, self.n_steps, self.warm = peak, n_steps, warm
+
+    def __call__(self, step):
+        position = ops.cast(step, "float32") / self.n_steps
+        return self.peak * ops.maximum(ops.minimum(position / self.warm, (1 - position) / (1 - self.warm)), 0.0)
+
+    def get_config(self) -> dict:
+        return {"peak": self.peak, "n_steps": self.n_steps, "warm": self.warm}
+
+
+class KernelMuon(keras.optimizers.Muon):
+    """Muon for dense layers and, unlike Keras's own, for convolutions too.
+
+    A kernel is taken as a matrix (height · width · in, out). The momentum is brought near an orthogonal matrix
+    by Newton and Schulz's iteration, in bfloat16 where the machine is faster in it, and scaled so that AdamW's
+    rates and decays serve (Jordan et al., "Muon", 2024; Liu et al., "Muon is Scalable for LLM Training", 2025).
+    Vectors, a convolution that reads the pixels, and the last layer follow AdamW.
+
+    Args:
+        rate: a learning rate or a schedule.
+        decay: the weight decay of all.
+        network: whose variables are trained.
+    """
+
+    def __init__(self, rate, decay: float, network: keras.Model) -> None:
+        super().__init__(rate, weight_decay=decay, adam_weight_decay=decay, adam_beta_2=0.99, name="muon")
+        kernels = [variable for variable in network.trainable_variables if len(variable.shape) >= 2]
+        first = [kernel for kernel in kernels[:1] if len(kernel.shape) == 4 and kernel.shape[2] <= COLOURS]
+        self.by_adamw = {kernel.path for kernel in (*first, *kernels[-1:])}
+        self.precision = network.compute_dtype
+
+    def _should_use_adamw(self, variable) -> bool:
+        return len(variable.shape) < 2 or variable.path in self.by_adamw
+
+    def zeropower_via_newtonschulz5(self, x, steps: int):
+        matrix = ops.cast(ops.reshape(x, (-1, x.shape[-1])), self.precision)
+        return ops.cast(ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape), x.dtype)
+
+    def lr_adjust(self, x):
+        return ops.reshape(super().lr_adjust(ops.reshape(x, (-1, x.shape[-1]))), x.shape)
+
+
+SCHEDULES: dict[str, typing.Callable] = {
+    "one_cycle": OneCycle,
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "constant": lambda rate, n_steps: rate,
+}
+OPTIMIZERS: dict[str, typing.Callable] = {
+    "adamw": lambda rate, decay, network: keras.optimizers.AdamW(rate, weight_decay=decay, beta_2=0.99),
+    "sgd": lambda rate, decay, network: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay),
+    "muon": KernelMuon,
+    "lion": lambda rate, decay, network: keras.optimizers.Lion(rate, weight_decay=decay),
+}
+
+
+def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) -> None:
+    """Compile with the settings' optimiser, schedule and cross-entropy with smoothed labels; biases do not decay.
+
+    Args:
+        settings: has optimizer, schedule, learning_rate, weight_decay and label_smoothing.
+        n_steps: optimiser steps of the whole training.
+    """
+    rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
+    optimizer = OPTIMIZERS[settings.optimizer](rate, settings.weight_decay, network)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",  # XLA made convolutions slower in TensorFlow
+    )

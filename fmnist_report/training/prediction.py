@@ -1,0 +1,57 @@
+"""Asking networks: class probabilities of every view of what they read, and how long an answer takes."""
+
+from __future__ import annotations
+
+import time
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.special import softmax
+
+PREDICT_BATCH = 250
+FEATURE_BATCH = 2_000
+TIMED_PICTURES = 1_000
+
+Batches = typing.Iterable[typing.Any]  # what a network reads at a time
+
+
+def predict(network: keras.Model, batches: Batches) -> np.ndarray:
+    """Return the class probabilities, (n, classes) float32, of all that the batches hold."""
+    logits = [ops.convert_to_numpy(network.predict_on_batch(batch)) for batch in batches]
+    return softmax(np.concatenate(logits), axis=1)
+
+
+def predict_views(network: keras.Model, views: typing.Iterable[Batches]) -> np.ndarray:
+    """Return the class probabilities of each view, (views, n, classes) float32; their average is the answer."""
+    return np.stack([predict(network, batches) for batches in views])
+
+
+def view_pictures(pictures: np.ndarray, mirror: bool = True) -> list[Batches]:
+    """Return the batches of each view of (n, height, width) uint8 pictures: as they are and, if wanted, mirrored."""
+    views = (pictures, pictures[:, :, ::-1])[: 1 + mirror]
+    n_batches = max(1, len(pictures) // PREDICT_BATCH)
+    return [map(as_pixels, np.array_split(view, n_batches)) for view in views]
+
+
+def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
+    """Return the batches of each view of features, (n, n_features) float32 each."""
+    return [
+        [features[i : i + FEATURE_BATCH] for i in range(0, len(features), FEATURE_BATCH)] for features in views
+    ]
+
+
+def as_pixels(pictures: np.ndarray) -> np.ndarray:
+    """Turn (n, height, width) uint8 pictures into (n, height, width, 1) float32 from 0 to 255."""
+    return pictures[..., None].astype("float32")
+
+
+def time_prediction(network: keras.Model, inputs: np.ndarray) -> float:
+    """Return milliseconds for one of (n, …) inputs, of which the first 1,000 are taken, in batches after a warm-up."""
+    sample = inputs[:TIMED_PICTURES]
+    network.predict_on_batch(sample[:PREDICT_BATCH])
+    started = time.perf_counter()
+    for first in range(0, len(sample), PREDICT_BATCH):
+        network.predict_on_batch(sample[first : first + PREDICT_BATCH])
+    return 1e3 * (time.perf_counter() - started) / len(sample)

@@ -1,0 +1,103 @@
+"""A folder given with --data-dir is recognised by its content, and by nothing else."""
+
+import numpy as np
+import pytest
+from own_data_sets import load_digits, write_idx, write_pictures
+
+from fmnist_report.data import detection as data_sets
+from fmnist_report.data.detection import FASHION_MNIST, find_data_set
+from fmnist_report.errors import ReportError
+
+
+def tiny(n=20):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 255, (n, 8, 8)).astype("uint8"), (np.arange(n) % 2).astype("uint8")
+    return {"x_train": x, "y_train": y, "x_test": x[:4], "y_test": y[:4]}
+
+
+def test_no_folder_or_an_empty_one_means_fashion_mnist(tmp_path):
+    for folder in (None, tmp_path):
+        found = find_data_set(folder)
+        assert found.name == FASHION_MNIST and found.mirror and not found.is_own
+
+
+def test_one_file_of_fashion_mnist_is_enough(tmp_path, monkeypatch):
+    write_idx(tmp_path, tiny())
+    digest = data_sets.digest_file(tmp_path / "train-labels-idx1-ubyte.gz")
+    monkeypatch.setitem(data_sets.FASHION_MNIST_SHA256, "train-labels-idx1-ubyte", digest)
+    assert find_data_set(tmp_path).name == FASHION_MNIST
+
+
+def test_the_digest_is_that_of_the_unpacked_content(tmp_path):
+    write_idx(tmp_path / "a", tiny())
+    write_idx(tmp_path / "b", tiny(), packed=False)
+    write_idx(tmp_path / "c", tiny(22))
+    a, b, c = (find_data_set(tmp_path / name) for name in "abc")
+    assert a.is_own and a.sha256 == b.sha256 != c.sha256
+    assert (a.name, a.mirror, a.classes) == ("a", False, {})
+
+
+def test_names_of_emnist_are_understood(tmp_path):
+    write_idx(tmp_path, tiny(), names=("emnist-letters-train", "emnist-letters-test"))
+    assert set(find_data_set(tmp_path).files) == set(data_sets.ARRAYS)
+
+
+def test_pictures_are_found_with_and_without_a_test_part(tmp_path):
+    write_pictures(tmp_path / "one", n=3)
+    write_pictures(tmp_path / "two", n=3, parts=("train", "test"))
+    one, two = find_data_set(tmp_path / "one"), find_data_set(tmp_path / "two")
+    assert [row[:2] for row in one.pictures] == [("", "cat")] * 3 + [("", "dog")] * 3
+    assert {row[0] for row in two.pictures} == {"train", "test"} and len(two.pictures) == 12
+    assert one.classes == {"uk": ["cat", "dog"], "en": ["cat", "dog"]}
+    (tmp_path / "one" / "cat" / "000.png").rename(tmp_path / "one" / "dog" / "cat.png")
+    assert find_data_set(tmp_path / "one").sha256 != one.sha256
+
+
+def test_classes_are_named_in_both_languages(tmp_path):
+    write_idx(tmp_path, tiny())
+    (tmp_path / "classes.toml").write_text('name = "Pair"\nmirror = true\nuk = ["ні", "так"]\nen = ["no", "yes"]\n')
+    found = find_data_set(tmp_path)
+    assert (found.name, found.mirror) == ("Pair", True) and found.classes == {"uk": ["ні", "так"], "en": ["no", "yes"]}
+    (tmp_path / "classes.toml").write_text('en = ["no", "yes"]\n')
+    assert find_data_set(tmp_path).classes["uk"] == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('colour = "red"', "knows name, mirror, transposed, uk, en, not 'colour'"),
+        ('mirror = "yes"', "mirror takes a bool, not 'yes'"),
+        ('uk = ["а"]\nen = ["a", "b"]', "more classes in one language"),
+        ("name =", "cannot be used"),
+    ],
+)
+def test_a_bad_classes_file_is_named_by_its_fault(tmp_path, text, sentence):
+    write_idx(tmp_path, tiny())
+    (tmp_path / "classes.toml").write_text(text)
+    with pytest.raises(ReportError, match=sentence):
+        find_data_set(tmp_path)
+
+
+def test_what_cannot_be_told_apart_or_is_not_whole_is_refused(tmp_path):
+    write_idx(tmp_path / "two", tiny())
+    write_idx(tmp_path / "two", tiny(), names=("emnist-digits-train", "emnist-digits-test"))
+    write_idx(tmp_path / "part", tiny())
+    (tmp_path / "part" / "t10k-labels-idx1-ubyte.gz").unlink()
+    write_idx(tmp_path / "cut", tiny())
+    path = tmp_path / "cut" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-9])
+    write_pictures(tmp_path / "train alone", n=2, parts=("train",))
+    write_pictures(tmp_path / "one class", n=2, classes=("cat",))
+    for name, sentence in (
+        ("two", "several"), ("part", "with the test labels is not there"), ("cut", "end-of-stream"),
+        ("train alone", "'test' beside 'train'"), ("one class", "one class only"),
+    ):  # fmt: skip
+        with pytest.raises(ReportError, match=sentence):
+            find_data_set(tmp_path / name)
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_sets, "MAX_BYTES", 100)
+    write_idx(tmp_path, load_digits())
+    with pytest.raises(ReportError, match="more than 100 bytes"):
+        find_data_set(tmp_path)

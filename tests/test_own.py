@@ -1,0 +1,119 @@
+"""Data sets of the user's own become the same arrays as Fashion-MNIST."""
+
+import numpy as np
+import pytest
+from own_data_sets import load_digits, write_idx, write_pictures
+
+from fmnist_report.data.detection import find_data_set
+from fmnist_report.data.own import prepare_own_data
+from fmnist_report.data.split import Task, load_task
+from fmnist_report.errors import ReportError
+from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.settings import DataSettings
+
+
+@pytest.fixture
+def prepare(tmp_path, quiet):
+    def run(folder, mirror=False, transposed=False, **settings):
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        data_set = find_data_set(folder)
+        run.change()
+        settings = DataSettings(**settings)
+        prepare_own_data(out, quiet, data=settings, mirror=mirror, transposed=transposed, data_set=data_set)
+        names = ("pictures", "labels", "test_labels")
+        return load_task(out), *(load_arrays(out / f"{name}.npz") for name in names)
+
+    run.change = lambda: None
+    return run
+
+
+def test_digits_are_split_by_class(tmp_path, prepare):
+    write_idx(tmp_path / "digits", load_digits())
+    task, pictures, labels, test = prepare(tmp_path / "digits")
+    assert task == Task(8, 8, tuple(range(10)), False)
+    assert {part: values.shape for part, values in pictures.items()} == {
+        "train": (1_198, 8, 8), "val": (239, 8, 8), "test": (360, 8, 8),
+    }  # fmt: skip
+    shares = [np.bincount(labels[part]) / len(labels[part]) for part in ("train", "val")]
+    assert np.abs(shares[0] - shares[1]).max() < 0.01 and len(test["test"]) == 360
+
+
+def test_labels_are_counted_from_zero_and_pictures_turned(tmp_path, prepare):
+    arrays = load_digits()
+    changed = {name: 2 * values + 1 if name[0] == "y" else values for name, values in arrays.items()}
+    write_idx(tmp_path / "odd", changed)
+    task, pictures, _, test = prepare(tmp_path / "odd", transposed=True)
+    assert task.labels == tuple(range(1, 20, 2)) and (test["test"] == arrays["y_test"]).all()
+    assert (pictures["test"] == arrays["x_test"].swapaxes(1, 2)).all()
+
+
+def test_pictures_of_different_sizes_are_brought_to_one(tmp_path, prepare):
+    write_pictures(tmp_path / "pets", n=90, sizes=((40, 30), (20, 50)))
+    task, pictures, labels, test = prepare(tmp_path / "pets", side=24)
+    assert task.shape == (24, 24) and len(pictures["test"]) == 30 and np.bincount(test["test"]).tolist() == [15, 15]
+    for part, truth in (labels | test).items():
+        assert ((pictures[part].mean(axis=(1, 2)) > 90) == truth).all()  # the shade tells the class
+
+
+def test_pictures_of_one_size_keep_it_and_their_own_test_part(tmp_path, prepare):
+    write_pictures(tmp_path / "pets", n=80, parts=("train", "test"), sizes=((20, 30),))
+    task, pictures, labels, _ = prepare(tmp_path / "pets")
+    assert task.shape == (30, 30) and len(pictures["test"]) == 160
+    assert not pictures["test"][:, :, :5].any() and not pictures["test"][:, :, 25:].any()  # filled up to squares
+    assert len(labels["train"]) + len(labels["val"]) == 160
+
+
+def test_a_folder_that_changed_since_the_plan_is_noticed(tmp_path, prepare):
+    write_pictures(tmp_path / "pets", n=70)
+    prepare.change = lambda: (tmp_path / "pets" / "cat" / "000.png").write_bytes(b"other")
+    with pytest.raises(ReportError, match="has changed since this run began"):
+        prepare(tmp_path / "pets")
+
+
+def few(n):
+    return {name: values[:n] if name.endswith("train") else values for name, values in load_digits().items()}
+
+
+def spoil_label():
+    arrays = load_digits()
+    arrays["y_test"] = arrays["y_test"] + 200
+    return arrays
+
+
+def cut_pictures():
+    arrays = load_digits()
+    return arrays | {"x_test": arrays["x_test"][:, :7]}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        (few(100), "there are 100 training pictures"),
+        (spoil_label(), "a test label 200 that no training picture has"),
+        (cut_pictures(), "8 × 8 pixels, the test pictures 7 × 8"),
+        (
+            load_digits()
+            | {"x_train": load_digits()["x_train"][:, :4, :4], "x_test": load_digits()["x_test"][:, :4, :4]},
+            "4 × 4",
+        ),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(tmp_path, prepare, arrays, sentence):
+    write_idx(tmp_path / "bad", arrays)
+    with pytest.raises(ReportError, match=sentence):
+        prepare(tmp_path / "bad")
+
+
+def test_names_have_to_be_as_many_as_classes(tmp_path, prepare):
+    write_idx(tmp_path / "digits", load_digits())
+    (tmp_path / "digits" / "classes.toml").write_text('en = ["zero", "one"]')
+    with pytest.raises(ReportError, match="names 2 classes, but there are 10"):
+        prepare(tmp_path / "digits")
+
+
+def test_what_is_no_picture_is_named(tmp_path, prepare):
+    write_pictures(tmp_path / "pets", n=70)
+    (tmp_path / "pets" / "dog" / "999.png").write_bytes(b"no picture")
+    with pytest.raises(ReportError, match="dog/999.png is no picture"):
+        prepare(tmp_path / "pets")

@@ -1,0 +1,110 @@
+"""The search goes on after an interruption, prunes, and says what it found."""
+
+from dataclasses import replace
+
+import pytest
+
+from fmnist_report.experiments import search as tuning
+from fmnist_report.experiments.trials import NETWORKS
+from fmnist_report.pipeline.files import UNFINISHED, read_json
+from fmnist_report.pipeline.workers import HERE, Crew, Workers, start_workers
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
+
+SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2, mlp_epochs=3, head_epochs=1)
+
+
+@pytest.fixture
+def call(data_folder, feature_folder, random_weights):
+    return {
+        "tuning": SETTINGS,
+        "mlp_settings": MLPSettings(precision="float32"),
+        "cnn_settings": CNNSettings(precision="float32"),
+        "head_settings": HeadSettings(),
+        "finetune_settings": FineTuneSettings(precision="float32"),
+        "seed": 0,
+        "data": data_folder,
+        "weights": random_weights,
+        "features": feature_folder,
+        "workers": HERE,
+    }
+
+
+def pretend(trained, stop=10**6):
+    """Stand for training: accuracy grows with less dropout, epoch by epoch."""
+
+    def train(network, settings, subset, seed, after_epoch):
+        if len(trained) == stop:
+            raise KeyboardInterrupt
+        trained.append((network, settings))
+        for epoch in range(settings.epochs):
+            after_epoch(epoch, 0.5 + 0.1 * epoch - 0.3 * settings.dropout)
+        return 0.5 + 0.1 * (settings.epochs - 1) - 0.3 * settings.dropout
+
+    return train
+
+
+def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch):
+    trained = []
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
+    tuning.tune(tmp_path, quiet, **call)
+    document = read_json(tmp_path / "tuning.json")
+    mlp = document["networks"]["mlp"]
+    assert len(trained) == 10 and mlp["n_trials"] == 8 and set(document["networks"]) == {"mlp", "head"}
+    assert mlp["best"]["dropout"] == min(trial["params"]["dropout"] for trial in mlp["trials"])
+    assert max(mlp["importance"], key=mlp["importance"].get) == "dropout"
+    assert mlp["n_pruned"] == sum(trial["state"] == "pruned" for trial in mlp["trials"]) > 0
+
+
+@pytest.mark.parametrize("left", ["nothing", "half a line and a lock"])
+def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch, left):
+    trained = []
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained, stop=5))
+    with pytest.raises(KeyboardInterrupt):
+        tuning.tune(tmp_path, quiet, **call)
+    if left != "nothing":
+        journal = tmp_path / UNFINISHED / tuning.JOURNAL
+        journal.write_bytes(journal.read_bytes() + b'{"op_code": 4, "wor')
+        journal.with_name(journal.name + ".lock").symlink_to(journal)
+    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
+    tuning.tune(tmp_path, quiet, **call)
+    assert [network for network, _ in trained] == ["mlp"] * 8 + ["head"] * 2
+    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+
+
+def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
+    journal = tmp_path / UNFINISHED / tuning.JOURNAL
+    journal.parent.mkdir()
+    journal.write_bytes(b'{"op_code": 0,\n{"op_code": 1}\n')
+    monkeypatch.setattr(tuning, "train_settings", pretend([]))
+    tuning.tune(tmp_path, quiet, **call)
+    assert journal.with_suffix(".damaged").is_file()
+    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
+    chosen = {
+        "mlp": MLPSettings(epochs=1, precision="float32"),
+        "cnn": CNNSettings(epochs=1, precision="float32"),
+        "head": HeadSettings(epochs=1),
+        "finetune": FineTuneSettings(epochs=1, precision="float32"),
+    }[network]
+    search = tuning.open_search(tmp_path / "trials.log", network, 0)
+    tuning.run_trials(search, network, chosen, subset, 0, 1, Crew())
+    assert 0 <= search.best_value <= 1
+
+
+@pytest.mark.slow
+def test_it_does_not_matter_how_many_workers_search(tmp_path, quiet, call, two_workers):
+    few = replace(SETTINGS, at_once=3, mlp_trials=4, head_trials=2, finetune_trials=1, mlp_epochs=2)
+    found, one_worker = [], Workers()
+    with start_workers(one_worker):
+        for name, workers in (("one", one_worker), ("two", two_workers)):
+            out = tmp_path / name
+            out.mkdir()
+            tuning.tune(out, quiet, **call | {"tuning": few, "workers": workers})
+            found.append(read_json(out / "tuning.json")["networks"])
+            for network in found[-1].values():
+                for trial in network["trials"]:
+                    del trial["seconds"]
+    assert found[0] == found[1]

@@ -1,0 +1,73 @@
+"""On the path of a traced run: notes which functions of the package every stage executes, in whatever process.
+
+FMNIST_TRACE names the folder that takes <stage's function>.<process>.json: [file, first line] of each function.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+FOLDER = os.environ.get("FMNIST_TRACE")
+PACKAGE = str(Path(__file__).resolve().parents[2] / "fmnist_report") + os.sep
+OPTIMIZED = 1  # a code's flag: of a function, not of a module's or a class's body
+
+
+def watch(call_stage):
+    """Return call_stage with every call inside it noted."""
+
+    def watched(function, arguments):
+        seen, found = set(), []
+
+        def note(frame, event, argument):
+            code = frame.f_code
+            if event != "call" or code in seen:
+                return
+            seen.add(code)
+            if code.co_filename.startswith(PACKAGE) and code.co_flags & OPTIMIZED and not is_importing(frame):
+                found.append([code.co_filename, code.co_firstlineno])
+
+        threading.setprofile(note)
+        sys.setprofile(note)
+        try:
+            call_stage(function, arguments)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+            path = Path(FOLDER) / f"{function.replace(':', '-')}.{os.getpid()}.{id(found)}.json"
+            path.write_text(json.dumps(found), "utf-8")
+
+    return watched
+
+
+def is_importing(frame):
+    """Tell whether a module of the package is just being imported: what runs then belongs to no stage."""
+    while frame:
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(PACKAGE):
+            return True
+        frame = frame.f_back
+    return False
+
+
+class Finder:
+    """Puts the watch into the runner as soon as that is imported."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "fmnist_report.pipeline.runner":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def execute_and_watch(module):
+            execute(module)
+            module.call_stage = watch(module.call_stage)
+
+        spec.loader.exec_module = execute_and_watch
+        return spec
+
+
+if FOLDER:
+    sys.meta_path.insert(0, Finder())
