@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import h5py
@@ -15,7 +16,14 @@ import pytest
 
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.cache import MANIFEST, Cache
-from fmnist_report.pipeline.files import UNFINISHED, digest_json, read_finished, replacing, write_finished
+from fmnist_report.pipeline.files import (
+    UNFINISHED,
+    digest_json,
+    read_finished,
+    replacing,
+    replacing_hdf5,
+    write_finished,
+)
 
 KEY = "a" * 64
 
@@ -288,3 +296,17 @@ def test_unwritable_folder_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="--cache-dir"):
         Cache(tmp_path / "file" / "cache").prepare()
+
+
+def test_hdf5_files_of_equal_content_are_equal_and_of_an_old_format(tmp_path):
+    contents = []
+    for number in range(2):
+        with replacing_hdf5(tmp_path / "file.h5") as file:
+            file.attrs["a"] = "b"
+            file.create_dataset("group/values", data=np.arange(6.0).reshape(2, 3), chunks=(1, 3))
+            file["other/value"] = 1
+        contents.append((tmp_path / "file.h5").read_bytes())
+        time.sleep(1.1 - number)  # times in HDF5 are in seconds
+    assert contents[0] == contents[1]
+    superblock = contents[0][512:]
+    assert superblock.startswith(b"\x89HDF\r\n\x1a\n") and superblock[8] < 2

@@ -76,7 +76,8 @@ def write_hdf5(path: Path, weights: Weights) -> None:
     with replacing_hdf5(path) as file:
         file.attrs["sha256"] = weights_digest(weights)
         for layer, (kernel, bias) in weights.items():
-            file[f"{layer}/kernel"], file[f"{layer}/bias"] = kernel, bias
+            file.create_dataset(f"{layer}/kernel", data=kernel)
+            file.create_dataset(f"{layer}/bias", data=bias)
 
 
 def fetch_keras_weights(folder: Path) -> Weights:

@@ -102,10 +102,13 @@ def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
 
 @contextlib.contextmanager
 def sealed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
-    """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows."""
+    """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows.
+
+    In the format of HDF5 1.8, which every later library reads, and which keeps no times: equal content, equal bytes.
+    """
     import h5py
 
-    with h5py.File(buffer, "w", libver="latest", userblock_size=SEAL_BYTES) as file:
+    with h5py.File(buffer, "w", libver=("earliest", "v108"), userblock_size=SEAL_BYTES) as file:
         yield file
     content = buffer.getbuffer()
     content[:64] = hashlib.sha256(content[SEAL_BYTES:]).hexdigest().encode()
