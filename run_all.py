@@ -18,7 +18,7 @@ from fmnist_report.pipeline.stage import Line, Where
 from fmnist_report.pipeline.workers import HERE, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
 from fmnist_report.report.title_page import Document
-from fmnist_report.settings import Settings, begin_trials
+from fmnist_report.settings import Settings, choose_networks
 
 
 def build_line(
@@ -56,7 +56,7 @@ def build_line(
     )  # fmt: skip
     seeds = line.repeat("seeds", "evaluation.seeds:gather_seeds", s.seeds.n, (mlp, cnn, head, finetune), where=spread)
     trial = functools.partial(train, where=Where.APART, seed=s.seed, data=data, weights=weights)
-    vary = functools.partial(trial, features=features, **begin_trials(s))
+    vary = functools.partial(trial, features=features, networks=choose_networks(s))
     study = vary("study", "experiments.study:run_study", study=s.study)
     tuning = vary("tuning", "experiments.search:tune", tuning=s.tuning, places=by)
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
@@ -67,13 +67,12 @@ def build_line(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True
         )
         return line
-    overlap = line.stage(
-        "overlap", "experiments.duplicates:find_overlap", overlap=s.overlap, data=data, features=features,
-        where=Where.APART,
-    )  # fmt: skip
+    apart = functools.partial(line.stage, where=Where.APART, data=data, features=features)
+    overlap = apart("overlap", "experiments.duplicates:find_overlap", overlap=s.overlap)
     explain = line.stage(
-        "explain", "experiments.interpretation:explain", explain=s.explain, **begin_trials(s, "mlp"), seed=s.seed,
-        data=data, weights=weights, features=features, cnn=cnn, head=head, finetune=finetune, digests=exact,
+        "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
+        networks=choose_networks(s, "mlp"), data=data, weights=weights, features=features, cnn=cnn, head=head,
+        finetune=finetune,
     )  # fmt: skip
     evaluation = line.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,

@@ -85,17 +85,16 @@ def measure_search(workers: Workers, cache: Path) -> float:
     from dataclasses import replace
 
     from fmnist_report.experiments.search import tune
-    from fmnist_report.settings import preset
+    from fmnist_report.settings import choose_networks, preset
 
     s = preset("standard")
     few = replace(
         s.tuning, n_train=3_000, n_val=500, at_once=N_TRIALS, mlp_trials=N_TRIALS, mlp_epochs=6, head_trials=0
     )
-    settings = {f"{name}_settings": getattr(s, name) for name in ("mlp", "cnn", "head", "finetune")}
     folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        tune(Path(temporary), QUIET, tuning=few, **settings, seed=0, **folders, workers=workers)
+        tune(Path(temporary), QUIET, tuning=few, networks=choose_networks(s), seed=0, **folders, workers=workers)
         return time.perf_counter() - started
 
 

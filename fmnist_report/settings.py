@@ -13,6 +13,7 @@ from fmnist_report.backbones import DEFAULT, MODULES, least_side
 from fmnist_report.errors import UsageError, unknown
 
 LANGUAGES = ("uk", "en")
+Chosen = dict[str, typing.Any]  # settings of networks by the stage that trains them
 LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
@@ -370,10 +371,10 @@ def write_value(value: typing.Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def begin_trials(settings: Settings, *without: str) -> dict[str, typing.Any]:
-    """Return what stages take that train trials of networks, or show them: each one's settings, apart from epochs."""
-    networks = (name for name in ("mlp", "cnn", "head", "finetune") if name not in without)
-    return {f"{name}_settings": dataclasses.replace(getattr(settings, name), epochs=1) for name in networks}
+def choose_networks(settings: Settings, *without: str) -> Chosen:
+    """Return the settings of each network that trials start from or that are shown, apart from its epochs."""
+    names = (name for name in ("mlp", "cnn", "head", "finetune") if name not in without)
+    return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in names}
 
 
 def reproduce_command(settings: Settings) -> str:

@@ -74,8 +74,9 @@ def test_stage_explains_trained_networks(tmp_path, data_folder, feature_folder, 
         data=data_folder, weights=random_weights, features=feature_folder, head=folders["head"],
     )  # fmt: skip
     explain.explain(
-        folders["explain"], quiet, explain=ExplainSettings(n_map=60), cnn_settings=cnn, head_settings=head,
-        finetune_settings=tune, seed=0, data=data_folder, weights=random_weights, features=feature_folder,
+        folders["explain"], quiet, explain=ExplainSettings(n_map=60),
+        networks={"cnn": cnn, "head": head, "finetune": tune}, seed=0,
+        data=data_folder, weights=random_weights, features=feature_folder,
         cnn=folders["cnn"], head=folders["head"], finetune=folders["finetune"],
     )  # fmt: skip
     seen = load_arrays(folders["explain"] / "explain.npz")

@@ -17,10 +17,12 @@ SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2,
 def call(data_folder, feature_folder, random_weights):
     return {
         "tuning": SETTINGS,
-        "mlp_settings": MLPSettings(precision="float32"),
-        "cnn_settings": CNNSettings(precision="float32"),
-        "head_settings": HeadSettings(),
-        "finetune_settings": FineTuneSettings(precision="float32"),
+        "networks": {
+            "mlp": MLPSettings(precision="float32"),
+            "cnn": CNNSettings(precision="float32"),
+            "head": HeadSettings(),
+            "finetune": FineTuneSettings(precision="float32"),
+        },
         "seed": 0,
         "data": data_folder,
         "weights": random_weights,

@@ -11,10 +11,12 @@ from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, 
 pytestmark = pytest.mark.backend
 
 SMALL = {
-    "mlp_settings": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
-    "cnn_settings": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
-    "head_settings": HeadSettings(width=8, batch_size=16),
-    "finetune_settings": FineTuneSettings(batch_size=16, precision="float32"),
+    "networks": {
+        "mlp": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
+        "cnn": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
+        "head": HeadSettings(width=8, batch_size=16),
+        "finetune": FineTuneSettings(batch_size=16, precision="float32"),
+    },
 }
 
 

@@ -18,7 +18,7 @@ from fmnist_report.models.transfer import assemble, read_from_border
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
+from fmnist_report.settings import Chosen, ExplainSettings, HeadSettings
 from fmnist_report.training.prediction import as_pixels
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
@@ -37,9 +37,7 @@ def explain(
     progress: Progress,
     *,
     explain: ExplainSettings,
-    cnn_settings: CNNSettings,
-    head_settings: HeadSettings,
-    finetune_settings: FineTuneSettings,
+    networks: Chosen,
     seed: int,
     data: Path,
     weights: Path,
@@ -60,7 +58,7 @@ def explain(
     pictures, labels = load_arrays(data / "pictures.npz")["val"], load_arrays(data / "labels.npz")["val"]
     base = load_base(weights)
     with FeatureStore(features) as store:
-        networks = load_networks(store, base, cnn_settings, head_settings, finetune_settings, cnn, head, finetune)
+        trained = load_networks(store, base, networks, cnn, head, finetune)
         arrays: dict[str, np.ndarray] = {}
         channels, layers = {}, {}
         for number, (part, (names, judge)) in enumerate(PARTS.items()):
@@ -69,7 +67,7 @@ def explain(
             shown = choose_pictures(load_arrays(folder / "probabilities.npz")["val"], labels)
             arrays |= {f"{part}/pictures": pictures[shown], f"{part}/labels": labels[shown]}
             for name in names:
-                seen = networks[name]
+                seen = trained[name]
                 layers[name], maps = seen.heat
                 answers, heat = heat_maps(seen.network, maps, seen.beside, pictures[shown])
                 arrays |= {f"{name}/answers": answers, f"{name}/heat": heat}
@@ -77,12 +75,12 @@ def explain(
                 for layer, (maps, numbers) in found.items():
                     arrays[f"{name}/{layer}"], channels[f"{name}/{layer}"] = maps, numbers
         progress.update(2, 3, "map of the features")
-        arrays["cnn/filters"] = networks["cnn"].network.get_layer("stem_conv").get_weights()[0]
+        arrays["cnn/filters"] = trained["cnn"].network.get_layer("stem_conv").get_weights()[0]
         arrays["base/filters"] = first_filters(base, store.given.backbone)
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
         arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
-        arrays["map/after"] = embed(tuned_features(networks["vgg_finetuned"].network, store, head_settings, n), seed)
+        arrays["map/after"] = embed(tuned_features(trained["vgg_finetuned"].network, store, networks["head"], n), seed)
     save_arrays(out / "explain.npz", **arrays)
     write_json(out / "explain.json", {"channels": channels, "layers": layers, "n_map": n})
 
@@ -104,19 +102,17 @@ class Seen:
 
 
 def load_networks(
-    store: FeatureStore, base: Weights,
-    cnn_settings: CNNSettings, head_settings: HeadSettings, finetune_settings: FineTuneSettings,
-    cnn: Path, head: Path, finetune: Path,
-) -> dict[str, Seen]:  # fmt: skip
+    store: FeatureStore, base: Weights, chosen: Chosen, cnn: Path, head: Path, finetune: Path
+) -> dict[str, Seen]:
     """Build the trained networks from pixels, in float32: the CNN, and the base before and after fine-tuning."""
-    n_classes = store.task.n_classes
-    network = build_cnn(cnn_settings, store.task.shape, n_classes)
+    n_classes, unfreeze = store.task.n_classes, chosen["finetune"].unfreeze
+    network = build_cnn(chosen["cnn"], store.task.shape, n_classes)
     network.load_weights(cnn / "network.weights.h5")
     outputs = {name: network.get_layer(name).output for name in (CNN_HEAT, *CNN_ACTIVATIONS)}
     shown = {name: outputs[name] for name in CNN_ACTIVATIONS}
     networks = {"cnn": Seen(network, (CNN_HEAT, outputs[CNN_HEAT]), [], shown)}
-    for name, first in (("vgg_head", 1), ("vgg_finetuned", finetune_settings.unfreeze)):
-        found, _, logits = assemble(store.given, head_settings, finetune_settings.unfreeze, n_classes)
+    for name, first in (("vgg_head", 1), ("vgg_finetuned", unfreeze)):
+        found, _, logits = assemble(store.given, chosen["head"], unfreeze, n_classes)
         networks[name] = _look_into(found, keras.Model(found.network.inputs[0], logits), first)
     set_base_weights(networks["vgg_head"].network, base)
     networks["vgg_head"].network.get_layer("head").load_weights(head / "network.weights.h5")

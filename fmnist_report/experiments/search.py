@@ -18,14 +18,7 @@ from fmnist_report.machine import settle_precision
 from fmnist_report.pipeline.files import UNFINISHED, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.workers import Crew, Workers
-from fmnist_report.settings import (
-    CNNSettings,
-    FineTuneSettings,
-    HeadSettings,
-    MLPSettings,
-    TrainingSettings,
-    TuningSettings,
-)
+from fmnist_report.settings import Chosen, TrainingSettings, TuningSettings
 from fmnist_report.training.stores import FeatureStore
 
 JOURNAL = "trials.log"
@@ -86,10 +79,7 @@ def tune(
     progress: Progress,
     *,
     tuning: TuningSettings,
-    mlp_settings: MLPSettings,
-    cnn_settings: CNNSettings,
-    head_settings: HeadSettings,
-    finetune_settings: FineTuneSettings,
+    networks: Chosen,
     seed: int,
     data: Path,
     weights: Path,
@@ -98,16 +88,18 @@ def tune(
 ) -> None:
     """Stage `tuning`: search each network's space and write tuning.json.
 
+    Args:
+        networks: the chosen settings.
+
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
     Hutter et al., 2014: shares that sum to 1; empty where fewer than three trials ended) and trials. The trials lie in
     a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
     together and then trained, here one after the other, by workers side by side; how many there are does not matter.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    settings = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
     n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
     n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
-    start = shorten(head_settings, max(1, tuning.head_epochs))
+    start = shorten(networks["head"], max(1, tuning.head_epochs))
     total, done, found = sum(n_trials.values()), 0, {}
     journal = mend_journal(out / UNFINISHED / JOURNAL)
     with FeatureStore(features) as store, workers.open() as crew:
@@ -117,7 +109,7 @@ def tune(
             if not count:
                 continue
             search = open_search(journal, network, seed)
-            chosen = settle_precision(shorten(settings[network], n_epochs[network]))
+            chosen = settle_precision(shorten(networks[network], n_epochs[network]))
             while (number := len(_finished_trials(search))) < count:
                 progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
                 search.sampler = make_sampler(seed + number)

@@ -14,14 +14,7 @@ from fmnist_report.experiments.trials import NETWORKS, RATES, Subset, load_subse
 from fmnist_report.models.base import POOLED
 from fmnist_report.pipeline.files import read_finished, write_finished, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import (
-    CNNSettings,
-    FineTuneSettings,
-    HeadSettings,
-    MLPSettings,
-    StudySettings,
-    TrainingSettings,
-)
+from fmnist_report.settings import Chosen, StudySettings, TrainingSettings
 from fmnist_report.training.metrics import wilson_interval
 from fmnist_report.training.stores import FeatureStore
 
@@ -122,10 +115,7 @@ def run_study(
     progress: Progress,
     *,
     study: StudySettings,
-    mlp_settings: MLPSettings,
-    cnn_settings: CNNSettings,
-    head_settings: HeadSettings,
-    finetune_settings: FineTuneSettings,
+    networks: Chosen,
     seed: int,
     data: Path,
     weights: Path,
@@ -133,16 +123,18 @@ def run_study(
 ) -> None:
     """Stage `study`: train every variation on a subset and write study.json.
 
+    Args:
+        networks: the chosen settings.
+
     Each row has network, group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Trainings
     that were finished before an interruption are not repeated; equal settings are trained once.
     """
-    chosen = dict(zip(NETWORKS, (mlp_settings, cnn_settings, head_settings, finetune_settings), strict=True))
     n_epochs = {name: getattr(study, f"{name}_epochs") for name in NETWORKS}
-    chosen["finetune"] = dataclasses.replace(finetune_settings, easy_every=1)  # as from pixels
+    chosen = networks | {"finetune": dataclasses.replace(networks["finetune"], easy_every=1)}  # as from pixels
     studied = {name: shorten(chosen[name], n_epochs[name], study.batch_size) for name in NETWORKS if n_epochs[name]}
     variations = [variation for name, begin in studied.items() for variation in list_variations(name, begin)]
     finished = read_finished(out)
-    start = shorten(head_settings, max(1, study.head_epochs), study.batch_size)
+    start = shorten(networks["head"], max(1, study.head_epochs), study.batch_size)
     with FeatureStore(features) as store:
         subset = load_subset(data, store, weights, start, study.n_train, study.n_val)
         _train_missing(variations, finished, subset, seed, out, progress)
