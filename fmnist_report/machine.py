@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -127,6 +128,31 @@ def silence_tensorflow() -> None:
     """Keep TensorFlow's remarks from this process's terminal, and from those of processes that it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def silent_imports() -> typing.Iterator[None]:
+    """Keep from the terminal what libraries say by themselves while they are imported; Python's own words pass.
+
+    TensorFlow 2.21 has remarks that none of its settings silences.
+    """
+    python = sys.stderr
+    try:
+        python.flush()
+        saved = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # there is no such stream
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, os.fdopen(saved, "w", buffering=1, errors="backslashreplace") as own:
+        os.dup2(nowhere.fileno(), 2)
+        if python is sys.__stderr__:
+            sys.stderr = own
+        try:
+            yield
+        finally:
+            own.flush()
+            os.dup2(saved, 2)
+            sys.stderr = python
 
 
 def settle_precision(settings: typing.Any) -> typing.Any:

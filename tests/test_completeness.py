@@ -36,7 +36,7 @@ def test_keys_hold_what_the_stages_of_the_tiny_line_execute(real_run):
         assert len(executed) > 0, function
         for place in executed:
             module, names = around[place]
-            if module not in UNCOUNTED:
+            if module not in UNCOUNTED and "silent_imports" not in names:
                 assert any((module, name) in held for name in names), f"{function} executes {module}:{names[0]}"
 
 

@@ -8,6 +8,7 @@ import importlib
 import typing
 from dataclasses import dataclass, field
 
+from fmnist_report.machine import silent_imports
 from fmnist_report.pipeline.cache import Entry
 
 
@@ -127,7 +128,9 @@ class Line(list[Stage]):
 def call_stage(function: str, arguments: dict[str, typing.Any]) -> None:
     """Import a stage's function, "package.module:name", and call it."""
     module, _, name = function.partition(":")
-    getattr(importlib.import_module(module), name)(**arguments)
+    with silent_imports():
+        imported = importlib.import_module(module)
+    getattr(imported, name)(**arguments)
 
 
 @dataclass

@@ -113,7 +113,8 @@ def factor_rows(results: Results, networks: tuple[str, ...]) -> list[dict[str, t
 
 def study_epochs(results: Results, networks: tuple[str, ...], language: Language) -> str:
     """Name those of the networks that were studied, with their epochs."""
-    counts = {network_of_stage(name): results["study"]["n_epochs"][name] for name in networks}
+    studied = results["study"]["n_epochs"]
+    counts = {network_of_stage(name): studied[name] for name in networks if name in studied}
     return "; ".join(f"{language.model(name)}: {count}" for name, count in counts.items() if count)
 
 
