@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from fmnist_report.data.detection import find_data_set
+from fmnist_report.doctor import declared_packages
 from fmnist_report.evaluation import networks
 from fmnist_report.evaluation.results import RENDERING, STAGES
+from fmnist_report.pipeline.fingerprint import Module
+from fmnist_report.pipeline.plan import DISTRIBUTIONS
 from fmnist_report.report.title_page import read_document
 from fmnist_report.settings import PRESETS, override, preset
 from run_all import build_line
@@ -115,6 +118,21 @@ def test_every_module_says_what_it_does_in_one_line():
     for path in MODULES:
         first = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         assert first.split("\n")[0].endswith("."), path
+
+
+def test_every_imported_distribution_is_declared_and_locked():
+    found = set()
+    for path in MODULES:
+        name = "fmnist_report." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        found |= set(Module(name, ROOT).outside.values())
+    imported = {DISTRIBUTIONS.get(name, name) for name in found} - {"jax", "torch"}  # which Keras can take instead
+    declared = set(declared_packages())
+    assert imported - {"distributed"} <= declared
+    assert declared <= imported, "declared, but not imported"
+    locks = {name: (ROOT / name).read_text("utf-8") for name in ("requirements.lock", "requirements-dev.lock")}
+    pinned = {name: set(re.findall(r"^([\w.-]+)==", text, re.M)) for name, text in locks.items()}
+    assert declared <= pinned["requirements.lock"] and "distributed" in pinned["requirements-dev.lock"]
+    assert not {"pytest", "distributed", "ruff"} & pinned["requirements.lock"]
 
 
 def test_no_file_names_a_package_host():
