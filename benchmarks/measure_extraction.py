@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from standard_cache import GIVEN, POLICY, STANDARD, Entries, Figures
-from stopwatch import ROUNDS, in_turn, product_rates
+from standard_cache import GIVEN, POLICY, ROUNDS, STANDARD, Entries, Figures, in_turn, product_rates
 
 
 def build_base(entries: Entries, policy: str):

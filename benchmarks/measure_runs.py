@@ -11,8 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from standard_cache import ROOT, STANDARD, Entries, Figures
-from stopwatch import in_turn, seconds
+from standard_cache import ROOT, STANDARD, Entries, Figures, in_turn, seconds
 
 from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.pipeline.files import read_json

@@ -6,8 +6,7 @@ import statistics
 import time
 
 import numpy as np
-from standard_cache import GIVEN, POLICY, STANDARD, Entries, Figures
-from stopwatch import ROUNDS, in_turn, product_rates, seconds
+from standard_cache import GIVEN, POLICY, ROUNDS, STANDARD, Entries, Figures, in_turn, product_rates, seconds
 
 from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.models.base import border_layers, build_extractor, set_base_weights

@@ -3,7 +3,8 @@
     make bench                        all of it: about 35 minutes on two idle cores, after a run of standard
     make bench ARGS="--part disk"     one part anew; the others' figures stay as they are
 
-The figures lie in benchmarks/performance.json, with the date of each part.
+The figures lie in benchmarks/performance.json, with the date of each part, which is measured in a process of its own.
+Both sides of a ratio are measured in one process, in turn, and repeated; a figure is the median.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import subprocess
 import sys
 import typing
+from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
@@ -32,7 +34,7 @@ PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvin
 
 def measure(part: str, cache: Path) -> dict[str, typing.Any]:
     """Measure one part in a process of its own."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "measurements.py"), part, str(cache)]
+    command = [sys.executable, __file__, "--child", part, "--cache-dir", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{part}: {done.stderr[-3000:]}")
@@ -47,17 +49,15 @@ def exponent(rows: list[list[float]]) -> float:
     return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what is measured, without importing it."""
-    from importlib import metadata
+def measure_here(part: str, cache: Path) -> None:
+    """Measure one part in this process and print its figures."""
+    import measure_extraction
+    import measure_runs
+    import measure_training
+    from standard_cache import Entries
 
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    module = next(m for m in (measure_extraction, measure_runs, measure_training) if hasattr(m, part))
+    json.dump(getattr(module, part)(Entries(cache)), sys.stdout)
 
 
 def write_page(parts: dict[str, typing.Any]) -> None:
@@ -70,7 +70,7 @@ def write_page(parts: dict[str, typing.Any]) -> None:
     figures = {name: part["figures"] for name, part in parts.items()}
     days = sorted({part["day"] for part in parts.values()})
     page = environment.get_template("performance.md.jinja").render(
-        **figures, days=days, hardware=parts["extraction"]["hardware"], versions=versions()
+        **figures, days=days, hardware=parts["extraction"]["hardware"], versions={n: version(n) for n in PACKAGES}
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
@@ -80,7 +80,11 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="this one alone; may be repeated")
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run of standard")
     parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        measure_here(options.child, options.cache_dir)
+        return
     parts = json.loads(FIGURES.read_text("utf-8")) if FIGURES.is_file() else {}
     for part in () if options.page_only else options.part or PARTS:
         print(f"{part} …", flush=True)
