@@ -55,7 +55,8 @@ def pytest_terminal_summary(terminalreporter):
     skipped = {f"{report.nodeid.partition('[')[0]} ({report.longrepr[2].removeprefix('Skipped: ')})"
                for report in terminalreporter.stats.get("skipped", [])}  # fmt: skip
     if LEFT_OUT or skipped:
-        terminalreporter.write_sep("-", f"left out: {len(LEFT_OUT)} long ones (make test-all runs them), {len(skipped)} skipped")
+        counts = f"{len(LEFT_OUT)} long ones (make test-all runs them), {len(skipped)} skipped"
+        terminalreporter.write_sep("-", f"left out: {counts}")
         for line in [*sorted(LEFT_OUT), *sorted(skipped)]:
             terminalreporter.write_line(line)
 
