@@ -66,6 +66,13 @@ def test_blocks_end_where_the_picture_shrinks(name, size, maps, shapes):
     assert all(len(border) == 1 for border in found.borders.values())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", {module: name for name, module in MODULES.items()}.values())
+def test_every_kind_of_network_is_counted(name):
+    rows = describe_layers(base.build_from_pixels(BaseInput(name, 96)).network)
+    assert sum(row["macs"] for row in rows) > 10**6 and sum(row["n_params"] for row in rows) > 10**5
+
+
 def shake(network):
     """Give normalisation statistics that are not those of a new network."""
     for layer in network.layers:

@@ -106,3 +106,9 @@ def test_macs_are_counted_by_layer():
 
 def test_vgg16_base_has_its_published_parameters(networks):
     assert sum(row["n_params"] for row in describe_layers(networks[0])) == 14_714_688
+
+
+def test_a_layer_whose_operations_nobody_counts_is_an_error():
+    network = keras.Sequential([keras.layers.Input((4, 4, 2)), keras.layers.Conv2DTranspose(3, 2, name="up")])
+    with pytest.raises(TypeError, match="operations of a Conv2DTranspose .up. are not known"):
+        describe_layers(network)
