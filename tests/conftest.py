@@ -37,7 +37,7 @@ LEFT_OUT = set()
 
 
 def pytest_deselected(items):
-    LEFT_OUT.update(item.nodeid for item in items)
+    LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow"))
 
 
 def pytest_sessionfinish(session):

@@ -14,6 +14,53 @@ OVERFIT_GAP = 0.02
 Results = dict[str, typing.Any]
 
 
+# What is said of a pair where the first is significantly more accurate, less accurate, and neither.
+VERDICTS = {
+    ("cnn", "mlp"): (
+        N_("The convolutional network ({a}) is more accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("The convolutional network ({a}) is less accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("The convolutional network ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
+           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
+    ),
+    ("vgg_finetuned", "mlp"): (
+        N_("The fine-tuned {backbone} ({a}) is more accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("The fine-tuned {backbone} ({a}) is less accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("The fine-tuned {backbone} ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
+           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
+    ),
+    ("vgg_features", "mlp"): (
+        N_("A classifier on frozen {backbone} features ({a}) is more accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("A classifier on frozen {backbone} features ({a}) is less accurate than the multilayer perceptron ({b}): "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("A classifier on frozen {backbone} features ({a}) and the multilayer perceptron ({b}) cannot be told apart: "
+           "the difference of {difference} percentage points lies within chance "
+           "(95% interval {low} to {high}; {p})."),
+    ),
+    ("vgg_finetuned", "vgg_features"): (
+        N_("Fine-tuning paid: unfreezing the upper blocks raised the accuracy from {b} to {a}, "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("Fine-tuning did harm here: after the upper blocks were unfrozen the accuracy fell from {b} to {a}, "
+           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("Fine-tuning changed the accuracy from {b} to {a}; the difference of {difference} percentage points "
+           "lies within chance (95% interval {low} to {high}; {p})."),
+    ),
+    ("vgg_finetuned", "cnn"): (
+        N_("Transfer learning paid: the fine-tuned {backbone} ({a}) is ahead of the convolutional network that was "
+           "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("Transfer learning did not pay: the fine-tuned {backbone} ({a}) is behind the convolutional network that "
+           "was trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
+        N_("Transfer learning gave no certain gain: the fine-tuned {backbone} ({a}) and the convolutional network "
+           "trained from scratch ({b}) differ by {difference} percentage points, which lies within chance "
+           "(95% interval {low} to {high}; {p})."),
+    ),
+}  # fmt: skip
+
+
 def conclude(results: Results, language: Language) -> dict[str, list[str]]:
     """Choose what the numbers allow to be said.
 
@@ -69,12 +116,9 @@ def _difference_values(row: dict, language: Language) -> dict[str, str]:
     }
 
 
-def _verdict(results: Results, a: str, b: str, better: str, worse: str, tie: str, language: Language) -> str:
-    row = find_comparison(results, a, b)
-    if row["p_holm"] >= SIGNIFICANT:
-        message = tie
-    else:
-        message = better if row["difference"] > 0 else worse
+def _verdict(results: Results, a: str, b: str, language: Language) -> str:
+    row, (better, worse, tie) = find_comparison(results, a, b), VERDICTS[a, b]
+    message = tie if row["p_holm"] >= SIGNIFICANT else better if row["difference"] > 0 else worse
     values = {name: language.percent(results["models"][name]["test_accuracy"], 2) for name in (a, b)}
     return language.text(message, a=values[a], b=values[b], **_difference_values(row, language))
 
@@ -93,79 +137,12 @@ def _summary(results: Results, language: Language) -> list[str]:
         message, model=language.model(best), accuracy=language.percent(model["test_accuracy"], 2),
         n=language.integer(results["data"]["n_test"]), low=language.percent(low, 2), high=language.percent(high, 2),
     )  # fmt: skip
-    return [first, _cnn_against_mlp(results, language), _finetuned_against_mlp(results, language)]
-
-
-def _cnn_against_mlp(results: Results, language: Language) -> str:
-    return _verdict(
-        results, "cnn", "mlp",
-        N_("The convolutional network ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The convolutional network ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The convolutional network ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
-           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
-        language,
-    )  # fmt: skip
-
-
-def _finetuned_against_mlp(results: Results, language: Language) -> str:
-    return _verdict(
-        results, "vgg_finetuned", "mlp",
-        N_("The fine-tuned {backbone} ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The fine-tuned {backbone} ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("The fine-tuned {backbone} ({a}) and the multilayer perceptron ({b}) cannot be told apart: the "
-           "difference of {difference} percentage points lies within chance (95% interval {low} to {high}; {p})."),
-        language,
-    )  # fmt: skip
-
-
-def _features_against_mlp(results: Results, language: Language) -> str:
-    return _verdict(
-        results, "vgg_features", "mlp",
-        N_("A classifier on frozen {backbone} features ({a}) is more accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("A classifier on frozen {backbone} features ({a}) is less accurate than the multilayer perceptron ({b}): "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("A classifier on frozen {backbone} features ({a}) and the multilayer perceptron ({b}) cannot be told apart: "
-           "the difference of {difference} percentage points lies within chance "
-           "(95% interval {low} to {high}; {p})."),
-        language,
-    )  # fmt: skip
-
-
-def _finetuned_against_features(results: Results, language: Language) -> str:
-    return _verdict(
-        results, "vgg_finetuned", "vgg_features",
-        N_("Fine-tuning paid: unfreezing the upper blocks raised the accuracy from {b} to {a}, "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Fine-tuning did harm here: after the upper blocks were unfrozen the accuracy fell from {b} to {a}, "
-           "by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Fine-tuning changed the accuracy from {b} to {a}; the difference of {difference} percentage points "
-           "lies within chance (95% interval {low} to {high}; {p})."),
-        language,
-    )  # fmt: skip
-
-
-def _finetuned_against_cnn(results: Results, language: Language) -> str:
-    return _verdict(
-        results, "vgg_finetuned", "cnn",
-        N_("Transfer learning paid: the fine-tuned {backbone} ({a}) is ahead of the convolutional network that was "
-           "trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Transfer learning did not pay: the fine-tuned {backbone} ({a}) is behind the convolutional network that "
-           "was trained from scratch ({b}) by {difference} percentage points (95% interval {low} to {high}; {p})."),
-        N_("Transfer learning gave no certain gain: the fine-tuned {backbone} ({a}) and the convolutional network "
-           "trained from scratch ({b}) differ by {difference} percentage points, which lies within chance "
-           "(95% interval {low} to {high}; {p})."),
-        language,
-    )  # fmt: skip
+    return [first, _verdict(results, "cnn", "mlp", language), _verdict(results, "vgg_finetuned", "mlp", language)]
 
 
 def _part1(results: Results, language: Language) -> list[str]:
     return [
-        _cnn_against_mlp(results, language),
+        _verdict(results, "cnn", "mlp", language),
         _cost(results, "cnn", "mlp", language),
         *[_fit_quality(results, name, language) for name in networks_of_part(1)],
         *_what_mattered(results, "cnn", language),
@@ -175,10 +152,10 @@ def _part1(results: Results, language: Language) -> list[str]:
 
 def _part2(results: Results, language: Language) -> list[str]:
     return [
-        _features_against_mlp(results, language),
+        _verdict(results, "vgg_features", "mlp", language),
         _chosen_classifier(results, language),
-        _finetuned_against_features(results, language),
-        _finetuned_against_mlp(results, language),
+        _verdict(results, "vgg_finetuned", "vgg_features", language),
+        _verdict(results, "vgg_finetuned", "mlp", language),
         _fit_quality(results, "vgg_finetuned", language),
         _weakest_class(results, "vgg_finetuned", language),
     ]
@@ -187,7 +164,7 @@ def _part2(results: Results, language: Language) -> list[str]:
 def _overall(results: Results, language: Language) -> list[str]:
     return [
         _winner(results, language),
-        _finetuned_against_cnn(results, language),
+        _verdict(results, "vgg_finetuned", "cnn", language),
         _cost(results, "vgg_finetuned", "cnn", language),
         _ensemble(results, language),
         _calibration(results, language),
