@@ -1,7 +1,5 @@
 """The convolutional bases that the line can use: the networks of keras.applications."""
 
-from __future__ import annotations
-
 DEFAULT = "VGG16"
 # The module of keras.applications with each network's preprocessing.
 MODULES = {

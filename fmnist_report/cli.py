@@ -1,7 +1,5 @@
 """The command line: options and commands, checks before any work, exit codes."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import datetime

@@ -1,7 +1,5 @@
 """The two kinds of errors that reach the user as one sentence."""
 
-from __future__ import annotations
-
 import difflib
 import typing
 

@@ -1,7 +1,5 @@
 """What this machine is, and in which precision it multiplies faster."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools

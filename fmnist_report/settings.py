@@ -1,7 +1,5 @@
 """Settings of the run as frozen dataclasses, their ranges beside them, and the presets, which are values of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import typing
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Which data set a run is about: Fashion-MNIST, or one in a folder of the user's own; known without numpy."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import re

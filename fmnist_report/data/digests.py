@@ -1,7 +1,5 @@
 """Digests of Fashion-MNIST's files, known without reading them."""
 
-from __future__ import annotations
-
 import hashlib
 
 FASHION_MNIST_SHA256 = {

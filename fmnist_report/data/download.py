@@ -1,7 +1,5 @@
 """Where content from outside may be had, and the tools that fetch it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Fashion-MNIST: sources tried in order, and verification by content."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import tempfile

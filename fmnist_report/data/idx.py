@@ -1,7 +1,5 @@
 """IDX files, the format of the MNIST family: unpacked and parsed, every error said in words."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import struct

@@ -1,7 +1,5 @@
 """Data sets of the user's own, read into arrays: IDX files of the MNIST family, or a folder of pictures a class."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

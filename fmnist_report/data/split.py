@@ -1,7 +1,5 @@
 """What the networks have to do, and the split into training, validation and test, as the stage `data` leaves it."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

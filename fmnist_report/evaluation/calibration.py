@@ -1,7 +1,5 @@
 """Calibration: how far stated probabilities agree with what is right, and the temperature that mends them."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

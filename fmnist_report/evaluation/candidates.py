@@ -1,7 +1,5 @@
 """The trained networks as their stages left them, the chosen classifier, and the ensemble."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

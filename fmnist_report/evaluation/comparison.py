@@ -1,7 +1,5 @@
 """Comparison of classifiers on the same images: McNemar's test, with Holm's correction for several."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The ensemble: a weighted average of what the trained networks already answered."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

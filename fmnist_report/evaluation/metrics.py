@@ -1,7 +1,5 @@
 """What every model is measured by on the test set, named as in results.json."""
 
-from __future__ import annotations
-
 import typing
 
 import numpy as np

@@ -3,8 +3,6 @@
 docs/architecture.md tells how a network is added.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fmnist_report.messages import N_

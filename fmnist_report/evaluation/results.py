@@ -1,7 +1,5 @@
 """results.json: the evaluation, the run and its stages in one document with a stable format."""
 
-from __future__ import annotations
-
 import dataclasses
 import typing
 from pathlib import Path

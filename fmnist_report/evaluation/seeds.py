@@ -1,7 +1,5 @@
 """Further trainings of the networks with other seeds, and the spread of their accuracies."""
 
-from __future__ import annotations
-
 import typing
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The only reader of the test labels: every model's metrics, and comparisons between models."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.metadata
 import math

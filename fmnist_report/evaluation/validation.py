@@ -1,7 +1,5 @@
 """Every model on validation alone, for a run that leaves the test labels closed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fmnist_report.evaluation.candidates import gather_candidates, read_base

@@ -1,7 +1,5 @@
 """How far validation and test repeat training pictures: exact and near duplicates."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

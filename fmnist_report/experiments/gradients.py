@@ -1,7 +1,5 @@
 """The gradient of a number with respect to an array, in whichever backend Keras runs on."""
 
-from __future__ import annotations
-
 import typing
 
 import keras

@@ -1,7 +1,5 @@
 """How a greyscale picture should enter the base and be read: ways compared on a subset, judged on validation."""
 
-from __future__ import annotations
-
 import time
 import typing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the networks see: filters, activation maps, class-activation heat maps, and maps of the features."""
 
-from __future__ import annotations
-
 import dataclasses
 import typing
 from pathlib import Path

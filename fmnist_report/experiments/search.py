@@ -1,7 +1,5 @@
 """The search for hyperparameters: Optuna's TPE with a median pruner, on a subset, judged on validation."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

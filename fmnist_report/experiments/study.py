@@ -1,7 +1,5 @@
 """The hyperparameter study: one factor at a time around the chosen point, judged on validation."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 import typing

@@ -1,7 +1,5 @@
 """A base's weights as arrays by layer, their digest, and VGG16's layers and shapes."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

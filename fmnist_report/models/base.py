@@ -5,8 +5,6 @@ A block is what a network computes at one resolution; the last is block 5. VGG16
 Networks and the names of their layers are Keras's.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import typing

@@ -1,7 +1,5 @@
 """Where the blocks of a convolutional network end: a block is what it computes at one resolution."""
 
-from __future__ import annotations
-
 import functools
 import math
 import typing

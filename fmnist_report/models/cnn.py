@@ -1,7 +1,5 @@
 """The convolutional network of part 1: three stages that pool early, each with a residual convolution."""
 
-from __future__ import annotations
-
 import keras
 from keras import layers
 

@@ -1,7 +1,5 @@
 """Digests of the base's weights, known without reading them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fmnist_report.backbones import DEFAULT

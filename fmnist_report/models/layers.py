@@ -1,7 +1,5 @@
 """Layers that Keras lacks: dropout whose state can be stored, greyscale to colour, stored standardisation."""
 
-from __future__ import annotations
-
 import random
 import typing
 

@@ -1,7 +1,5 @@
 """The multilayer perceptron of the previous assignment."""
 
-from __future__ import annotations
-
 import keras
 from keras import layers
 

@@ -1,7 +1,5 @@
 """VGG16's convolutions out of an ONNX file, by the few messages of its format that hold them."""
 
-from __future__ import annotations
-
 import typing
 
 import numpy as np

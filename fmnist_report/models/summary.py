@@ -1,7 +1,5 @@
 """What a network is made of: output shapes, parameters and multiply-accumulate operations."""
 
-from __future__ import annotations
-
 import math
 
 import keras

@@ -1,7 +1,5 @@
 """The dense head, and the networks of a base with the head on it: whole from pixels, or from the cached border on."""
 
-from __future__ import annotations
-
 import typing
 
 import keras

@@ -1,7 +1,5 @@
 """VGG16's ImageNet weights: sources tried in order, each verified by a digest over all layers."""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The stage `weights`: ImageNet's weights of the base, VGG16 or another network of keras.applications."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import sys

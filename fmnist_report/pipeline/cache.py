@@ -6,8 +6,6 @@
 <root>/locks/                    kernel locks, one an entry; nothing to remove by hand
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

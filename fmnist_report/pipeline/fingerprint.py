@@ -5,8 +5,6 @@ definition's name, so that a definition may move to another module; and the pack
 Modules are read as text, never imported: a cached run must not import keras.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Locks of the kernel, which end with the process that holds them."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """The planner: keys of stages, what a run would compute, and why."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Independent work side by side, each piece in a process of its own that ends with this one."""
 
-from __future__ import annotations
-
 import multiprocessing
 import multiprocessing.connection
 import os

@@ -1,7 +1,5 @@
 """What the user sees while a run works: a live display on a terminal, plain lines off it."""
 
-from __future__ import annotations
-
 import time
 import typing
 

@@ -1,7 +1,5 @@
 """A whole stage computed by a worker: what it reads is sent to it, what it leaves comes back and is verified."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 import time

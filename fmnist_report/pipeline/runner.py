@@ -1,7 +1,5 @@
 """Running a plan: a loop over the stages that are ready, each computed where it says."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import graphlib

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: a run hears them at once, or is ended when its work does not let Python hear."""
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """What to try next, computed from the results."""
 
-from __future__ import annotations
-
 import itertools
 
 from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage

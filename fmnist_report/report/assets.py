@@ -1,7 +1,5 @@
 """Templates, style sheets, catalogues and fonts: where they lie, and their digests."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

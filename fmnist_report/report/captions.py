@@ -1,7 +1,5 @@
 """What each figure shows, in one computed sentence for its caption."""
 
-from __future__ import annotations
-
 import typing
 
 from fmnist_report.evaluation.networks import (

@@ -1,7 +1,5 @@
 """Conclusions computed from the results: rules choose the sentences and fill in the numbers."""
 
-from __future__ import annotations
-
 import typing
 
 from fmnist_report.evaluation.networks import MAIN, networks_of_part

@@ -1,7 +1,5 @@
 """HTML: the results and figures put into the template of one language."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

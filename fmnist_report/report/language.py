@@ -1,7 +1,5 @@
 """Two languages: catalogues of text, and numbers and dates as each one writes them."""
 
-from __future__ import annotations
-
 import functools
 import gettext
 import io

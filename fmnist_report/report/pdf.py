@@ -1,7 +1,5 @@
 """PDF: WeasyPrint prints the HTML; nothing is fetched but what the page carries itself."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import re

@@ -1,7 +1,5 @@
 """What a run leaves in the report folder, and what it says of its stages."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """Sources: what others reached on the official test set of Fashion-MNIST, and where each base was published."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fmnist_report.backbones import MODULES

@@ -1,7 +1,5 @@
 """Rows and lists of the report, computed from the results; the template only puts them into cells."""
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import itertools

@@ -1,7 +1,5 @@
 """What classes, hyperparameters and their values are called in the report."""
 
-from __future__ import annotations
-
 from fmnist_report.messages import N_
 
 CLASS_NAMES = (

@@ -1,7 +1,5 @@
 """What the user says of the document: its languages, and the title page."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

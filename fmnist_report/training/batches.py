@@ -1,7 +1,5 @@
 """Batches of pictures and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
 
-from __future__ import annotations
-
 import typing
 
 import numpy as np

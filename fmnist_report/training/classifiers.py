@@ -1,7 +1,5 @@
 """scikit-learn's classifiers on cached features; each one's parameter is chosen on validation."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 import typing

@@ -1,7 +1,5 @@
 """The base's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import dataclasses
 import hashlib

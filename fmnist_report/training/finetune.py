@@ -1,7 +1,5 @@
 """Fine-tuning the base's upper blocks with the head, from cached border activations: built, fed and asked."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

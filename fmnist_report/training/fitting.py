@@ -1,7 +1,5 @@
 """Training under one protocol, a bundle an epoch to resume from, and what a trained network leaves."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json

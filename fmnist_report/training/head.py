@@ -1,7 +1,5 @@
 """The dense head on cached features: built, fed and asked."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What networks are trained on and asked about: pictures, labels, and what the frozen base made of them."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

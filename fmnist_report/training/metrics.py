@@ -1,7 +1,5 @@
 """What class probabilities are worth: cross-entropy, accuracy, and how sure an accuracy is."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Optimisers and learning-rate schedules by the names that settings give them."""
 
-from __future__ import annotations
-
 import typing
 
 import keras

@@ -1,7 +1,5 @@
 """The networks that are trained from pixels, the perceptron and the convolutional network: built, fed and asked."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import keras

@@ -1,7 +1,5 @@
 """Asking networks: class probabilities of every view of what they read, and how long an answer takes."""
 
-from __future__ import annotations
-
 import time
 import typing
 

@@ -1,7 +1,5 @@
 """The look that all figures share: size, fonts, and how percentages and dots are drawn."""
 
-from __future__ import annotations
-
 import typing
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of the report as SVG, drawn from the evaluation alone, in one language."""
 
-from __future__ import annotations
-
 import typing
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Diagrams of the networks, drawn from their own layers."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import typing

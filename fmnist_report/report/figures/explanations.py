@@ -1,7 +1,5 @@
 """Figures of what the networks see: filters, activation maps, heat maps, maps of the features."""
 
-from __future__ import annotations
-
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """Figures made of pictures: samples, duplicates, mistakes, filters, activation and heat maps."""
 
-from __future__ import annotations
-
 import typing
 
 import numpy as np

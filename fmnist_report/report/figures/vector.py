@@ -1,7 +1,5 @@
 """SVG of a figure made fit to stand in a page: text as text, no style sheet, names that no other figure has."""
 
-from __future__ import annotations
-
 import io
 import re
 from xml.etree import ElementTree
