@@ -1,5 +1,6 @@
 """The networks that are trained from pixels, the perceptron and the convolutional network: built, fed and asked."""
 
+import typing
 from pathlib import Path
 
 import keras
@@ -17,17 +18,19 @@ from fmnist_report.training.prediction import as_pixels, predict_views, view_pic
 
 def prepare_mlp(settings: MLPSettings, material: Material, seed: int) -> Prepared:
     """Prepare the multilayer perceptron."""
-    policy = choose_precision(settings.precision)
-    with seeded(seed), dtype_policy(policy):
-        network = build_mlp(settings, material.task.shape, material.task.n_classes)
-    return prepare_from_pixels(network, settings, material, seed, policy, settings.shift, settings.cutout)
+    return prepare_network(build_mlp, settings, material, seed)
 
 
 def prepare_cnn(settings: CNNSettings, material: Material, seed: int) -> Prepared:
     """Prepare the convolutional network."""
+    return prepare_network(build_cnn, settings, material, seed)
+
+
+def prepare_network(build: typing.Callable[..., keras.Model], settings, material: Material, seed: int) -> Prepared:
+    """Prepare a network that build makes of settings, the shape of a picture and the number of classes."""
     policy = choose_precision(settings.precision)
     with seeded(seed), dtype_policy(policy):
-        network = build_cnn(settings, material.task.shape, material.task.n_classes)
+        network = build(settings, material.task.shape, material.task.n_classes)
     return prepare_from_pixels(network, settings, material, seed, policy, settings.shift, settings.cutout)
 
 
@@ -42,9 +45,7 @@ def prepare_from_pixels(
     """
     task, pictures = material.task, material.pictures
     targets = one_hot(material.labels["train"], task.n_classes)
-    batches = PictureBatches(
-        pictures["train"], targets, settings.batch_size, shift, cutout, seed, task.mirror
-    )
+    batches = PictureBatches(pictures["train"], targets, settings.batch_size, shift, cutout, seed, task.mirror)
 
     def predict(network: keras.Model, part: str):
         return predict_views(network, view_pictures(pictures[part], task.mirror))
