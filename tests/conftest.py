@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import filelock
 import numpy as np
 import pytest
 
@@ -18,19 +19,17 @@ from fmnist_report.data import fashion_mnist
 from fmnist_report.data.split import Task
 from fmnist_report.errors import ReportError
 from fmnist_report.models import vgg16
-from fmnist_report.pipeline.files import write_json
+from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE_NAME = "cache of ґ's"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Let all tests of the one real run be run by one worker."""
-    for item in items:
-        if "real_run" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("real_run"))
+    """Begin with one test of the real run and end with the others, so that workers do other tests while it lasts."""
+    real = [item for item in items if "real_run" in item.fixturenames]
+    items[:] = [*real[:1], *(item for item in items if item not in real), *real[1:]]
 
 
 LEFT_OUT = set()
@@ -86,21 +85,28 @@ def data_folder(tmp_path):
 
 
 @pytest.fixture
-def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch):
+def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch, extractions):
     """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
     from fmnist_report.pipeline.workers import HERE
     from fmnist_report.settings import FeatureSettings
     from fmnist_report.training import features
 
-    out = tmp_path / "features"
-    out.mkdir()
     monkeypatch.setattr(features, "load_base", lambda folder: random_base())
-    settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
     unfreeze = getattr(request, "param", 4)  # the first block that fine-tuning will train
-    call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": HERE}
-    features.extract_features(out, quiet, features=settings, **call)
-    write_json(out / "manifest.json", {})
-    return out
+    once = extractions / str(unfreeze)
+    if not once.is_dir():
+        once.mkdir()
+        settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
+        call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": HERE}
+        features.extract_features(once, quiet, features=settings, **call)
+        write_json(once / "manifest.json", {})
+    return Path(shutil.copytree(once, tmp_path / "features"))
+
+
+@pytest.fixture(scope="session")
+def extractions(tmp_path_factory):
+    """Where each extraction is kept for all tests that read it."""
+    return tmp_path_factory.mktemp("extractions")
 
 
 @pytest.fixture
@@ -153,32 +159,54 @@ def random_base(seed=0):
 
 
 @pytest.fixture(scope="session")
-def real_run(tmp_path_factory):
-    """A tiny run on real data and weights, through the command line; skipped where neither can be had."""
-    folder = tmp_path_factory.mktemp("run")
+def real_run(tmp_path_factory, worker_id):
+    """A tiny run on real data and weights, through the command line; skipped where neither can be had.
+
+    It is made once; each worker of xdist has a copy of what it left. first tells how it ended, first_report is what
+    it wrote, traces what its stages executed.
+    """
     for find in (functools.partial(fashion_mnist.find_data, None), vgg16.find_weights):
         try:
             find(ROOT / "cache")
         except ReportError as error:
             pytest.skip(str(error))
-    arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
+    folder, shared = tmp_path_factory.mktemp("run"), tmp_path_factory.getbasetemp()
+    if worker_id == "master":
+        first = start_real_run(folder)
+    else:
+        shared = shared.parent / "real run"
+        with filelock.FileLock(f"{shared}.lock"):
+            if not (shared / "ended.json").is_file():
+                shutil.rmtree(shared, ignore_errors=True)
+                shared.mkdir()
+                first = start_real_run(shared)
+                write_json(shared / "ended.json", {"code": first.returncode, "stderr": first.stderr})
+        ended = read_json(shared / "ended.json")
+        first = subprocess.CompletedProcess([], ended["code"], "", ended["stderr"])
+        shutil.copytree(shared, folder, dirs_exist_ok=True, symlinks=True)
+    run = functools.partial(call_real_line, folder)
+    run.first, run.folder, run.cache, run.traces = first, folder, folder / CACHE_NAME, folder / "traces"
+    assert first.returncode == 0, first.stderr
+    run.first_report = shutil.copytree(folder / "report", folder / "first report")
+    return run
+
+
+def start_real_run(folder):
+    """Run the tiny line for the first time, traced."""
     for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
         copy = folder / CACHE_NAME / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+    (folder / "traces").mkdir()
+    return call_real_line(folder, PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(folder / "traces"))
+
+
+def call_real_line(folder, *more, **environment):
+    arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
     for assignment in (*TINY, "features.shard=200", "tuning.mlp_trials=4", "tuning.mlp_epochs=2"):
         arguments += ["--set", assignment]
-    traces = folder / "traces"
-    traces.mkdir()
-
-    def run(*more, **environment):
-        code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
-               "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
-        command = [sys.executable, "-c", code, *arguments, *more]
-        env = {**os.environ, **environment}
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
-
-    run.folder, run.cache, run.traces = folder, folder / CACHE_NAME, traces
-    run.first = run(PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(traces))
-    assert run.first.returncode == 0, run.first.stderr
-    return run
+    code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
+           "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
+    command = [sys.executable, "-c", code, *arguments, *more]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)

@@ -176,14 +176,14 @@ def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
 
 
 def test_first_run_writes_every_output(real_run):
-    names = {path.name for path in (real_run.folder / "report").iterdir()}
+    names = {path.name for path in real_run.first_report.iterdir()}
     assert names == {"report.uk.html", "report.uk.pdf", "report.en.html", "report.en.pdf", "results.json",
                      "predictions.npz"}  # fmt: skip
 
 
 def test_results_can_be_recomputed_from_the_predictions(real_run):
-    results = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
-    with np.load(real_run.folder / "report" / "predictions.npz", allow_pickle=False) as arrays:
+    results = json.loads((real_run.first_report / "results.json").read_text("utf-8"))
+    with np.load(real_run.first_report / "predictions.npz", allow_pickle=False) as arrays:
         assert arrays["y_test"].dtype == np.uint8
         for name, model in results["models"].items():
             assert arrays[name].dtype == np.float32 and arrays[name].shape == (150, 10)

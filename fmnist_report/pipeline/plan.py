@@ -42,6 +42,7 @@ class Plan:
         forced = {found for name in force for found in find_named(name, names)}
         ends = find_named(only, names) if only else []
         self.cache = cache
+        self._deciders: dict[str, list[str]] = {}  # of each undecided step, those that are certain to be computed
         modules: dict[str, Module] = {}
         self.steps = {stage.name: Step(stage, _own_components(stage, modules, root)) for stage in stages}
         for step in self.steps.values():
@@ -75,8 +76,9 @@ class Plan:
         elif entry:
             step.reason = "unchanged"
         elif waiting and self._may_be_cached(step):
-            step.reason = f"decided after {', '.join(waiting)}"
-            step.status = "undecided"
+            roots = dict.fromkeys(root for name in waiting for root in self._deciders.get(name, [name]))
+            self._deciders[step.stage.name] = list(roots)
+            step.reason, step.status = f"decided after {', '.join(roots)}", "undecided"
         else:
             step.reason = self._difference(step, waiting)
 
