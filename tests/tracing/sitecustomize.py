@@ -19,13 +19,13 @@ def watch(call_stage):
     """Return call_stage with every call inside it noted."""
 
     def watched(function, arguments):
-        seen, found = set(), []
+        seen, found = {}, []  # codes by identity, for their own hashes are dear
 
         def note(frame, event, argument):
             code = frame.f_code
-            if event != "call" or code in seen:
+            if event != "call" or id(code) in seen:
                 return
-            seen.add(code)
+            seen[id(code)] = code
             if code.co_filename.startswith(PACKAGE) and code.co_flags & OPTIMIZED and not is_importing(frame):
                 found.append([code.co_filename, code.co_firstlineno])
 
