@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import itertools
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.machine import find_backend, silence_tensorflow
+from fmnist_report.machine import find_backend, silence_tensorflow, silent_imports
 
 if typing.TYPE_CHECKING:
     from distributed import Client
@@ -151,7 +152,7 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
     if not workers.n:
         yield
         return
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     silence_tensorflow()
     with LocalCluster(
@@ -164,6 +165,8 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
         silence_logs=logging.CRITICAL,
         env=ONE_THREAD,
     ) as cluster:
+        with Client(cluster.scheduler_address, set_as_default=False) as client:
+            client.run(_import_quietly)
         workers.scheduler = cluster.scheduler_address
         yield
 
@@ -217,6 +220,12 @@ def _call(code: str, function: typing.Callable, *task) -> typing.Any:
         raise ReportError(f"A worker has {OTHER_CODE}")
     silence_tensorflow()
     return function(*task)
+
+
+def _import_quietly() -> None:
+    """Import what tasks need, without its remarks, before a task's own arguments import it."""
+    with silent_imports():
+        importlib.import_module("keras")
 
 
 def _digest_of(path: str) -> str | None:
