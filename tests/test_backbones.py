@@ -118,6 +118,7 @@ def own_file(folder, name, network):
     return path
 
 
+@pytest.mark.slow
 def test_own_weights_become_the_bases(tmp_path, quiet):
     """InceptionV3's layers have no names of their own, so that they must be told apart by their places."""
     network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(80, 80, 3))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.backend
 HEAD = HeadSettings(width=16, epochs=3, batch_size=8)
 
 
-@pytest.mark.parametrize("feature_folder", [4, 5], indirect=True)
+@pytest.mark.parametrize("feature_folder", [4, pytest.param(5, marks=pytest.mark.slow)], indirect=True)
 def test_assembled_artefact_gives_the_stored_test_probabilities(
     tmp_path, data_folder, feature_folder, random_weights, quiet
 ):
