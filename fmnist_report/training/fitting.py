@@ -189,8 +189,8 @@ def train_network(
 
     probabilities.npz holds val and test, the averages over views, and where there are two, val_original.
     """
-    prepared = prepare(take_enough_steps(settings, len(material.labels["train"])), material, seed)
     settings = take_enough_steps(settings, len(material.labels["train"]))
+    prepared = prepare(settings, material, seed)
 
     def validation(network: keras.Model) -> tuple[float, float]:
         return score(prepared.predict(network, "val").mean(axis=0), material.labels["val"])
