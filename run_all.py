@@ -50,18 +50,18 @@ def build_line(
         data=data, features=features, places=by,
     )  # fmt: skip
     head = train("head", "training.head:fit_head", head=s.head, seed=s.seed, data=data, features=features)
-    finetune = train(
-        "finetune", "training.finetune:fine_tune", finetune=s.finetune, head_settings=s.head, seed=s.seed,
-        data=data, weights=weights, features=features, head=head,
-    )  # fmt: skip
+    further = functools.partial(
+        train, finetune=s.finetune, head_settings=s.head, seed=s.seed, data=data, features=features, head=head
+    )
+    finetune = further("finetune", "training.finetune:fine_tune", weights=weights)
+    control = further("control", "training.head:train_on")
     seeds = line.repeat("seeds", "evaluation.seeds:gather_seeds", s.seeds.n, (mlp, cnn, head, finetune), where=spread)
     trial = functools.partial(train, where=Where.APART, seed=s.seed, data=data, weights=weights)
     vary = functools.partial(trial, features=features, networks=choose_networks(s))
     study = vary("study", "experiments.study:run_study", study=s.study)
     tuning = vary("tuning", "experiments.search:tune", tuning=s.tuning, places=by)
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
-    trained = {stage.name: stage for stage in (mlp, cnn, classifiers, head, finetune)}
-    judged: dict[str, Any] = trained | seeds | {"study": study, "tuning": tuning, "inputs": inputs}
+    judged: Any = seeds | {x.name: x for x in (mlp, cnn, classifiers, head, finetune, control, study, tuning, inputs)}
     if no_test:
         line.stage(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True
@@ -71,7 +71,7 @@ def build_line(
     overlap = apart("overlap", "experiments.duplicates:find_overlap", overlap=s.overlap)
     explain = line.stage(
         "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
-        networks=choose_networks(s, "mlp"), data=data, weights=weights, features=features, cnn=cnn, head=head,
+        networks=choose_networks(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
         finetune=finetune,
     )  # fmt: skip
     evaluation = line.stage(

@@ -41,9 +41,9 @@ OPERATIONS = (
 MOMENTS = ("before", "within", "after")
 TINY = (
     "data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1", "cnn.widths=8,16,32",
-    "head.epochs=2", "features.shard=100", "classifiers.neighbour_components=16", "study.n_train=100",
-    "study.mlp_epochs=0", "study.cnn_epochs=0", "study.head_epochs=1", "tuning.n_train=100", "tuning.mlp_trials=2",
-    "tuning.cnn_trials=0", "tuning.head_trials=1", "tuning.mlp_epochs=1", "inputs.n_train=100", "inputs.n_val=50",
+    "head.epochs=2", "features.shard=100", "classifiers.neighbour_components=16", "study.vgg_train=100",
+    "study.vgg_val=50", "study.cnn_steps=0", "study.head_steps=4", "study.finetune_steps=0", "tuning.n_train=100",
+    "tuning.n_val=50", "tuning.head_trials=2", "tuning.head_steps=4", "inputs.n_train=100", "inputs.n_val=50",
     "features.precision=float32", "cnn.precision=float32", "mlp.precision=float32", "finetune.precision=float32",
 )  # fmt: skip
 

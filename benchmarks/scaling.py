@@ -81,7 +81,7 @@ def measure_extraction(workers: Workers, pictures: np.ndarray, base: dict) -> di
 
 
 def measure_search(workers: Workers, cache: Path) -> float:
-    """Return the seconds of a search of N_TRIALS trainings of the perceptron, drawn and trained in one round."""
+    """Return the seconds of a search of N_TRIALS trainings of the convolutional network, drawn and trained in one round."""
     from dataclasses import replace
 
     from fmnist_report.experiments.search import tune
@@ -89,7 +89,7 @@ def measure_search(workers: Workers, cache: Path) -> float:
 
     s = preset("standard")
     few = replace(
-        s.tuning, n_train=3_000, n_val=500, at_once=N_TRIALS, mlp_trials=N_TRIALS, mlp_epochs=6, head_trials=0
+        s.tuning, n_train=3_000, n_val=500, at_once=N_TRIALS, cnn_trials=N_TRIALS, cnn_steps=100, head_trials=0
     )
     folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
     with tempfile.TemporaryDirectory() as temporary:

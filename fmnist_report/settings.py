@@ -58,7 +58,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class MLPSettings(TrainingSettings):
-    """The multilayer perceptron of the previous assignment and its training."""
+    """The multilayer perceptron and its training; mirror is as in CNNSettings."""
 
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1024, 1024)
     dropout: Share = 0.0
@@ -70,6 +70,7 @@ class MLPSettings(TrainingSettings):
     label_smoothing: Share = 0.05
     shift: Pixels = 1
     cutout: Pixels = 0
+    mirror: bool = True
     precision: Precision = "auto"
 
 
@@ -77,14 +78,20 @@ class MLPSettings(TrainingSettings):
 class CNNSettings(TrainingSettings):
     """The convolutional network of part 1 and its training.
 
+    architecture: stages, or plain, which is two convolutions (stem, widths[0]) and a dense layer.
     stem: channels of the first convolution; widths: of the three stages; kernel: side of all.
-    pooling: max or average.
+    normalised: whether batches are normalised; residual: whether each stage has a shortcut.
+    mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
     """
 
+    architecture: Literal["stages", "plain"] = "stages"
     stem: Positive = 32
     widths: tuple[Positive, Positive, Positive] = (64, 192, 192)
     kernel: Annotated[int, Field(ge=1, le=28)] = 3
     pooling: Literal["max", "average"] = "max"
+    normalised: bool = True
+    residual: bool = True
+    mirror: bool = True
     dropout: Share = 0.2
     epochs: Positive = 7
     batch_size: Positive = 128
@@ -114,19 +121,22 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """The scikit-learn classifiers on pooled features; lists are tried on validation."""
+    """The scikit-learn classifiers on pooled features; lists are tried on validation, and extended at their edges."""
 
-    logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.003, 0.01)
+    logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.001, 0.003)
     neighbours: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10)
     neighbour_components: Positive = 96
-    shrinkage: Annotated[tuple[Rate, ...], Field(min_length=1)] = (1e-3,)
+    shrinkage: Annotated[tuple[Rate, ...], Field(min_length=1)] = (1e-3, 1e-2)
 
 
 @dataclass(frozen=True)
 class HeadSettings(TrainingSettings):
-    """The dense head on pooled features, and its training."""
+    """The dense head on pooled features, and its training.
 
-    width: Positive = 512
+    width: of its hidden layer; 0 for none, which leaves a linear classifier.
+    """
+
+    width: Count = 512
     dropout: Share = 0.2
     epochs: Positive = 12
     batch_size: Positive = 512
@@ -164,44 +174,48 @@ class SeedSettings:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The hyperparameter study: one factor at a time around the chosen point, on a subset.
+    """The hyperparameter study: one at a time around the chosen point, short trainings, judged on validation.
 
-    n_train, n_val: the first pictures of each part; the split is shuffled, so they are a random sample.
-    mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training; 0 leaves a network out.
-    batch_size: at most so large, that short trainings have enough steps.
-    Fine-tuning starts from a head that was trained on the same subset.
+    n_train, n_val: the first images of each part, for the convolutional network; the split is shuffled, so they are a
+    random sample. vgg_train, vgg_val: the same of what reads the base's features.
+    narrow: the widths of the convolutional network are divided by it, so that it takes enough steps in the time.
+    seeds: so often is the starting point trained; what these trainings differ by is the noise.
+    cnn_steps, head_steps, finetune_steps: optimiser steps of each training, whatever its batch; 0 leaves a network out.
+    Fine-tuning starts from a head that was trained on the same images.
     """
 
-    n_train: Pictures = 800
-    n_val: Pictures = 1_000
-    batch_size: Positive = 128
-    mlp_epochs: Count = 8
-    cnn_epochs: Count = 2
-    head_epochs: Count = 6
-    finetune_epochs: Count = 1
+    n_train: Pictures = 20_000
+    n_val: Pictures = 5_000
+    vgg_train: Pictures = 10_000
+    vgg_val: Pictures = 2_000
+    narrow: Positive = 3
+    seeds: Annotated[int, Field(ge=3, le=20)] = 5
+    cnn_steps: Count = 300
+    head_steps: Count = 160
+    finetune_steps: Count = 20
 
 
 @dataclass(frozen=True)
 class TuningSettings:
     """The search by Optuna, on a subset.
 
-    n_train, n_val: the first pictures of each part.
-    at_once: trials that are drawn together, so that workers can train them side by side.
-    mlp_trials, cnn_trials, head_trials, finetune_trials: trainings of each network; 0 leaves it out.
-    mlp_epochs, cnn_epochs, head_epochs, finetune_epochs: of each training that is not pruned.
+    n_train, n_val: the first images of each part.
+    narrow: as in StudySettings.
+    at_once: trials that are drawn together, so that they can be trained side by side.
+    cnn_trials, head_trials, finetune_trials: trainings of each network; 0 leaves it out.
+    cnn_steps, head_steps, finetune_steps: optimiser steps of each training that is not pruned.
     """
 
-    n_train: Pictures = 2_000
+    n_train: Pictures = 4_000
     n_val: Pictures = 2_000
-    at_once: Positive = 2
-    mlp_trials: Count = 10
+    narrow: Positive = 3
+    at_once: Positive = 4
     cnn_trials: Count = 0
-    head_trials: Count = 10
+    head_trials: Count = 36
     finetune_trials: Count = 0
-    mlp_epochs: Count = 6
-    cnn_epochs: Count = 4
-    head_epochs: Count = 6
-    finetune_epochs: Count = 1
+    cnn_steps: Count = 300
+    head_steps: Count = 100
+    finetune_steps: Count = 30
 
 
 @dataclass(frozen=True)
@@ -276,8 +290,10 @@ PRESETS = {
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
         inputs=InputSettings(n_train=200, n_val=200),
         explain=ExplainSettings(n_map=300),
-        study=StudySettings(n_train=500, mlp_epochs=3, cnn_epochs=0, head_epochs=3, finetune_epochs=0),
-        tuning=TuningSettings(n_train=500, mlp_trials=5, cnn_trials=0, head_trials=5, mlp_epochs=3, head_epochs=3),
+        study=StudySettings(
+            n_val=500, vgg_train=1_000, vgg_val=500, seeds=3, cnn_steps=0, head_steps=40, finetune_steps=0
+        ),
+        tuning=TuningSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
     ),
     "standard": Settings(),
     "best": Settings(
@@ -290,20 +306,23 @@ PRESETS = {
         seeds=SeedSettings(n=3),
         inputs=InputSettings(n_train=20_000, n_val=5_000),
         study=StudySettings(
-            n_train=20_000, n_val=5_000, mlp_epochs=20, cnn_epochs=10, head_epochs=12, finetune_epochs=2
+            n_train=55_000,
+            vgg_train=20_000,
+            vgg_val=5_000,
+            narrow=2,
+            cnn_steps=1_200,
+            head_steps=600,
+            finetune_steps=300,
         ),
         tuning=TuningSettings(
             n_train=20_000,
             n_val=5_000,
+            narrow=2,
             at_once=8,
-            mlp_trials=60,
             cnn_trials=40,
             head_trials=60,
-            finetune_trials=20,
-            mlp_epochs=15,
-            cnn_epochs=8,
-            head_epochs=10,
-            finetune_epochs=2,
+            cnn_steps=600,
+            head_steps=400,
         ),
     ),
 }
@@ -369,10 +388,9 @@ def write_value(value: typing.Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def choose_networks(settings: Settings, *without: str) -> Chosen:
+def choose_networks(settings: Settings) -> Chosen:
     """Return the settings of each network that trials start from or that are shown, apart from its epochs."""
-    names = (name for name in ("mlp", "cnn", "head", "finetune") if name not in without)
-    return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in names}
+    return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in ("cnn", "head", "finetune")}
 
 
 def reproduce_command(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import filelock
+import hypothesis
 import numpy as np
 import pytest
 
@@ -19,9 +20,13 @@ from fmnist_report.data import fashion_mnist
 from fmnist_report.data.split import Task
 from fmnist_report.errors import ReportError
 from fmnist_report.models import vgg16
+from fmnist_report.pipeline import processes
 from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.progress import Progress
 
+hypothesis.settings.register_profile("usual", max_examples=60, deadline=None)
+hypothesis.settings.register_profile("few", max_examples=15, deadline=None, derandomize=True)  # for mutants
+hypothesis.settings.load_profile("usual")
 ROOT = Path(__file__).resolve().parent.parent
 CACHE_NAME = "cache of ґ's"
 
@@ -58,6 +63,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_sep("-", f"left out: {counts}")
         for line in [*sorted(LEFT_OUT), *sorted(skipped)]:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Let trials be trained in the test's own process, where what it puts in their place counts."""
+    monkeypatch.setattr(processes, "count_processes", lambda: 1)
 
 
 @pytest.fixture
@@ -116,6 +127,7 @@ def random_weights(tmp_path, monkeypatch):
     from fmnist_report.experiments import trials
     from fmnist_report.training import finetune
 
+    trials._open_once.cache_clear()
     for module in (explain, finetune, trials):
         monkeypatch.setattr(module, "load_base", lambda folder: random_base())
     return tmp_path
@@ -124,13 +136,11 @@ def random_weights(tmp_path, monkeypatch):
 @pytest.fixture
 def subset(data_folder, feature_folder, random_weights):
     """32 training and 20 validation pictures with their features, and a small head to start fine-tuning from."""
-    from fmnist_report.experiments.trials import load_subset
+    from fmnist_report.experiments.trials import Source
     from fmnist_report.settings import HeadSettings
-    from fmnist_report.training.stores import FeatureStore
 
-    head = HeadSettings(width=8, batch_size=16, epochs=2)
-    with FeatureStore(feature_folder) as store:
-        yield load_subset(data_folder, store, random_weights, head, 32, 20)
+    head = HeadSettings(width=8, batch_size=16, epochs=1)
+    return Source(data_folder, 32, 20, feature_folder, random_weights, head, 4).open()
 
 
 @pytest.fixture(scope="session")
@@ -203,7 +213,7 @@ def start_real_run(folder):
 
 def call_real_line(folder, *more, **environment):
     arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
-    for assignment in (*TINY, "features.shard=200", "tuning.mlp_trials=4", "tuning.mlp_epochs=2"):
+    for assignment in (*TINY, "features.shard=200", "tuning.head_trials=3"):
         arguments += ["--set", assignment]
     code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
            "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip

@@ -41,9 +41,7 @@ def test_pictures_enter_as_the_network_expects(name):
 
 def test_order_of_channels_is_found():
     assert not base.find_preprocessing("ResNet50").red_first  # as Caffe had it
-    assert (
-        base.find_preprocessing("MobileNetV2").red_first and base.find_preprocessing("ConvNeXtTiny").red_first
-    )
+    assert base.find_preprocessing("MobileNetV2").red_first and base.find_preprocessing("ConvNeXtTiny").red_first
 
 
 @pytest.mark.parametrize(
@@ -84,8 +82,12 @@ def shake(network):
 
 @pytest.mark.parametrize(
     ("name", "unfreeze", "n_border"),
-    [("MobileNetV2", 4, 1), ("MobileNetV2", 5, 2), pytest.param("EfficientNetB0", 4, 1, marks=pytest.mark.slow),
-     pytest.param("NASNetMobile", 4, 2, marks=pytest.mark.slow)],
+    [
+        ("MobileNetV2", 4, 1),
+        ("MobileNetV2", 5, 2),
+        pytest.param("EfficientNetB0", 4, 1, marks=pytest.mark.slow),
+        pytest.param("NASNetMobile", 4, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_fine_tuning_from_the_border_is_fine_tuning_from_pixels(name, unfreeze, n_border):
     given, head = BaseInput(name, 32), HeadSettings(width=8, dropout=0.0)

@@ -145,16 +145,16 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         line = build_line(settings, read_document([], None), find_data_set(None), tmp_path)
         return follow(Plan(line, Cache(tmp_path)))
 
-    on_features = {"classifiers", "head", "finetune", "explain", "study", "tuning", "overlap"}
+    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "tuning", "overlap"}
     on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
     end = {"evaluation", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "explain"} | end,
         "cnn.dropout=0.4": {"cnn", "explain", "study", "tuning"} | end,
-        "head.width=64": {"head", "finetune", "explain", "study", "tuning"} | end,
+        "head.width=64": {"head", "finetune", "control", "explain", "study", "tuning"} | end,
         "study.n_train=500": {"study"} | end,
         "overlap.rms=5": {"overlap"} | end,
-        "finetune.epochs=9": {"finetune", "explain"} | end,
+        "finetune.epochs=9": {"finetune", "control", "explain"} | end,
         "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
         "features.size=64": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from fmnist_report.evaluation import comparison
 
@@ -24,3 +27,58 @@ def test_mcnemar_of_equals_is_one():
 def test_holm_of_a_known_case():
     assert comparison.adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert comparison.adjust_holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99, 0.995])
+def test_interval_leaves_out_zero_exactly_where_the_test_is_significant(level):
+    for n_discordant in range(60):
+        for only_a in range(n_discordant + 1):
+            only_b = n_discordant - only_a
+            low, high = comparison.interval_of_difference(only_a, only_b, 100, level)
+            p = stats.binomtest(only_a, n_discordant).pvalue if n_discordant else 1.0
+            assert low <= (only_a - only_b) / 100 <= high
+            assert (low > 0 or high < 0) == (p < 1 - level)
+
+
+def test_interval_of_a_known_case():
+    share = stats.beta.ppf([0.025, 0.975], [10, 11], [3, 2])  # Clopper and Pearson for 10 of 12
+    assert comparison.interval_of_difference(10, 2, 100, 0.95) == pytest.approx((2 * share - 1) * 0.12)
+    assert comparison.interval_of_difference(0, 0, 100, 0.95) == (0.0, 0.0)
+    low, high = comparison.interval_of_difference(2, 10, 100, 0.95)
+    assert (-high, -low) == pytest.approx(comparison.interval_of_difference(10, 2, 100, 0.95))
+
+
+def test_mcnemar_has_the_unadjusted_interval():
+    row = comparison.mcnemar(np.array([True] * 10 + [False] * 90), np.array([False] * 88 + [True] * 2 + [False] * 10))
+    assert (row["only_a"], row["only_b"], row["difference"]) == (10, 2, 0.08)
+    assert (row["ci95_low"], row["ci95_high"]) == comparison.interval_of_difference(10, 2, 100, 0.95)
+
+
+def test_levels_of_holm_go_with_its_p_values():
+    assert comparison.holm_levels([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.05 / 3, 0.025, 0.025, 0.0125])
+    assert comparison.holm_levels([0.9, 0.8]) == [0.025, 0.025]
+    assert comparison.holm_levels([0.001]) == [0.05] and comparison.holm_levels([0.05]) == [0.05]
+    # the second keeps its hypothesis, so the third, though 0.04 · 1 < 0.05, is kept at the second's level
+    assert comparison.holm_levels([0.001, 0.04, 0.03]) == pytest.approx([0.05 / 3, 0.025, 0.025])
+
+
+@given(st.integers(0, 10**6), st.integers(2, 6))
+def test_printed_intervals_agree_with_printed_verdicts(seed, n_models):
+    rng = np.random.default_rng(seed)
+    right = {str(number): rng.random(300) < rng.choice([0.8, 0.85, 0.9, 0.95]) for number in range(n_models)}
+    pairs = [(a, b) for a in right for b in right if a < b]
+    rows = comparison.compare_pairs(right, pairs)
+    assert [(row["a"], row["b"]) for row in rows] == pairs
+    assert [row["p_holm"] for row in rows] == comparison.adjust_holm([row["p_value"] for row in rows])
+    for row in rows:
+        assert row["difference"] == pytest.approx(right[row["a"]].mean() - right[row["b"]].mean())
+        assert (row["holm_low"] > 0 or row["holm_high"] < 0) == (row["p_holm"] < 0.05)
+        assert row["holm_low"] <= row["ci95_low"] <= row["difference"] <= row["ci95_high"] <= row["holm_high"]
+
+
+def test_newcombes_interval_of_a_published_case():
+    # Newcombe, 1998, table II: 56/70 against 48/80
+    found = comparison.difference_of_parts(56 / 70, 70, 48 / 80, 80)
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    turned = comparison.difference_of_parts(48 / 80, 80, 56 / 70, 70)
+    assert turned == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)

@@ -66,6 +66,7 @@ def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder,
     found = read_json(tmp_path / "classifiers.json")
     assert set(found) == {"logistic_regression", "lda", "k_neighbours"}
     for summary in found.values():
-        assert summary["tried"][summary["parameter"]] == max(summary["tried"].values()) == summary["val_accuracy"]
+        tried = dict(map(tuple, summary["tried"]))
+        assert tried[summary["parameter"]] == max(tried.values()) == summary["val_accuracy"] and summary["n_views"] == 2
     arrays = load_arrays(tmp_path / "probabilities.npz")
     assert arrays["lda/test"].shape == (20, 10)

@@ -82,16 +82,15 @@ def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatc
         if len(judged) == 3:
             raise KeyboardInterrupt
         judged.append(way)
-        return 0.8
+        return {"val_accuracy": 0.8, "seconds": 1.0}
 
     monkeypatch.setattr(inputs, "judge_way", judge)
-    monkeypatch.setattr(inputs, "load_base", lambda folder: random_base())
     call = {"inputs": InputSettings(n_train=30, n_val=20), "features_settings": FeatureSettings(size=32), "seed": 0,
             "data": data_folder, "weights": tmp_path}  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         inputs.compare_inputs(tmp_path, quiet, **call)
     first, judged[:] = list(judged), []
-    monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or 0.7)
+    monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or {"val_accuracy": 0.7})
     inputs.compare_inputs(tmp_path, quiet, **call)
     document = read_json(tmp_path / "inputs.json")
     assert not any(way in first for way in judged) and len(document["rows"]) == 5 + 4 + 3 + 3

@@ -18,14 +18,16 @@ def test_wilson_interval_stays_inside():
 
 def test_scores_of_two_classes():
     rows = score_classes(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
-    assert rows[0] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "support": 3}
-    assert rows[1] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
+    assert rows[0] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "support": 3,
+                       "n_errors": 1}  # fmt: skip
+    assert rows[1] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1,
+                       "n_errors": 0}  # fmt: skip
 
 
 def test_class_never_answered_scores_zero():
     rows = score_classes(np.array([0, 0, 0, 1, 1]), np.zeros(5, int), 3)
-    assert rows[1] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
-    assert rows[2] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
+    assert rows[1] == {"precision": 0, "recall": 0, "f1": 0, "support": 2, "n_errors": 2}
+    assert rows[2] == {"precision": 0, "recall": 0, "f1": 0, "support": 0, "n_errors": 0}
 
 
 def test_score_is_cross_entropy_and_accuracy():

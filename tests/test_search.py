@@ -8,9 +8,9 @@ from fmnist_report.experiments import search as tuning
 from fmnist_report.experiments.trials import NETWORKS
 from fmnist_report.pipeline.files import UNFINISHED, read_json
 from fmnist_report.pipeline.workers import HERE, Crew, Workers, start_workers
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, TuningSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TuningSettings
 
-SETTINGS = TuningSettings(n_train=30, mlp_trials=8, cnn_trials=0, head_trials=2, mlp_epochs=3, head_epochs=1)
+SETTINGS = TuningSettings(n_train=30, n_val=20, cnn_trials=2, head_trials=32, at_once=2, cnn_steps=4, head_steps=4)
 
 
 @pytest.fixture
@@ -18,7 +18,6 @@ def call(data_folder, feature_folder, random_weights):
     return {
         "tuning": SETTINGS,
         "networks": {
-            "mlp": MLPSettings(precision="float32"),
             "cnn": CNNSettings(precision="float32"),
             "head": HeadSettings(),
             "finetune": FineTuneSettings(precision="float32"),
@@ -34,13 +33,12 @@ def call(data_folder, feature_folder, random_weights):
 def pretend(trained, stop=10**6):
     """Stand for training: accuracy grows with less dropout, epoch by epoch."""
 
-    def train(network, settings, subset, seed, after_epoch):
+    def train(network, settings, n_steps, subset, seed, after_epoch):
         if len(trained) == stop:
             raise KeyboardInterrupt
         trained.append((network, settings))
         for epoch in range(settings.epochs):
             after_epoch(epoch, 0.5 + 0.1 * epoch - 0.3 * settings.dropout)
-        return 0.5 + 0.1 * (settings.epochs - 1) - 0.3 * settings.dropout
 
     return train
 
@@ -50,11 +48,27 @@ def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch
     monkeypatch.setattr(tuning, "train_settings", pretend(trained))
     tuning.tune(tmp_path, quiet, **call)
     document = read_json(tmp_path / "tuning.json")
-    mlp = document["networks"]["mlp"]
-    assert len(trained) == 10 and mlp["n_trials"] == 8 and set(document["networks"]) == {"mlp", "head"}
-    assert mlp["best"]["dropout"] == min(trial["params"]["dropout"] for trial in mlp["trials"])
-    assert max(mlp["importance"], key=mlp["importance"].get) == "dropout"
-    assert mlp["n_pruned"] == sum(trial["state"] == "pruned" for trial in mlp["trials"]) > 0
+    head = document["networks"]["head"]
+    assert len(trained) == 34 and head["n_trials"] == 32 and set(document["networks"]) == {"cnn", "head"}
+    assert head["best"]["dropout"] == min(trial["params"]["dropout"] for trial in head["trials"])
+    assert head["n_pruned"] == sum(trial["state"] == "pruned" for trial in head["trials"]) > 2
+    assert head["importance"] == {}  # fewer than 30 ended
+    assert (document["n_train"], document["n_val"], document["n_steps"]["head"]) == (30, 20, 4)
+
+
+@pytest.mark.parametrize(("n_ended", "told"), [(29, False), (30, True)])
+def test_importances_are_told_of_thirty_trials_and_more(tmp_path, n_ended, told):
+    search = tuning.open_search(tmp_path / "trials.log", "head", 0)
+    for number in range(n_ended):
+        trial = search.ask()
+        dropout = trial.suggest_float("dropout", 0, 1)
+        trial.suggest_float("weight_decay", 0, 1)
+        search.tell(trial, dropout + number * 1e-9)
+    found = tuning.summarise(search)
+    assert bool(found["importance"]) == told and found["n_pruned"] == 0
+    if told:
+        assert max(found["importance"], key=found["importance"].get) == "dropout"
+        assert sum(found["importance"].values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("left", ["nothing", "half a line and a lock"])
@@ -69,8 +83,8 @@ def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch, left):
         journal.with_name(journal.name + ".lock").symlink_to(journal)
     monkeypatch.setattr(tuning, "train_settings", pretend(trained))
     tuning.tune(tmp_path, quiet, **call)
-    assert [network for network, _ in trained] == ["mlp"] * 8 + ["head"] * 2
-    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+    assert [network for network, _ in trained] == ["cnn"] * 2 + ["head"] * 32
+    assert read_json(tmp_path / "tuning.json")["networks"]["head"]["n_trials"] == 32
 
 
 def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
@@ -80,25 +94,24 @@ def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
     monkeypatch.setattr(tuning, "train_settings", pretend([]))
     tuning.tune(tmp_path, quiet, **call)
     assert journal.with_suffix(".damaged").is_file()
-    assert read_json(tmp_path / "tuning.json")["networks"]["mlp"]["n_trials"] == 8
+    assert read_json(tmp_path / "tuning.json")["networks"]["head"]["n_trials"] == 32
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
     chosen = {
-        "mlp": MLPSettings(epochs=1, precision="float32"),
         "cnn": CNNSettings(epochs=1, precision="float32"),
         "head": HeadSettings(epochs=1),
         "finetune": FineTuneSettings(epochs=1, precision="float32"),
     }[network]
     search = tuning.open_search(tmp_path / "trials.log", network, 0)
-    tuning.run_trials(search, network, chosen, subset, 0, 1, Crew())
+    tuning.run_trials(search, network, chosen, 3, subset, 0, 1, Crew())
     assert 0 <= search.best_value <= 1
 
 
 @pytest.mark.slow
 def test_it_does_not_matter_how_many_workers_search(tmp_path, quiet, call, two_workers):
-    few = replace(SETTINGS, at_once=3, mlp_trials=4, head_trials=2, finetune_trials=1, mlp_epochs=2)
+    few = replace(SETTINGS, at_once=3, cnn_trials=3, head_trials=4, finetune_trials=1, finetune_steps=2)
     found, one_worker = [], Workers()
     with start_workers(one_worker):
         for name, workers in (("one", one_worker), ("two", two_workers)):

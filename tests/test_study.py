@@ -1,83 +1,200 @@
-"""The study varies one factor at a time, goes on after an interruption, and ranks what mattered."""
+"""The study varies one factor at a time, measures its noise, goes on after an interruption, and names what mattered."""
 
 import dataclasses
 
 import pytest
 
 from fmnist_report.experiments import study
+from fmnist_report.experiments.noise import Noise
+from fmnist_report.experiments.trials import RATES, Reached
 from fmnist_report.pipeline.files import read_json
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings, StudySettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
 
 pytestmark = pytest.mark.backend
 
-SMALL = {
-    "networks": {
-        "mlp": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
-        "cnn": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
-        "head": HeadSettings(width=8, batch_size=16),
-        "finetune": FineTuneSettings(batch_size=16, precision="float32"),
-    },
+NETWORKS = {
+    "cnn": CNNSettings(stem=32, widths=(32, 32, 32), batch_size=16, precision="float32"),
+    "head": HeadSettings(width=8, batch_size=512),
+    "finetune": FineTuneSettings(batch_size=128, precision="float32", easy_every=2),
 }
+SETTINGS = StudySettings(n_train=30, n_val=20, vgg_train=25, vgg_val=20, narrow=2, seeds=3, cnn_steps=7, head_steps=5,
+                         finetune_steps=2)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("network", "chosen"),
-    [("mlp", MLPSettings()), ("cnn", CNNSettings()), ("head", HeadSettings()), ("finetune", FineTuneSettings())],
-)
-def test_each_variation_changes_one_factor(network, chosen):
-    variations = study.list_variations(network, chosen)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_each_variation_changes_one_factor(network):
+    base = study.start_from(network, NETWORKS[network], 2)
+    variations = study.list_variations(network, base, NETWORKS[network])
     assert {v.group for v in variations} == {"structure", "optimisation", "regularisation"}
+    assert {v.network for v in variations} == {network}
     for variation in variations:
         changed = {
-            field.name for field in dataclasses.fields(chosen)
-            if getattr(variation.settings, field.name) != getattr(chosen, field.name)
+            field.name: getattr(variation.settings, field.name) for field in dataclasses.fields(base)
+            if getattr(variation.settings, field.name) != getattr(base, field.name)
         }  # fmt: skip
         if variation.factor == "layers":
-            assert not changed and variation.chosen == (variation.layers == study.POOLED)
+            assert not changed and variation.layers != study.POOLED
         elif variation.factor == "optimizer":  # each optimiser comes with its own rate and decay
-            assert changed <= {"optimizer", "learning_rate", "weight_decay"}
+            scale = RATES[variation.value] / RATES[base.optimizer]
+            assert set(changed) == {"optimizer", "learning_rate", "weight_decay"}
+            assert changed["learning_rate"] == pytest.approx(base.learning_rate * scale)
+            assert changed["weight_decay"] == pytest.approx(base.weight_decay / scale)
+        elif variation.factor == "widths":
+            assert changed == {"stem": 8, "widths": (8, 8, 8)} and variation.value == "half"
+        elif variation.value == "plain":  # which is not narrowed
+            assert changed == {"architecture": "plain", "stem": 32, "widths": (32, 32, 32)}
         else:
-            assert changed == (set() if variation.chosen else {variation.factor})
+            assert set(changed) == {variation.factor}
+        assert variation.layers == study.POOLED or variation.factor == "layers"
     for factor in {v.factor for v in variations}:
-        tried = [v for v in variations if v.factor == factor]
-        assert sum(v.chosen for v in tried) == 1 and len({v.value for v in tried}) == len(tried) >= 2
+        tried = [v.value for v in variations if v.factor == factor]
+        assert len(set(tried)) == len(tried) and study.own_value(factor, base) not in tried
 
 
-def test_equal_trainings_are_done_once_and_finished_ones_not_again(
-    tmp_path, data_folder, feature_folder, random_weights, quiet, monkeypatch
-):
-    trained, stop = [], 5
+def test_what_is_tried_of_each_network():
+    bases = {name: study.start_from(name, settings, 1) for name, settings in NETWORKS.items()}
+    found = {
+        name: [(v.factor, v.value) for v in study.list_variations(name, bases[name], NETWORKS[name])] for name in bases
+    }
+    assert found["finetune"] == [
+        ("unfreeze", "none"), ("unfreeze", "5"), ("learning_rate", "1.5e-05"), ("learning_rate", "0.00024"),
+        ("learning_rate", "0.00096"), ("dropout", "0.5"),
+    ]  # fmt: skip
+    assert found["head"] == [
+        ("layers", "3"), ("layers", "4"), ("layers", "5"), ("layers", "3 + 4"), ("layers", "4 + 5"), ("width", "0"),
+        ("width", "2"), ("optimizer", "sgd"), ("learning_rate", "0.0005"), ("learning_rate", "0.008"),
+        ("schedule", "constant"), ("batch_size", "128"), ("batch_size", "512"), ("dropout", "0"), ("dropout", "0.5"),
+        ("label_smoothing", "0"),
+    ]  # fmt: skip
+    assert found["cnn"] == [
+        ("architecture", "plain"), ("widths", "half"), ("kernel", "5"), ("pooling", "average"), ("normalised", "False"),
+        ("residual", "False"), ("optimizer", "adamw"), ("optimizer", "sgd"), ("learning_rate", "0.0015"),
+        ("learning_rate", "0.024"), ("schedule", "constant"), ("batch_size", "8"), ("batch_size", "32"),
+        ("dropout", "0"), ("dropout", "0.5"), ("label_smoothing", "0"), ("shift", "0"), ("mirror", "False"),
+    ]  # fmt: skip
 
-    def train(network, settings, subset, seed):
+
+def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
+    found = {name: study.start_from(name, settings, 2) for name, settings in NETWORKS.items()}
+    assert (found["cnn"].stem, found["cnn"].widths, found["cnn"].batch_size) == (16, (16, 16, 16), 16)
+    assert (found["head"].width, found["head"].batch_size) == (8, 256)
+    assert (found["finetune"].batch_size, found["finetune"].easy_every) == (64, 1)
+    assert {settings.epochs for settings in found.values()} == {1}
+
+
+@pytest.fixture
+def call(data_folder, feature_folder, random_weights):
+    return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": feature_folder, "networks": NETWORKS,
+            "weights": random_weights}  # fmt: skip
+
+
+def pretend(trained, stop=10**6):
+    """Stand for training: the accuracy follows from the seed and the rate."""
+
+    def train(network, settings, n_steps, subset, seed):
         if len(trained) == stop:
             raise KeyboardInterrupt
-        trained.append((network, settings, subset.views["train"][0].tobytes()))
-        return 0.9
+        width = subset.views["train"][0].shape[1] if subset.views else 0
+        read = subset.views["train"][0].tobytes() if subset.views else b""
+        trained.append(
+            (network, settings, n_steps, width, seed, len(subset.labels["train"]), len(subset.labels["val"]), read)
+        )
+        own = NETWORKS[network].learning_rate
+        accuracy = 0.8 + 0.001 * (seed - 4) - (0.1 if settings.learning_rate == own / 4 else 0)
+        return Reached(accuracy, accuracy - 0.05)
 
-    monkeypatch.setattr(study, "train_settings", train)
-    call = {"study": StudySettings(n_train=30), "seed": 0, "data": data_folder, "features": feature_folder, **SMALL}
-    call["weights"] = random_weights
+    return train
+
+
+def test_equal_trainings_are_done_once_and_finished_ones_not_again(tmp_path, quiet, call, monkeypatch):
+    trained = []
+    monkeypatch.setattr(study, "train_settings", pretend(trained, stop=5))
     with pytest.raises(KeyboardInterrupt):
         study.run_study(tmp_path, quiet, **call)
-    stop = 10**6
+    monkeypatch.setattr(study, "train_settings", pretend(trained))
+    study.run_study(tmp_path, quiet, **call)
+    assert len(trained) == len(set(trained))
+    read = {network: {row[5:7] for row in trained if row[0] == network} for network in NETWORKS}
+    assert read == {"cnn": {(30, 20)}, "head": {(25, 20)}, "finetune": {(25, 20)}}
+    assert {row[2] for row in trained if row[0] == "cnn"} == {7} and {row[4] for row in trained} == {4, 5, 6}
+    assert {row[3] for row in trained if row[0] == "head"} == {2048, 1024, 512, 1536, 1280}
+    kinds = [row[0] for row in trained]
+    assert kinds == sorted(kinds, key=["finetune", "cnn", "head"].index)
+
+
+def test_the_document_tells_noise_effects_and_ladders(tmp_path, quiet, call, monkeypatch):
+    monkeypatch.setattr(study, "train_settings", pretend([]))
     study.run_study(tmp_path, quiet, **call)
     document = read_json(tmp_path / "study.json")
-    assert len(trained) == len(set(trained)) < len(document["rows"])
-    assert document["n_train"] == 30
-    assert {row["val_accuracy"] for row in document["rows"]} == {0.9}
-
-
-def test_factors_are_ranked_by_how_far_they_moved_the_accuracy():
-    rows = [
-        {"network": "cnn", "group": "structure", "factor": "kernel", "value": value, "chosen": value == "3",
-         "val_accuracy": accuracy}
-        for value, accuracy in (("3", 0.90), ("5", 0.91))
-    ] + [
-        {"network": "cnn", "group": "regularisation", "factor": "dropout", "value": value, "chosen": value == "0.2",
-         "val_accuracy": accuracy}
-        for value, accuracy in (("0", 0.85), ("0.2", 0.90), ("0.5", 0.80))
+    assert document["n_steps"] == {"cnn": 7, "head": 5, "finetune": 2} and document["n_seeds"] == 3
+    assert [document[name] for name in ("n_train", "n_val", "vgg_train", "vgg_val")] == [30, 20, 25, 20]
+    base = document["bases"]["cnn"]
+    assert base["accuracies"] == pytest.approx([0.8, 0.801, 0.802]) and base["mean"] == pytest.approx(0.801)
+    assert base["sd"] == pytest.approx(0.001) and base["half_width"] == pytest.approx(1 / 20)  # one image of 20
+    assert (base["batch_size"], base["optimizer"], base["learning_rate"]) == (16, "muon", 0.006)
+    rate = [row for row in document["rows"] if (row["network"], row["factor"]) == ("cnn", "learning_rate")]
+    assert [(row["value"], row["chosen"], row["beyond"]) for row in rate] == [
+        ("0.006", True, False), ("0.0015", False, True), ("0.024", False, False)
     ]  # fmt: skip
-    first, second = study.rank_factors(rows)
-    assert (first["factor"], first["best"]) == ("dropout", "0.2") and first["spread"] == pytest.approx(0.10)
-    assert first["gain"] == 0 and (second["factor"], second["best"]) == ("kernel", "5")
-    assert second["gain"] == pytest.approx(0.01)
+    assert rate[1]["effect"] == pytest.approx(0.7 - 0.801) and rate[1]["val_accuracy"] == pytest.approx(0.7)
+    assert rate[0]["effect"] == 0 and rate[0]["val_accuracy"] == base["mean"] and rate[0]["group"] == "optimisation"
+    assert document["factors"][0]["factor"] == "learning_rate" and document["factors"][0]["beyond"]
+    part1, part2 = document["ladders"]["part1"], document["ladders"]["part2"]
+    assert [row["ingredient"] for row in part1] == [
+        "start", "architecture", "normalised", "residual", "widths", "schedule", "optimizer", "label_smoothing",
+        "shift", "mirror", "views",
+    ]  # fmt: skip
+    assert part1[-1]["gain"] == pytest.approx(0.05) and part1[-2]["val_accuracy"] == pytest.approx(0.75)
+    assert [(row["network"], row["ingredient"]) for row in part2] == [
+        ("head", "start"), ("head", "blocks"), ("head", "grid"), ("head", "width"), ("finetune", "unfreeze")
+    ]  # fmt: skip
+    assert part2[0]["val_accuracy"] == pytest.approx(0.8)
+
+
+def test_what_is_not_studied_is_left_out(tmp_path, quiet, call, monkeypatch):
+    monkeypatch.setattr(study, "train_settings", pretend([]))
+    few = dataclasses.replace(SETTINGS, cnn_steps=0, finetune_steps=0)
+    study.run_study(tmp_path, quiet, **call | {"study": few})
+    document = read_json(tmp_path / "study.json")
+    assert set(document["bases"]) == {row["network"] for row in document["rows"]} == {"head"}
+    assert set(document["ladders"]) == {"part2"} and len(document["ladders"]["part2"]) == 4
+
+
+def test_fine_tuning_starts_from_a_head_of_as_many_steps(call):
+    sources = study.find_sources(SETTINGS, call["data"], call["features"], call["weights"], NETWORKS["head"])
+    assert sources["finetune"] == sources["head"] and sources["head"].head_steps == 5
+    assert (sources["head"].n_train, sources["head"].n_val, sources["cnn"].features) == (25, 20, None)
+
+
+def row(network, factor, value, effect, beyond, group="structure", chosen=False):
+    return {"network": network, "group": group, "factor": factor, "value": value, "effect": effect, "beyond": beyond,
+            "chosen": chosen}  # fmt: skip
+
+
+def test_factors_are_ranked_by_their_largest_effect():
+    rows = [
+        row("cnn", "kernel", "3", 0.0, False, chosen=True), row("cnn", "kernel", "5", 0.01, False),
+        row("cnn", "dropout", "0.2", 0.0, False, "regularisation", True),
+        row("cnn", "dropout", "0", 0.03, True, "regularisation"),
+        row("cnn", "dropout", "0.5", -0.05, True, "regularisation"),
+        row("head", "width", "512", 0.0, False, chosen=True), row("head", "width", "0", -0.2, True),
+    ]  # fmt: skip
+    assert study.rank_factors(rows) == [
+        {"network": "cnn", "group": "regularisation", "factor": "dropout", "value": "0.5", "effect": -0.05,
+         "beyond": True, "best": "0", "gain": 0.03},
+        {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.01, "beyond": False,
+         "best": "5", "gain": 0.01},
+        {"network": "head", "group": "structure", "factor": "width", "value": "0", "effect": -0.2, "beyond": True,
+         "best": "512", "gain": 0.0},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("accuracy", "beyond"), [(0.82, False), (0.8201, True), (0.78, False), (0.7799, True)])
+def test_an_effect_counts_from_the_border_of_the_band_on(accuracy, beyond):
+    base = NETWORKS["head"]
+    (one,) = [v for v in study.list_variations("head", base, base) if v.value == "sgd"]
+    found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": accuracy, "seconds": 2.0}}
+    rows = study.rows_of([one], base, Noise(0.8, 0.01, 0.02 + 1e-12), found, 0)
+    assert rows[0] == {"network": "head", "group": "optimisation", "factor": "optimizer", "value": "adamw",
+                       "chosen": True, "val_accuracy": 0.8, "effect": 0.0, "beyond": False, "seconds": 0.0}  # fmt: skip
+    assert (rows[1]["beyond"], rows[1]["seconds"], rows[1]["chosen"]) == (beyond, 2.0, False)

@@ -2,17 +2,17 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
 from fmnist_report.experiments import trials
 from fmnist_report.experiments.study import list_variations
 from fmnist_report.models.base import POOLED
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings
 from fmnist_report.training.prediction import predict_views, view_features
 
 SMALL = {
-    "mlp": MLPSettings(widths=(8,), batch_size=16, precision="float32"),
     "cnn": CNNSettings(stem=4, widths=(4, 4, 4), batch_size=16, precision="float32"),
     "head": HeadSettings(width=8, batch_size=16),
     "finetune": FineTuneSettings(batch_size=16, precision="float32"),
@@ -32,11 +32,57 @@ def test_head_reads_only_the_selected_layers(subset):
     assert subset.select_layers(POOLED) is subset
 
 
+def test_blocks_can_be_read_by_their_means(subset):
+    grid = subset.views["train"][0][:, :1024].reshape(-1, 2, 2, 256)
+    found = subset.select_layers((trials.BLOCK3_MEAN, "block5_gap")).views["train"][0]
+    assert found[:, :256] == pytest.approx(grid.mean(axis=(1, 2)), abs=1e-5)
+    assert np.array_equal(found[:, 256:], subset.views["train"][0][:, 1536:])
+
+
 @pytest.mark.parametrize("network", trials.NETWORKS)
 def test_every_network_trains_for_real(network, subset):
-    picked = {v.factor: v for v in list_variations(network, trials.shorten(SMALL[network], 1)) if not v.chosen}
+    settings = dataclasses.replace(SMALL[network], epochs=1)
+    picked = {v.factor: v for v in list_variations(network, settings, SMALL[network])}
     for factor in ("learning_rate", "optimizer" if network != "finetune" else "unfreeze"):
-        assert 0 <= trials.train_settings(network, picked[factor].settings, subset, 0) <= 1
+        reached = trials.train_settings(network, picked[factor].settings, 2, subset, 0)
+        assert 0 <= reached.val_accuracy <= 1 and 0 <= reached.val_accuracy_one_view <= 1
+
+
+def test_networks_that_read_pixels_need_no_features(data_folder):
+    subset = trials.Source(data_folder, 10**6, 12).open()
+    assert len(subset.labels["train"]) == 40 and len(subset.labels["val"]) == 12 and subset.store is None
+    assert subset.portable(True) is subset
+    reached = trials.train_settings("cnn", dataclasses.replace(SMALL["cnn"], epochs=1), 3, subset, 0)
+    assert 0 <= reached.val_accuracy <= 1
+
+
+def test_a_training_takes_its_steps_whatever_the_batch(subset, monkeypatch):
+    seen = []
+    monkeypatch.setattr(trials, "fit", lambda network, batches, *rest: seen.append(
+        [len(batches)] + [len(labels) for _, labels in batches.epoch(0)]
+    ))  # fmt: skip
+    for batch_size in (8, 16):
+        settings = dataclasses.replace(SMALL["cnn"], epochs=2, batch_size=batch_size)
+        trials.train_settings("cnn", settings, 9, subset, 0)
+    assert seen == [[4] + [8] * 4, [4] + [16] * 4]
+
+
+def test_statistics_are_those_of_the_last_weights(subset):
+    prepared = trials.PREPARE["cnn"](SMALL["cnn"], subset, 0)
+    norm = prepared.network.get_layer("stage1a_norm")
+    trials.refresh_statistics(prepared.network, prepared.batches, 2)
+    read = keras.Model(prepared.network.inputs, norm.input)
+    inputs = [np.asarray(read(x)) for x, _ in prepared.batches.epoch(0)]
+    assert len(inputs) == 2 and norm.momentum == 0.9
+    expected = np.mean([x.mean(axis=(0, 1, 2)) for x in inputs], axis=0)
+    assert np.asarray(norm.moving_mean) == pytest.approx(expected, abs=1e-4)
+
+
+def test_narrow_networks_have_widths_that_processors_like():
+    chosen = CNNSettings(stem=32, widths=(64, 192, 192))
+    assert (trials.narrow(chosen, 3).stem, trials.narrow(chosen, 3).widths) == (8, (16, 64, 64))
+    assert trials.narrow(chosen, 1) == chosen and trials.narrow(chosen, 100).widths == (8, 8, 8)
+    assert trials.narrow(SMALL["head"], 3) is SMALL["head"]
 
 
 @pytest.mark.parametrize(("unfreeze", "trained"), [(1, 13), (3, 9)])
@@ -54,7 +100,7 @@ def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
     settings = dataclasses.replace(SMALL["finetune"], epochs=1, learning_rate=1e-12, unfreeze=unfreeze)
     head = subset.start
     before = [weights.copy() for weights in head.get_weights()]
-    accuracy = trials.train_settings("finetune", settings, subset, 0)
+    accuracy = trials.train_settings("finetune", settings, 2, subset, 0).val_accuracy
     predicted = predict_views(head, view_features(subset.views["val"])).mean(axis=0)
     assert accuracy == pytest.approx(trials.score(predicted, subset.labels["val"])[1])
     assert all(np.array_equal(a, b) for a, b in zip(before, head.get_weights(), strict=True))
@@ -63,13 +109,6 @@ def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
 def test_only_the_last_epoch_is_validated_unless_someone_asks(subset):
     seen = []
     settings = dataclasses.replace(SMALL["head"], epochs=3)
-    accuracy = trials.train_settings("head", settings, subset, 0, lambda epoch, value: seen.append((epoch, value)))
-    assert [epoch for epoch, _ in seen] == [0, 1, 2] and seen[-1][1] == accuracy
-    assert trials.train_settings("head", settings, subset, 0) == pytest.approx(accuracy)
-
-
-def test_short_trainings_use_adamw_and_small_batches():
-    short = trials.shorten(MLPSettings(optimizer="muon", learning_rate=0.01, batch_size=1024, epochs=16), 3, 128)
-    assert (short.optimizer, short.learning_rate, short.batch_size, short.epochs) == ("adamw", 0.004, 128, 3)
-    kept = trials.shorten(SMALL["head"], 2, 128)
-    assert kept == dataclasses.replace(SMALL["head"], epochs=2)
+    asked = trials.train_settings("head", settings, 6, subset, 0, lambda epoch, value: seen.append((epoch, value)))
+    assert [epoch for epoch, _ in seen] == [0, 1, 2] and seen[-1][1] == asked.val_accuracy
+    assert trials.train_settings("head", settings, 6, subset, 0) == asked

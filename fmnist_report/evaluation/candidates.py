@@ -7,7 +7,7 @@ import numpy as np
 
 from fmnist_report.evaluation.calibration import fit_temperature, scale_temperature
 from fmnist_report.evaluation.ensemble import fit_weights, pool
-from fmnist_report.evaluation.networks import CHOSEN, ENSEMBLE, MAIN, NETWORKS, ON_FEATURES
+from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, NETWORKS, ON_FEATURES
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.training.metrics import measure_accuracy
@@ -59,29 +59,73 @@ def gather_candidates(
         if row.stage
     }
     candidates[ENSEMBLE], weights = combine(candidates, labels)
-    return candidates | on_features, chosen, weights
+    candidates |= on_features | {CONTROL.name: with_base(load_network(folders[CONTROL.stage]), base)}
+    add_totals(candidates, weights, chosen, base["seconds"])
+    return candidates, chosen, weights
+
+
+def add_totals(
+    candidates: dict[str, Candidate], weights: dict[str, float], chosen: str, extraction_seconds: float
+) -> None:
+    """Add to each summary what the model costs in all: total_seconds, macs_per_answer and ms_per_answer.
+
+    The stages that it builds on count for it, and every view over which it averages.
+
+    Args:
+        weights: of the ensemble's members.
+        chosen: the classifier that vgg_features is.
+    """
+    seconds = {"features": extraction_seconds}
+    for row in (*NETWORKS, *ON_FEATURES, CONTROL):
+        if row.stage and row.name != CHOSEN:
+            seconds[row.name] = candidates[row.name].summary["train_seconds"]
+    parts = {
+        name: {chosen if name == CHOSEN else name, *(_trained_by(stage) for stage in BY_NAME[name].needs)}
+        for name in candidates
+        if name != ENSEMBLE
+    }
+    used = [name for name, weight in weights.items() if weight]
+    parts[ENSEMBLE] = set().union(*(parts[name] for name in used))
+    for name, candidate in candidates.items():
+        members = [candidates[member].summary for member in used] if name == ENSEMBLE else [candidate.summary]
+        candidate.summary |= {
+            "total_seconds": sum(seconds[part] for part in parts[name]),
+            "macs_per_answer": sum(one["n_views"] * one["macs"] for one in members),
+            "ms_per_answer": sum(one["n_views"] * one["predict_ms_per_image"] for one in members),
+        }
+
+
+def _trained_by(stage: str) -> str:
+    """Name the network that a stage trains; the extraction trains none."""
+    return next((row.name for row in ON_FEATURES if row.stage == stage), stage)
 
 
 def load_network(folder: Path) -> Candidate:
     """Read what a training stage left; probabilities are (n, classes)."""
     arrays, measured = load_arrays(folder / "probabilities.npz"), read_json(folder / MEASURED)
     history = read_json(folder / "history.json") | {"seconds": measured.pop("epoch_seconds")}
-    summary = read_json(folder / "summary.json") | measured
+    n_views = 2 if "val_original" in arrays else 1
+    summary = read_json(folder / "summary.json") | measured | {"n_views": n_views}
+    summary["clean"] = read_json(folder / "clean.json")
     return Candidate(arrays["val"], arrays["test"], summary, history, arrays.get("val_original"))
 
 
 def read_base(features: Path) -> dict:
-    """Return what the frozen base costs: n_params, macs, layers and predict_ms_per_image."""
-    measured = read_json(features / MEASURED)
-    return read_json(features / "index.json")["base"] | {"predict_ms_per_image": measured["predict_ms_per_image"]}
+    """Return what the frozen base costs: n_params, macs, layers, predict_ms_per_image and seconds of the extraction."""
+    return read_json(features / "index.json")["base"] | read_json(features / MEASURED)
 
 
 def load_classifiers(folder: Path) -> dict[str, Candidate]:
     """Read scikit-learn's classifiers as candidates named vgg_<classifier>."""
     arrays, summaries = load_arrays(folder / "probabilities.npz"), read_json(folder / "classifiers.json")
-    measured, empty = read_json(folder / MEASURED), {"n_params": 0, "n_trainable": 0, "macs": 0, "layers": []}
+    measured = read_json(folder / MEASURED)
     return {
-        f"vgg_{name}": Candidate(arrays[f"{name}/val"], arrays[f"{name}/test"], empty | summary | measured[name], {})
+        f"vgg_{name}": Candidate(
+            arrays[f"{name}/val"],
+            arrays[f"{name}/test"],
+            {**summary, **measured[name], "n_trainable": summary["n_params"], "layers": []},
+            {},
+        )
         for name, summary in summaries.items()
     }
 
@@ -120,4 +164,4 @@ def combine(candidates: dict[str, Candidate], labels: np.ndarray) -> tuple[Candi
     costs = ("n_params", "n_trainable", "macs", "train_seconds", "predict_ms_per_image")
     summary = {name: sum(one[name] for one in used) for name in costs} | {"layers": []}
     named = {name: float(weight) for name, weight in zip(MAIN, weights, strict=True)}
-    return Candidate(pool(val, weights), pool(test, weights), summary, {}), named
+    return Candidate(pool(val, weights), pool(test, weights), summary | {"n_views": 1}, {}), named

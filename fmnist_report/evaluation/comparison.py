@@ -1,42 +1,108 @@
-"""Comparison of classifiers on the same images: McNemar's test, with Holm's correction for several."""
+"""Comparison of classifiers on the same images: McNemar's exact test, Holm's correction, and intervals that agree."""
 
 import math
 
 import numpy as np
 
+from fmnist_report.training.metrics import wilson_interval
 
-def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
-    """Compare two classifiers on the same pictures by McNemar's exact test.
+ALPHA = 0.05
+
+
+def compare_pairs(correct: dict[str, np.ndarray], pairs: list[tuple[str, str]]) -> list[dict]:
+    """Compare pairs of classifiers, the first minus the second, and correct for the number of pairs.
 
     Args:
-        correct_a, correct_b: (n,) bool, whether each got each picture right.
+        correct: {name: (n,) bool}, whether each image is classified correctly.
 
     Returns:
-        only_a, only_b: pictures that only one got right; difference: accuracy of a minus b;
-        ci95_low, ci95_high: its paired Wald interval;
+        Rows of a, b, what mcnemar returns, p_holm, and holm_low and holm_high: the interval at the level at which
+        Holm's procedure tests the pair, so that it leaves out zero exactly where p_holm is below 0.05.
+    """
+    rows: list[dict] = [{"a": a, "b": b, **mcnemar(correct[a], correct[b])} for a, b in pairs]
+    p_values = [row["p_value"] for row in rows]
+    for row, p_holm, alpha in zip(rows, adjust_holm(p_values), holm_levels(p_values), strict=True):
+        n = len(correct[row["a"]])
+        low, high = interval_of_difference(row["only_a"], row["only_b"], n, 1 - alpha)
+        row |= {"p_holm": p_holm, "holm_low": low, "holm_high": high}
+    return rows
+
+
+def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
+    """Compare two classifiers on the same images by McNemar's exact test.
+
+    Args:
+        correct_a, correct_b: (n,) bool, whether each image is classified correctly.
+
+    Returns:
+        only_a, only_b: images that only one got right; difference: accuracy of a minus b;
+        ci95_low, ci95_high: of interval_of_difference;
         p_value: two-sided, exact binomial.
     """
     from scipy.stats import binomtest
 
     n = len(correct_a)
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((~correct_a & correct_b).sum())
-    difference = (only_a - only_b) / n
-    half = 1.959964 * math.sqrt(max(only_a + only_b - (only_a - only_b) ** 2 / n, 0)) / n
-    p_value = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    low, high = interval_of_difference(only_a, only_b, n, 1 - ALPHA)
     return {
         "only_a": only_a,
         "only_b": only_b,
-        "difference": difference,
-        "ci95_low": difference - half,
-        "ci95_high": difference + half,
-        "p_value": float(p_value),
+        "difference": (only_a - only_b) / n,
+        "ci95_low": low,
+        "ci95_high": high,
+        "p_value": float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0,
     }
+
+
+def interval_of_difference(only_a: int, only_b: int, n: int, level: float) -> tuple[float, float]:
+    """Return the interval of a paired difference of accuracies that agrees with McNemar's exact test.
+
+    Given how many images exactly one of the two gets right, the share that a gets right is binomial; its exact interval
+    (Clopper and Pearson, 1934) is scaled to the difference. It leaves out zero exactly where p is below 1 - level.
+    """
+    from scipy.stats import binomtest
+
+    n_discordant = only_a + only_b
+    if n_discordant == 0:
+        return 0.0, 0.0
+    share = binomtest(only_a, n_discordant).proportion_ci(level, method="exact")
+    return (2 * float(share.low) - 1) * n_discordant / n, (2 * float(share.high) - 1) * n_discordant / n
 
 
 def adjust_holm(p_values: list[float]) -> list[float]:
     """Adjust p-values of several tests for their number (Holm, 1979); in the order given."""
     adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+    for rank, index in enumerate(_order(p_values)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = largest
     return adjusted
+
+
+def holm_levels(p_values: list[float]) -> list[float]:
+    """Return the level at which Holm's procedure tests each hypothesis; the first that is kept sets it for the rest."""
+    levels, n = [0.0] * len(p_values), len(p_values)
+    n_rejected = 0
+    for rank, index in enumerate(_order(p_values)):
+        if rank == n_rejected and p_values[index] * (n - rank) < ALPHA:
+            n_rejected += 1
+            levels[index] = ALPHA / (n - rank)
+        else:
+            levels[index] = ALPHA / (n - n_rejected)
+    return levels
+
+
+def _order(p_values: list[float]) -> list[int]:
+    return sorted(range(len(p_values)), key=lambda index: p_values[index])
+
+
+def difference_of_parts(accuracy_a: float, n_a: int, accuracy_b: float, n_b: int) -> tuple[float, float, float]:
+    """Return the difference of one classifier's accuracies on two sets of images, and its 95% interval.
+
+    The interval is Newcombe's, of the two Wilson intervals ("Interval Estimation for the Difference between
+    Independent Proportions", 1998, method 10).
+    """
+    difference = accuracy_a - accuracy_b
+    low_a, high_a = wilson_interval(round(accuracy_a * n_a), n_a)
+    low_b, high_b = wilson_interval(round(accuracy_b * n_b), n_b)
+    low = difference - math.hypot(accuracy_a - low_a, high_b - accuracy_b)
+    return difference, low, difference + math.hypot(high_a - accuracy_a, accuracy_b - low_b)

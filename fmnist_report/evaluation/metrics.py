@@ -6,6 +6,7 @@ import numpy as np
 
 from fmnist_report.evaluation.calibration import calibration_error, fit_temperature, reliability, scale_temperature
 from fmnist_report.evaluation.candidates import Candidate
+from fmnist_report.evaluation.comparison import difference_of_parts
 from fmnist_report.training.metrics import measure_accuracy, wilson_interval
 
 
@@ -35,6 +36,9 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
         "ece_scaled": calibration_error(scale_temperature(candidate.test, temperature), y),
         **{name: summary[name] for name in ("n_params", "n_trainable", "macs")},
         **{name: summary[name] for name in ("train_seconds", "predict_ms_per_image")},
+        **{name: summary[name] for name in ("n_views", "total_seconds", "macs_per_answer", "ms_per_answer")},
+        "val_minus_test": val_minus_test(candidate, labels),
+        "clean": summary.get("clean"),
         "precision": summary.get("precision", "float32"),
         "layers": summary["layers"],
         "history": candidate.history,
@@ -43,8 +47,17 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
     }
 
 
+def val_minus_test(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return by how much a model is more accurate on validation than on test, and the 95% interval of that."""
+    val, test = (measure_accuracy(getattr(candidate, part), labels[part]) for part in ("val", "test"))
+    difference, low, high = difference_of_parts(val, len(labels["val"]), test, len(labels["test"]))
+    return {"difference": difference, "low": low, "high": high}
+
+
 def score_classes(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> list[dict[str, float]]:
-    """Return precision, recall, f1 and support of each class; 0 where nothing was answered.
+    """Return precision, recall, f1, support and n_errors (images of it that are missed) of each class.
+
+    Precision is 0 for a class that is never predicted.
 
     Args:
         labels, predicted: (n,).
@@ -53,6 +66,6 @@ def score_classes(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> 
 
     columns = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=0)
     return [
-        {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n), "n_errors": round(n * (1 - r))}
         for p, r, f, n in zip(*columns, strict=True)
     ]

@@ -15,6 +15,7 @@ class Network:
     Args:
         name: in results.json.
         stage: that trains it; empty where others are put together.
+        needs: stages whose work it builds on.
         part: of the assignment in which it is shown, 1 or 2; 0 for neither.
         label: a message of the catalogue.
         colour: everywhere; of Okabe and Ito's palette, which is safe for colour-blind readers.
@@ -25,28 +26,34 @@ class Network:
     part: int
     label: str
     colour: str
+    needs: tuple[str, ...] = ()
 
 
 NETWORKS = (
     Network("mlp", "mlp", 1, N_("Multilayer perceptron"), "#7a7a7a"),
     Network("cnn", "cnn", 1, N_("Convolutional network"), "#d55e00"),
-    Network("vgg_features", "classifiers", 2, N_("{backbone}, frozen features"), "#0072b2"),
-    Network("vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), "#009e73"),
+    Network("vgg_features", "classifiers", 2, N_("{backbone}, frozen features"), "#0072b2", ("features",)),
+    Network("vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), "#009e73", ("features", "head")),
     Network("ensemble", "", 0, N_("Ensemble"), "#aa4499"),
 )
 # Classifiers on frozen features, of which the best on validation is vgg_features, and what compares ways of input.
 ON_FEATURES = (
-    Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), "#0072b2"),
-    Network("vgg_lda", "classifiers", 2, N_("Linear discriminant analysis"), "#0072b2"),
-    Network("vgg_k_neighbours", "classifiers", 2, N_("Nearest neighbours"), "#0072b2"),
-    Network("vgg_head", "head", 2, N_("Dense head"), "#0072b2"),
+    Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), "#0072b2", ("features",)),
+    Network("vgg_lda", "classifiers", 2, N_("Linear discriminant analysis"), "#0072b2", ("features",)),
+    Network("vgg_k_neighbours", "classifiers", 2, N_("Nearest neighbours"), "#0072b2", ("features",)),
+    Network("vgg_head", "head", 2, N_("Dense head"), "#0072b2", ("features",)),
 )
+# The head alone, trained for as many further epochs as fine-tuning trains it with the blocks.
+CONTROL = Network("vgg_control", "control", 2, N_("Dense head, trained further"), "#56b4e9", ("features", "head"))
 OF_INPUTS = Network("vgg_input", "inputs", 2, N_("Logistic regression on {backbone}’s features"), "#0072b2")
 
 CHOSEN, ENSEMBLE = "vgg_features", "ensemble"
 COMPARED = tuple(row.name for row in NETWORKS)
 MAIN = tuple(row.name for row in NETWORKS if row.stage)
-BY_NAME = {row.name: row for row in (*NETWORKS, *ON_FEATURES, OF_INPUTS)}
+BY_NAME = {row.name: row for row in (*NETWORKS, *ON_FEATURES, CONTROL, OF_INPUTS)}
+# Tested for a difference, the first minus the second: every two, and fine-tuning against what it starts from.
+PAIRS = [(a, b) for number, b in enumerate(COMPARED) for a in COMPARED[number + 1 :]]
+PAIRS += [("vgg_finetuned", "vgg_head"), ("vgg_finetuned", CONTROL.name)]
 COLOURS = {name: row.colour for name, row in BY_NAME.items()}
 
 

@@ -19,6 +19,7 @@ STAGES = {
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
     "finetune": N_("Fine-tuning of the upper blocks"),
+    "control": N_("Dense head, trained further"),
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
     "tuning": N_("Hyperparameter search"),

@@ -10,9 +10,9 @@ import numpy as np
 
 from fmnist_report.data.split import load_task
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
-from fmnist_report.evaluation.comparison import adjust_holm, mcnemar
+from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.evaluation.metrics import measure
-from fmnist_report.evaluation.networks import COMPARED, MAIN
+from fmnist_report.evaluation.networks import MAIN, PAIRS
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
 from fmnist_report.pipeline.cache import MEASURED
@@ -90,15 +90,9 @@ def evaluate(
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """Compare every pair by McNemar's test, the later minus the earlier, with Holm's adjusted p-values."""
-    correct = {name: candidates[name].test.argmax(axis=1) == labels for name in COMPARED}
-    rows: list[dict] = [
-        {"a": a, "b": b, **mcnemar(correct[a], correct[b])}
-        for number, b in enumerate(COMPARED)
-        for a in COMPARED[number + 1 :]
-    ]
-    adjusted = adjust_holm([row["p_value"] for row in rows])
-    return [{**row, "p_holm": value} for row, value in zip(rows, adjusted, strict=True)]
+    """Compare every pair of PAIRS."""
+    names = {name for pair in PAIRS for name in pair}
+    return compare_pairs({name: candidates[name].test.argmax(axis=1) == labels for name in names}, PAIRS)
 
 
 def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:

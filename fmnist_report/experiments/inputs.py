@@ -9,12 +9,12 @@ import numpy as np
 from keras import layers, ops
 
 from fmnist_report.backbones import DEFAULT, least_side
-from fmnist_report.machine import choose_precision
-from fmnist_report.models.arrays import Weights
+from fmnist_report.machine import choose_precision, settle_precision
 from fmnist_report.models.base import Base, build_base, find_preprocessing, set_base_weights
 from fmnist_report.models.layers import Standardise
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
+from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import FeatureSettings, InputSettings
 from fmnist_report.training.fitting import dtype_policy
@@ -91,17 +91,18 @@ def compare_inputs(
     n = {"train": inputs.n_train, "val": inputs.n_val}
     x = {part: pictures[part][: n[part]] for part in n}
     y = {part: labels[part][: n[part]] for part in n}
-    base, backbone = load_base(weights), features_settings.backbone
-    rows, finished = list_ways(features_settings.size, backbone), read_finished(out)
-    for number, row in enumerate(rows):
-        progress.update(number, len(rows), f"{row['factor']} = {row['value']}")
-        name = str(sorted(row["way"].items()))
-        if name not in finished:
-            started = time.monotonic()
-            accuracy = judge_way(row["way"], x, y, base, features_settings, seed)
-            finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
+    settled = settle_precision(features_settings)
+    rows, finished = list_ways(settled.size, settled.backbone), read_finished(out)
+    ways = {str(sorted(row["way"].items())): row["way"] for row in rows}
+    missing = [name for name in ways if name not in finished]
+    with open_processes() as crew:
+        calls = [(ways[name], x, y, weights, settled, seed) for name in missing]
+        for number, result in crew.compute(judge_way, calls):
+            finished[missing[number]] = result
             write_finished(out, finished)
-        row |= finished[name]
+            progress.update(len(finished), len(ways), f"{len(finished)}/{len(ways)} ways")
+    for row in rows:
+        row |= finished[str(sorted(row["way"].items()))]
         row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
         row |= {"network": "vgg_input", "group": "input"}
         del row["way"]
@@ -109,15 +110,17 @@ def compare_inputs(
     write_json(out / "inputs.json", {**n_pictures, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
 
 
-def judge_way(way: dict, x: dict, y: dict, base: Weights, features: FeatureSettings, seed: int) -> float:
-    """Fit a logistic regression on one way's features; returns its validation accuracy."""
+def judge_way(way: dict, x: dict, y: dict, weights: Path, features: FeatureSettings, seed: int) -> dict[str, float]:
+    """Fit a logistic regression on one way's features; returns its val_accuracy, and seconds."""
+    started = time.monotonic()
     with dtype_policy(choose_precision(features.precision)):
         network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
-    set_base_weights(network, base)
+    set_base_weights(network, load_base(weights))
     if way["channels"] == LEARNED:
         learn_colouring(network, x["train"], y["train"], seed)
     mean, scale, classifier = _fit_classifier(read_features(network, x["train"]), y["train"], seed)
-    return float(classifier.score((read_features(network, x["val"]) - mean) * scale, y["val"]))
+    accuracy = float(classifier.score((read_features(network, x["val"]) - mean) * scale, y["val"]))
+    return {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
 
 
 def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):

@@ -5,21 +5,24 @@ import json
 import os
 import time
 import typing
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fmnist_report.experiments.trials import NETWORKS, Subset, load_subset, shorten, train_settings
+from fmnist_report.experiments.trials import NETWORKS, Source, Subset, narrow, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.pipeline.files import UNFINISHED, write_json
+from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.workers import Crew, Workers
 from fmnist_report.settings import Chosen, TrainingSettings, TuningSettings
-from fmnist_report.training.stores import FeatureStore
 
 JOURNAL = "trials.log"
+N_PARTS = 4  # of a trial, after each of which it may be stopped
+LEAST_FOR_IMPORTANCE = 30  # finished trials; of fewer, shares of variance are mostly noise
 Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
 
 
@@ -33,18 +36,9 @@ def _suggest_training(trial: optuna.Trial) -> dict[str, typing.Any]:
     }
 
 
-def _suggest_mlp(trial: optuna.Trial) -> dict[str, typing.Any]:
-    depth = trial.suggest_int("depth", 1, 3)
-    width = trial.suggest_categorical("width", (256, 512, 1024))
-    return {**_suggest_training(trial), "widths": (width,) * depth, "shift": trial.suggest_int("shift", 0, 2)}
-
-
 def _suggest_cnn(trial: optuna.Trial) -> dict[str, typing.Any]:
-    first = trial.suggest_categorical("first_width", (32, 64))
-    last = trial.suggest_categorical("last_width", (96, 192))
     return {
         **_suggest_training(trial),
-        "widths": (first, last, last),
         "kernel": trial.suggest_categorical("kernel", (3, 5)),
         "pooling": trial.suggest_categorical("pooling", ("max", "average")),
         "shift": trial.suggest_int("shift", 0, 3),
@@ -67,9 +61,7 @@ def _suggest_finetune(trial: optuna.Trial) -> dict[str, typing.Any]:
     }
 
 
-SPACES: dict[str, Space] = dict(
-    zip(NETWORKS, (_suggest_mlp, _suggest_cnn, _suggest_head, _suggest_finetune), strict=True)
-)
+SPACES: dict[str, Space] = dict(zip(NETWORKS, (_suggest_cnn, _suggest_head, _suggest_finetune), strict=True))
 
 
 def tune(
@@ -90,33 +82,34 @@ def tune(
         networks: the chosen settings.
 
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
-    Hutter et al., 2014: shares that sum to 1; empty where fewer than three trials ended) and trials. The trials lie in
+    Hutter et al., 2014: shares that sum to 1; empty where fewer than 30 trials ended) and trials. The trials lie in
     a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
     together and then trained, here one after the other, by workers side by side; how many there are does not matter.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
-    n_epochs = {name: getattr(tuning, f"{name}_epochs") for name in NETWORKS}
-    start = shorten(networks["head"], max(1, tuning.head_epochs))
+    n_steps = {name: getattr(tuning, f"{name}_steps") for name in NETWORKS}
+    start = replace(networks["head"], epochs=1)
     total, done, found = sum(n_trials.values()), 0, {}
     journal = mend_journal(out / UNFINISHED / JOURNAL)
-    with FeatureStore(features) as store, workers.open() as crew:
-        subset = load_subset(data, store, weights, start, tuning.n_train, tuning.n_val)
-        shared = subset if crew.is_here else crew.share(subset.portable(bool(tuning.finetune_trials)))
+    source = Source(data, tuning.n_train, tuning.n_val, features, weights, start, max(1, tuning.head_steps))
+    with workers.open(open_processes) as crew:
+        portable = None if crew.is_here else source.open().portable(bool(tuning.finetune_trials))
+        shared = crew.share(portable) if portable else source
         for network, count in n_trials.items():
             if not count:
                 continue
             search = open_search(journal, network, seed)
-            chosen = settle_precision(shorten(networks[network], n_epochs[network]))
+            chosen = settle_precision(replace(narrow(networks[network], tuning.narrow), epochs=N_PARTS))
             while (number := len(_finished_trials(search))) < count:
                 progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
                 search.sampler = make_sampler(seed + number)
                 n_together = min(tuning.at_once, count - number)
-                run_trials(search, network, chosen, shared, seed, n_together, crew)
+                run_trials(search, network, chosen, n_steps[network], shared, seed, n_together, crew)
             done += count
             found[network] = summarise(search)
-    counts = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
-    write_json(out / "tuning.json", {**counts, "n_epochs": n_epochs, "networks": found})
+    counts = {"n_train": tuning.n_train, "n_val": tuning.n_val, "n_steps": n_steps}
+    write_json(out / "tuning.json", {**counts, "networks": found})
 
 
 def mend_journal(path: Path) -> Path:
@@ -185,7 +178,14 @@ class Outcome:
 
 
 def run_trials(
-    search: optuna.Study, network: str, chosen: TrainingSettings, subset: Subset, seed: int, n: int, crew: Crew
+    search: optuna.Study,
+    network: str,
+    chosen: TrainingSettings,
+    n_steps: int,
+    subset: Source | Subset,
+    seed: int,
+    n: int,
+    crew: Crew,
 ) -> None:
     """Draw n trials, have them trained, and tell the search what they came to, in the order in which they were drawn.
 
@@ -193,12 +193,12 @@ def run_trials(
 
     Args:
         chosen: the settings from which a trial differs.
-        subset: what the crew's share returned.
+        subset: or where it is read from, or what the crew's share returned.
     """
     former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     trials = [search.ask() for _ in range(n)]
-    drawn = [dataclasses.replace(chosen, **SPACES[network](trial)) for trial in trials]
-    tasks = [(network, settings, subset, seed, former) for settings in drawn]
+    drawn = [replace(chosen, **SPACES[network](trial)) for trial in trials]
+    tasks = [(network, settings, n_steps, subset, seed, former) for settings in drawn]
     for trial, outcome in in_order(crew.compute(train_trial, tasks), trials):
         for epoch, accuracy in enumerate(outcome.accuracies):
             trial.report(accuracy, epoch)
@@ -220,7 +220,12 @@ def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> t
 
 
 def train_trial(
-    network: str, settings: TrainingSettings, subset: Subset, seed: int, former: list[optuna.trial.FrozenTrial]
+    network: str,
+    settings: TrainingSettings,
+    n_steps: int,
+    subset: Source | Subset,
+    seed: int,
+    former: list[optuna.trial.FrozenTrial],
 ) -> Outcome:
     """Train one trial on the subset, here or on a worker; Optuna's pruner may stop it after an epoch.
 
@@ -239,7 +244,7 @@ def train_trial(
             raise optuna.TrialPruned
 
     try:
-        train_settings(network, settings, subset, seed, after_epoch)
+        train_settings(network, settings, n_steps, subset.open(), seed, after_epoch)
     except optuna.TrialPruned:
         return Outcome(tuple(accuracies), True, time.monotonic() - started)
     return Outcome(tuple(accuracies), False, time.monotonic() - started)
@@ -250,7 +255,7 @@ def summarise(search: optuna.Study) -> dict[str, typing.Any]:
     complete = [trial for trial in search.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     finished = _finished_trials(search)
     importance = {}
-    if len({trial.value for trial in complete}) >= 3:
+    if len(complete) >= LEAST_FOR_IMPORTANCE and len({trial.value for trial in complete}) >= 3:
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         importance = optuna.importance.get_param_importances(search, evaluator=evaluator)
     return {

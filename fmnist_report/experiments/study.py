@@ -1,4 +1,4 @@
-"""The hyperparameter study: one factor at a time around the chosen point, judged on validation."""
+"""The hyperparameter study: one at a time around the chosen point, and what its own noise hides."""
 
 import dataclasses
 import time
@@ -6,22 +6,25 @@ import typing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from fmnist_report.experiments.trials import NETWORKS, RATES, Subset, load_subset, shorten, train_settings
+from fmnist_report.data.split import load_task
+from fmnist_report.experiments.ladder import Rung, climb_base, climb_cnn, describe_ladder
+from fmnist_report.experiments.noise import Noise, measure_noise
+from fmnist_report.experiments.trials import NETWORKS, RATES, Source, narrow, train_settings
+from fmnist_report.machine import settle_precision
 from fmnist_report.models.base import POOLED
 from fmnist_report.pipeline.files import read_finished, write_finished, write_json
+from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import Chosen, StudySettings, TrainingSettings
-from fmnist_report.training.metrics import wilson_interval
-from fmnist_report.training.stores import FeatureStore
+from fmnist_report.settings import Chosen, FineTuneSettings, HeadSettings, StudySettings, TrainingSettings
 
+MOST_IN_BATCH = {"cnn": 128, "head": 256, "finetune": 64}  # so that few images make enough steps
 NONE = 6  # the first block that fine-tuning trains, where it trains none
+LAYERS = (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:])
 
 
 @dataclass(frozen=True)
 class Variation:
-    """One training of the study.
+    """One value of a hyperparameter.
 
     Args:
         network: one of NETWORKS.
@@ -29,7 +32,6 @@ class Variation:
         factor: the setting that is varied.
         value: what it is set to, as the report writes it.
         settings: the network's settings with that value.
-        chosen: whether the value is that from which the study starts.
         layers: what the head reads; all for the other networks.
     """
 
@@ -38,74 +40,82 @@ class Variation:
     factor: str
     value: str
     settings: TrainingSettings
-    chosen: bool
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(network: str, chosen: TrainingSettings) -> list[Variation]:
-    """List the study of one network around the settings from which it starts, which are among the variations."""
-    read = [_vary_layers(layers, chosen) for layers in LAYERS] if network == "head" else []
-    return read + [
-        _vary(network, group, factor, value, chosen)
-        for group, factors in list_factors(network, chosen).items()
+def list_variations(network: str, base: TrainingSettings, chosen: typing.Any) -> list[Variation]:
+    """List the study of one network around the settings from which it starts, which are not among the variations.
+
+    Args:
+        base: from which it starts.
+        chosen: the settings of the full training; base is narrower.
+    """
+    read = [_vary_layers(layers, base) for layers in LAYERS] if network == "head" else []
+    found = [
+        _vary(network, group, factor, value, base, chosen)
+        for group, factors in list_factors(network, base).items()
         for factor, values in factors.items()
-        for value in dict.fromkeys([*values, getattr(chosen, factor)])
+        for value in values
+    ]
+    return read + [
+        variation
+        for variation in found
+        if getattr(base, variation.factor) != getattr(variation.settings, variation.factor)
     ]
 
 
-def list_factors(network: str, chosen: typing.Any) -> dict[str, dict[str, tuple]]:
-    """List what is tried of a network around its chosen settings: {group: {factor: values}}."""
-    rate, size = chosen.learning_rate, chosen.batch_size
-    if network == "finetune":  # an epoch of it costs most, so only what belongs to it is tried
+def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
+    """List what is tried of a network around its settings: {group: {factor: values}}; the base's own are left out."""
+    rate, size = base.learning_rate, base.batch_size
+    if network == "finetune":  # a step of it costs most, so only what belongs to it is tried
         return {
-            "structure": {"unfreeze": (NONE, 5, 4, 3, 1)},
-            "optimisation": {"learning_rate": (rate / 4, rate, rate * 4)},
-            "regularisation": {"dropout": (chosen.dropout, 0.5)},
+            "structure": {"unfreeze": (NONE, 4)},
+            "optimisation": {"learning_rate": (rate / 4, rate * 4, rate * 16)},
+            "regularisation": {"dropout": (0.5,)},
         }
+    optimisation = {
+        "optimizer": ("adamw", "muon", "sgd") if network == "cnn" else ("adamw",),
+        "learning_rate": (rate / 4, rate * 4),
+        "schedule": ("one_cycle", "constant"),
+        "batch_size": (size // 2,),
+    }
+    regularisation = {"dropout": (0.5,), "label_smoothing": (0.0, 0.1)}
+    if network == "head":
+        head: dict[str, tuple] = {"width": (0, base.width // 4)}
+        return {"structure": head, "optimisation": optimisation, "regularisation": regularisation}
+    half = tuple(width // 2 for width in (base.stem, *base.widths))
+    structure: dict[str, tuple] = {
+        "architecture": ("stages", "plain"),
+        "widths": (half,),
+        "kernel": (3, 5),
+        "pooling": ("max", "average"),
+        "normalised": (True, False),
+        "residual": (True, False),
+    }
     return {
-        "structure": STRUCTURE[network](chosen),
-        "optimisation": {
-            "optimizer": tuple(RATES),
-            "learning_rate": (rate / 4, rate, rate * 4),
-            "schedule": ("one_cycle", "cosine", "constant"),
-            "batch_size": (size // 2, size, size * 2),
-        },
-        "regularisation": {
-            "dropout": (0.0, chosen.dropout, 0.5),
-            "weight_decay": (0.0, chosen.weight_decay, chosen.weight_decay * 10),
-            "label_smoothing": (0.0, chosen.label_smoothing),
-            **({"shift": (0, chosen.shift), "cutout": (0, 8)} if network != "head" else {}),
-        },
+        "structure": structure,
+        "optimisation": optimisation,
+        "regularisation": {**regularisation, "shift": (0, 2), "mirror": (True, False)},
     }
 
 
-def _vary(network: str, group: str, factor: str, value: typing.Any, chosen: TrainingSettings) -> Variation:
+def _vary(
+    network: str, group: str, factor: str, value: typing.Any, base: TrainingSettings, chosen: typing.Any
+) -> Variation:
     changes = {factor: value}
-    if factor == "optimizer":
-        scale = RATES[value] / RATES[chosen.optimizer]
-        changes |= {"learning_rate": chosen.learning_rate * scale, "weight_decay": chosen.weight_decay / scale}
-    text = "-".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}" if value != str(value) else value
-    if factor == "unfreeze" and value == NONE:
-        text = "none"
-    settings = dataclasses.replace(chosen, **changes)
-    return Variation(network, group, factor, text, settings, value == getattr(chosen, factor))
+    text = "half" if factor == "widths" else "none" if (factor, value) == ("unfreeze", NONE) else write_number(value)
+    if factor == "optimizer":  # each at its own usual rate
+        scale = RATES[value] / RATES[base.optimizer]
+        changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
+    elif factor == "widths":
+        changes = {"stem": value[0], "widths": value[1:]}
+    elif value == "plain":  # which is not narrowed: it is small as it is
+        changes |= {"stem": chosen.stem, "widths": chosen.widths}
+    return Variation(network, group, factor, text, dataclasses.replace(base, **changes))
 
 
-def _vary_layers(layers: tuple[str, ...], chosen: TrainingSettings) -> Variation:
-    text = " + ".join(layer.partition("_")[0].removeprefix("block") for layer in layers)
-    return Variation("head", "structure", "layers", text, chosen, layers == POOLED, layers)
-
-
-LAYERS = (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:], POOLED)
-STRUCTURE: dict[str, typing.Callable[[typing.Any], dict[str, tuple]]] = {
-    "mlp": lambda chosen: {"widths": ((512,), (512, 512), (1024, 1024), (1024, 1024, 1024))},
-    "cnn": lambda chosen: {
-        "widths": (tuple(w // 4 for w in chosen.widths), tuple(w // 2 for w in chosen.widths), chosen.widths),
-        "kernel": (3, 5),
-        "pooling": ("max", "average"),
-    },
-    "head": lambda chosen: {"width": (chosen.width // 4, chosen.width, chosen.width * 4)},
-}
+def _vary_layers(layers: tuple[str, ...], base: TrainingSettings) -> Variation:
+    return Variation("head", "structure", "layers", write_layers(layers), base, layers)
 
 
 def run_study(
@@ -119,70 +129,181 @@ def run_study(
     weights: Path,
     features: Path,
 ) -> None:
-    """Stage `study`: train every variation on a subset and write study.json.
+    """Stage `study`: train every variation and every rung on a subset, and write study.json.
 
     Args:
         networks: the chosen settings.
 
-    Each row has network, group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Trainings
-    that were finished before an interruption are not repeated; equal settings are trained once.
+    bases has, for each network that is studied, the starting point's accuracies over the seeds and the noise in them;
+    rows one value each (rows_of); factors one hyperparameter each (rank_factors); ladders rungs by the assignment's
+    part (describe_ladder). Trainings that were finished before an interruption are not repeated; equal ones are
+    trained once.
     """
-    n_epochs = {name: getattr(study, f"{name}_epochs") for name in NETWORKS}
-    chosen = networks | {"finetune": dataclasses.replace(networks["finetune"], easy_every=1)}  # as from pixels
-    studied = {name: shorten(chosen[name], n_epochs[name], study.batch_size) for name in NETWORKS if n_epochs[name]}
-    variations = [variation for name, begin in studied.items() for variation in list_variations(name, begin)]
-    finished = read_finished(out)
-    start = shorten(networks["head"], max(1, study.head_epochs), study.batch_size)
-    with FeatureStore(features) as store:
-        subset = load_subset(data, store, weights, start, study.n_train, study.n_val)
-        _train_missing(variations, finished, subset, seed, out, progress)
-    n = {f"n_{part}": len(labels) for part, labels in subset.labels.items()}
-    rows = [_row(variation, finished[describe(variation)], n["n_val"]) for variation in variations]
-    n |= {"batch_size": study.batch_size}
-    write_json(out / "study.json", {**n, "n_epochs": n_epochs, "rows": rows, "factors": rank_factors(rows)})
+    n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
+    bases = {name: start_from(name, networks[name], study.narrow) for name in NETWORKS if n_steps[name]}
+    variations = {name: list_variations(name, base, networks[name]) for name, base in bases.items()}
+    ladders = list_ladders(bases, networks, load_task(data).mirror)
+    sources = find_sources(study, data, features, weights, start_from("head", networks["head"], 1))
+    tasks = list_tasks(study.seeds, bases, variations, ladders, seed)
+    found = train_missing(tasks, sources, n_steps, out, progress)
+    document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "bases": {}, "rows": []}
+    document |= {name: getattr(study, name) for name in ("n_train", "n_val", "vgg_train", "vgg_val")}
+    for name, base in bases.items():
+        repeated = [found[describe(name, base, POOLED, seed + i)]["val_accuracy"] for i in range(study.seeds)]
+        noise = measure_noise(repeated, len(variations[name]), sources[name].n_val)
+        shown = {key: getattr(base, key) for key in ("batch_size", "optimizer", "learning_rate")}
+        document["bases"][name] = {"accuracies": repeated, **dataclasses.asdict(noise), **shown}
+        document["rows"] += rows_of(variations[name], base, noise, found, seed)
+    document["factors"] = rank_factors(document["rows"])
+    document["ladders"] = {}
+    for part, rungs in ladders.items():
+        reached = [reach(rung, found, seed) for rung in rungs]
+        sd = max(document["bases"][name]["sd"] for name in {rung.network for rung in rungs})
+        rows = describe_ladder(rungs, reached, sd, study.seeds, sources[rungs[0].network].n_val)
+        document["ladders"][part] = rows
+    write_json(out / "study.json", document)
 
 
-def _train_missing(variations: list[Variation], finished: dict, subset: Subset, seed: int, out: Path, progress) -> None:
-    for number, variation in enumerate(variations):
-        name = describe(variation)
-        progress.update(number, len(variations), f"{variation.network}: {variation.factor} = {variation.value}")
-        if name not in finished:
-            started = time.monotonic()
-            selected = subset.select_layers(variation.layers)
-            accuracy = train_settings(variation.network, variation.settings, selected, seed)
-            finished[name] = {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
-            write_finished(out, finished)
+def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
+    """Return where the study of a network starts: narrower, in smaller batches, trained in one go, all images alike."""
+    changes: dict[str, typing.Any] = {"epochs": 1, "batch_size": min(settings.batch_size, MOST_IN_BATCH[network])}
+    if isinstance(settings, FineTuneSettings):  # as from pixels, where nothing is known of an image beforehand
+        changes["easy_every"] = 1
+    return settle_precision(dataclasses.replace(narrow(settings, divisor), **changes))
 
 
-def describe(variation: Variation) -> str:
+def list_ladders(bases: Chosen, networks: Chosen, mirror: bool) -> dict[str, list[Rung]]:
+    """List the rungs of every part of the assignment that is studied."""
+    ladders = {}
+    if "cnn" in bases:
+        ladders["part1"] = climb_cnn(bases["cnn"], networks["cnn"], mirror)
+    if "head" in bases:
+        ladders["part2"] = climb_base(bases["head"], bases.get("finetune"))
+    return ladders
+
+
+def find_sources(
+    study: StudySettings, data: Path, features: Path, weights: Path, head: HeadSettings
+) -> dict[str, Source]:
+    """Say what each network's trainings read; fine-tuning starts from a head that was trained on the same images."""
+    pixels = Source(data, study.n_train, study.n_val)
+    of_base = Source(data, study.vgg_train, study.vgg_val, features, weights, head, max(1, study.head_steps))
+    return {"cnn": pixels, "head": of_base, "finetune": of_base}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: a network's settings, what it reads of the base, and a seed."""
+
+    network: str
+    settings: TrainingSettings
+    layers: tuple[str, ...]
+    seed: int
+
+
+def list_tasks(
+    n_seeds: int, bases: Chosen, variations: dict[str, list[Variation]], ladders: dict[str, list[Rung]], seed: int
+) -> dict[str, Task]:
+    """List every training once, by what describes it, the longest kind first."""
+    tasks = [Task(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
+    tasks += [Task(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
+    tasks += [Task(rung.network, rung.settings, rung.layers, seed) for rungs in ladders.values() for rung in rungs]
+    order = ("finetune", "cnn", "head")
+    tasks.sort(key=lambda task: order.index(task.network))
+    return {describe(task.network, task.settings, task.layers, task.seed): task for task in tasks}
+
+
+def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], seed: int) -> str:
     """Name a training by its settings, so that equal ones are trained once."""
-    values = dataclasses.asdict(variation.settings)
+    values = dataclasses.asdict(settings)
     text = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
-    return f"{variation.network} on {'+'.join(variation.layers)}: {text}"
+    return f"{network} on {'+'.join(layers)}, seed {seed}: {text}"
 
 
-def _row(variation: Variation, found: dict, n_val: int) -> dict:
-    row = {name: getattr(variation, name) for name in ("network", "group", "factor", "value", "chosen")}
-    interval = wilson_interval(round(found["val_accuracy"] * n_val), n_val)
-    return {**row, **found, "ci95": list(interval)}
+def train_missing(
+    tasks: dict[str, Task], sources: dict[str, Source], n_steps: dict[str, int], out: Path, progress: Progress
+) -> dict[str, dict]:
+    """Train what was not finished before an interruption, side by side; returns all results by name."""
+    finished = read_finished(out)
+    names = [name for name in tasks if name not in finished]
+    with open_processes() as crew:
+        calls = [(tasks[name], sources[tasks[name].network], n_steps[tasks[name].network]) for name in names]
+        for number, result in crew.compute(train_task, calls):
+            finished[names[number]] = result
+            write_finished(out, finished)
+            progress.update(len(finished), len(tasks), f"{len(finished)}/{len(tasks)} trainings")
+    return finished
+
+
+def train_task(task: Task, source: Source, n_steps: int) -> dict[str, float]:
+    """Train one; returns val_accuracy, val_accuracy_one_view and seconds."""
+    started = time.monotonic()
+    subset = source.open().select_layers(task.layers)
+    reached = train_settings(task.network, task.settings, n_steps, subset, task.seed)
+    return {**dataclasses.asdict(reached), "seconds": time.monotonic() - started}
+
+
+def reach(rung: Rung, found: dict[str, dict], seed: int) -> float:
+    """Return the validation accuracy of a rung, averaged over as many views as it has."""
+    result = found[describe(rung.network, rung.settings, rung.layers, seed)]
+    return result["val_accuracy" if rung.n_views == 2 else "val_accuracy_one_view"]
+
+
+def rows_of(
+    variations: list[Variation], base: TrainingSettings, noise: Noise, found: dict[str, dict], seed: int
+) -> list[dict]:
+    """Return the rows of one network's study, by factor, the starting point's own value among them.
+
+    Returns:
+        Rows of network, group, factor, value, chosen, val_accuracy (the mean over the seeds of the starting point),
+        effect (minus that mean), beyond (whether the effect leaves the band of noise) and seconds.
+    """
+    rows: list[dict] = []
+    for one in variations:
+        name = {"network": one.network, "group": one.group, "factor": one.factor}
+        if not rows or rows[-1]["factor"] != one.factor:
+            rows.append({**name, "value": own_value(one.factor, base), "chosen": True, "val_accuracy": noise.mean,
+                         "effect": 0.0, "beyond": False, "seconds": 0.0})  # fmt: skip
+        result = found[describe(one.network, one.settings, one.layers, seed)]
+        effect = result["val_accuracy"] - noise.mean
+        measured = {"val_accuracy": result["val_accuracy"], "seconds": result["seconds"], "effect": effect}
+        beyond = abs(effect) > noise.half_width
+        rows.append({**name, "value": one.value, "chosen": False, **measured, "beyond": beyond})
+    return rows
+
+
+def own_value(factor: str, base: typing.Any) -> str:
+    """Write the value that the starting point has."""
+    if factor == "layers":
+        return write_layers(POOLED)
+    return "whole" if factor == "widths" else write_number(getattr(base, factor))
+
+
+def write_number(value: typing.Any) -> str:
+    """Write a value as the rows have it."""
+    return str(value) if isinstance(value, (str, bool)) else f"{value:g}"
+
+
+def write_layers(layers: tuple[str, ...]) -> str:
+    """Write the numbers of the blocks that are read."""
+    return " + ".join(layer.partition("_")[0].removeprefix("block") for layer in layers)
 
 
 def rank_factors(rows: list[dict]) -> list[dict]:
-    """Order the factors of each network by how far the validation accuracy moved with them.
+    """Order the factors of each network by their largest effect; those that are lost in the noise come last.
 
     Returns:
-        Rows of network, group, factor, spread (best minus worst, a share), best (its value), and gain
-        (best minus chosen).
+        Rows of network, group, factor, value (that of the largest effect), effect (a share), beyond (whether it leaves
+        the band of noise), best (the value with the highest accuracy) and gain (its effect, 0 for the start's own).
     """
     found = []
     for network, factor in dict.fromkeys((row["network"], row["factor"]) for row in rows):
         tried = [row for row in rows if (row["network"], row["factor"]) == (network, factor)]
-        best = max(tried, key=lambda row: row["val_accuracy"])
-        chosen = next(row for row in tried if row["chosen"])
-        accuracies = np.array([row["val_accuracy"] for row in tried])
+        largest = max(tried, key=lambda row: abs(row["effect"]))
+        best = max(tried, key=lambda row: row["effect"])
         found.append(
-            {"network": network, "group": tried[0]["group"], "factor": factor, "best": best["value"],
-             "spread": float(np.ptp(accuracies)), "gain": best["val_accuracy"] - chosen["val_accuracy"]}
+            {"network": network, "group": tried[0]["group"], "factor": factor, "value": largest["value"],
+             "effect": largest["effect"], "beyond": largest["beyond"], "best": best["value"], "gain": best["effect"]}
         )  # fmt: skip
     order = list(dict.fromkeys(row["network"] for row in rows))
-    return sorted(found, key=lambda row: (order.index(row["network"]), -row["spread"]))
+    return sorted(found, key=lambda row: (order.index(row["network"]), -abs(row["effect"])))

@@ -1,4 +1,4 @@
-"""One training of any network on a subset, as the study and the search need it."""
+"""One short training of any network on a subset, as the study and the search need it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,52 @@ import functools
 import itertools
 import math
 import typing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+from keras import layers
 
 from fmnist_report.models.base import POOLED
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import HeadSettings, TrainingSettings
+from fmnist_report.settings import CNNSettings, HeadSettings, TrainingSettings
+from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
-from fmnist_report.training.fitting import History, Prepare, Prepared, fit
+from fmnist_report.training.fitting import Batches, Prepare, Prepared, fit
 from fmnist_report.training.head import prepare_head
 from fmnist_report.training.material import Material, load_material, read_views
-from fmnist_report.training.metrics import score
-from fmnist_report.training.pixels import prepare_cnn, prepare_mlp
+from fmnist_report.training.metrics import measure_accuracy, score
+from fmnist_report.training.pixels import prepare_cnn
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
 
 # An optimiser's usual rate relative to AdamW's; its decay goes by the inverse.
 RATES = {"adamw": 1.0, "muon": 2.5, "sgd": 30.0, "lion": 0.2}
+MULTIPLE = 8  # of which widths are, as processors multiply best
+STATISTICS_BATCHES = 10
+BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, which its grid gives
 AfterEpoch = typing.Callable[[int, float], None]
 
 
+@dataclass(frozen=True)
 class Subset(Material):
-    """The first pictures of training and validation, and all that a network may read of them."""
+    """The first images of training and validation, and all that a network may read of them.
+
+    head_steps: optimiser steps of the head from which fine-tuning starts.
+    """
+
+    head_steps: int = 1
+
+    def open(self) -> Subset:
+        """Return itself, as Source.open returns what it reads."""
+        return self
 
     @functools.cached_property
     def start(self) -> keras.Model:
         """The head, trained on this subset with seed 0, whatever was trained before."""
         prepared = prepare_head(self.head, self, 0)
-        _fit(prepared, self.head)
+        _fit(prepared, self.head, self.head_steps)
         return prepared.network
 
     def portable(self, with_border: bool) -> Subset:
@@ -45,77 +60,155 @@ class Subset(Material):
         Args:
             with_border: also what fine-tuning reads.
         """
+        if self.store is None:
+            return self
         n = {part: len(labels) for part, labels in self.labels.items()}
         store = keep_in_memory(typing.cast(FeatureStore, self.store), n, with_border)
         return replace(self, store=store, base=self.base if with_border else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
-        """Keep only the features of some of the base's layers, which stand in the order of POOLED."""
+        """Keep only the features of some layers: those of POOLED, in their order; BLOCK3_MEAN for its grid's mean."""
         if layers == POOLED:
             return self
-        widths = typing.cast(FeatureStore, self.store).widths
-        origin = np.repeat(POOLED, [widths[layer] for layer in POOLED])
-        columns = np.flatnonzero(np.isin(origin, layers))
-        return replace(self, views={part: [view[:, columns] for view in found] for part, found in self.views.items()})
+        shapes = typing.cast(FeatureStore, self.store).shapes
+        bounds = np.cumsum([0, *(math.prod(shapes[layer]) for layer in POOLED)])
+        columns = {layer: slice(bounds[i], bounds[i + 1]) for i, layer in enumerate(POOLED)}
+
+        def read(view: np.ndarray, layer: str) -> np.ndarray:
+            if layer != BLOCK3_MEAN:
+                return view[:, columns[layer]]
+            return view[:, columns["block3_grid"]].reshape(len(view), *shapes["block3_grid"]).mean(axis=(1, 2))
+
+        chosen = {
+            part: [np.concatenate([read(view, layer) for layer in layers], axis=1) for view in found]
+            for part, found in self.views.items()
+        }
+        return replace(self, views=chosen)
 
 
-def shorten(settings: typing.Any, epochs: int, batch_size: int | None = None) -> typing.Any:
-    """Fit a network's settings to a short training on a subset: AdamW in place of Muon, and smaller batches.
+@dataclass(frozen=True)
+class Source:
+    """Where a subset is read from, so that another process can read it for itself.
 
-    Muon's step costs the same whatever the batch, so on a subset, where batches are small, it would cost most of the
-    time. The rate follows by RATES.
+    features, weights: None for networks that read pixels alone.
+    head, head_steps: from which fine-tuning starts, as in Subset.
     """
-    changes: dict[str, typing.Any] = {"epochs": epochs}
-    if batch_size:
-        changes["batch_size"] = min(settings.batch_size, batch_size)
-    if settings.optimizer == "muon":
-        changes |= {"optimizer": "adamw", "learning_rate": settings.learning_rate / RATES["muon"]}
-    return replace(settings, **changes)
+
+    data: Path
+    n_train: int
+    n_val: int
+    features: Path | None = None
+    weights: Path | None = None
+    head: HeadSettings = HeadSettings()
+    head_steps: int = 1
+
+    def open(self) -> Subset:
+        """Read the subset; once in a process."""
+        return _open_once(self)
 
 
-def load_subset(data: Path, store: FeatureStore, weights: Path, head: HeadSettings, n_train: int, n_val: int) -> Subset:
-    """Read the first n_train and n_val pictures, or as many as there are."""
-    whole = load_material(data)
-    n = {"train": min(n_train, len(whole.labels["train"])), "val": min(n_val, len(whole.labels["val"]))}
+@functools.lru_cache(maxsize=2)
+def _open_once(source: Source) -> Subset:
+    whole = load_material(source.data)
+    wanted = {"train": source.n_train, "val": source.n_val}
+    n = {part: min(count, len(whole.labels[part])) for part, count in wanted.items()}
     pictures, labels = ({part: arrays[part][: n[part]] for part in n} for arrays in (whole.pictures, whole.labels))
-    return Subset(whole.task, pictures, labels, read_views(store, n), store, load_base(weights), head)
+    subset = Subset(whole.task, pictures, labels, head=source.head, head_steps=source.head_steps)
+    if source.features is None or source.weights is None:
+        return subset
+    store = FeatureStore(source.features)  # open until the process ends
+    return replace(subset, views=read_views(store, n), store=store, base=load_base(source.weights))
+
+
+def narrow(settings: typing.Any, divisor: int) -> typing.Any:
+    """Divide the widths of the convolutional network, down to multiples of 8; other networks stay as they are."""
+    if not isinstance(settings, CNNSettings):
+        return settings
+    stem, first, second, third = (
+        max(MULTIPLE, width // divisor // MULTIPLE * MULTIPLE) for width in (settings.stem, *settings.widths)
+    )
+    return replace(settings, stem=stem, widths=(first, second, third))
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The validation accuracy of a trial, averaged over the views of an image, and that of the image as it is."""
+
+    val_accuracy: float
+    val_accuracy_one_view: float
 
 
 def train_settings(
-    network: str, settings: TrainingSettings, subset: Subset, seed: int, after_epoch: AfterEpoch | None = None
-) -> float:
-    """Train one network on the subset; returns its validation accuracy after the last epoch.
+    network: str,
+    settings: TrainingSettings,
+    n_steps: int,
+    subset: Subset,
+    seed: int,
+    after_epoch: AfterEpoch | None = None,
+) -> Reached:
+    """Train one network on the subset; returns what it reaches after the last step.
+
+    Normalisation takes its statistics afresh before each validation: after so few steps the running ones still hold
+    much of their initial values.
 
     Args:
         network: one of NETWORKS.
-        after_epoch: called with the epoch, from 0, and the validation accuracy; may raise to stop. Without
-            it only the last epoch is validated.
+        settings: their epochs are the parts into which the steps are divided, each followed by a validation.
+        n_steps: of all parts together, whatever the batch.
+        after_epoch: called with the part, from 0, and the validation accuracy; may raise to stop. Without
+            it only the last is validated.
     """
-    prepared = PREPARE[network](settings, subset, seed)
-    epochs = itertools.count()
+    prepared, labels = PREPARE[network](settings, subset, seed), subset.labels["val"]
+    epochs, reached = itertools.count(), Reached(math.nan, math.nan)
 
     def validation(model: keras.Model) -> tuple[float, float]:
+        nonlocal reached
         epoch = next(epochs)
         if not after_epoch and epoch + 1 < settings.epochs:
             return math.nan, math.nan
-        loss, accuracy = score(prepared.predict(model, "val").mean(axis=0), subset.labels["val"])
+        refresh_statistics(model, prepared.batches)
+        views = prepared.predict(model, "val")
+        loss, accuracy = score(views.mean(axis=0), labels)
+        reached = Reached(accuracy, measure_accuracy(views[0], labels))
         if after_epoch:
             after_epoch(epoch, accuracy)
         return loss, accuracy
 
-    return _fit(prepared, settings, validation)["val_accuracy"][-1]
+    _fit(prepared, settings, n_steps, validation)
+    return reached
 
 
 def _fit(
     prepared: Prepared,
     settings: TrainingSettings,
+    n_steps: int,
     validation: typing.Callable[[keras.Model], tuple[float, float]] = lambda model: (math.nan, math.nan),
-) -> History:
-    return fit(prepared.network, prepared.batches, validation, settings, None, Progress(quiet=True))
+) -> None:
+    batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
+    fit(prepared.network, batches, validation, settings, None, Progress(quiet=True))
+
+
+def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:
+    """Replace the running means and variances of trained batch normalisation by averages over some batches.
+
+    Known as precise batch normalisation (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3).
+
+    Args:
+        batches: what the network was trained on, augmented as in training.
+    """
+    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization) and layer.trainable]
+    if not norms:
+        return
+    former = [layer.momentum for layer in norms]
+    for number, (pictures, *_) in enumerate(itertools.islice(batches.epoch(0), n_batches)):
+        for layer in norms:
+            layer.momentum = number / (number + 1)
+        network(pictures, training=True)
+    for layer, momentum in zip(norms, former, strict=True):
+        layer.momentum = momentum
 
 
 PREPARE: dict[str, Prepare] = {
-    "mlp": prepare_mlp,
     "cnn": prepare_cnn,
     "head": prepare_head,
     "finetune": lambda settings, subset, seed: prepare_finetune(

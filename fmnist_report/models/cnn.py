@@ -7,46 +7,75 @@ from fmnist_report.models.layers import seeded_dropout
 from fmnist_report.settings import CNNSettings
 
 POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+DENSE = 128  # units of the plain network's dense layer
 
 
 def build_cnn(settings: CNNSettings, shape: tuple[int, int] = (28, 28), n_classes: int = 10) -> keras.Model:
-    """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
-
-    Pooling comes before normalisation, so that only the first convolution of a stage works on the
-    larger picture: there a wide layer is bound by memory rather than by arithmetic. The stages
-    follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the shortcut is
-    that of He et al., "Deep Residual Learning", 2016.
+    """Build the network of settings.architecture.
 
     Args:
-        settings: stem, channels of the first convolution, which sees the whole picture; widths, channels of the three
-            stages, each of which halves the picture's sides (28, 14, 7, 3); kernel, side of every kernel in pixels;
-            pooling, "max" or "average"; and dropout.
-        shape: height and width of a picture, in pixels, at least 8.
+        shape: height and width of an image, in pixels, at least 8.
 
     Returns:
         Model from (n, *shape, 1) pixels, 0 to 255, to (n, n_classes) logits.
     """
     pixels = layers.Input((*shape, 1), name="pixels")
-    x = layers.Rescaling(1 / 255, name="rescale")(pixels)
-    x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, settings.kernel, "stem"))
-    for number, width in enumerate(settings.widths, 1):
-        x = _convolve(x, width, settings.kernel, f"stage{number}a")
-        x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
-        x = _normalise(x, f"stage{number}a")
-        inner = _normalise(_convolve(x, width, settings.kernel, f"stage{number}b"), f"stage{number}b")
-        x = layers.Add(name=f"stage{number}_add")([x, inner])
-    x = layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
+    x = ARCHITECTURES[settings.architecture](layers.Rescaling(1 / 255, name="rescale")(pixels), settings)
     x = seeded_dropout(settings.dropout, "dropout")(x)
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="cnn")
 
 
-def _convolve(x, width: int, kernel: int, name: str):
+def _build_stages(x, settings: CNNSettings):
+    """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
+
+    Pooling comes before normalisation, so that only the first convolution of a stage works on the
+    larger image: there a wide layer is bound by memory rather than by arithmetic. The stages
+    follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the shortcut is
+    that of He et al., "Deep Residual Learning", 2016.
+
+    Args:
+        x: (n, height, width, 1), 0 to 1.
+        settings: stem, channels of the first convolution, which sees the whole image; widths, channels of the three
+            stages, each of which halves the image's sides (28, 14, 7, 3); kernel, side of every kernel in pixels;
+            pooling; and whether there is a normalisation, and a shortcut.
+    """
+    kernel, normalised = settings.kernel, settings.normalised
+    x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, kernel, "stem", True))
+    for number, width in enumerate(settings.widths, 1):
+        x = _convolve(x, width, kernel, f"stage{number}a", normalised)
+        x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
+        x = _activate(x, f"stage{number}a", normalised)
+        inner = _convolve(x, width, kernel, f"stage{number}b", normalised)
+        inner = _activate(inner, f"stage{number}b", normalised)
+        x = layers.Add(name=f"stage{number}_add")([x, inner]) if settings.residual else inner
+    return layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
+
+
+def _build_plain(x, settings: CNNSettings):
+    """Build what introductions to convolutional networks build: two convolutions with pooling, and a dense layer.
+
+    Args:
+        x: (n, height, width, 1), 0 to 1.
+        settings: stem and the first of widths, channels of the convolutions; kernel; pooling; and normalised.
+    """
+    for number, width in enumerate((settings.stem, settings.widths[0]), 1):
+        x = _convolve(x, width, settings.kernel, f"conv{number}", settings.normalised)
+        x = _activate(x, f"conv{number}", settings.normalised)
+        x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
+    x = layers.Dense(DENSE, kernel_initializer="he_normal", name="dense")(layers.Flatten(name="flatten")(x))
+    return _activate(x, "dense", settings.normalised)
+
+
+ARCHITECTURES = {"stages": _build_stages, "plain": _build_plain}
+
+
+def _convolve(x, width: int, kernel: int, name: str, normalised: bool):
     return layers.Conv2D(
-        width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+        width, kernel, padding="same", use_bias=not normalised, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
 
 
-def _normalise(x, name: str):
-    return layers.Activation("relu", name=f"{name}_relu")(
-        layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    )
+def _activate(x, name: str, normalised: bool):
+    if normalised:
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x)

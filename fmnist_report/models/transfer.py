@@ -19,8 +19,9 @@ def build_head(settings: HeadSettings, n_features: int, n_classes: int = 10) -> 
     features = layers.Input((n_features,), name="features")
     x = Standardise(name="standardise", dtype="float32")(features)
     x = seeded_dropout(settings.dropout, "head_dropout_in")(x)
-    x = layers.Dense(settings.width, activation="relu", kernel_initializer="he_normal", name="head_dense")(x)
-    x = seeded_dropout(settings.dropout, "head_dropout")(x)
+    if settings.width:
+        x = layers.Dense(settings.width, activation="relu", kernel_initializer="he_normal", name="head_dense")(x)
+        x = seeded_dropout(settings.dropout, "head_dropout")(x)
     logits = layers.Dense(n_classes, name="logits", dtype="float32")(x)
     return keras.Model(features, logits, name="head")
 

@@ -1,5 +1,8 @@
-"""Independent work side by side, each piece in a process of its own that ends with this one."""
+"""Independent work side by side, in processes that end with this one."""
 
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -10,6 +13,11 @@ import typing
 from multiprocessing.connection import Connection
 
 from fmnist_report.errors import ReportError
+from fmnist_report.machine import memory_bytes, silence_tensorflow
+from fmnist_report.pipeline.workers import ONE_THREAD, Crew, import_quietly
+
+PROCESS_BYTES = 3 * 2**30
+MOST_PROCESSES = 8
 
 
 def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
@@ -30,7 +38,7 @@ def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict
     try:
         for name, arguments in tasks.items():
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(sender, function, arguments), daemon=True, name=name)
+            process = context.Process(target=_work, args=(sender, function, arguments), name=name)
             # Ctrl-C reaches both processes; this one hears it, and ends the other.
             former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             process.start()
@@ -68,3 +76,62 @@ def _end_with_parent() -> None:
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
+
+
+class ProcessCrew(Crew):
+    """Computes tasks in processes of one thread each, side by side.
+
+    Small networks hardly gain by a second thread, so that as many trainings at a time as there are processors take
+    less time than one after the other.
+    """
+
+    def __init__(self, pool: concurrent.futures.Executor) -> None:
+        self.pool = pool
+
+    def compute(
+        self, function: typing.Callable, tasks: typing.Iterable[tuple]
+    ) -> typing.Iterator[tuple[int, typing.Any]]:
+        """Yield (number of the task, function(*task)) as results come; function and tasks can be pickled."""
+        futures = {self.pool.submit(function, *task): number for number, task in enumerate(tasks)}
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result()
+
+
+@contextlib.contextmanager
+def open_processes() -> typing.Iterator[Crew]:
+    """Give a crew of processes, or of this one where there is one processor or little memory.
+
+    Raises:
+        ReportError: a process died.
+    """
+    n = count_processes()
+    if n == 1:
+        yield Crew()
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(n, context, _begin)
+    try:
+        yield ProcessCrew(pool)
+    except concurrent.futures.process.BrokenProcessPool:
+        raise ReportError(
+            "A process that trained a network ended before its work was done, perhaps for want of memory; run again."
+        ) from None
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def count_processes() -> int:
+    """Return how many trainings this machine can take side by side."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, memory_bytes() // PROCESS_BYTES, MOST_PROCESSES))
+
+
+def _begin() -> None:
+    """Prepare a process of a crew, before it imports anything that starts threads."""
+    os.environ.update(ONE_THREAD)
+    silence_tensorflow()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it hears Ctrl-C, and ends it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_quietly()

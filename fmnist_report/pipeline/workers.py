@@ -47,14 +47,20 @@ class Workers:
         return bool(self.scheduler or self.n)
 
     @contextlib.contextmanager
-    def open(self) -> typing.Iterator[Crew]:
+    def open(
+        self, otherwise: typing.Callable[[], contextlib.AbstractContextManager[Crew]] | None = None
+    ) -> typing.Iterator[Crew]:
         """Give what computes tasks: workers, where there is a scheduler.
+
+        Args:
+            otherwise: gives what computes them without one; this process by default.
 
         Raises:
             ReportError: the scheduler cannot be reached, or is lost; says so in one sentence.
         """
         if not self.scheduler:
-            yield Crew()
+            with otherwise() if otherwise else contextlib.nullcontext(Crew()) as crew:
+                yield crew
             return
         with _in_a_sentence(self.scheduler), connect(self.scheduler) as client:
             yield DaskCrew(client)
@@ -166,7 +172,7 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
         env=ONE_THREAD,
     ) as cluster:
         with Client(cluster.scheduler_address, set_as_default=False) as client:
-            client.run(_import_quietly)
+            client.run(import_quietly)
         workers.scheduler = cluster.scheduler_address
         yield
 
@@ -222,7 +228,7 @@ def _call(code: str, function: typing.Callable, *task) -> typing.Any:
     return function(*task)
 
 
-def _import_quietly() -> None:
+def import_quietly() -> None:
     """Import what tasks need, without its remarks, before a task's own arguments import it."""
     with silent_imports():
         importlib.import_module("keras")

@@ -8,6 +8,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (PACKAGE.parent / "templates", PACKAGE / "templates")
 TEMPLATES = next(place for place in PLACES if (place / "style.css").is_file())
 FONTS = TEMPLATES / "fonts"
+FULL_TRAININGS = TEMPLATES / "full_trainings.json"  # that benchmarks/full_trainings.py writes
 
 
 def template_digests(lang: str) -> dict[str, str]:

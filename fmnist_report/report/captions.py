@@ -1,176 +1,138 @@
-"""What each figure shows, in one computed sentence for its caption."""
+"""What each figure shows: one claim for its caption."""
 
-import typing
-
+from fmnist_report.evaluation.comparison import difference_of_parts
 from fmnist_report.evaluation.networks import (
     COMPARED,
+    CONTROL,
     MAIN,
     ON_FEATURES,
-    network_of_stage,
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.messages import N_
-from fmnist_report.report.conclusions import most_confused
-from fmnist_report.report.language import Language
+from fmnist_report.report.claims import (
+    Claim,
+    Results,
+    calibration,
+    errors,
+    find_comparison,
+    ladder,
+    most_confused,
+    relate,
+)
 
-Results = dict[str, typing.Any]
+PARTS = {"part1": 1, "part2": 2}
 
 
-def find_captions(results: Results, language: Language) -> dict[str, str]:
-    """Return the finding of each figure that has one, by the figure's name; empty where nothing was measured."""
-    models = results["models"]
-    return {
-        "comparison": _extremes(models, language),
-        "curves_part1": _ends(models, language),
-        "study_part1": _moved_most(results, stages_of_part(1), language),
-        "confusion_part1": _confused(models, networks_of_part(1), language),
-        "inputs": _input(results["inputs"]["rows"], language),
-        "classifiers": _classifiers(results, language),
-        "curves_part2": _unfreezing(models, language),
-        "study_part2": _moved_most(results, stages_of_part(2), language),
-        "confusion_part2": _confused(models, networks_of_part(2), language),
-        "per_class": _hardest(models, language),
-        "cost": _cost(models, language),
-        "reliability": _honesty(models, language),
+def decide_captions(results: Results) -> dict[str, Claim | None]:
+    """Decide what each figure shows; None where nothing was measured, or nothing can be said."""
+    found: dict[str, Claim | None] = {
+        "comparison": extremes(results),
+        "curves_part1": last_epoch(results),
+        "inputs": ways_of_input(results),
+        "classifiers": first_classifier(results),
+        "curves_part2": unfreezing(results),
+        "per_class": hardest(results),
+        "cost": dear_and_cheap(results),
+        "reliability": calibration(results),
     }
+    for part, number in PARTS.items():
+        found[f"study_{part}"] = strongest(results, part)
+        found[f"confusion_{part}"] = confused(results, networks_of_part(number))
+        claims = ladder(results, part)
+        found[f"ladder_{part}"] = claims[0] if claims else None
+    return found
 
 
-def _pair(model: str, value: str, language: Language) -> str:
-    return language.text(N_("{name}: {value}"), name=language.model(model), value=value)
+def extremes(results: Results) -> Claim:
+    """Claim the highest and the lowest test accuracy of all models; "equal" where they are the same."""
+    accuracy = {name: results["models"][name]["test_accuracy"] for name in COMPARED}
+    top, bottom = max(COMPARED, key=accuracy.__getitem__), min(COMPARED, key=accuracy.__getitem__)
+    if accuracy[top] == accuracy[bottom]:
+        return Claim("extremes", top, "equal", values={"a": accuracy[top]})
+    return Claim("extremes", top, "differ", bottom, {"a": accuracy[top], "b": accuracy[bottom]})
 
 
-def _extremes(models: Results, language: Language) -> str:
-    order = sorted(COMPARED, key=lambda name: -models[name]["test_accuracy"])
-    return language.text(
-        N_("Highest: “{best}” with {high}; lowest: “{worst}” with {low}."),
-        best=language.model(order[0]), high=language.percent(models[order[0]]["test_accuracy"], 2),
-        worst=language.model(order[-1]), low=language.percent(models[order[-1]]["test_accuracy"], 2),
-    )  # fmt: skip
+def last_epoch(results: Results) -> Claim:
+    """Claim which network of part 1 is ahead on validation after its last epoch, as printed with two digits."""
+    last = {name: results["models"][name]["history"]["val_accuracy"][-1] for name in networks_of_part(1)}
+    first, second = sorted(last, key=lambda name: -last[name])[:2]
+    if round(100 * last[first], 2) == round(100 * last[second], 2):
+        return Claim("last_epoch", first, "equal", second, {"a": last[first]})
+    return Claim("last_epoch", first, "ahead", second, {"a": last[first], "b": last[second]})
 
 
-def _ends(models: Results, language: Language) -> str:
-    first, second = sorted(networks_of_part(1), key=lambda name: -models[name]["history"]["val_accuracy"][-1])[:2]
-    if models[first]["history"]["val_accuracy"][-1] == models[second]["history"]["val_accuracy"][-1]:
-        return language.text(
-            N_("After the last epoch both networks are equal on validation: {a}."),
-            a=language.percent(models[first]["history"]["val_accuracy"][-1]),
-        )
-    return language.text(
-        N_("After the last epoch “{first}” is ahead on validation: {a} against {b}."),
-        first=language.model(first),
-        a=language.percent(models[first]["history"]["val_accuracy"][-1]),
-        b=language.percent(models[second]["history"]["val_accuracy"][-1]),
-    )
-
-
-def _moved_most(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    strongest: dict[str, Results] = {}
-    for row in results["study"]["factors"]:
-        if row["network"] in networks:
-            strongest.setdefault(row["network"], row)
-    if not strongest:
-        return ""
-    found = "; ".join(
-        _pair(
-            network_of_stage(network), f"{language.factor(row['factor'])} ({language.points(row['spread'])})", language
-        )
-        for network, row in strongest.items()
-    )
-    return language.text(N_("What moved the accuracy most, in percentage points: {list}."), list=found)
-
-
-def _confused(models: Results, names: tuple[str, ...], language: Language) -> str:
-    found = []
-    for name in names:
-        first, second, count = most_confused(models[name]["confusion"])
-        pair = f"{language.class_name(first)} – {language.class_name(second)}"
-        found.append(_pair(name, f"{pair} ({language.integer(count)})", language))
-    return language.text(N_("Confused most, in both directions: {list}."), list="; ".join(found))
-
-
-def _input(rows: list[Results], language: Language) -> str:
+def ways_of_input(results: Results) -> Claim | None:
+    """Claim whether another way of input than the chosen one reached more on validation, and whether beyond chance."""
+    rows, n_val = results["inputs"]["rows"], results["inputs"]["n_val"]
     if not rows:
-        return ""
+        return None
     chosen = next(row for row in rows if row["chosen"])
-    best = max(rows, key=lambda row: row["val_accuracy"])
-    if best["val_accuracy"] <= chosen["val_accuracy"]:
-        return language.text(
-            N_("None of the other ways is better than the chosen one ({accuracy})."),
-            accuracy=language.percent(chosen["val_accuracy"]),
-        )
-    within = best["val_accuracy"] <= chosen["ci95"][1]
-    message = (
-        N_("The best, “{factor}: {value}”, reaches {best}; the chosen way, {chosen}, cannot be told from it.")
-        if within
-        else N_("The best, “{factor}: {value}”, reaches {best}, the chosen way {chosen}.")
-    )
-    return language.text(
-        message,
-        factor=language.factor(best["factor"]),
-        value=language.value(best["value"]),
-        best=language.percent(best["val_accuracy"]),
-        chosen=language.percent(chosen["val_accuracy"]),
-    )
+    top = max(rows, key=lambda row: row["val_accuracy"])
+    values = {"a": chosen["val_accuracy"]}
+    if top["val_accuracy"] <= chosen["val_accuracy"]:
+        return Claim("ways_of_input", "vgg_input", "chosen", values=values)
+    _, low, _ = difference_of_parts(top["val_accuracy"], n_val, chosen["val_accuracy"], n_val)
+    values |= {"b": top["val_accuracy"], "factor": top["factor"], "value": top["value"]}
+    return Claim("ways_of_input", "vgg_input", "beyond" if low > 0 else "within", values=values)
 
 
-def _classifiers(results: Results, language: Language) -> str:
-    models = results["models"]
-    names = [row.name for row in ON_FEATURES]
-    first, *rest = sorted(names, key=lambda name: -models[name]["val_accuracy"])
-    if not rest:
-        return ""
-    gap = 100 * (models[first]["val_accuracy"] - models[rest[0]]["val_accuracy"])
-    if gap == 0:
-        return language.text(
-            N_("“{first}” and “{second}” share the first place."),
-            first=language.model(first), second=language.model(rest[0]),
-        )  # fmt: skip
-    return language.text(
-        N_("“{first}” is {gap} percentage points ahead of “{second}”, the next one."),
-        first=language.model(first), second=language.model(rest[0]), gap=language.number(gap, 2),
-    )  # fmt: skip
+def first_classifier(results: Results) -> Claim | None:
+    """Claim by how much the best classifier is ahead of the next one on validation, and whether beyond chance."""
+    val = {row.name: results["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
+    if len(val) < 2:
+        return None
+    first, second = sorted(val, key=lambda name: -val[name])[:2]
+    n_val = results["data"]["n_val"]
+    difference, low, _ = difference_of_parts(val[first], n_val, val[second], n_val)
+    relation = "equal" if difference == 0 else "beyond" if low > 0 else "within"
+    return Claim("first_classifier", first, relation, second, {"difference": difference})
 
 
-def _unfreezing(models: Results, language: Language) -> str:
-    return language.text(
-        N_("On validation {before} before the upper blocks were unfrozen, {after} after."),
-        before=language.percent(models["vgg_head"]["val_accuracy"], 2),
-        after=language.percent(models["vgg_finetuned"]["val_accuracy"], 2),
-    )
+def unfreezing(results: Results) -> Claim:
+    """State the validation accuracies of the head, of the fine-tuned network and of the head trained further."""
+    names = {"before": "vgg_head", "after": "vgg_finetuned", "control": CONTROL.name}
+    values = {key: results["models"][name]["val_accuracy"] for key, name in names.items()}
+    return Claim("unfreezing", "vgg_finetuned", "stated", values=values)
 
 
-def _hardest(models: Results, language: Language) -> str:
-    found = {}
+def strongest(results: Results, part: str) -> Claim | None:
+    """Claim the largest effect beyond the noise of every network studied in a part; "none" where there is none."""
+    stages = stages_of_part(PARTS[part])
+    rows = [row for row in results["study"]["factors"] if row["network"] in stages]
+    if not rows:
+        return None
+    top: dict[str, tuple] = {}
+    for row in rows:
+        if row["beyond"] and abs(row["effect"]) > abs(top.get(row["network"], ("", "", 0.0))[2]):
+            top[row["network"]] = (row["factor"], row["value"], row["effect"])
+    return Claim("strongest", part, "beyond", values={"largest": top}) if top else Claim("strongest", part, "none")
+
+
+def confused(results: Results, names: tuple[str, ...]) -> Claim | None:
+    """Claim which two classes each network confuses most; networks that confuse nothing are left out."""
+    pairs = {name: most_confused(results["models"][name]["confusion"]) for name in names}
+    pairs = {name: pair for name, pair in pairs.items() if pair[2]}
+    return Claim("confused", "", "stated", values={"pairs": pairs}) if pairs else None
+
+
+def hardest(results: Results) -> Claim | None:
+    """Claim of which class the networks miss most images: "same" where it is one class for all, else by network."""
+    found: dict[str, tuple[int, ...]] = {}
     for name in MAIN:
-        scores = [row["f1"] for row in models[name]["per_class"]]
-        found[name] = scores.index(min(scores))
-    if len(set(found.values())) == 1:
-        return language.text(
-            N_("For all networks the hardest class is “{name}”."), name=language.class_name(found[MAIN[0]])
-        )
-    listed = "; ".join(_pair(name, language.class_name(label), language) for name, label in found.items())
-    return language.text(N_("The hardest class: {list}."), list=listed)
+        if claims := errors(results, name):
+            found[name] = claims[0].values["classes"]
+    if not found:
+        return None
+    if len(found) == len(MAIN) and len(set(found.values())) == 1 and len(found[MAIN[0]]) == 1:
+        return Claim("hardest", "", "same", values={"classes": found[MAIN[0]]})
+    return Claim("hardest", "", "by_network", values={"of": found})
 
 
-def _cost(models: Results, language: Language) -> str:
-    order = sorted(MAIN, key=lambda name: models[name]["macs"])
+def dear_and_cheap(results: Results) -> Claim:
+    """Claim whether the network with the most operations an answer is more accurate than that with the fewest."""
+    order = sorted(MAIN, key=lambda name: results["models"][name]["macs_per_answer"])
     cheap, dear = order[0], order[-1]
-    return language.text(
-        N_("“{dear}” needs {ratio} times as many operations as “{cheap}” and is more accurate by {points} percentage "
-           "points.")
-        if models[dear]["test_accuracy"] > models[cheap]["test_accuracy"]
-        else N_("“{dear}” needs {ratio} times as many operations as “{cheap}” and is not more accurate."),
-        dear=language.model(dear), cheap=language.model(cheap),
-        ratio=language.integer(round(models[dear]["macs"] / models[cheap]["macs"])),
-        points=language.number(100 * (models[dear]["test_accuracy"] - models[cheap]["test_accuracy"]), 2),
-    )  # fmt: skip
-
-
-def _honesty(models: Results, language: Language) -> str:
-    order = sorted(MAIN, key=lambda name: models[name]["ece"])
-    return language.text(
-        N_("Expected calibration error: smallest for “{best}” ({low}), largest for “{worst}” ({high})."),
-        best=language.model(order[0]), low=language.number(models[order[0]]["ece"], 3),
-        worst=language.model(order[-1]), high=language.number(models[order[-1]]["ece"], 3),
-    )  # fmt: skip
+    ratio = results["models"][dear]["macs_per_answer"] / results["models"][cheap]["macs_per_answer"]
+    row = find_comparison(results, dear, cheap)
+    return Claim("dear_and_cheap", dear, relate(results, dear, cheap), cheap,
+                 {"ratio": ratio, "difference": row["difference"]})  # fmt: skip

@@ -25,14 +25,13 @@ from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.pipeline.files import read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import tables
-from fmnist_report.report.advice import advise
-from fmnist_report.report.assets import FONTS, TEMPLATES
-from fmnist_report.report.captions import find_captions
-from fmnist_report.report.conclusions import conclude, find_comparison
+from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
+from fmnist_report.report.claims import find_comparison
 from fmnist_report.report.language import Language, name_classes
 from fmnist_report.report.references import HUMAN, PUBLISHED, find_paper
 from fmnist_report.report.terms import GROUPS, ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
+from fmnist_report.report.words import word_captions, word_conclusions
 from fmnist_report.settings import Settings, reproduce_command
 
 FACES = {
@@ -63,6 +62,7 @@ def render_html(
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
+    results["full_trainings"] = read_json(FULL_TRAININGS)
     language = Language(
         lang, name_classes(data_set["classes"], results["data"]["labels"]), results["features"]["backbone"]
     )
@@ -110,9 +110,8 @@ def fill_template(
         pair_rows=tables.confused_pairs(results),
         title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
         figures=figures,
-        conclusions=conclude(results, language),
-        advice=advise(results, language),
-        findings=find_captions(results, language),
+        conclusions=word_conclusions(results, language),
+        findings=word_captions(results, language),
         against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
         table=NETWORKS,
         part1=networks_of_part(1),
@@ -131,11 +130,15 @@ def fill_template(
         ),
         grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
         groups=GROUPS,
-        study_epochs=tables.study_epochs(results, stages_of_part(1), language),
-        study_epochs_part2=tables.study_epochs(results, stages_of_part(2), language),
+        study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
+        full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
+        split_list=tables.split_list(results, language),
+        earlier_accuracy=title_page.get("earlier_accuracy"),
+        ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,
         training_factors=tables.TRAINING_FACTORS,
         search_rows=tables.search_rows(results),
+        search_has_importance=any(row["importance"] is not None for row in tables.search_rows(results)),
         search_list=tables.search_list(results, language),
         factors_part1=tables.factor_rows(results, stages_of_part(1)),
         factors_part2=tables.factor_rows(results, stages_of_part(2)),

@@ -13,7 +13,7 @@ from fmnist_report.backbones import DEFAULT
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.messages import N_
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.terms import CLASS_NAMES, FACTORS, VALUES
+from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, VALUES
 
 SOURCE_LANGUAGE = "en"
 
@@ -67,6 +67,15 @@ class Language:
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""
         return self.classes[label]
+
+    def quoted(self, names: typing.Iterable[str]) -> str:
+        """Write names in the language's quotation marks, separated by commas."""
+        left, right = ("«", "»") if self.code == "uk" else ("“", "”")
+        return ", ".join(f"{left}{name}{right}" for name in names)
+
+    def ingredient(self, name: str) -> str:
+        """Return the name of what a rung of a ladder adds."""
+        return self.text(INGREDIENTS[name])
 
     def factor(self, name: str) -> str:
         """Return the name of a hyperparameter."""

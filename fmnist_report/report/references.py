@@ -37,7 +37,13 @@ PUBLISHED = (
     ),
     Published(N_("convolutional network, 1.8 million parameters"), 0.932, "Zalando Research", LIST, "cnn"),
     Published(N_("ResNet-18, augmentation"), 0.949, "Zalando Research", LIST, "cnn"),
+    Published(N_("DenseNet-BC, 768 thousand parameters, shift and mirror"), 0.954, "Zalando Research", LIST, "cnn"),
     Published(N_("WRN-28-10, random erasing"), 0.963, "Zalando Research", LIST, "cnn"),
+    Published(N_("WRN-40-4, 8.9 million parameters, shift and mirror"), 0.967, "Zalando Research", LIST, "cnn"),
+    Published(
+        N_("architecture found by search (Fine-Tuning DARTS)"), 0.9691, "Tanveer, Khan, Kyung, 2020",
+        "https://arxiv.org/abs/2006.09042", "cnn",
+    ),
     Published(N_("VGG16, 26 million parameters"), 0.935, "Zalando Research", LIST, "vgg_finetuned"),
 )  # fmt: skip
 

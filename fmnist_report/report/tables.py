@@ -105,15 +105,41 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
 
 
 def factor_rows(results: Results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:
-    """Return the factors of the study, those that moved the accuracy most first."""
+    """Return the factors of the study, those with the largest effect first."""
     return [row for row in results["study"]["factors"] if row["network"] in networks]
 
 
-def study_epochs(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    """Name those of the networks that were studied, with their epochs."""
-    studied = results["study"]["n_epochs"]
-    counts = {network_of_stage(name): studied[name] for name in networks if name in studied}
-    return "; ".join(f"{language.model(name)}: {count}" for name, count in counts.items() if count)
+def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
+    """Name those of the networks that were studied, with their steps, batches and what their starting point reached."""
+    bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
+    return "; ".join(
+        language.text(
+            N_("{model}: {steps} steps of {batch} images, {accuracy} ± {sd} over {n} seeds"),
+            model=language.model(network_of_stage(name)),
+            steps=language.integer(n_steps[name]),
+            batch=language.integer(bases[name]["batch_size"]),
+            accuracy=language.percent(bases[name]["mean"], 2),
+            sd=language.number(100 * bases[name]["sd"], 2),
+            n=language.integer(len(bases[name]["accuracies"])),
+        )
+        for name in networks
+        if name in bases
+    )
+
+
+def ladder_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
+    """Return the rungs of a part's ladder, the lowest first; none where it was not studied."""
+    return results["study"]["ladders"].get(part, [])
+
+
+def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
+    """Return earlier full trainings of a stage, best first, each with its difference from the chosen settings' one."""
+    rows = [row for row in results["full_trainings"] if row["stage"] == stage]
+    own = next((row["val_accuracy"] for row in rows if not row["factor"]), None)
+    if own is None:
+        return []
+    found = [{**row, "effect": row["val_accuracy"] - own if row["factor"] else None} for row in rows]
+    return sorted(found, key=lambda row: -row["val_accuracy"])
 
 
 def search_rows(results: Results) -> list[dict[str, typing.Any]]:
@@ -122,7 +148,7 @@ def search_rows(results: Results) -> list[dict[str, typing.Any]]:
     for network, found in results["study"]["search"]["networks"].items():
         best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
         for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
-            value = best[name] if isinstance(best[name], str) else f"{best[name]:.3g}"
+            value = best[name] if isinstance(best[name], str) else f"{best[name]:.4g}"
             rows.append(
                 {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
             )
@@ -149,11 +175,29 @@ def classifier_rows(results: Results, language: Language) -> list[dict[str, str]
     return [
         {
             "name": name,
-            "parameter": results["classifiers"].get(name.removeprefix("vgg_"), {"parameter": ""})["parameter"],
+            "parameter": _write_parameter(results, name, language),
             "chosen": name == results["chosen_classifier"],
         }
         for name in names
     ]
+
+
+def split_list(results: Results, language: Language) -> str:
+    """Name what the perceptron reached on validation in earlier full trainings on other splits; empty if nothing."""
+    rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
+    return ", ".join(language.percent(row["val_accuracy"], 2) for row in rows)
+
+
+PARAMETERS = {"logistic_regression": "C = {value}", "lda": N_("shrinkage = {value}"), "k_neighbours": "k = {value}"}
+
+
+def _write_parameter(results: Results, name: str, language: Language) -> str:
+    """Write the parameter that was chosen for a classifier; empty for one that has none."""
+    kind = name.removeprefix("vgg_")
+    if kind not in results["classifiers"]:
+        return ""
+    value = f"{results['classifiers'][kind]['parameter']:.4g}"
+    return language.text(PARAMETERS[kind], value=language.value(value))
 
 
 def list_settings(settings: Settings) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from fmnist_report.errors import UsageError, unknown
 from fmnist_report.settings import LANGUAGES
 
 TITLE_FIELDS = ("title", "student", "group", "course", "teacher", "date")
+EARLIER = "earlier_accuracy"  # of the multilayer network of the previous assignment, as the student had it, in percent
 DEFAULT_TITLE_PAGE = Path(__file__).resolve().parents[2] / "title_page.toml"
 
 
@@ -15,13 +16,13 @@ DEFAULT_TITLE_PAGE = Path(__file__).resolve().parents[2] / "title_page.toml"
 class Document:
     """Languages to render and the title page's fields by language.
 
-    title_pages: {"uk": {"student": …}, "en": {…}}.
+    title_pages: {"uk": {"student": …}, "en": {…}}; earlier_accuracy is a share, all else text.
     """
 
     languages: tuple[str, ...]
-    title_pages: dict[str, dict[str, str]]
+    title_pages: dict[str, dict[str, str | float]]
 
-    def title_page(self, lang: str) -> dict[str, str]:
+    def title_page(self, lang: str) -> dict[str, str | float]:
         """Return the title page's fields in one language."""
         return self.title_pages[lang]
 
@@ -31,7 +32,7 @@ def read_document(languages: list[str], title_page: Path | None) -> Document:
 
     Args:
         languages: codes; empty means all.
-        title_page: a TOML file with title, student, group, course, teacher and date, all
+        title_page: a TOML file with title, student, group, course, teacher, date and earlier_accuracy, all
             optional, and tables [uk] and [en] that override them. None: title_page.toml beside
             run_all.py, if it is there.
 
@@ -54,12 +55,24 @@ def read_document(languages: list[str], title_page: Path | None) -> Document:
     return Document(chosen, {lang: _title_fields(path, fields, lang) for lang in chosen})
 
 
-def _title_fields(path: Path, fields: dict, lang: str) -> dict[str, str]:
+def _title_fields(path: Path, fields: dict, lang: str) -> dict[str, str | float]:
     shared = {name: value for name, value in fields.items() if name not in LANGUAGES}
     own = {**shared, **fields.get(lang, {})}
     for name, value in own.items():
-        if name not in TITLE_FIELDS:
-            raise UsageError(f"In {str(path)!r}: " + unknown("title page field", name, TITLE_FIELDS))
+        if name not in (*TITLE_FIELDS, EARLIER):
+            raise UsageError(f"In {str(path)!r}: " + unknown("title page field", name, (*TITLE_FIELDS, EARLIER)))
         if isinstance(value, (dict, list)):
             raise UsageError(f"In {str(path)!r}: {name} takes text, not {value!r}.")
-    return {name: str(value) for name, value in own.items()}
+    return {name: _read_percent(path, value) if name == EARLIER else str(value) for name, value in own.items()}
+
+
+def _read_percent(path: Path, value: object) -> float:
+    """Turn 88.4, "88,4" or "88,4 %" into a share."""
+    text = str(value).replace("%", "").replace(",", ".").strip()
+    try:
+        share = float(text) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"In {str(path)!r}: {EARLIER} takes a percentage from 0 to 100, such as 88.4, not {value!r}.")
+    return share

@@ -1,5 +1,6 @@
 """Batches of pictures and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
 
+import itertools
 import typing
 
 import numpy as np
@@ -68,6 +69,27 @@ class FeatureBatches:
             chosen = order[first : first + self.batch_size]
             mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
             yield np.where(mirror[:, None], self.views[-1][chosen], self.views[0][chosen]), self.targets[chosen]
+
+
+class StepBatches:
+    """So many batches an epoch, whatever their size: the epochs of others one after the other, cut anew.
+
+    Args:
+        batches: has batch_size, a length in batches, and epoch(number).
+        n_steps: batches of an epoch.
+    """
+
+    def __init__(self, batches, n_steps: int) -> None:
+        self.batches, self.n_steps, self.batch_size = batches, n_steps, batches.batch_size
+
+    def __len__(self) -> int:
+        return self.n_steps
+
+    def epoch(self, epoch: int) -> typing.Iterator[tuple]:
+        """Yield the batches epoch · n_steps … (epoch + 1) · n_steps - 1 of all that the others would give."""
+        first, skipped = divmod(epoch * self.n_steps, len(self.batches))
+        endless = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count(first)))
+        return itertools.islice(endless, skipped, skipped + self.n_steps)
 
 
 def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ import contextlib
 import time
 import typing
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from fmnist_report.training.stores import PARTS, FeatureStore
 
 MANY_FEATURES = 6_000
 N_COMPONENTS = 1_000
+MOST_EXTENSIONS = 2  # of a grid whose best value lies at its edge
 
 
 def fit_classifiers(
@@ -34,23 +36,24 @@ def fit_classifiers(
 ) -> None:
     """Stage `classifiers`: fit scikit-learn's classifiers; each one's parameter is chosen on validation.
 
-    They see the original view alone: shoes always point the same way in Fashion-MNIST, and a linear
-    classifier that has not seen them mirrored loses accuracy on mirror images. Writes classifiers.json with
-    {name: {parameter, tried, val_accuracy}}, measured.json with {name: {train_seconds, predict_ms_per_image}} and
-    probabilities.npz with "<name>/val" and "<name>/test".
+    As the head does, they learn from both views where there are two, every image in one of them, drawn by seed; and
+    their answers are averaged over both. A grid whose best value lies at its edge is extended. Writes classifiers.json
+    with {name: {parameter, tried, val_accuracy, n_params, macs, n_views}}, measured.json with {name: {train_seconds,
+    predict_ms_per_image}} and probabilities.npz with "<name>/val" and "<name>/test".
     """
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
-        pooled = {part: store.pooled(part, "original") for part in PARTS}
-    mean, scale = standardisation(pooled["train"])
-    pooled = {part: (values - mean) * scale for part, values in pooled.items()}
+        views = {part: [store.pooled(part, view) for view in store.views] for part in PARTS}
+    mean, scale = standardisation(views["train"][0])
+    views = {part: [(values - mean) * scale for values in found] for part, found in views.items()}
+    material = Views(mix_views(views["train"], seed), labels["train"], views["val"], labels["val"], views["test"])
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
-    candidates = _candidates(classifiers, pooled["train"].shape, seed)
+    kinds = list_classifiers(classifiers, material.train.shape, seed)
     with workers.open() as crew, crew.joblib() as n_jobs:
-        for number, (name, options) in enumerate(candidates.items()):
-            progress.update(number, len(candidates), name)
-            best = _fit_best(options, pooled, labels, n_jobs)
+        for number, (name, (values, build)) in enumerate(kinds.items()):
+            progress.update(number, len(kinds), name)
+            best = fit_best(values, build, material, n_jobs)
             summaries[name], measured[name] = best.pop("summary"), best.pop("measured")
             probabilities |= {f"{name}/{part}": values for part, values in best.items()}
     save_arrays(out / "probabilities.npz", **probabilities)
@@ -58,8 +61,28 @@ def fit_classifiers(
     write_json(out / MEASURED, measured)
 
 
-def _candidates(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, dict[str, typing.Any]]:
-    """List {name: {parameter: unfitted classifier}}.
+@dataclass(frozen=True)
+class Views:
+    """Standardised features: of training images (n_train, n_features), and of both views of the others; labels (n,)."""
+
+    train: np.ndarray
+    y_train: np.ndarray
+    val: list[np.ndarray]
+    y_val: np.ndarray
+    test: list[np.ndarray]
+
+
+def mix_views(views: list[np.ndarray], seed: int) -> np.ndarray:
+    """Take each image in one of its views, as drawn; (n, n_features)."""
+    drawn = np.random.default_rng(seed).integers(0, len(views), len(views[0]))
+    return np.where((drawn == 0)[:, None], views[0], views[-1])
+
+
+Build = typing.Callable[[typing.Any], typing.Any]
+
+
+def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, tuple[tuple, Build]]:
+    """List {name: (values of its parameter, what makes an unfitted classifier of one)}.
 
     Args:
         shape: of the training features. The linear discriminant's time grows by the cube of their number, so where a
@@ -71,30 +94,56 @@ def _candidates(settings: ClassifierSettings, shape: tuple[int, int], seed: int)
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
-    n_pictures, n_features = shape
-    narrowed = PCA(min(N_COMPONENTS, n_pictures // 2), svd_solver="randomized", iterated_power=2, random_state=seed)
+    n_images, n_features = shape
+    narrowed = PCA(min(N_COMPONENTS, n_images // 2), svd_solver="randomized", iterated_power=2, random_state=seed)
     narrowing = [narrowed] if n_features > MANY_FEATURES else []
     return {
-        "logistic_regression": {f"C={c:g}": LogisticRegression(C=c, max_iter=60) for c in settings.logistic_c},
-        "lda": {
-            f"shrinkage={s:g}": make_pipeline(*narrowing, LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s))
-            for s in settings.shrinkage
-        },
-        "k_neighbours": {
-            f"k={k}": make_pipeline(
+        "logistic_regression": (settings.logistic_c, lambda c: make_pipeline(LogisticRegression(C=c, max_iter=60))),
+        "lda": (
+            settings.shrinkage,
+            lambda s: make_pipeline(*narrowing, LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s)),
+        ),
+        "k_neighbours": (
+            settings.neighbours,
+            lambda k: make_pipeline(
                 PCA(settings.neighbour_components, whiten=False, random_state=seed),
                 KNeighborsClassifier(k, weights="distance", algorithm="brute"),
-            )
-            for k in settings.neighbours
-        },
+            ),
+        ),
     }
 
 
-def _fit(classifier, train: np.ndarray, labels: np.ndarray, val: np.ndarray) -> tuple[typing.Any, np.ndarray]:
+def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
+    """Return the next value where the best of those tried lies at an edge of them; None where it does not.
+
+    Args:
+        tried: validation accuracies by value, two at least; values are positive, whole numbers remain whole.
+    """
+    values = sorted(tried)
+    if len(values) < 2:
+        return None
+    best = max(reversed(values), key=tried.__getitem__)
+    if best not in (values[0], values[-1]):
+        return None
+    ratio = values[1] / values[0] if best == values[0] else values[-2] / values[-1]
+    further = best / ratio
+    if isinstance(best, int):
+        further = max(1, round(further))
+    elif best < 1:
+        further = min(further, (1 + best) / 2)  # a shrinkage is a share; so small a C is not affected
+    return further if further not in tried else None
+
+
+def _fit(classifier, material: Views) -> tuple[typing.Any, np.ndarray]:
     """Fit a classifier; returns it and its probabilities on validation."""
     with _alone():
-        classifier.fit(train, labels)
-        return classifier, classifier.predict_proba(val).astype("float32")
+        classifier.fit(material.train, material.y_train)
+        return classifier, _ask(classifier, material.val)
+
+
+def _ask(classifier, views: list[np.ndarray]) -> np.ndarray:
+    """Return the probabilities, averaged over views, (n, classes) float32."""
+    return np.mean([classifier.predict_proba(view) for view in views], axis=0).astype("float32")
 
 
 @contextlib.contextmanager
@@ -107,24 +156,48 @@ def _alone() -> typing.Iterator[None]:
         yield
 
 
-def _fit_best(options: dict[str, typing.Any], pooled: dict[str, np.ndarray], labels: dict, n_jobs: int) -> dict:
-    """Fit every option and keep the last of those with the best validation accuracy."""
+def fit_best(values: tuple, build: Build, material: Views, n_jobs: int) -> dict:
+    """Fit a classifier with every value, and with further ones where the best lies at an edge; keep the best.
+
+    Of equally good values the largest is kept.
+    """
     import joblib
 
-    started = time.monotonic()
-    with _alone():  # also around threads that end at different times
-        fitted = joblib.Parallel(n_jobs, prefer="threads")(
-            joblib.delayed(_fit)(classifier, pooled["train"], labels["train"], pooled["val"])
-            for classifier in options.values()
-        )
-    pairs = zip(options, fitted, strict=True)
-    tried = {parameter: measure_accuracy(val, labels["val"]) for parameter, (_, val) in pairs}
-    best_parameter = max(reversed(tried), key=tried.__getitem__)
-    classifier, val = fitted[list(options).index(best_parameter)]
+    started, fitted, tried = time.monotonic(), {}, {}
+    waiting: list[typing.Any] = list(values)
+    while waiting:
+        with _alone():  # also around threads that end at different times
+            done = joblib.Parallel(n_jobs, prefer="threads")(joblib.delayed(_fit)(build(v), material) for v in waiting)
+        for value, (classifier, val) in zip(waiting, done, strict=True):
+            tried[value] = measure_accuracy(val, material.y_val)
+            fitted[value] = classifier, val
+        further = extend_grid(tried) if len(tried) < len(values) + MOST_EXTENSIONS else None
+        waiting = [] if further is None else [further]
+    best = max(sorted(tried, reverse=True), key=tried.__getitem__)
+    classifier, val = fitted[best]
     train_seconds = time.monotonic() - started
     started = time.perf_counter()
-    test = classifier.predict_proba(pooled["test"]).astype("float32")
-    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test)
-    summary = {"parameter": best_parameter, "tried": tried, "val_accuracy": tried[best_parameter]}
+    test = _ask(classifier, material.test)
+    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(material.test)
+    summary = {"parameter": best, "tried": [[value, tried[value]] for value in sorted(tried)]}
+    summary |= {"val_accuracy": tried[best], **count_costs(classifier, material.train.shape)}
+    summary["n_views"] = len(material.test)
     measured = {"train_seconds": train_seconds, "predict_ms_per_image": ms_per_image}
     return {"summary": summary, "measured": measured, "val": val, "test": test}
+
+
+def count_costs(pipeline, shape: tuple[int, int]) -> dict[str, int]:
+    """Count what a fitted pipeline holds and multiplies for one view of one image: n_params and macs.
+
+    Nearest neighbours hold all training images, (n_train, n_features) of shape.
+    """
+    width, n_params, macs = shape[1], 0, 0
+    for step in (step for _, step in pipeline.steps):
+        if hasattr(step, "components_"):
+            n_params, macs = n_params + step.components_.size + step.mean_.size, macs + step.components_.size
+            width = len(step.components_)
+        elif hasattr(step, "coef_"):
+            n_params, macs = n_params + step.coef_.size + step.intercept_.size, macs + step.coef_.size
+        else:
+            n_params, macs = n_params + shape[0] * width, macs + shape[0] * width
+    return {"n_params": int(n_params), "macs": int(macs)}

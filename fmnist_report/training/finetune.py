@@ -47,8 +47,8 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
     if whole:
         return prepare_from_pixels(network, settings, material, seed, policy)
 
-    def ask(network: keras.Model, part: str) -> np.ndarray:
-        return predict_views(network, view_border(store, part, len(material.pictures[part])))
+    def ask(network: keras.Model, part: str, n: int | None = None) -> np.ndarray:
+        return predict_views(network, view_border(store, part, n or len(material.pictures[part])))
 
     def finish(top: keras.Model) -> keras.Model:
         with dtype_policy(policy):
@@ -58,7 +58,9 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
         return assembled
 
     labels = material.labels["train"]
-    shown = find_easy(network.get_layer("head"), store, labels) * (settings.easy_every - 1) + 1
+    shown = np.ones(len(labels), int)
+    if settings.easy_every > 1:
+        shown += find_easy(network.get_layer("head"), store, labels) * (settings.easy_every - 1)
     targets = one_hot(labels, material.task.n_classes)
     batches = BorderBatches(store, targets, settings.batch_size, seed, shown)
     return Prepared(network, batches, ask, policy, as_pixels(material.pictures["val"][:1_000]), finish)

@@ -44,11 +44,18 @@ class Batches(typing.Protocol):
         """Yield inputs, targets and perhaps weights of each batch of an epoch, counted from 0."""
 
 
+class Predict(typing.Protocol):
+    """Asks a network, as Prepared has it."""
+
+    def __call__(self, network: keras.Model, part: str, n: int | None = None) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A network, what it learns from, and how it is asked; the same for its stage and for trials.
 
-    predict: returns the class probabilities of every view of a part, (views, n, classes) float32.
+    predict: returns the class probabilities of every view of a part's first n images, or of all of them,
+        (views, n, classes) float32.
     policy: dtype policy.
     finish: turns the trained network into the one that is kept.
     sample: inputs of the network that is kept, by which it is timed.
@@ -56,7 +63,7 @@ class Prepared:
 
     network: keras.Model
     batches: Batches
-    predict: typing.Callable[[keras.Model, str], np.ndarray]
+    predict: Predict
     policy: str
     sample: np.ndarray
     finish: typing.Callable[[keras.Model], keras.Model] = lambda network: network
@@ -145,7 +152,8 @@ def fit(network, batches, validation, settings, out: Path | None, progress: Prog
             so short that it need not resume.
 
     Returns:
-        By epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+        By epoch: loss (cross-entropy of unsmoothed labels, as val_loss is), accuracy, val_loss, val_accuracy,
+        learning_rate, seconds.
     """
     compile_network(network, settings, settings.epochs * len(batches))
     bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
@@ -171,7 +179,7 @@ def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSetti
 
 def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
     """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
-    totals = {"loss": 0.0, "accuracy": 0.0}
+    totals = {"cross_entropy": 0.0, "accuracy": 0.0}
     note = f"epoch {epoch + 1}/{n_epochs}"
     if history:
         note += f", validation {history['val_accuracy'][-1]:.4f}"
@@ -179,7 +187,8 @@ def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, 
         values = network.train_on_batch(*batch, return_dict=True)  # of this batch alone
         totals = {name: total + float(values[name]) for name, total in totals.items()}
         progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
-    return {name: total / len(batches) for name, total in totals.items()}
+    means = {name: total / len(batches) for name, total in totals.items()}
+    return {"loss": means["cross_entropy"], "accuracy": means["accuracy"]}
 
 
 def train_network(
@@ -187,7 +196,9 @@ def train_network(
 ) -> None:
     """Train a network and write what every network leaves: weights, history, probabilities, a summary, and times.
 
-    probabilities.npz holds val and test, the averages over views, and where there are two, val_original.
+    probabilities.npz holds val and test, the averages over views, and where there are two, val_original. clean.json
+    tells how the trained network does on training images, as many as there are for validation, when it is asked as on
+    validation: unaugmented, without dropout, averaged over views.
     """
     settings = take_enough_steps(settings, len(material.labels["train"]))
     prepared = prepare(settings, material, seed)
@@ -197,11 +208,15 @@ def train_network(
 
     history = fit(prepared.network, prepared.batches, validation, settings, out, progress)
     views = {part: prepared.predict(prepared.network, part) for part in ("val", "test")}
+    n_train = len(material.labels["val"])  # as many as there are for validation
+    clean = prepared.predict(prepared.network, "train", n_train).mean(axis=0)
+    loss, accuracy = score(clean, material.labels["train"][:n_train])
     network = prepared.finish(prepared.network)
     seconds = history.pop("seconds")
     measured = {"train_seconds": sum(seconds), "epoch_seconds": seconds}
     measured |= {"predict_ms_per_image": time_prediction(network, prepared.sample)}
     save_network(out, network, history, views, prepared.policy)
+    write_json(out / "clean.json", {"n": len(clean), "train_loss": loss, "train_accuracy": accuracy})
     write_json(out / MEASURED, measured)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fmnist_report.models.transfer import build_head
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import HeadSettings
+from fmnist_report.settings import FineTuneSettings, HeadSettings, TrainingSettings
 from fmnist_report.training.batches import FeatureBatches, one_hot
 from fmnist_report.training.fitting import Prepared, seeded, train_network
 from fmnist_report.training.material import Material, load_material, read_views
@@ -25,8 +25,8 @@ def prepare_head(settings: HeadSettings, material: Material, seed: int) -> Prepa
     targets = one_hot(material.labels["train"], n_classes)
     batches = FeatureBatches(train, targets, settings.batch_size, seed)
 
-    def predict(network: keras.Model, part: str) -> np.ndarray:
-        return predict_views(network, view_features(material.views[part]))
+    def predict(network: keras.Model, part: str, n: int | None = None) -> np.ndarray:
+        return predict_views(network, view_features([view[:n] for view in material.views[part]]))
 
     return Prepared(network, batches, predict, "float32", material.views["val"][0][:1_000])
 
@@ -34,6 +34,34 @@ def prepare_head(settings: HeadSettings, material: Material, seed: int) -> Prepa
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
     return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
+
+
+def train_on(
+    out: Path,
+    progress: Progress,
+    *,
+    finetune: FineTuneSettings,
+    head_settings: HeadSettings,
+    seed: int,
+    data: Path,
+    features: Path,
+    head: Path,
+) -> None:
+    """Stage `control`: train the head alone for as long, and as, fine-tuning trains it together with the blocks.
+
+    What fine-tuning gains beyond this is due to the blocks; what both gain is due to the further epochs.
+    """
+    common = {field.name: getattr(finetune, field.name) for field in dataclasses.fields(TrainingSettings)}
+    settings = dataclasses.replace(head_settings, **common, dropout=finetune.dropout)
+
+    def prepare(settings: HeadSettings, material: Material, seed: int) -> Prepared:
+        prepared = prepare_head(settings, material, seed)
+        prepared.network.load_weights(head / "network.weights.h5")
+        return prepared
+
+    with FeatureStore(features) as store:
+        material = dataclasses.replace(load_material(data), views=read_views(store))
+    train_network(out, progress, prepare, settings, material, seed)
 
 
 def fit_head(out: Path, progress: Progress, *, head: HeadSettings, seed: int, data: Path, features: Path) -> None:

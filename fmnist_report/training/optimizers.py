@@ -86,6 +86,9 @@ def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) ->
     network.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.CategoricalCrossentropy(name="cross_entropy", from_logits=True),  # of unsmoothed labels
+        ],
         jit_compile=keras.backend.backend() == "jax",  # XLA made convolutions slower in TensorFlow
     )

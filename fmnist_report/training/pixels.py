@@ -31,24 +31,33 @@ def prepare_network(build: typing.Callable[..., keras.Model], settings, material
     policy = choose_precision(settings.precision)
     with seeded(seed), dtype_policy(policy):
         network = build(settings, material.task.shape, material.task.n_classes)
-    return prepare_from_pixels(network, settings, material, seed, policy, settings.shift, settings.cutout)
+    augmentation = {"shift": settings.shift, "cutout": settings.cutout, "mirror": settings.mirror}
+    return prepare_from_pixels(network, settings, material, seed, policy, **augmentation)
 
 
 def prepare_from_pixels(
-    network: keras.Model, settings, material: Material, seed: int, policy: str, shift: int = 0, cutout: int = 0
+    network: keras.Model,
+    settings,
+    material: Material,
+    seed: int,
+    policy: str,
+    shift: int = 0,
+    cutout: int = 0,
+    mirror: bool = True,
 ) -> Prepared:
     """Feed a network that reads pixels with augmented pictures, and ask it about pictures and their mirror images.
 
     Args:
         settings: TrainingSettings.
-        shift, cutout: as PictureBatches takes them.
+        shift, cutout, mirror: as PictureBatches takes them; nothing is mirrored where the data forbid it.
     """
     task, pictures = material.task, material.pictures
+    mirror = mirror and task.mirror
     targets = one_hot(material.labels["train"], task.n_classes)
-    batches = PictureBatches(pictures["train"], targets, settings.batch_size, shift, cutout, seed, task.mirror)
+    batches = PictureBatches(pictures["train"], targets, settings.batch_size, shift, cutout, seed, mirror)
 
-    def predict(network: keras.Model, part: str):
-        return predict_views(network, view_pictures(pictures[part], task.mirror))
+    def predict(network: keras.Model, part: str, n: int | None = None):
+        return predict_views(network, view_pictures(pictures[part][:n], mirror))
 
     return Prepared(network, batches, predict, policy, as_pixels(pictures["val"][:1_000]))
 

@@ -30,7 +30,8 @@ class FeatureStore:
         index = read_json(folder / "index.json")
         self.counts, self.shard = index["counts"], index["shard"]
         self.unfreeze = index["unfreeze"]
-        self.border_layers, self.widths = index["border"], {n: math.prod(s) for n, s in index["pooled"].items()}
+        self.border_layers, self.shapes = index["border"], index["pooled"]
+        self.widths = {name: math.prod(shape) for name, shape in self.shapes.items()}
         self.views, self.task = tuple(index["views"]), read_task(index["task"])
         self.given = BaseInput(index["backbone"], index["size"], self.task.shape)
         self.n_features = sum(self.widths.values())

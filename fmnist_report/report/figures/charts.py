@@ -71,9 +71,11 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "architecture_part2": plot_architecture({name: models[name]["layers"] for name in tuned}, language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in part1}, language),
         "confusion_part1": plot_confusions(results, part1, language),
-        "study_part1": plot_study(results["study"]["rows"], stages_of_part(1), language),
-        "inputs": plot_study(results["inputs"]["rows"], ("vgg_input",), language),
-        "study_part2": plot_study(results["study"]["rows"], stages_of_part(2), language),
+        "study_part1": plot_study(results["study"], stages_of_part(1), language),
+        "ladder_part1": plot_ladder(results["study"]["ladders"].get("part1", []), language),
+        "inputs": plot_ways(results["inputs"]["rows"], language),
+        "study_part2": plot_study(results["study"], stages_of_part(2), language),
+        "ladder_part2": plot_ladder(results["study"]["ladders"].get("part2", []), language),
         "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
         "confusion_part2": plot_confusions(results, part2, language),
@@ -162,33 +164,90 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     return figure
 
 
-def plot_study(rows: list[dict], networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw validation accuracy with its 95% interval for every value of every factor; filled: the chosen value."""
-    shown = {name: [row for row in rows if row["network"] == name] for name in networks}
+def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
+    """Draw the validation accuracy of every value around the band of the study's noise.
+
+    Filled: the starting point, at the mean over its seeds; full colour: beyond the band; pale: lost in it.
+    """
+    shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
     n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
-    figure, axes = new_figure(0.7 + 0.118 * n_rows, 1, max(1, len(shown)))
+    figure, axes = new_figure(0.7 + 0.122 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
-        model = name if name in COLOURS else network_of_stage(name)
-        colour = COLOURS[model]
-        ax.axvline(next(row["val_accuracy"] for row in found if row["chosen"]), color="#999999", linewidth=0.8)
-        ticks, y, former = [], 0.0, found[0]["factor"]
-        for row in found:
-            y -= 1.0 if row["factor"] == former else 1.8
-            former = row["factor"]
-            ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
-        heights = np.array([tick for tick, _ in ticks])
+        model, base = network_of_stage(name), study["bases"][name]
+        ax.axvspan(base["mean"] - base["half_width"], base["mean"] + base["half_width"], color="#e6e6e6", linewidth=0)
+        ax.axvline(base["mean"], color="#999999", linewidth=0.8)
+        heights = _place_rows(ax, found, language)
         accuracies = np.array([row["val_accuracy"] for row in found])
-        chosen = np.array([bool(row["chosen"]) for row in found])
-        ax.hlines(heights, *zip(*(row["ci95"] for row in found), strict=True), color=colour, linewidth=1)
+        chosen, beyond = (np.array([bool(row[key]) for row in found]) for key in ("chosen", "beyond"))
+        for which, face, edge in (
+            (chosen, COLOURS[model], COLOURS[model]),
+            (beyond, "white", COLOURS[model]),
+            (~chosen & ~beyond, "white", "#8a8a8a"),
+        ):
+            ax.plot(accuracies[which], heights[which], "o", color=edge, markersize=4, markerfacecolor=face)
+        ax.set_title(language.model(model))
+        percent_axis(ax.xaxis, language)
+    figure.supxlabel(language.text(N_("Validation accuracy")))
+    return figure
+
+
+def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
+    """Give every row a height, with a gap between hyperparameters, and write their names; returns the heights."""
+    ticks, y, former = [], 0.0, rows[0]["factor"]
+    for row in rows:
+        y -= 1.0 if row["factor"] == former else 1.8
+        former = row["factor"]
+        ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
+    ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
+    ax.grid(axis="y", visible=False)
+    return np.array([tick for tick, _ in ticks])
+
+
+def plot_ways(rows: list[dict], language: Language) -> Figure:
+    """Draw validation accuracy with its 95% interval for every way of input; filled: the chosen one."""
+    n_rows = len(rows) + len({row["factor"] for row in rows})
+    figure, axes = new_figure(0.7 + 0.118 * max(1, n_rows))
+    ax, colour = axes[0, 0], COLOURS["vgg_input"]
+    if rows:
+        ax.axvline(next(row["val_accuracy"] for row in rows if row["chosen"]), color="#999999", linewidth=0.8)
+        heights = _place_rows(ax, rows, language)
+        accuracies, chosen = (np.array([row[key] for row in rows]) for key in ("val_accuracy", "chosen"))
+        ax.hlines(heights, *zip(*(row["ci95"] for row in rows), strict=True), color=colour, linewidth=1)
         for which, face in ((chosen, colour), (~chosen, "white")):
             ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
-        ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
-        ax.set_title(language.model(model))
-        ax.grid(axis="y", visible=False)
-        percent_axis(ax.xaxis, language)
+    ax.set_title(language.model("vgg_input"))
+    percent_axis(ax.xaxis, language)
     figure.supxlabel(language.text(N_("Validation accuracy, 95% interval")))
     return figure
+
+
+def plot_ladder(rungs: list[dict], language: Language) -> Figure:
+    """Draw the accuracy of every rung, lowest at the bottom, and what it added with the interval of that."""
+    figure, axes = new_figure(0.6 + 0.23 * max(1, len(rungs)), 1, 2, sharey=True)
+    left, right = axes[0]
+    heights = np.arange(len(rungs))
+    colours = [COLOURS[network_of_stage(row["network"])] for row in rungs]
+    left.plot([row["val_accuracy"] for row in rungs], heights, color="#999999", linewidth=0.8, zorder=1)
+    for y, row, colour in zip(heights, rungs, colours, strict=True):
+        left.plot(row["val_accuracy"], y, "o", color=colour, markersize=5)
+        if "gain" in row:
+            edge = colour if row["beyond"] else "#8a8a8a"
+            right.plot([row["low"], row["high"]], [y, y], color=edge, linewidth=1.2)
+            right.plot(
+                row["gain"], y, "o", color=edge, markersize=5, markerfacecolor=edge if row["beyond"] else "white"
+            )
+    right.axvline(0, color="#333333", linewidth=0.8)
+    left.set_yticks(heights, [_name_rung(row, language) for row in rungs])
+    left.set_xlabel(language.text(N_("Validation accuracy")))
+    right.set_xlabel(language.text(N_("Gain of the rung, percentage points")))
+    percent_axis(left.xaxis, language)
+    right.xaxis.set_major_formatter(lambda value, place: language.points(value, 0))
+    return figure
+
+
+def _name_rung(row: dict, language: Language) -> str:
+    return ("+ " if "gain" in row else "") + language.ingredient(row["ingredient"])
 
 
 def plot_classifiers(results: Results, language: Language) -> Figure:
@@ -248,9 +307,9 @@ def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
     measures = (
         ("n_params", 1e6, N_("Parameters, millions")),
-        ("macs", 1e6, N_("Operations (MAC), millions")),
-        ("train_seconds", 60, N_("Training, minutes")),
-        ("predict_ms_per_image", 1, N_("Milliseconds a picture")),
+        ("macs_per_answer", 1e6, N_("Operations (MAC) a prediction, millions")),
+        ("total_seconds", 60, N_("Training in all, minutes")),
+        ("ms_per_answer", 1, N_("Milliseconds a prediction")),
     )
     figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
     for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):

@@ -1,0 +1,110 @@
+"""Ladders: from what is usually handed in to what was chosen, one ingredient a rung, and what each brought."""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+
+from fmnist_report.experiments.noise import step_factor
+from fmnist_report.experiments.trials import BLOCK3_MEAN
+from fmnist_report.models.base import POOLED
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
+
+# What introductions to convolutional networks hand in, beside the architecture.
+USUAL: dict[str, typing.Any] = {
+    "normalised": False, "residual": False, "optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.0,
+    "schedule": "constant", "label_smoothing": 0.0, "shift": 0, "cutout": 0, "mirror": False,
+}  # fmt: skip
+# What the rungs of the convolutional network add: settings that change together, by the name of the ingredient.
+INGREDIENTS = {
+    "architecture": ("architecture",),
+    "normalised": ("normalised",),
+    "residual": ("residual",),
+    "widths": ("stem", "widths"),
+    "schedule": ("schedule",),
+    "optimizer": ("optimizer", "learning_rate", "weight_decay"),
+    "label_smoothing": ("label_smoothing",),
+    "shift": ("shift",),
+    "cutout": ("cutout",),
+    "mirror": ("mirror",),
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of a ladder.
+
+    Args:
+        network: one of trials.NETWORKS.
+        ingredient: what it adds to the rung below; "start" for the lowest.
+        settings: of its training.
+        layers: what a classifier on the base reads.
+        n_views: over which answers are averaged, 1 or 2.
+    """
+
+    network: str
+    ingredient: str
+    settings: TrainingSettings
+    layers: tuple[str, ...] = POOLED
+    n_views: int = 2
+
+
+def climb_cnn(base: CNNSettings, chosen: CNNSettings, mirror: bool) -> list[Rung]:
+    """List the rungs from a plain network with Adam to the point from which the study starts.
+
+    Args:
+        base: that point, narrower than chosen; the plain network has chosen's first two widths.
+        mirror: whether the data may be mirrored.
+    """
+    half = tuple(width // 2 for width in base.widths)
+    usual = dataclasses.replace(base, architecture="plain", stem=chosen.stem, widths=chosen.widths, **USUAL)
+    rungs = [Rung("cnn", "start", usual, n_views=1)]
+    for ingredient, names in INGREDIENTS.items():
+        changes: dict[str, typing.Any] = {name: getattr(base, name) for name in names}
+        if ingredient == "architecture":
+            changes |= {"stem": base.stem // 2, "widths": half}
+        settings = dataclasses.replace(rungs[-1].settings, **changes)
+        if settings != rungs[-1].settings and (mirror or ingredient != "mirror"):
+            rungs.append(Rung("cnn", ingredient, settings, n_views=1))
+    if mirror and base.mirror:
+        rungs.append(Rung("cnn", "views", base))
+    return rungs
+
+
+def climb_base(head: HeadSettings, finetune: FineTuneSettings | None) -> list[Rung]:
+    """List the rungs on the base: a linear classifier on block 5, on blocks 3 to 5, on a grid, the head, fine-tuning.
+
+    Args:
+        finetune: None where fine-tuning is not studied.
+    """
+    linear = dataclasses.replace(head, width=0)
+    rungs = [
+        Rung("head", "start", linear, ("block5_gap",)),
+        Rung("head", "blocks", linear, (BLOCK3_MEAN, *POOLED[1:])),
+        Rung("head", "grid", linear),
+        Rung("head", "width", head),
+    ]
+    return rungs + ([Rung("finetune", "unfreeze", finetune)] if finetune else [])
+
+
+def describe_ladder(rungs: list[Rung], accuracies: list[float], sd: float, n_repeated: int, n_val: int) -> list[dict]:
+    """Say what each rung reached and brought.
+
+    Args:
+        accuracies: of the rungs, one training each.
+        sd: the deviation of accuracies over seeds at the study's starting point, from n_repeated trainings. That of the
+            lower rungs is taken to be the same.
+        n_val: images on which each was judged.
+
+    Returns:
+        Rows of network, ingredient, value, val_accuracy and, of all but the first, gain, low and high (its 95%
+        interval, all at once) and beyond (whether it leaves out zero).
+    """
+    half = max(sd * step_factor(n_repeated, max(1, len(rungs) - 1)), 1 / n_val)
+    rows: list[dict] = []
+    for rung, accuracy in zip(rungs, accuracies, strict=True):
+        row = {"network": rung.network, "ingredient": rung.ingredient, "val_accuracy": accuracy}
+        if rows:
+            gain = accuracy - rows[-1]["val_accuracy"]
+            row |= {"gain": gain, "low": gain - half, "high": gain + half, "beyond": abs(gain) > half}
+        rows.append(row)
+    return rows

@@ -1,0 +1,320 @@
+"""What the results allow to be said, as data: claims are decided here, and worded elsewhere.
+
+Every claim has a kind, a subject, a relation and the values from which it follows. No threshold, sign or comparison
+stands outside this module, so that claims can be checked against the numbers, and against each other, without a look
+at words.
+"""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+
+from fmnist_report.evaluation.comparison import ALPHA, difference_of_parts
+from fmnist_report.evaluation.networks import (
+    CHOSEN,
+    CONTROL,
+    ENSEMBLE,
+    MAIN,
+    ON_FEATURES,
+    network_of_stage,
+    networks_of_part,
+)
+
+Results = dict[str, typing.Any]
+
+ROSE = 0.01  # of the lowest validation loss, by which a later one must be higher to count as risen
+SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that follows from the results.
+
+    Args:
+        kind: what it is about; the name of a function here.
+        subject: a model, a network's stage, a figure or a part.
+        relation: what holds; which words are taken depends on kind and relation.
+        other: the second model of a comparison.
+        values: numbers, and names of classes, models or hyperparameters, by placeholder.
+    """
+
+    kind: str
+    subject: str
+    relation: str
+    other: str = ""
+    values: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+
+
+def decide(results: Results) -> dict[str, list[Claim]]:
+    """Decide the claims of "summary", "part1", "part2", "overall" and "advice".
+
+    Args:
+        results: as in results.json.
+    """
+    return {
+        "summary": [best(results), compare(results, "cnn", "mlp"), compare(results, "vgg_finetuned", "mlp")],
+        "part1": [
+            compare(results, "cnn", "mlp"),
+            cost(results, "cnn", "mlp"),
+            *(fit(results, name) for name in networks_of_part(1)),
+            *ladder(results, "part1"),
+            *effects(results, "cnn"),
+            *errors(results, "cnn"),
+        ],
+        "part2": [
+            compare(results, "vgg_features", "mlp"),
+            chosen_classifier(results),
+            *ladder(results, "part2"),
+            fine_tuning(results),
+            compare(results, "vgg_finetuned", "mlp"),
+            fit(results, "vgg_finetuned"),
+            *effects(results, "finetune"),
+            *errors(results, "vgg_finetuned"),
+        ],
+        "overall": [
+            best(results),
+            compare(results, "vgg_finetuned", "cnn"),
+            cost(results, "vgg_finetuned", "cnn"),
+            ensemble(results),
+            calibration(results),
+            val_minus_test(results),
+        ],
+        "advice": advice(results),
+    }
+
+
+def find_comparison(results: Results, a: str, b: str) -> dict[str, typing.Any]:
+    """Return the paired test of accuracy a minus b, turned round if it was stored as b minus a."""
+    for row in results["comparisons"]:
+        if (row["a"], row["b"]) == (a, b):
+            return row
+        if (row["a"], row["b"]) == (b, a):
+            turned = {"a": a, "b": b, "only_a": row["only_b"], "only_b": row["only_a"]}
+            for low, high in (("ci95_low", "ci95_high"), ("holm_low", "holm_high")):
+                turned |= {low: -row[high], high: -row[low]}
+            return {**row, **turned, "difference": -row["difference"]}
+    raise KeyError(f"there is no comparison of {a} and {b}")
+
+
+def relate(results: Results, a: str, b: str) -> str:
+    """Return "above", "below" or "same": whether a's test accuracy differs from b's after Holm's correction."""
+    row = find_comparison(results, a, b)
+    if row["p_holm"] >= ALPHA:
+        return "same"
+    return "above" if row["difference"] > 0 else "below"
+
+
+def compare(results: Results, a: str, b: str) -> Claim:
+    """Claim how the test accuracies of two models relate."""
+    row = find_comparison(results, a, b)
+    values = {"a": results["models"][a]["test_accuracy"], "b": results["models"][b]["test_accuracy"]}
+    values |= {"difference": row["difference"], "low": row["holm_low"], "high": row["holm_high"], "p": row["p_holm"]}
+    return Claim("compare", a, relate(results, a, b), b, values)
+
+
+def rank_models(results: Results) -> list[str]:
+    """Return the single networks by test accuracy, best first; equals in the order of the table."""
+    return sorted(MAIN, key=lambda name: -results["models"][name]["test_accuracy"])
+
+
+def best(results: Results) -> Claim:
+    """Claim which single network is the most accurate: significantly above every other one, or of which it is not.
+
+    Its relation is "above" all, "unclear" towards the models in values["rivals"], or "tied" with those.
+    """
+    first, *others = rank_models(results)
+    model = results["models"][first]
+    low, high = model["test_accuracy_ci95"]
+    values = {"accuracy": model["test_accuracy"], "ci_low": low, "ci_high": high, "n_test": results["data"]["n_test"]}
+    equal = tuple(name for name in others if results["models"][name]["test_accuracy"] == model["test_accuracy"])
+    if equal:
+        return Claim("best", first, "tied", values=values | {"rivals": equal})
+    rivals = tuple(name for name in others if relate(results, first, name) != "above")
+    return Claim(
+        "best", first, "unclear" if rivals else "above", values=values | ({"rivals": rivals} if rivals else {})
+    )
+
+
+def ensemble(results: Results) -> Claim:
+    """Claim how the ensemble relates to the most accurate single network."""
+    claim = compare(results, ENSEMBLE, rank_models(results)[0])
+    return dataclasses.replace(claim, kind="ensemble")
+
+
+def fine_tuning(results: Results) -> Claim:
+    """Claim what fine-tuning brought: against the head from which it starts, and against that head trained further.
+
+    "blocks": it is above both, so that the trained blocks brought it. "epochs": it is above the head, but not above the
+    head that was trained for as many further epochs. "same", "below": as towards the head.
+    """
+    head, tuned = "vgg_head", "vgg_finetuned"
+    start, further = find_comparison(results, tuned, head), find_comparison(results, tuned, CONTROL.name)
+    relation = relate(results, tuned, head)
+    if relation == "above":
+        relation = "blocks" if relate(results, tuned, CONTROL.name) == "above" else "epochs"
+    accuracy = {name: results["models"][name]["test_accuracy"] for name in (tuned, head, CONTROL.name)}
+    values = {"a": accuracy[tuned], "b": accuracy[head], "control": accuracy[CONTROL.name]}
+    values |= {"difference": start["difference"], "low": start["holm_low"], "high": start["holm_high"]}
+    values |= {"p": start["p_holm"], "p_control": further["p_holm"]}
+    return Claim("fine_tuning", tuned, relation, head, values)
+
+
+def cost(results: Results, a: str, b: str) -> Claim:
+    """State what two models cost in all: operations of an answer over all views, parameters, and time of training."""
+    values: dict[str, typing.Any] = {}
+    for letter, name in (("a", a), ("b", b)):
+        model = results["models"][name]
+        values |= {f"macs_{letter}": model["macs_per_answer"], f"params_{letter}": model["n_params"]}
+        values[f"time_{letter}"] = model["total_seconds"]
+    return Claim("cost", a, "stated", b, values)
+
+
+def fit(results: Results, name: str) -> Claim:
+    """Claim whether a network over- or underfits, from clean training images and from the validation loss.
+
+    "overfits": the validation loss rose again after its minimum, and training images are classified better than
+    validation images. "rose": the loss rose, without such a gap. "gap": a gap, while the loss was at its lowest at the
+    end. "even": neither.
+    """
+    model = results["models"][name]
+    losses, clean, n_val = model["history"]["val_loss"], model["clean"], results["data"]["n_val"]
+    lowest = losses.index(min(losses))
+    rose = losses[-1] > losses[lowest] * (1 + ROSE)
+    _, low, _ = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)
+    relation = {(True, True): "overfits", (True, False): "rose", (False, True): "gap"}.get((rose, low > 0), "even")
+    values = {"train": clean["train_accuracy"], "val": model["val_accuracy"], "epoch": lowest + 1}
+    values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1], "epochs": len(losses)}
+    return Claim("fit", name, relation, values=values)
+
+
+def effects(results: Results, network: str) -> list[Claim]:
+    """Claim which hyperparameters moved a network's validation accuracy beyond the study's noise, largest effect first.
+
+    Nothing where the network was not studied. "none": all effects lie in the noise. Otherwise "beyond", with the
+    factors as (factor, value, effect), and those that are lost in the noise by name.
+    """
+    factors = [row for row in results["study"]["factors"] if row["network"] == network]
+    if not factors:
+        return []
+    beyond = tuple((row["factor"], row["value"], row["effect"]) for row in factors if row["beyond"])
+    lost = tuple(row["factor"] for row in factors if not row["beyond"])
+    base = results["study"]["bases"][network]
+    values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
+    values |= {"effects": beyond} if beyond else {}
+    values |= {"lost": lost} if lost else {}
+    relation = "none" if not beyond else "beyond" if lost else "all"
+    return [Claim("effects", network, relation, values=values)]
+
+
+def ladder(results: Results, part: str) -> list[Claim]:
+    """Claim what the ladder of a part brought in all, and which rungs brought it; nothing where there is none.
+
+    "raised", "lowered" or "same" tells the top against the bottom by the interval of one rung; rungs are named that
+    leave the noise, as (ingredient, gain).
+    """
+    rows = results["study"].get("ladders", {}).get(part, [])
+    if len(rows) < 2:
+        return []
+    first, last = rows[0]["val_accuracy"], rows[-1]["val_accuracy"]
+    half = (rows[1]["high"] - rows[1]["low"]) / 2
+    relation = "same" if abs(last - first) <= half else "raised" if last > first else "lowered"
+    steps = tuple((row["ingredient"], row["gain"]) for row in rows[1:] if row["beyond"])
+    values = {"bottom": first, "top": last, "half_width": half} | ({"steps": steps} if steps else {})
+    return [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
+
+
+def most_confused(confusion: list[list[int]]) -> tuple[int, int, int]:
+    """Return the pair of classes most often confused in either direction, and how often; the first of equals."""
+    n = len(confusion)
+    pairs = [(confusion[i][j] + confusion[j][i], i, j) for i in range(n) for j in range(i + 1, n)]
+    count, i, j = max(pairs, key=lambda pair: pair[0])
+    return i, j, count
+
+
+def errors(results: Results, name: str) -> list[Claim]:
+    """Claim of which class a model misses most images, and which two it confuses most; nothing where it never errs."""
+    model = results["models"][name]
+    missed = [row["n_errors"] for row in model["per_class"]]
+    if not any(missed):
+        return []
+    classes = tuple(label for label, count in enumerate(missed) if count == max(missed))
+    first, second, count = most_confused(model["confusion"])
+    values = {"classes": classes, "n_errors": max(missed), "n_class": model["per_class"][classes[0]]["support"]}
+    values |= {"class_a": first, "class_b": second, "count": count}
+    return [Claim("errors", name, "one" if len(classes) == 1 else "several", values=values)]
+
+
+def chosen_classifier(results: Results) -> Claim:
+    """Claim that the chosen classifier has the highest validation accuracy, alone or with others."""
+    chosen = results["chosen_classifier"]
+    val = results["models"][chosen]["val_accuracy"]
+    equal = tuple(row.name for row in ON_FEATURES if results["models"][row.name]["val_accuracy"] == val)
+    values: dict[str, typing.Any] = {"val": val}
+    if len(equal) == 1:
+        return Claim("chosen_classifier", chosen, "highest", values=values)
+    return Claim(
+        "chosen_classifier", chosen, "tied", values=values | {"rivals": tuple(e for e in equal if e != chosen)}
+    )
+
+
+def calibration(results: Results) -> Claim:
+    """Claim which network is calibrated best and which worst; "equal" where their errors do not differ as printed."""
+    found = {name: results["models"][name]["ece"] for name in MAIN}
+    low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+    values = {"error_low": found[low], "error_high": found[high]}
+    if round(found[low], 3) == round(found[high], 3):
+        return Claim("calibration", low, "equal", values={"error_low": found[low]})
+    values |= {"scaled_low": results["models"][low]["ece_scaled"], "scaled_high": results["models"][high]["ece_scaled"]}
+    return Claim("calibration", low, "differ", high, values)
+
+
+def val_minus_test(results: Results) -> Claim:
+    """Claim of how many single networks the validation accuracy lies above the test accuracy beyond chance.
+
+    "all", "some" or "none"; values low and high are the smallest and the largest difference.
+    """
+    found = {name: results["models"][name]["val_minus_test"] for name in MAIN}
+    above = tuple(name for name in MAIN if found[name]["low"] > 0)
+    differences = [found[name]["difference"] for name in MAIN]
+    relation = "all" if len(above) == len(MAIN) else "some" if above else "none"
+    values = {"low": min(differences), "high": max(differences)} | ({"models": above} if relation == "some" else {})
+    return Claim("val_minus_test", "", relation, values=values)
+
+
+def advice(results: Results) -> list[Claim]:
+    """Claim what the numbers suggest to try: for each network one thing that follows from how it fits, and what the
+    study found better beyond its noise, unless it is set already or a full training has found it no better.
+    """
+    found = []
+    for name in MAIN:
+        if name == CHOSEN:
+            continue
+        claim = fit(results, name)
+        kind = "pretrained" if name == "vgg_finetuned" else "own"
+        relation = {"overfits": "regularise", "rose": "shorten", "gap": "augment", "even": f"longer_{kind}"}
+        found.append(dataclasses.replace(claim, kind="advice", relation=relation[claim.relation]))
+    better = [row for row in results["study"]["factors"] if _is_better(row, results)]
+    if better:
+        row = max(better, key=lambda row: row["gain"])
+        values = {"factor": row["factor"], "value": row["best"], "gain": row["gain"]}
+        found.append(Claim("advice", network_of_stage(row["network"]), "repeat", values=values))
+    return found
+
+
+def _is_better(row: dict[str, typing.Any], results: Results) -> bool:
+    """Tell whether the study's best value of a factor is worth a full training."""
+    if row["gain"] <= results["study"]["bases"][row["network"]]["half_width"]:
+        return False
+    if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
+        return False
+    set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
+    if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
+        return False
+    return not was_no_better(row["network"], row["factor"], row["best"], results.get("full_trainings", []))
+
+
+def was_no_better(network: str, factor: str, value: str, full: list[dict[str, typing.Any]]) -> bool:
+    """Tell whether an earlier full training with a value reached no more than one with the chosen settings."""
+    reached = {(row["stage"], row["factor"], row["value"]): row["val_accuracy"] for row in full}
+    own, base = reached.get((network, factor, value)), reached.get((network, "", ""))
+    return own is not None and base is not None and own <= base

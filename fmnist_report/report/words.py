@@ -1,0 +1,247 @@
+"""Claims put into words: a message for every kind and relation, and a format for every placeholder."""
+
+import typing
+
+from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.messages import N_
+from fmnist_report.report.captions import decide_captions
+from fmnist_report.report.claims import Claim, Results, decide
+from fmnist_report.report.language import Language
+
+MESSAGES = {
+    ("best", "above"): N_(
+        "Of the single networks “{subject}” is the most accurate, significantly more than each of the others: it "
+        "classifies {accuracy} of the {n_test} test images correctly (95% interval {ci_low} to {ci_high})."),
+    ("best", "unclear"): N_(
+        "Of the single networks “{subject}” has the highest test accuracy: it classifies {accuracy} of the {n_test}"
+        " test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
+    ("best", "tied"): N_(
+        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} test images (95% "
+        "interval {ci_low} to {ci_high}): “{subject}” and {rivals}."),
+    ("compare", "above"): N_(
+        "“{subject}” ({a}) is more accurate than “{other}” ({b}), by {difference} percentage points (95% interval "
+        "{low} to {high}; {p}, both with Holm’s correction)."),
+    ("compare", "below"): N_(
+        "“{subject}” ({a}) is less accurate than “{other}” ({b}), by {difference} percentage points (95% interval "
+        "{low} to {high}; {p}, both with Holm’s correction)."),
+    ("compare", "same"): N_(
+        "“{subject}” ({a}) and “{other}” ({b}) do not differ significantly in accuracy: the observed difference is "
+        "{signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
+    ("ensemble", "above"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is more accurate than the best single network, "
+        "“{other}” ({b}), by {difference} percentage points ({p}), without any further training."),
+    ("ensemble", "below"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is less accurate than the best single network, "
+        "“{other}” ({b}), by {difference} percentage points ({p})."),
+    ("ensemble", "same"): N_(
+        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over the best single"
+        " network, “{other}” ({b}): the observed difference is {signed} percentage points ({p})."),
+    ("fine_tuning", "blocks"): N_(
+        "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
+        "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs, reaches {control}, significantly less ({p_control})."),
+    ("fine_tuning", "epochs"): N_(
+        "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (95% interval {low} to {high}; {p}), but the trained blocks need not be the reason: from"
+        " the head alone, trained for as many further epochs ({control}), the result does not differ in their "
+        "favour significantly ({p_control})."),
+    ("fine_tuning", "same"): N_(
+        "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
+        "the fine-tuned network {a}, a difference of {signed} percentage points (95% interval {low} to {high}; "
+        "{p}); the head alone, trained for as many further epochs, reaches {control} ({p_control} against "
+        "fine-tuning)."),
+    ("fine_tuning", "below"): N_(
+        "Fine-tuning lowered the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many further epochs,"
+        " reaches {control} ({p_control} against fine-tuning)."),
+    ("cost", "stated"): N_(
+        "Cost, with everything that a network builds on and all views over which it averages: one prediction of "
+        "“{subject}” takes {macs_a} multiply-accumulate operations, of “{other}” {macs_b}; they have {params_a} and"
+        " {params_b} parameters; training took {time_a} and {time_b}."),
+    ("fit", "overfits"): N_(
+        "“{subject}” overfits: its validation loss was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
+        "{loss_last} at the end, while it classifies {train} of the training images correctly and {val} of the "
+        "validation images."),
+    ("fit", "rose"): N_(
+        "The validation loss of “{subject}” was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
+        "{loss_last} at the end, though it is not significantly better on training images ({train}) than on "
+        "validation images ({val})."),
+    ("fit", "gap"): N_(
+        "“{subject}” is better on training images ({train}) than on validation images ({val}), but does not overfit"
+        " yet: at the end its validation loss ({loss_last}) lay no more than a hundredth above its minimum."),
+    ("fit", "even"): N_(
+        "“{subject}” shows no sign of overfitting: on training images ({train}) it is not significantly better than"
+        " on validation images ({val}), and its validation loss did not rise again."),
+    ("effects", "beyond"): N_(
+        "In the study of “{network}” these values differ from the starting point by more than its noise of "
+        "±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the noise: {lost}."),
+    ("effects", "all"): N_(
+        "In the study of “{network}” all hyperparameters have a value that differs from the starting point by more "
+        "than its noise of ±{half_width} percentage points, measured over {n_seeds} seeds: {effects}."),
+    ("effects", "none"): N_(
+        "In the study of “{network}” no value differs from the starting point by more than its noise of "
+        "±{half_width} percentage points, measured over {n_seeds} seeds: {lost}."),
+    ("ladder", "raised"): N_(
+        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
+        "the noise of ±{half_width} percentage points a rung: {steps}."),
+    ("ladder", "lowered"): N_(
+        "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}; beyond "
+        "the noise of ±{half_width} percentage points a rung: {steps}."),
+    ("ladder", "same"): N_(
+        "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
+        "±{half_width} percentage points; single rungs beyond it: {steps}."),
+    ("ladder", "raised_unnamed"): N_(
+        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}, but no "
+        "single rung by more than the noise of ±{half_width} percentage points."),
+    ("ladder", "lowered_unnamed"): N_(
+        "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}, but at "
+        "no single rung by more than the noise of ±{half_width} percentage points."),
+    ("ladder", "same_unnamed"): N_(
+        "The lowest rung of the ladder ({bottom}), the top ({top}) and all between differ by no more than the noise"
+        " of ±{half_width} percentage points."),
+    ("errors", "one"): N_(
+        "“{subject}” misses most images of the class {classes} ({n_errors} of {n_class}); it confuses {class_a} and"
+        " {class_b} most often ({count} errors in both directions)."),
+    ("errors", "several"): N_(
+        "“{subject}” misses most images of the classes {classes} ({n_errors} of each); it confuses {class_a} and "
+        "{class_b} most often ({count} errors in both directions)."),
+    ("chosen_classifier", "highest"): N_(
+        "Of the classifiers on the cached features “{subject}” was chosen: it has the highest validation accuracy "
+        "({val})."),
+    ("chosen_classifier", "tied"): N_(
+        "Of the classifiers on the cached features “{subject}” was chosen; its validation accuracy ({val}) is "
+        "shared by {rivals}."),
+    ("calibration", "differ"): N_(
+        "“{subject}” is calibrated best (expected calibration error {error_low}) and “{other}” worst "
+        "({error_high}); with a temperature fitted on validation the errors are {scaled_low} and {scaled_high}."),
+    ("calibration", "equal"): N_(
+        "The networks do not differ in calibration: the expected calibration error of each is {error_low}."),
+    ("val_minus_test", "all"): N_(
+        "All networks are more accurate on validation than on test, by {low} to {high} percentage points, each "
+        "beyond chance (Newcombe’s 95% interval); the intervals in this report do not include that difference."),
+    ("val_minus_test", "some"): N_(
+        "From validation to test the accuracy changes by {low} to {high} percentage points (validation minus test);"
+        " beyond chance (Newcombe’s 95% interval) for: {models}."),
+    ("val_minus_test", "none"): N_(
+        "For no network does the accuracy on validation exceed that on test beyond chance (differences of {low} to "
+        "{high} percentage points)."),
+    ("advice", "regularise"): N_(
+        "Regularise “{subject}” more strongly or stop earlier: its validation loss rose after epoch {epoch} of "
+        "{epochs}."),
+    ("advice", "shorten"): N_(
+        "Train “{subject}” for fewer epochs or at a lower rate: its validation loss rose after epoch {epoch} of "
+        "{epochs}."),
+    ("advice", "augment"): N_(
+        "Augment the images of “{subject}” more strongly, and train longer: the gap between training ({train}) and "
+        "validation ({val}) leaves room, while the validation loss did not rise."),
+    ("advice", "longer_own"): N_(
+        "Train “{subject}” longer, or make it larger: it is not significantly better on training images ({train}) "
+        "than on validation images ({val})."),
+    ("advice", "longer_pretrained"): N_(
+        "Train “{subject}” for more epochs, unfreeze more blocks of {backbone} or enlarge its input: it is not "
+        "significantly better on training images ({train}) than on validation images ({val})."),
+    ("advice", "repeat"): N_(
+        "Repeat in a full training what the study found better beyond its noise: “{factor}” = {value} for "
+        "“{subject}”, there {gain} percentage points above the starting point."),
+    ("extremes", "differ"): N_("Highest: “{subject}” with {a}; lowest: “{other}” with {b}."),
+    ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
+    ("last_epoch", "ahead"): N_("After the last epoch “{subject}” is ahead on validation: {a} against {b}."),
+    ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
+    ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
+    ("ways_of_input", "within"): N_(
+        "The best, “{factor}: {value}”, reaches {b}, the chosen way {a}: no more than chance explains."),
+    ("ways_of_input", "beyond"): N_("The best, “{factor}: {value}”, reaches {b}, the chosen way {a}."),
+    ("first_classifier", "beyond"): N_(
+        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one."),
+    ("first_classifier", "within"): N_(
+        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one: no more than chance "
+        "explains."),
+    ("first_classifier", "equal"): N_("“{subject}” and “{other}” share the first place."),
+    ("unfreezing", "stated"): N_(
+        "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
+        "for as many further epochs: {control}."),
+    ("strongest", "beyond"): N_("Largest effect beyond the noise, in percentage points: {largest}."),
+    ("strongest", "none"): N_("No effect exceeds the noise."),
+    ("confused", "stated"): N_("Confused most often, errors in both directions: {pairs}."),
+    ("hardest", "same"): N_("All networks miss most images of the class {classes}."),
+    ("hardest", "by_network"): N_("Most images are missed of the class: {of}."),
+    ("dear_and_cheap", "above"): N_(
+        "“{subject}” needs {ratio} times as many operations as “{other}” and is more accurate by {difference} "
+        "percentage points."),
+    ("dear_and_cheap", "below"): N_(
+        "“{subject}” needs {ratio} times as many operations as “{other}” and is less accurate by {difference} "
+        "percentage points."),
+    ("dear_and_cheap", "same"): N_(
+        "“{subject}” needs {ratio} times as many operations as “{other}” and is not significantly more accurate."),
+}  # fmt: skip
+
+ACCURACIES = ("a", "b", "accuracy", "ci_low", "ci_high", "control", "before", "after", "train", "val", "bottom", "top")
+COUNTS = ("n_test", "n_errors", "n_class", "count", "epoch", "epochs", "n_seeds")
+LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
+Format = typing.Callable[[Language, typing.Any], str]
+FORMATS: dict[str, Format] = {
+    **dict.fromkeys(ACCURACIES, lambda language, value: language.percent(value, 2)),
+    **dict.fromkeys(COUNTS, lambda language, value: language.integer(value)),
+    **dict.fromkeys(LOSSES, lambda language, value: language.number(value, 3)),
+    **dict.fromkeys(("low", "high", "signed"), lambda language, value: language.points(value, 2)),
+    **dict.fromkeys(("difference", "gain"), lambda language, value: language.number(abs(100 * value), 2)),
+    **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
+    **dict.fromkeys(("macs_a", "macs_b", "params_a", "params_b"), lambda language, value: language.compact(value)),
+    **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
+    **dict.fromkeys(("rivals", "models"), lambda language, value: language.quoted(map(language.model, value))),
+    **dict.fromkeys(("class_a", "class_b"), lambda language, value: language.quoted([language.class_name(value)])),
+    "half_width": lambda language, value: language.number(100 * value, 2),
+    "ratio": lambda language, value: language.number(value, 0 if value >= 10 else 1),
+    "classes": lambda language, value: language.quoted(map(language.class_name, value)),
+    "factor": lambda language, value: language.factor(value),
+    "value": lambda language, value: language.value(value),
+    "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
+    "lost": lambda language, value: ", ".join(map(language.factor, value)),
+    "steps": lambda language, value: "; ".join(
+        f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
+    ),
+    "largest": lambda language, value: "; ".join(
+        f"{language.model(network_of_stage(network))}: {_effect(language, *effect)}"
+        for network, effect in value.items()
+    ),
+    "pairs": lambda language, value: "; ".join(
+        f"{language.model(name)}: {language.quoted(map(language.class_name, pair[:2]))} ({language.integer(pair[2])})"
+        for name, pair in value.items()
+    ),
+    "of": lambda language, value: "; ".join(
+        f"{language.model(name)}: {language.quoted(map(language.class_name, classes))}"
+        for name, classes in value.items()
+    ),
+}  # fmt: skip
+
+
+def _effect(language: Language, factor: str, value: str, effect: float) -> str:
+    return f"{language.factor(factor)} = {language.value(value)} ({language.points(effect, 2)})"
+
+
+def word(claim: Claim, language: Language) -> str:
+    """Put one claim into words."""
+    given = dict(claim.values)
+    if "difference" in given:
+        given["signed"] = given["difference"]
+        if given["difference"] < 0 and claim.relation == "below":  # told without its sign, so its interval is turned
+            given |= {"low": -given["high"], "high": -given["low"]} if "low" in given else {}
+    names = {}
+    if claim.kind == "effects":
+        names["network"] = language.model(network_of_stage(claim.subject))
+    elif claim.kind not in ("ladder", "strongest", "confused", "hardest", "val_minus_test"):
+        names["subject"] = language.model(claim.subject)
+    if claim.other:
+        names["other"] = language.model(claim.other)
+    texts = {name: FORMATS[name](language, value) for name, value in given.items()}
+    return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)
+
+
+def word_conclusions(results: Results, language: Language) -> dict[str, list[str]]:
+    """Return the sentences of every section of claims.decide."""
+    return {section: [word(claim, language) for claim in claims] for section, claims in decide(results).items()}
+
+
+def word_captions(results: Results, language: Language) -> dict[str, str]:
+    """Return the finding of each figure, by its name; empty where there is none."""
+    return {name: word(claim, language) if claim else "" for name, claim in decide_captions(results).items()}

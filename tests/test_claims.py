@@ -1,0 +1,467 @@
+"""Claims follow from the numbers and do not contradict each other, whatever the numbers are."""
+
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented import invent_ladder, invent_results, invent_study
+
+from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
+from fmnist_report.report import claims
+from fmnist_report.report.captions import decide_captions
+from fmnist_report.report.language import Language
+from fmnist_report.report.words import MESSAGES, word, word_captions, word_conclusions
+
+share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
+
+
+@st.composite
+def results(draw):
+    accuracy = {name: draw(share) for name in (*COMPARED, "vgg_head", "vgg_control")}
+    seed = draw(st.integers(0, 10**6))
+    rng = np.random.default_rng(seed)
+    n_classes = draw(st.integers(2, 20))
+    parts = {}
+    if draw(st.booleans()):
+        parts["study"] = invent_study(rng, draw(st.sampled_from([("cnn",), ("cnn", "head", "finetune"), ("head",)])))
+        if draw(st.booleans()):
+            parts["study"]["ladders"]["part1"] = invent_ladder(
+                draw(st.lists(st.sampled_from([-0.05, -0.005, 0.0, 0.005, 0.05]), min_size=1, max_size=5))
+            )
+    if draw(st.booleans()):
+        ways = [{"factor": "size", "value": str(side), "chosen": side == 48, "val_accuracy": draw(share)}
+                for side in (32, 48, 64)]  # fmt: skip
+        parts["inputs"] = {"rows": ways, "n_val": draw(st.sampled_from([50, 500, 5_000]))}
+    return invent_results(accuracy, draw(st.sampled_from([60, 400, 3_000])), n_classes, seed, **parts)
+
+
+def all_claims(document):
+    found = [claim for section in claims.decide(document).values() for claim in section]
+    return found + [claim for claim in decide_captions(document).values() if claim]
+
+
+@given(results())
+def test_every_claim_is_entailed(document):
+    for claim in all_claims(document):
+        CHECKS[claim.kind](document, claim)
+        assert not any(value in ((), {}, "") for value in claim.values.values()), claim
+
+
+@given(results())
+def test_no_two_claims_contradict(document):
+    found = all_claims(document)
+    compared = {(c.subject, c.other): c.relation for c in found if c.kind in ("compare", "ensemble")}
+    opposite = {"above": "below", "below": "above", "same": "same"}
+    for (a, b), relation in compared.items():
+        assert compared.get((b, a), opposite[relation]) == opposite[relation]
+    (best,) = {c.subject: c for c in found if c.kind == "best"}.values()
+    for (a, b), relation in compared.items():
+        if best.relation == "above" and best.subject in (a, b) and {a, b} <= set(MAIN):
+            assert relation == ("above" if a == best.subject else "below")
+        if best.subject in (a, b) and {a, b} <= set(MAIN):
+            assert relation != ("below" if a == best.subject else "above")
+    fits = {c.subject: c.relation for c in found if c.kind == "fit"}
+    advised = {c.subject: c.relation for c in found if c.kind == "advice" and c.relation != "repeat"}
+    for name, relation in advised.items():
+        if name in fits:
+            assert (relation in ("regularise", "shorten")) == (fits[name] in ("overfits", "rose"))
+            assert relation.startswith("longer") == (fits[name] == "even")
+    tuned = next(c for c in found if c.kind == "fine_tuning")
+    if document["chosen_classifier"] == "vgg_head":  # then it is the same comparison as with the chosen classifier
+        assert tuned.relation in ("blocks", "epochs", "same", "below")
+    dear = next(c for c in found if c.kind == "dear_and_cheap")
+    if (dear.subject, dear.other) in compared:
+        assert compared[dear.subject, dear.other] == dear.relation
+
+
+@given(results())
+def test_every_claim_can_be_worded_in_both_languages(document):
+    for code in ("uk", "en"):
+        language = Language(code, [f"class {label}" for label in range(20)])
+        for sentence in [s for part in word_conclusions(document, language).values() for s in part]:
+            assert sentence.endswith(".") and "{" not in sentence and " nan" not in sentence
+        assert all("{" not in text for text in word_captions(document, language).values())
+
+
+def p_of(document, a, b):
+    row = claims.find_comparison(document, a, b)
+    return row["p_holm"], row["difference"]
+
+
+def check_compare(document, claim):
+    a, b = (document["models"][name]["test_accuracy"] for name in (claim.subject, claim.other))
+    values, (p, difference) = claim.values, p_of(document, claim.subject, claim.other)
+    assert (values["a"], values["b"], values["p"]) == (a, b, p) and difference == pytest.approx(a - b)
+    assert values["low"] <= values["difference"] <= values["high"]
+    expected = {"above": a > b and values["low"] > 0, "below": a < b and values["high"] < 0,
+                "same": values["low"] <= 0 <= values["high"]}  # fmt: skip
+    assert expected[claim.relation] and (p < 0.05) == (claim.relation != "same")
+
+
+def check_best(document, claim):
+    accuracy = {name: document["models"][name]["test_accuracy"] for name in MAIN}
+    others = [name for name in MAIN if name != claim.subject]
+    assert accuracy[claim.subject] == max(accuracy.values()) == claim.values["accuracy"]
+    assert claim.values["ci_low"] <= claim.values["accuracy"] <= claim.values["ci_high"]
+    significant = {name for name in others if p_of(document, claim.subject, name)[0] < 0.05}
+    if claim.relation == "tied":
+        assert set(claim.values["rivals"]) == {n for n in others if accuracy[n] == accuracy[claim.subject]} != set()
+    else:
+        assert (claim.relation == "above") == (len(significant) == len(others))
+        assert set(claim.values.get("rivals", ())) == set(others) - significant
+
+
+def check_ensemble(document, claim):
+    check_compare(document, claim)
+    assert claim.subject == "ensemble" and claim.other == claims.rank_models(document)[0]
+
+
+def check_fine_tuning(document, claim):
+    p, difference = p_of(document, "vgg_finetuned", "vgg_head")
+    p_control, over_control = p_of(document, "vgg_finetuned", "vgg_control")
+    above = p < 0.05 and difference > 0
+    assert (claim.relation in ("blocks", "epochs")) == above
+    assert (claim.relation == "blocks") == (above and p_control < 0.05 and over_control > 0)
+    assert (claim.relation == "below") == (p < 0.05 and difference < 0) and (claim.relation == "same") == (p >= 0.05)
+    assert claim.values["control"] == document["models"]["vgg_control"]["test_accuracy"]
+    assert (claim.values["p"], claim.values["p_control"]) == (p, p_control)
+
+
+def check_cost(document, claim):
+    for letter, name in (("a", claim.subject), ("b", claim.other)):
+        model = document["models"][name]
+        assert claim.values[f"macs_{letter}"] == model["macs_per_answer"]
+        assert claim.values[f"time_{letter}"] == model["total_seconds"]
+        assert claim.values[f"params_{letter}"] == model["n_params"]
+
+
+def check_fit(document, claim):
+    model = document["models"][claim.subject]
+    losses = model["history"]["val_loss"]
+    rose = losses[-1] > 1.01 * min(losses)
+    n = model["clean"]["n"]
+    gap = model["clean"]["train_accuracy"] - model["val_accuracy"]
+    assert claim.relation == "overfits" if rose and gap > 0.2 and n >= 100 else True
+    assert (claim.relation in ("overfits", "rose")) == rose
+    if claim.relation in ("overfits", "gap"):
+        assert gap > 0
+    if gap <= 0:
+        assert claim.relation in ("rose", "even")
+    assert losses[claim.values["epoch"] - 1] == claim.values["loss_lowest"] == min(losses)
+    assert claim.values["loss_last"] == losses[-1] and claim.values["epochs"] == len(losses)
+
+
+def check_advice(document, claim):
+    if claim.relation == "repeat":
+        rows = [row for row in document["study"]["factors"] if row["factor"] == claim.values["factor"]]
+        assert rows[0]["gain"] == claim.values["gain"] > 0 and rows[0]["beyond"]
+        settable = [row for row in document["study"]["factors"] if row["factor"] not in ("layers", "unfreeze")]
+        assert all(row["gain"] <= claim.values["gain"] for row in settable if row["beyond"])
+    else:
+        check_fit_of_advice = claims.fit(document, claim.subject)
+        assert claim.values == check_fit_of_advice.values
+
+
+def check_effects(document, claim):
+    rows = [row for row in document["study"]["factors"] if row["network"] == claim.subject]
+    half = document["study"]["bases"][claim.subject]["half_width"]
+    beyond = {row["factor"] for row in rows if abs(row["effect"]) > half}
+    assert {effect[0] for effect in claim.values.get("effects", ())} == beyond
+    assert set(claim.values.get("lost", ())) == {row["factor"] for row in rows} - beyond
+    assert claim.relation == ("none" if not beyond else "beyond" if len(beyond) < len(rows) else "all")
+    assert claim.values["half_width"] == half and claim.values["n_seeds"] == 3
+    sizes = [abs(effect) for _, _, effect in claim.values.get("effects", ())]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def check_ladder(document, claim):
+    rows = document["study"]["ladders"][claim.subject]
+    total = rows[-1]["val_accuracy"] - rows[0]["val_accuracy"]
+    steps = {row["ingredient"] for row in rows[1:] if row["beyond"]}
+    assert {name for name, _ in claim.values.get("steps", ())} == steps
+    assert claim.relation.endswith("unnamed") == (not steps)
+    direction = claim.relation.removesuffix("_unnamed")
+    assert direction == ("same" if abs(total) <= claim.values["half_width"] else "raised" if total > 0 else "lowered")
+    assert claim.values["half_width"] == pytest.approx(0.01)
+
+
+def check_errors(document, claim):
+    confusion = np.array(document["models"][claim.subject]["confusion"])
+    missed = confusion.sum(axis=1) - np.diag(confusion)
+    assert set(claim.values["classes"]) == set(np.flatnonzero(missed == missed.max())) and missed.max() > 0
+    assert claim.values["n_errors"] == missed.max()
+    assert claim.values["n_class"] == confusion[claim.values["classes"][0]].sum()
+    both = confusion + confusion.T - 2 * np.diag(np.diag(confusion))
+    first, second = claim.values["class_a"], claim.values["class_b"]
+    assert first != second and both[first, second] == claim.values["count"] == both.max() > 0
+    assert claim.relation == ("one" if len(claim.values["classes"]) == 1 else "several")
+
+
+def check_chosen_classifier(document, claim):
+    val = {row.name: document["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
+    assert val[claim.subject] == max(val.values()) == claim.values["val"]
+    equal = {name for name in val if val[name] == val[claim.subject]} - {claim.subject}
+    assert set(claim.values.get("rivals", ())) == equal and (claim.relation == "tied") == bool(equal)
+
+
+def check_calibration(document, claim):
+    errors = {name: document["models"][name]["ece"] for name in MAIN}
+    assert errors[claim.subject] == min(errors.values()) == claim.values["error_low"]
+    if claim.relation == "differ":
+        assert errors[claim.other] == max(errors.values()) == claim.values["error_high"]
+    spread = f"{min(errors.values()):.3f}" != f"{max(errors.values()):.3f}"
+    assert (claim.relation == "differ") == spread
+
+
+def check_val_minus_test(document, claim):
+    found = {name: document["models"][name]["val_minus_test"] for name in MAIN}
+    above = {name for name in MAIN if found[name]["low"] > 0}
+    assert claim.relation == ("all" if above == set(MAIN) else "some" if above else "none")
+    assert set(claim.values.get("models", above if claim.relation == "all" else ())) == above
+    assert claim.values["low"] == min(row["difference"] for row in found.values())
+    assert claim.values["high"] == max(row["difference"] for row in found.values())
+
+
+def check_extremes(document, claim):
+    accuracy = {name: document["models"][name]["test_accuracy"] for name in COMPARED}
+    assert accuracy[claim.subject] == claim.values["a"] == max(accuracy.values())
+    if claim.relation == "differ":
+        assert accuracy[claim.other] == claim.values["b"] == min(accuracy.values()) < claim.values["a"]
+    else:
+        assert len(set(accuracy.values())) == 1
+
+
+def check_last_epoch(document, claim):
+    last = {name: document["models"][name]["history"]["val_accuracy"][-1] for name in ("mlp", "cnn")}
+    assert claim.values["a"] == last[claim.subject] == max(last.values())
+    printed = {f"{100 * value:.2f}" for value in last.values()}
+    assert (claim.relation == "equal") == (len(printed) == 1)
+    assert claim.values.get("b", min(last.values())) == min(last.values())
+
+
+def check_ways_of_input(document, claim):
+    rows = document["inputs"]["rows"]
+    chosen, top = rows[1]["val_accuracy"], max(row["val_accuracy"] for row in rows)
+    assert claim.values["a"] == chosen and (claim.relation == "chosen") == (chosen >= top)
+    if claim.relation != "chosen":
+        assert claim.values["b"] == top and claim.values["factor"] == "size"
+        n = document["inputs"]["n_val"]
+        z = (top - chosen) / np.sqrt((top * (1 - top) + chosen * (1 - chosen) + 1e-12) / n)
+        assert claim.relation == "beyond" if z > 6 and n >= 500 else True
+        assert claim.relation == "within" if z < 1 else True
+
+
+def check_first_classifier(document, claim):
+    val = sorted((document["models"][row.name]["val_accuracy"] for row in ON_FEATURES), reverse=True)
+    assert claim.values["difference"] == val[0] - val[1] and (claim.relation == "equal") == (val[0] == val[1])
+    assert document["models"][claim.subject]["val_accuracy"] == val[0]
+    assert document["models"][claim.other]["val_accuracy"] == val[1] and claim.subject != claim.other
+
+
+def check_unfreezing(document, claim):
+    names = {"before": "vgg_head", "after": "vgg_finetuned", "control": "vgg_control"}
+    assert claim.values == {key: document["models"][name]["val_accuracy"] for key, name in names.items()}
+
+
+def check_strongest(document, claim):
+    stages = {"part1": ("mlp", "cnn"), "part2": ("head", "finetune")}[claim.subject]
+    rows = [row for row in document["study"]["factors"] if row["network"] in stages]
+    for network in stages:
+        beyond = [abs(row["effect"]) for row in rows if row["network"] == network and row["beyond"]]
+        top = claim.values.get("largest", {}).get(network)
+        assert (abs(top[2]) == max(beyond)) if beyond else top is None
+    assert (claim.relation == "none") == (not any(row["beyond"] for row in rows))
+
+
+def check_confused(document, claim):
+    for name, (first, second, count) in claim.values["pairs"].items():
+        confusion = np.array(document["models"][name]["confusion"])
+        assert count == confusion[first, second] + confusion[second, first] > 0
+
+
+def check_hardest(document, claim):
+    missed = {name: [row["n_errors"] for row in document["models"][name]["per_class"]] for name in MAIN}
+    expected = {name: tuple(i for i, n in enumerate(counts) if n == max(counts)) for name, counts in missed.items()
+                if max(counts)}  # fmt: skip
+    same = len(set(expected.values())) == 1 and len(expected) == len(MAIN) and len(expected[MAIN[0]]) == 1
+    assert (claim.relation == "same") == same
+    assert claim.values == ({"classes": expected[MAIN[0]]} if same else {"of": expected})
+
+
+def check_dear_and_cheap(document, claim):
+    macs = {name: document["models"][name]["macs_per_answer"] for name in MAIN}
+    assert macs[claim.subject] == max(macs.values()) and macs[claim.other] == min(macs.values())
+    assert claim.values["ratio"] == macs[claim.subject] / macs[claim.other]
+    p, difference = p_of(document, claim.subject, claim.other)
+    assert claim.relation == ("same" if p >= 0.05 else "above" if difference > 0 else "below")
+    assert claim.values["difference"] == difference
+
+
+CHECKS = {name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")}
+
+
+@pytest.fixture
+def document():
+    accuracy = {"mlp": 0.80, "cnn": 0.88, "vgg_features": 0.87, "vgg_head": 0.87, "vgg_finetuned": 0.93}
+    found = invent_results(accuracy | {"vgg_control": 0.87, "ensemble": 0.95}, 4_000)
+    return copy.deepcopy(found)
+
+
+def test_every_message_belongs_to_a_kind_and_every_kind_has_a_check():
+    kinds = {kind for kind, _ in MESSAGES}
+    assert kinds == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("p_head", "difference", "p_control", "over_control", "relation"),
+    [
+        (0.01, 0.01, 0.01, 0.01, "blocks"), (0.01, 0.01, 0.2, 0.01, "epochs"), (0.01, 0.01, 0.01, -0.01, "epochs"),
+        (0.05, 0.01, 0.01, 0.01, "same"), (0.0499, 0.01, 0.0499, 0.01, "blocks"), (0.01, -0.01, 0.3, 0.01, "below"),
+    ],
+)  # fmt: skip
+def test_fine_tuning_is_judged_by_head_and_control(document, p_head, difference, p_control, over_control, relation):
+    claims.find_comparison(document, "vgg_finetuned", "vgg_head").update(p_holm=p_head, difference=difference)
+    claims.find_comparison(document, "vgg_finetuned", "vgg_control").update(p_holm=p_control, difference=over_control)
+    assert claims.fine_tuning(document).relation == relation
+
+
+@pytest.mark.parametrize(
+    ("losses", "train", "val", "relation", "epoch"),
+    [
+        ([0.3, 0.2, 0.25], 0.99, 0.90, "overfits", 2), ([0.3, 0.2, 0.25], 0.90, 0.90, "rose", 2),
+        ([0.3, 0.25, 0.2], 0.99, 0.90, "gap", 3), ([0.3, 0.25, 0.2], 0.90, 0.90, "even", 3),
+        ([0.2, 0.2015], 0.90, 0.90, "even", 1), ([0.2, 0.203], 0.90, 0.90, "rose", 1), ([0.2], 0.8, 0.9, "even", 1),
+    ],
+)  # fmt: skip
+def test_overfitting_follows_from_clean_images_and_the_validation_loss(document, losses, train, val, relation, epoch):
+    document["data"]["n_val"] = 5_000
+    document["models"]["cnn"] |= {
+        "val_accuracy": val,
+        "clean": {"n": 5_000, "train_accuracy": train, "train_loss": 0.1},
+    }
+    document["models"]["cnn"]["history"]["val_loss"] = losses
+    claim = claims.fit(document, "cnn")
+    assert (claim.relation, claim.values["epoch"]) == (relation, epoch)
+    advised = next(c for c in claims.advice(document) if c.subject == "cnn")
+    words = {"overfits": "regularise", "rose": "shorten", "gap": "augment", "even": "longer_own"}
+    assert advised.relation == words[relation]
+
+
+def test_a_pretrained_network_is_not_to_be_made_larger(document):
+    document["models"]["vgg_finetuned"]["history"]["val_loss"] = [0.2]
+    document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = 0.0
+    assert "longer_pretrained" in [c.relation for c in claims.advice(document) if c.subject == "vgg_finetuned"]
+
+
+def factor(**changes):
+    return {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.02, "beyond": True,
+            "best": "5", "gain": 0.02, **changes}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "full", "said"),
+    [
+        ({}, [], True),
+        ({"gain": 0.01}, [], False),  # no more than the noise
+        ({"best": "3"}, [], False),  # it is set already
+        ({"network": "head", "factor": "layers"}, [], False),  # which no setting sets
+        ({"network": "finetune", "factor": "unfreeze", "best": "none"}, [], False),
+        ({"network": "finetune", "factor": "unfreeze", "best": "5"}, [], True),
+        ({"factor": "widths", "best": "half"}, [], False),
+        ({"factor": "learning_rate", "best": "0.006"}, [], False),
+        ({"network": "finetune", "factor": "learning_rate", "best": "6e-05"}, [], False),
+        ({}, [("", "", 0.95), ("kernel", "5", 0.95)], False),  # a full training has found it no better
+        ({}, [("", "", 0.95), ("kernel", "5", 0.951)], True),
+        ({}, [("kernel", "5", 0.5)], True),
+    ],
+)
+def test_the_study_advises_only_what_is_worth_a_training(document, changes, full, said):
+    row = factor(**changes)
+    bases = {row["network"]: {"half_width": 0.01, "accuracies": [1, 2, 3]}}
+    document["study"] = {"bases": bases, "factors": [row, factor(gain=0.0, best="3", factor="shift")], "ladders": {}}
+    document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
+    document["full_trainings"] = [
+        {"stage": row["network"], "factor": name, "value": value, "val_accuracy": val} for name, value, val in full
+    ]
+    found = [c for c in claims.advice(document) if c.relation == "repeat"]
+    assert bool(found) == said
+    if said:
+        assert found[0].values == {"factor": row["factor"], "value": row["best"], "gain": row["gain"]}
+
+
+def test_of_several_better_values_the_best_is_advised(document):
+    rows = [factor(), factor(factor="cutout", best="8", gain=0.03), factor(factor="shift", best="1", gain=0.015)]
+    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": rows, "ladders": {}}
+    (found,) = [c for c in claims.advice(document) if c.relation == "repeat"]
+    assert found.values["factor"] == "cutout" and found.subject == "cnn"
+
+
+def test_comparison_can_be_asked_either_way(document):
+    one, other = (claims.find_comparison(document, *pair) for pair in (("mlp", "cnn"), ("cnn", "mlp")))
+    assert one["difference"] == -other["difference"] > 0 or one["difference"] == -other["difference"] < 0
+    assert (one["a"], one["b"], one["only_a"], one["only_b"]) == ("mlp", "cnn", other["only_b"], other["only_a"])
+    for low, high in (("ci95_low", "ci95_high"), ("holm_low", "holm_high")):
+        assert (one[low], one[high]) == (-other[high], -other[low])
+    with pytest.raises(KeyError, match="there is no comparison of mlp and nothing"):
+        claims.find_comparison(document, "mlp", "nothing")
+
+
+def test_nothing_is_said_of_what_was_not_studied(document):
+    assert claims.effects(document, "cnn") == [] and claims.ladder(document, "part1") == []
+    found = decide_captions(document)
+    names = ("study_part1", "study_part2", "inputs", "ladder_part1", "ladder_part2")
+    assert [found[name] for name in names] == [None] * 5
+    document["study"]["ladders"]["part1"] = invent_ladder([])
+    assert claims.ladder(document, "part1") == []
+
+
+def test_a_network_without_errors_has_no_hardest_class(document):
+    for name in MAIN:
+        document["models"][name]["confusion"] = np.diag([5] * 10).tolist()
+        document["models"][name]["per_class"] = [{"n_errors": 0, "support": 5}] * 10
+    assert claims.errors(document, "cnn") == []
+    found = decide_captions(document)
+    assert found["per_class"] is None and found["confusion_part1"] is None and found["confusion_part2"] is None
+
+
+def test_most_confused_pair_counts_both_directions():
+    assert claims.most_confused([[5, 2, 0], [3, 5, 0], [4, 0, 5]]) == (0, 1, 5)
+    assert claims.most_confused([[5, 0, 1], [0, 5, 3], [1, 1, 5]]) == (1, 2, 4)
+
+
+def test_sections_hold_what_they_are_about(document):
+    study = invent_study(np.random.default_rng(1))
+    study["ladders"] = {"part1": invent_ladder([0.02]), "part2": invent_ladder([0.03])}
+    document["study"] = study
+    found = {part: [(c.kind, c.subject, c.other) for c in listed] for part, listed in claims.decide(document).items()}
+    best = claims.rank_models(document)[0]
+    assert found["summary"] == [("best", best, ""), ("compare", "cnn", "mlp"), ("compare", "vgg_finetuned", "mlp")]
+    assert found["part1"] == [
+        ("compare", "cnn", "mlp"), ("cost", "cnn", "mlp"), ("fit", "mlp", ""), ("fit", "cnn", ""),
+        ("ladder", "part1", ""), ("effects", "cnn", ""), ("errors", "cnn", ""),
+    ]  # fmt: skip
+    assert found["part2"] == [
+        ("compare", "vgg_features", "mlp"), ("chosen_classifier", document["chosen_classifier"], ""),
+        ("ladder", "part2", ""), ("fine_tuning", "vgg_finetuned", "vgg_head"), ("compare", "vgg_finetuned", "mlp"),
+        ("fit", "vgg_finetuned", ""), ("effects", "finetune", ""), ("errors", "vgg_finetuned", ""),
+    ]  # fmt: skip
+    assert [row[0] for row in found["overall"]] == [
+        "best", "compare", "cost", "ensemble", "calibration", "val_minus_test"
+    ]  # fmt: skip
+    assert found["overall"][1:3] == [("compare", "vgg_finetuned", "cnn"), ("cost", "vgg_finetuned", "cnn")]
+
+
+def test_a_difference_is_told_without_its_sign_and_its_interval_the_same_way(document):
+    for name, other in (("cnn", "mlp"), ("mlp", "cnn")):
+        claim = claims.compare(document, name, other)
+        said = word(claim, Language("en"))
+        low, high = sorted(abs(100 * claim.values[key]) for key in ("low", "high"))
+        assert f"by {abs(100 * claim.values['difference']):.2f} percentage points" in said
+        assert f"+{low:.2f} to +{high:.2f}" in said
+
+
+def test_numbers_are_written_as_the_language_writes_them(document):
+    english, ukrainian = (word(claims.compare(document, "cnn", "mlp"), Language(code)) for code in ("en", "uk"))
+    assert "88.00%" in english and "88,00\u00a0%" in ukrainian and "88.00" not in ukrainian
