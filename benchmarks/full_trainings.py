@@ -1,7 +1,7 @@
 """Train variations of the chosen settings in full, one change each, and keep what they reach on validation.
 
     python benchmarks/full_trainings.py --cache-dir DIR     train what templates/full_trainings.json lacks
-    python benchmarks/full_trainings.py --fidelity FILE     compare their order with the study in a results.json of standard
+    python benchmarks/full_trainings.py --fidelity FILE     compare their order with the study in a results.json
 
 The report tells these trainings as earlier measurements of the project. Each is a run of the line that leaves the test
 labels closed; one that was interrupted goes on with the same command. All end by writing docs/tuning.md.

@@ -81,7 +81,7 @@ def measure_extraction(workers: Workers, pictures: np.ndarray, base: dict) -> di
 
 
 def measure_search(workers: Workers, cache: Path) -> float:
-    """Return the seconds of a search of N_TRIALS trainings of the convolutional network, drawn and trained in one round."""
+    """Return the seconds of a search of N_TRIALS trainings of the CNN, drawn and trained in one round."""
     from dataclasses import replace
 
     from fmnist_report.experiments.search import tune

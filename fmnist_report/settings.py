@@ -211,7 +211,7 @@ class TuningSettings:
     narrow: Positive = 3
     at_once: Positive = 4
     cnn_trials: Count = 0
-    head_trials: Count = 36
+    head_trials: Count = 16
     finetune_trials: Count = 0
     cnn_steps: Count = 300
     head_steps: Count = 100
@@ -222,8 +222,8 @@ class TuningSettings:
 class InputSettings:
     """The comparison of ways in which a greyscale picture can enter the base: pictures of each part."""
 
-    n_train: Pictures = 700
-    n_val: Pictures = 700
+    n_train: Pictures = 500
+    n_val: Pictures = 500
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from fmnist_report.experiments.trials import BLOCK3_MEAN
 from fmnist_report.models.base import POOLED
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
 
-# What introductions to convolutional networks hand in, beside the architecture.
+# What introductions to convolutional networks build.
 USUAL: dict[str, typing.Any] = {
-    "normalised": False, "residual": False, "optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.0,
-    "schedule": "constant", "label_smoothing": 0.0, "shift": 0, "cutout": 0, "mirror": False,
+    "architecture": "plain", "normalised": False, "residual": False, "optimizer": "adamw", "learning_rate": 1e-3,
+    "weight_decay": 0.0, "schedule": "constant", "label_smoothing": 0.0, "shift": 0, "cutout": 0, "mirror": False,
 }  # fmt: skip
 # What the rungs of the convolutional network add: settings that change together, by the name of the ingredient.
 INGREDIENTS = {
-    "architecture": ("architecture",),
-    "normalised": ("normalised",),
-    "residual": ("residual",),
     "widths": ("stem", "widths"),
+    "normalised": ("normalised",),
     "schedule": ("schedule",),
     "optimizer": ("optimizer", "learning_rate", "weight_decay"),
+    "architecture": ("architecture",),
+    "residual": ("residual",),
     "label_smoothing": ("label_smoothing",),
     "shift": ("shift",),
     "cutout": ("cutout",),
@@ -48,20 +48,20 @@ class Rung:
     n_views: int = 2
 
 
-def climb_cnn(base: CNNSettings, chosen: CNNSettings, mirror: bool) -> list[Rung]:
-    """List the rungs from a plain network with Adam to the point from which the study starts.
+def climb_cnn(base: CNNSettings, mirror: bool) -> list[Rung]:
+    """List the rungs from a plain network of half the width, with Adam, to the point from which the study starts.
+
+    What makes deep networks trainable comes before the deep network.
 
     Args:
-        base: that point, narrower than chosen; the plain network has chosen's first two widths.
+        base: the study's starting point.
         mirror: whether the data may be mirrored.
     """
-    half = tuple(width // 2 for width in base.widths)
-    usual = dataclasses.replace(base, architecture="plain", stem=chosen.stem, widths=chosen.widths, **USUAL)
+    first, second, third = (max(1, width // 2) for width in base.widths)
+    usual = dataclasses.replace(base, stem=max(1, base.stem // 2), widths=(first, second, third), **USUAL)
     rungs = [Rung("cnn", "start", usual, n_views=1)]
     for ingredient, names in INGREDIENTS.items():
         changes: dict[str, typing.Any] = {name: getattr(base, name) for name in names}
-        if ingredient == "architecture":
-            changes |= {"stem": base.stem // 2, "widths": half}
         settings = dataclasses.replace(rungs[-1].settings, **changes)
         if settings != rungs[-1].settings and (mirror or ingredient != "mirror"):
             rungs.append(Rung("cnn", ingredient, settings, n_views=1))

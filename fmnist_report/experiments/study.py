@@ -43,16 +43,11 @@ class Variation:
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(network: str, base: TrainingSettings, chosen: typing.Any) -> list[Variation]:
-    """List the study of one network around the settings from which it starts, which are not among the variations.
-
-    Args:
-        base: from which it starts.
-        chosen: the settings of the full training; base is narrower.
-    """
+def list_variations(network: str, base: TrainingSettings) -> list[Variation]:
+    """List the study of one network around the settings from which it starts, which are not among the variations."""
     read = [_vary_layers(layers, base) for layers in LAYERS] if network == "head" else []
     found = [
-        _vary(network, group, factor, value, base, chosen)
+        _vary(network, group, factor, value, base)
         for group, factors in list_factors(network, base).items()
         for factor, values in factors.items()
         for value in values
@@ -99,9 +94,7 @@ def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
     }
 
 
-def _vary(
-    network: str, group: str, factor: str, value: typing.Any, base: TrainingSettings, chosen: typing.Any
-) -> Variation:
+def _vary(network: str, group: str, factor: str, value: typing.Any, base: TrainingSettings) -> Variation:
     changes = {factor: value}
     text = "half" if factor == "widths" else "none" if (factor, value) == ("unfreeze", NONE) else write_number(value)
     if factor == "optimizer":  # each at its own usual rate
@@ -109,8 +102,6 @@ def _vary(
         changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
     elif factor == "widths":
         changes = {"stem": value[0], "widths": value[1:]}
-    elif value == "plain":  # which is not narrowed: it is small as it is
-        changes |= {"stem": chosen.stem, "widths": chosen.widths}
     return Variation(network, group, factor, text, dataclasses.replace(base, **changes))
 
 
@@ -141,8 +132,8 @@ def run_study(
     """
     n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
     bases = {name: start_from(name, networks[name], study.narrow) for name in NETWORKS if n_steps[name]}
-    variations = {name: list_variations(name, base, networks[name]) for name, base in bases.items()}
-    ladders = list_ladders(bases, networks, load_task(data).mirror)
+    variations = {name: list_variations(name, base) for name, base in bases.items()}
+    ladders = list_ladders(bases, load_task(data).mirror)
     sources = find_sources(study, data, features, weights, start_from("head", networks["head"], 1))
     tasks = list_tasks(study.seeds, bases, variations, ladders, seed)
     found = train_missing(tasks, sources, n_steps, out, progress)
@@ -172,11 +163,11 @@ def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
     return settle_precision(dataclasses.replace(narrow(settings, divisor), **changes))
 
 
-def list_ladders(bases: Chosen, networks: Chosen, mirror: bool) -> dict[str, list[Rung]]:
+def list_ladders(bases: Chosen, mirror: bool) -> dict[str, list[Rung]]:
     """List the rungs of every part of the assignment that is studied."""
     ladders = {}
     if "cnn" in bases:
-        ladders["part1"] = climb_cnn(bases["cnn"], networks["cnn"], mirror)
+        ladders["part1"] = climb_cnn(bases["cnn"], mirror)
     if "head" in bases:
         ladders["part2"] = climb_base(bases["head"], bases.get("finetune"))
     return ladders
