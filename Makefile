@@ -1,6 +1,7 @@
 # make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
 # make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
 # make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
+# make mutants: count what the tests notice of broken code;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ DONE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 JOBS ?= 2
 
-.PHONY: report test test-all check setup dev pango browser inspect bench fuzz backends audit lock clean
+.PHONY: report test test-all check setup dev pango browser inspect bench fuzz backends mutants audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -74,6 +75,15 @@ backends: dev
 	$(VENV)-backends/bin/python -m pip install --quiet --disable-pip-version-check 'jax>=0.6' 'torch>=2.6'
 	for backend in jax torch; do KERAS_BACKEND=$$backend $(VENV)-backends/bin/python -m pytest -m backend $(ARGS) || exit 1; done
 
+# Break the code of the statistics, the study and the conclusions in every way that mutmut knows, and count what tests notice.
+mutants: dev
+	test -x $(VENV)-mutants/bin/python || $(BIN)/python -m venv $(VENV)-mutants
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$($(VENV)-mutants/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
+	$(VENV)-mutants/bin/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8,<4'
+	PATH="$(CURDIR)/$(VENV)-mutants/bin:$$PATH" TF_CPP_MIN_LOG_LEVEL=3 $(VENV)-mutants/bin/python -m mutmut run $(ARGS)
+	$(VENV)-mutants/bin/python -m mutmut results
+
 audit:
 	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
@@ -86,4 +96,4 @@ lock:
 		--group pyproject.toml:dev --constraints requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report
+	rm -rf mutants $(VENV) $(VENV)-mutants $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from fmnist_report.experiments import study
@@ -145,6 +146,13 @@ def test_the_document_tells_noise_effects_and_ladders(tmp_path, quiet, call, mon
         ("head", "start"), ("head", "blocks"), ("head", "grid"), ("head", "width"), ("finetune", "unfreeze")
     ]  # fmt: skip
     assert part2[0]["val_accuracy"] == pytest.approx(0.8)
+
+
+def test_no_more_images_are_told_than_there_are():
+    labels = {"train": np.zeros(30), "val": np.zeros(10)}
+    found = study.fit_to(dataclasses.replace(SETTINGS, n_train=31, n_val=9, vgg_train=29, vgg_val=11), labels)
+    assert (found.n_train, found.n_val, found.vgg_train, found.vgg_val) == (30, 9, 29, 10)
+    assert found.seeds == SETTINGS.seeds
 
 
 def test_what_is_not_studied_is_left_out(tmp_path, quiet, call, monkeypatch):

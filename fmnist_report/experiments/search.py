@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from fmnist_report.experiments.trials import NETWORKS, Source, Subset, narrow, train_settings
 from fmnist_report.machine import settle_precision
-from fmnist_report.pipeline.files import UNFINISHED, write_json
+from fmnist_report.pipeline.files import UNFINISHED, load_arrays, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.workers import Crew, Workers
@@ -108,7 +108,9 @@ def tune(
                 run_trials(search, network, chosen, n_steps[network], shared, seed, n_together, crew)
             done += count
             found[network] = summarise(search)
-    counts = {"n_train": tuning.n_train, "n_val": tuning.n_val, "n_steps": n_steps}
+    labels = load_arrays(data / "labels.npz")
+    counts = {f"n_{part}": min(getattr(tuning, f"n_{part}"), len(labels[part])) for part in ("train", "val")}
+    counts |= {"n_steps": n_steps}
     write_json(out / "tuning.json", {**counts, "networks": found})
 
 

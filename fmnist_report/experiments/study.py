@@ -6,13 +6,15 @@ import typing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from fmnist_report.data.split import load_task
 from fmnist_report.experiments.ladder import Rung, climb_base, climb_cnn, describe_ladder
 from fmnist_report.experiments.noise import Noise, measure_noise
 from fmnist_report.experiments.trials import NETWORKS, RATES, Source, narrow, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.models.base import POOLED
-from fmnist_report.pipeline.files import read_finished, write_finished, write_json
+from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import Chosen, FineTuneSettings, HeadSettings, StudySettings, TrainingSettings
@@ -130,6 +132,7 @@ def run_study(
     part (describe_ladder). Trainings that were finished before an interruption are not repeated; equal ones are
     trained once.
     """
+    study = fit_to(study, load_arrays(data / "labels.npz"))
     n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
     bases = {name: start_from(name, networks[name], study.narrow) for name in NETWORKS if n_steps[name]}
     variations = {name: list_variations(name, base) for name, base in bases.items()}
@@ -153,6 +156,15 @@ def run_study(
         rows = describe_ladder(rungs, reached, sd, study.seeds, sources[rungs[0].network].n_val)
         document["ladders"][part] = rows
     write_json(out / "study.json", document)
+
+
+def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings:
+    """Return the study of no more images than there are of training and of validation."""
+    n_train, n_val = len(labels["train"]), len(labels["val"])
+    train = {name: min(getattr(study, name), n_train) for name in ("n_train", "vgg_train")}
+    return dataclasses.replace(
+        study, **train, **{name: min(getattr(study, name), n_val) for name in ("n_val", "vgg_val")}
+    )
 
 
 def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
