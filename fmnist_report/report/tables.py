@@ -27,8 +27,9 @@ def name_stage(name: str, language: Language) -> str:
 
 def accuracy_list(results: Results, measure: str, language: Language) -> str:
     """Name every compared network with one of its accuracies."""
+    values = {name: results["models"][name][measure] for name in COMPARED}
     return "; ".join(
-        f"{language.model(name)} {language.percent(results['models'][name][measure] or 0, 2)}" for name in COMPARED
+        f"{language.model(name)} {'–' if value is None else language.percent(value, 2)}" for name, value in values.items()
     )
 
 

@@ -159,7 +159,9 @@ def fit(network, batches, validation, settings, out: Path | None, progress: Prog
     bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
     history = bundle.restore() if bundle else {}
     if bundle and not history and bundle.path.exists():
-        progress.warn("The bundle of the last epoch is damaged; the training begins anew.")
+        progress.warn(
+            "The bundle of the last epoch is damaged, or was computed in another precision; the training begins anew."
+        )
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
         values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)
