@@ -54,7 +54,7 @@ def test_an_ensemble_follows_the_validation_labels_and_calibrates_its_members():
     assert sum(weights.values()) == pytest.approx(1) and list(weights) == list(MAIN)
     right = {name: (member.val.argmax(axis=1) == labels).mean() for name, member in members.items()}
     assert (together.val.argmax(axis=1) == labels).mean() >= max(right.values())
-    assert together.test.shape == (400, 10) and not np.allclose(together.test, together.val)
+    assert together.history == {} and together.test.shape == (400, 10) and not np.allclose(together.test, together.val)
     rolled = candidates.combine({name: Candidate(m.val, m.val, m.summary, {}) for name, m in members.items()}, labels)
     assert np.allclose(rolled[0].test, together.val)
 
@@ -120,6 +120,7 @@ def test_every_model_is_read_with_its_costs(folders):
     assert set(found) == {*COMPARED, *(row.name for row in ON_FEATURES), CONTROL.name}
     assert list(found)[: len(NETWORKS)] == list(COMPARED)
     mlp, head, lda = (found[name] for name in ("mlp", "vgg_head", "vgg_lda"))
+    assert head.mirror_gain(LABELS) == pytest.approx(0.5)
     assert mlp.val_original is None and mlp.summary["n_views"] == 1 and head.summary["n_views"] == 2
     assert mlp.history == {"val_loss": [0.5, 0.4], "seconds": [1.0, 2.0]} and mlp.summary["train_seconds"] == 5.0
     assert mlp.summary["clean"] == {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1}

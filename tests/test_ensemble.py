@@ -35,3 +35,21 @@ def test_pooled_answers_are_probabilities():
     labels = rng.integers(0, 10, 100)
     pooled = pool([answers(rng, labels, 1.0), answers(rng, labels, 2.0)], np.array([0.25, 0.75]))
     assert pooled.dtype == np.float32 and pooled.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-5)
+
+
+def test_a_network_that_rules_out_the_truth_once_is_not_ruled_out():
+    labels = np.zeros(200, int)
+    bold, timid = np.full((200, 2), 0.5), np.full((200, 2), 0.5)
+    bold[:, 0], bold[:, 1] = 0.9, 0.1
+    bold[0] = 0.0, 1.0
+    weights = fit_weights([bold, timid], labels)
+    assert weights == pytest.approx([0.9888, 0.0112], abs=1e-3)  # where the derivative of the likelihood is zero
+    assert weights.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_next_to_nothing_is_nothing():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 2_000)
+    right = answers(rng, labels, 12.0)
+    weights = fit_weights([right, *(np.full((2_000, 10), 0.1) for _ in range(4))], labels)
+    assert list(weights) == [1.0, 0.0, 0.0, 0.0, 0.0]

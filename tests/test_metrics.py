@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmnist_report.evaluation.metrics import score_classes
-from fmnist_report.training.metrics import score, wilson_interval
+from fmnist_report.training.metrics import measure_accuracy, score, wilson_interval
 
 
 def test_wilson_interval_of_a_known_case():
@@ -33,3 +33,9 @@ def test_class_never_answered_scores_zero():
 def test_score_is_cross_entropy_and_accuracy():
     loss, accuracy = score(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 0]))
     assert loss == pytest.approx((np.log(2) + np.log(4)) / 2) and accuracy == 0.5
+
+
+def test_an_impossible_label_costs_much_but_not_all():
+    loss, accuracy = score(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), np.array([0, 1, 1]))
+    assert loss == pytest.approx(-np.log(1e-7) / 3) and accuracy == pytest.approx(2 / 3)
+    assert measure_accuracy(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), np.array([0, 1, 1])) == pytest.approx(2 / 3)

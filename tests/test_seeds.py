@@ -46,5 +46,5 @@ def test_spread_is_the_sample_deviation_with_the_first_seed_included():
 
 def test_spread_without_test_labels_tells_of_validation_alone():
     first = {"mlp": Candidate(answers(16), answers(14), {}, {})}
-    others = {"mlp/val": answers(18)[None], "mlp/test": answers(18)[None]}
+    others = {"mlp/test": answers(18)[None], "mlp/val": answers(18)[None]}
     assert set(spread_of_seeds(first, others, {"val": LABELS})["mlp"]) == {"val"}

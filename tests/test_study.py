@@ -1,14 +1,16 @@
 """The study varies one factor at a time, measures its noise, goes on after an interruption, and names what mattered."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fmnist_report.data.split import Task
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise
-from fmnist_report.experiments.trials import RATES, Reached
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.experiments.trials import RATES, Reached, Source, Subset
+from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
 
 pytestmark = pytest.mark.backend
@@ -80,9 +82,23 @@ def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
 
 
 @pytest.fixture
-def call(data_folder, feature_folder, random_weights):
-    return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": feature_folder, "networks": NETWORKS,
-            "weights": random_weights}  # fmt: skip
+def call(data_folder, tmp_path, monkeypatch):
+    """What the stage is called with; features are invented where they are read."""
+    shapes = {"block3_grid": (2, 2, 5), "block4_gap": (7,), "block5_gap": (7,)}
+
+    def open_source(source):
+        labels = load_arrays(source.data / "labels.npz")
+        n = {"train": source.n_train, "val": source.n_val}
+        labels = {part: labels[part][: n[part]] for part in n}
+        if source.features is None:
+            return Subset(Task(), {}, labels)
+        rng = np.random.default_rng(0)
+        views = {part: [rng.normal(size=(n[part], 34)) for _ in range(2)] for part in n}
+        return Subset(Task(), {}, labels, views, SimpleNamespace(shapes=shapes))
+
+    monkeypatch.setattr(Source, "open", open_source)
+    return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": tmp_path, "networks": NETWORKS,
+            "weights": tmp_path}  # fmt: skip
 
 
 def pretend(trained, stop=10**6):
@@ -114,7 +130,7 @@ def test_equal_trainings_are_done_once_and_finished_ones_not_again(tmp_path, qui
     read = {network: {row[5:7] for row in trained if row[0] == network} for network in NETWORKS}
     assert read == {"cnn": {(30, 20)}, "head": {(25, 20)}, "finetune": {(25, 20)}}
     assert {row[2] for row in trained if row[0] == "cnn"} == {7} and {row[4] for row in trained} == {4, 5, 6}
-    assert {row[3] for row in trained if row[0] == "head"} == {2048, 1024, 512, 1536, 1280}
+    assert {row[3] for row in trained if row[0] == "head"} == {34, 20, 7, 27, 14, 19}
     kinds = [row[0] for row in trained]
     assert kinds == sorted(kinds, key=["finetune", "cnn", "head"].index)
 

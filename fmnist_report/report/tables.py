@@ -29,7 +29,8 @@ def accuracy_list(results: Results, measure: str, language: Language) -> str:
     """Name every compared network with one of its accuracies."""
     values = {name: results["models"][name][measure] for name in COMPARED}
     return "; ".join(
-        f"{language.model(name)} {'–' if value is None else language.percent(value, 2)}" for name, value in values.items()
+        f"{language.model(name)} {'–' if share is None else language.percent(share, 2)}"
+        for name, share in values.items()
     )
 
 
