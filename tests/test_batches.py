@@ -48,3 +48,12 @@ def test_cutout_blackens_one_square_and_nothing_else():
 
 def test_targets_are_one_hot():
     assert batches.one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_steps_go_on_where_an_epoch_ends():
+    made = make_batches(batch_size=8)  # two batches an epoch
+    cut = batches.StepBatches(made, 3)
+    assert len(cut) == 3 and cut.batch_size == 8
+    wanted = [y for epoch in (0, 1, 2) for _, y in made.epoch(epoch)]
+    found = [y for epoch in (0, 1) for _, y in cut.epoch(epoch)]
+    assert len(found) == 6 and all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))

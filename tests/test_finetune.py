@@ -9,7 +9,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.workers import HERE
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
 from fmnist_report.training import classifiers, finetune
-from fmnist_report.training.head import fit_head
+from fmnist_report.training.head import fit_head, train_on
 from fmnist_report.training.prediction import predict_views, view_pictures
 
 pytestmark = pytest.mark.backend
@@ -70,3 +70,17 @@ def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder,
         assert tried[summary["parameter"]] == max(tried.values()) == summary["val_accuracy"] and summary["n_views"] == 2
     arrays = load_arrays(tmp_path / "probabilities.npz")
     assert arrays["lda/test"].shape == (20, 10)
+
+
+def test_the_control_trains_the_head_alone_as_fine_tuning_does(tmp_path, data_folder, feature_folder, quiet):
+    head, out = tmp_path / "head", tmp_path / "control"
+    head.mkdir()
+    out.mkdir()
+    fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
+    call = {"head_settings": HEAD, "seed": 0, "data": data_folder, "features": feature_folder, "head": head}
+    train_on(out, quiet, finetune=FineTuneSettings(epochs=2, batch_size=8, learning_rate=1e-12), **call)
+    assert len(read_json(out / "history.json")["val_loss"]) == 2
+    before, after = (load_arrays(folder / "probabilities.npz") for folder in (head, out))
+    assert after["test"] == pytest.approx(before["test"], abs=1e-5)  # it begins where the head ended
+    clean = read_json(out / "clean.json")
+    assert clean["n"] == 20 and 0 <= clean["train_accuracy"] <= 1 and clean["train_loss"] > 0

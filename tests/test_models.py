@@ -1,5 +1,7 @@
 """The networks are what they are said to be, and fine-tuning from the cache is fine-tuning from pixels."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -112,3 +114,30 @@ def test_a_layer_whose_operations_nobody_counts_is_an_error():
     network = keras.Sequential([keras.layers.Input((4, 4, 2)), keras.layers.Conv2DTranspose(3, 2, name="up")])
     with pytest.raises(TypeError, match="operations of a Conv2DTranspose .up. are not known"):
         describe_layers(network)
+
+
+def test_a_plain_network_has_two_convolutions_and_a_dense_layer():
+    network = build_cnn(CNNSettings(architecture="plain", normalised=False, stem=4, widths=(8, 1, 1)))
+    rows = [(row["type"], row["output_shape"]) for row in describe_layers(network) if row["n_params"]]
+    assert rows == [("Conv2D", [28, 28, 4]), ("Conv2D", [14, 14, 8]), ("Dense", [128]), ("Dense", [10])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacks"), [({"normalised": False}, "BatchNormalization"), ({"residual": False}, "Add")]
+)
+def test_ingredients_can_be_left_out(changes, lacks):
+    small = CNNSettings(stem=4, widths=(4, 4, 4))
+    whole, without = (
+        {layer.__class__.__name__ for layer in build_cnn(settings).layers}
+        for settings in (small, dataclasses.replace(small, **changes))
+    )
+    assert whole - without == {lacks}
+    biased = {layer.use_bias for layer in build_cnn(dataclasses.replace(small, **changes)).layers if "stage" in layer.name
+              and hasattr(layer, "use_bias")}  # fmt: skip
+    assert biased == {lacks == "BatchNormalization"}
+
+
+def test_a_head_without_a_hidden_layer_is_linear():
+    assert [layer.name for layer in transfer.build_head(HeadSettings(width=0), 7).layers] == [
+        "features", "standardise", "head_dropout_in", "logits"
+    ]  # fmt: skip

@@ -21,7 +21,14 @@ def test_language_table_overrides_shared_fields(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("studnet = 'x'", "did you mean 'student'"), ("student = ", "no TOML"), ("student = ['a']", "takes text")],
+    [
+        ("studnet = 'x'", "did you mean 'student'"),
+        ("student = ", "no TOML"),
+        ("student = ['a']", "takes text"),
+        ("earlier_accuracy = 'good'", "percentage from 0 to 100, such as 88.4, not 'good'"),
+        ("earlier_accuracy = 101", "percentage from 0 to 100"),
+        ("earlier_accuracy = -1", "percentage"),
+    ],
 )
 def test_bad_title_page_is_one_sentence(tmp_path, text, sentence):
     (tmp_path / "title.toml").write_text(text)
@@ -42,3 +49,11 @@ def test_unknown_language_names_the_nearest():
 def test_other_language_does_not_count():
     assert "uk.po" in template_digests("uk") and "style.css" in template_digests("uk")
     assert "uk.po" not in template_digests("en")
+
+
+@pytest.mark.parametrize("text", ["88.4", "'88,4'", "'88.4 %'", "'88,4%'"])
+def test_the_accuracy_that_the_student_had_is_a_share(tmp_path, text):
+    (tmp_path / "title.toml").write_text(f"earlier_accuracy = {text}\n[en]\nearlier_accuracy = 90\n")
+    document = read_document([], tmp_path / "title.toml")
+    assert document.title_page("uk") == {"earlier_accuracy": pytest.approx(0.884)}
+    assert document.title_page("en") == {"earlier_accuracy": pytest.approx(0.9)}

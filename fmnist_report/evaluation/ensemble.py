@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 MOST_ITERATIONS = 10_000
 LEAST_CHANGE = 1e-8
 LEAST_WEIGHT = 1e-3  # below it, a member is left out

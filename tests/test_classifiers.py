@@ -1,0 +1,94 @@
+"""scikit-learn's classifiers: what they learn from, how their grids grow, and what they cost."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from fmnist_report.settings import ClassifierSettings
+from fmnist_report.training import classifiers
+
+
+@pytest.mark.parametrize(
+    ("tried", "further"),
+    [
+        ({0.001: 0.9, 0.003: 0.8}, 0.001 / 3),  # the best is the lowest
+        ({0.001: 0.8, 0.003: 0.9}, 0.009),  # the highest
+        ({0.001: 0.8, 0.003: 0.9, 0.009: 0.85}, None),  # it lies inside
+        ({0.003: 0.9}, None),  # one value says nothing
+        ({5: 0.9, 10: 0.8}, 2), ({2: 0.9, 5: 0.8, 10: 0.7}, 1), ({1: 0.9, 2: 0.8}, None), ({5: 0.8, 10: 0.9}, 20),
+        ({0.1: 0.8, 0.9: 0.9}, 0.95),  # a share stays below one
+    ],
+)  # fmt: skip
+def test_a_grid_grows_where_its_best_value_lies_at_an_edge(tried, further):
+    found = classifiers.extend_grid(tried)
+    assert found == (None if further is None else pytest.approx(further)) and type(found) in (type(None), int, float)
+
+
+def make_views(n=60, n_features=4):
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 3
+    first = rng.normal(size=(n, n_features)) + 4 * np.eye(3, n_features)[labels]
+    second = first + 0.01
+    return classifiers.Views(first, labels, [first, second], labels, [first, second])
+
+
+class Told:
+    """A classifier whose accuracy on validation follows from its parameter."""
+
+    def __init__(self, value, best):
+        self.n_wrong = abs(value - best)
+
+    def fit(self, train, labels):
+        self.labels = labels
+
+    def predict_proba(self, view):
+        named = np.where(np.arange(len(self.labels)) < self.n_wrong, (self.labels + 1) % 3, self.labels)
+        return np.eye(3)[named] * view[:, :1].round() ** 0
+
+
+@pytest.mark.parametrize(
+    ("values", "best", "tried", "chosen"),
+    [
+        ((4, 8), 2, [1, 2, 4, 8], 2), ((4, 8), 8, [4, 8, 16], 8), ((4, 8), 32, [4, 8, 16, 32], 32),
+        ((2, 4, 8), 4, [2, 4, 8], 4), ((4, 8), 6, [4, 8, 16], 8),
+    ],
+)  # fmt: skip
+def test_the_best_value_is_kept_and_looked_for_beyond_the_edge(monkeypatch, values, best, tried, chosen):
+    monkeypatch.setattr(classifiers, "count_costs", lambda classifier, shape: {"n_params": 1, "macs": 2})
+    found = classifiers.fit_best(values, lambda value: Told(value, best), make_views(), 1)
+    summary = found["summary"]
+    assert [value for value, _ in summary["tried"]] == tried and summary["parameter"] == chosen
+    assert summary["val_accuracy"] == dict(map(tuple, summary["tried"]))[chosen] == 1 - abs(chosen - best) / 60
+    assert (summary["n_params"], summary["macs"], summary["n_views"]) == (1, 2, 2)
+
+
+def test_answers_are_averaged_over_views():
+    views = make_views()
+    classifier = LogisticRegression().fit(views.train, views.y_train)
+    found = classifiers._ask(classifier, [views.train, views.train + 1])
+    apart = [classifier.predict_proba(view) for view in (views.train, views.train + 1)]
+    assert found == pytest.approx(np.mean(apart, axis=0), abs=1e-6) and found.dtype == np.float32
+
+
+def test_every_image_is_learned_in_one_of_its_views():
+    first, second = np.zeros((1_000, 3)), np.ones((1_000, 3))
+    mixed = classifiers.mix_views([first, second], 0)
+    assert set(mixed.sum(axis=1)) == {0.0, 3.0} and 0.45 < mixed.mean() < 0.55
+    assert np.array_equal(mixed, classifiers.mix_views([first, second], 0))
+    assert not np.array_equal(mixed, classifiers.mix_views([first, second], 1))
+    assert np.array_equal(classifiers.mix_views([first], 0), first)
+
+
+def test_what_classifiers_cost():
+    views = make_views(60, 20)
+    settings = ClassifierSettings(neighbour_components=5)
+    costs = {}
+    for name, (values, build) in classifiers.list_classifiers(settings, views.train.shape, 0).items():
+        costs[name] = classifiers.count_costs(build(values[0]).fit(views.train, views.y_train), views.train.shape)
+    linear = {"n_params": 3 * 20 + 3, "macs": 3 * 20}
+    assert costs["logistic_regression"] == costs["lda"] == linear
+    assert costs["k_neighbours"] == {"n_params": 5 * 20 + 20 + 60 * 5, "macs": 5 * 20 + 60 * 5}
+    assert (
+        classifiers.count_costs(make_pipeline(LogisticRegression().fit(views.train, views.y_train)), (60, 20)) == linear
+    )
