@@ -187,7 +187,11 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     assert found["seeds"]["mlp"]["test"]["accuracies"] == pytest.approx([2 / 6, 1.0])
     assert set(found["classifiers"]) == {"logistic_regression", "lda", "k_neighbours"}
     assert found["missed"]["n"] == 1 and [row["index"] for row in found["mistakes"]] == [5]
-    assert found["versions"]["numpy"] == np.__version__ and found["hardware"]["cores"] >= 1
+    assert (
+        found["versions"]["numpy"] == np.__version__
+        and "python" in found["versions"]
+        and found["hardware"]["cores"] >= 1
+    )
     (row,) = [row for row in found["comparisons"] if {row["a"], row["b"]} == {"mlp", "vgg_finetuned"}]
     assert abs(row["difference"]) == pytest.approx(3 / 6) and len(found["comparisons"]) == len(PAIRS)
     arrays = load_arrays(out / "predictions.npz")

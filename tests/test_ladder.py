@@ -31,6 +31,8 @@ def test_every_rung_adds_one_ingredient_up_to_the_base():
         expected = set(ladder.INGREDIENTS[rung.ingredient])
         assert changed == expected and rung.n_views == 1
     assert ladder.climb_cnn(dataclasses.replace(BASE, stem=1, widths=(1, 1, 3)), True)[0].settings.widths == (1, 1, 1)
+    assert ladder.climb_cnn(dataclasses.replace(BASE, stem=1), True)[0].settings.stem == 1
+    assert isinstance(rungs[0].settings.stem, int)
     assert rungs[-2].settings == rungs[-1].settings == BASE and rungs[-1].n_views == 2
 
 

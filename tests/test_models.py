@@ -132,8 +132,8 @@ def test_ingredients_can_be_left_out(changes, lacks):
         for settings in (small, dataclasses.replace(small, **changes))
     )
     assert whole - without == {lacks}
-    biased = {layer.use_bias for layer in build_cnn(dataclasses.replace(small, **changes)).layers if "stage" in layer.name
-              and hasattr(layer, "use_bias")}  # fmt: skip
+    layers = build_cnn(dataclasses.replace(small, **changes)).layers
+    biased = {layer.use_bias for layer in layers if layer.name.startswith("stage") and layer.name.endswith("_conv")}
     assert biased == {lacks == "BatchNormalization"}
 
 

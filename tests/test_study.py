@@ -87,6 +87,8 @@ def call(data_folder, tmp_path, monkeypatch):
     shapes = {"block3_grid": (2, 2, 5), "block4_gap": (7,), "block5_gap": (7,)}
 
     def open_source(source):
+        if source.features is not None:
+            assert source.weights == tmp_path and (source.head.batch_size, source.head.width) == (256, 8)
         labels = load_arrays(source.data / "labels.npz")
         n = {"train": source.n_train, "val": source.n_val}
         labels = {part: labels[part][: n[part]] for part in n}
@@ -182,8 +184,40 @@ def test_what_is_not_studied_is_left_out(tmp_path, quiet, call, monkeypatch):
 
 def test_fine_tuning_starts_from_a_head_of_as_many_steps(call):
     sources = study.find_sources(SETTINGS, call["data"], call["features"], call["weights"], NETWORKS["head"])
-    assert sources["finetune"] == sources["head"] and sources["head"].head_steps == 5
+    assert sources["finetune"] == sources["head"]
+    assert sources["head"] == Source(call["data"], 25, 20, call["features"], call["weights"], NETWORKS["head"], 5)
+    none = dataclasses.replace(SETTINGS, head_steps=0)
+    assert study.find_sources(none, *[call["data"]] * 3, NETWORKS["head"])["head"].head_steps == 1
     assert (sources["head"].n_train, sources["head"].n_val, sources["cnn"].features) == (25, 20, None)
+
+
+def test_the_border_itself_is_noise():
+    base = NETWORKS["head"]
+    (one,) = [v for v in study.list_variations("head", base) if v.factor == "schedule"]
+    found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": 0.75, "seconds": 2.0}}
+    assert not study.rows_of([one], base, Noise(0.5, 0.01, 0.25), found, 0)[1]["beyond"]
+
+
+def test_values_are_of_the_kind_that_settings_take():
+    for network, settings in NETWORKS.items():
+        base = study.start_from(network, settings, 1)
+        for one in study.list_variations(network, base):
+            for name in ("batch_size", "width", "stem", "unfreeze"):
+                assert isinstance(getattr(one.settings, name, 0), int), one
+            assert all(isinstance(width, int) for width in getattr(one.settings, "widths", ()))
+    assert study.own_value("widths", base) == "whole" and study.own_value("layers", base) == "3 + 4 + 5"
+
+
+def test_progress_counts_trainings(tmp_path, call, monkeypatch):
+    told = []
+    monkeypatch.setattr(study, "train_settings", pretend([]))
+    progress = SimpleNamespace(update=lambda *words: told.append(words))
+    study.run_study(
+        tmp_path, progress, **call | {"study": dataclasses.replace(SETTINGS, cnn_steps=0, finetune_steps=0)}
+    )
+    n = len(told)
+    assert told == [(number, n, f"{number}/{n} trainings") for number in range(1, n + 1)]
+    assert all(0 <= row["seconds"] < 60 for row in read_json(tmp_path / "study.json")["rows"])
 
 
 def row(network, factor, value, effect, beyond, group="structure", chosen=False):
