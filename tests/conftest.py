@@ -14,6 +14,7 @@ import filelock
 import hypothesis
 import numpy as np
 import pytest
+from hypothesis import Phase
 
 from benchmarks.crash import TINY
 from fmnist_report.data import fashion_mnist
@@ -25,7 +26,9 @@ from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.progress import Progress
 
 hypothesis.settings.register_profile("usual", max_examples=60, deadline=None)
-hypothesis.settings.register_profile("few", max_examples=15, deadline=None, derandomize=True)  # for mutants
+hypothesis.settings.register_profile(
+    "few", max_examples=15, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
+)  # for mutants
 hypothesis.settings.load_profile("usual")
 ROOT = Path(__file__).resolve().parent.parent
 CACHE_NAME = "cache of ґ's"

@@ -465,3 +465,63 @@ def test_a_difference_is_told_without_its_sign_and_its_interval_the_same_way(doc
 def test_numbers_are_written_as_the_language_writes_them(document):
     english, ukrainian = (word(claims.compare(document, "cnn", "mlp"), Language(code)) for code in ("en", "uk"))
     assert "88.00%" in english and "88,00\u00a0%" in ukrainian and "88.00" not in ukrainian
+
+
+def test_an_interval_around_zero_is_told_as_it_is():
+    values = {"a": 0.9, "b": 0.91, "difference": -0.01, "low": -0.03, "high": 0.01, "p": 0.4}
+    claim = claims.Claim("compare", "cnn", "same", "mlp", values)
+    assert word(claim, Language("en")) == (
+        "“Convolutional network” (90.00%) and “Multilayer perceptron” (91.00%) do not differ significantly in "
+        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; p = 0.400, both with Holm’s "
+        "correction)."
+    )
+    above = claims.Claim("compare", "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
+    assert "by 2.00 percentage points (95% interval +0.50 to +3.50;" in word(above, Language("en"))
+
+
+def test_effects_are_told_with_sign_and_two_digits():
+    values = {"half_width": 0.0123, "n_seeds": 5, "effects": (("kernel", "5", 0.0235), ("schedule", "constant", -0.1))}
+    claim = claims.Claim("effects", "cnn", "beyond", values=values | {"lost": ("dropout", "shift")})
+    assert word(claim, Language("en")) == (
+        "In the study of “Convolutional network” these values differ from the starting point by more than its noise of "
+        "±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); schedule = constant (−10.00). Lost in the "
+        "noise: dropout, shift, pixels."
+    )
+    assert "ядро = 5 (+2,35)" in word(claim, Language("uk")) or "5 (+2,35)" in word(claim, Language("uk"))
+
+
+def test_lists_of_networks_and_classes_are_told():
+    language = Language("en", ["hat", "tie", "sock"])
+    pairs = claims.Claim("confused", "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
+    assert word(pairs, language) == (
+        "Confused most often, errors in both directions: Multilayer perceptron: “hat”, “sock” (1,234); Convolutional "
+        "network: “tie”, “sock” (5)."
+    )
+    of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
+    assert word(of, language) == (
+        "Most images are missed of the class: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
+    )
+    top = claims.Claim("strongest", "part2", "beyond", values={"largest": {"head": ("width", "0", -0.021)}})
+    assert (
+        word(top, language)
+        == "Largest effect beyond the noise, in percentage points: Dense head: layer width = 0 (−2.10)."
+    )
+    steps = {"bottom": 0.8, "top": 0.9, "half_width": 0.01, "steps": (("grid", 0.05), ("width", -0.02))}
+    assert word(claims.Claim("ladder", "part2", "raised", values=steps), language) == (
+        "From the lowest rung of the ladder to the top the validation accuracy rose from 80.00% to 90.00%; beyond the "
+        "noise of ±1.00 percentage points a rung: block 3 on a grid +5.00; dense head instead of a linear classifier −2.00."
+    )
+
+
+def test_small_ratios_have_a_digit():
+    claim = claims.Claim("dear_and_cheap", "cnn", "same", "mlp", {"ratio": 2.34, "difference": 0.1})
+    assert "needs 2.3 times" in word(claim, Language("en"))
+    many = claims.Claim("dear_and_cheap", "cnn", "above", "mlp", {"ratio": 1234.5, "difference": 0.1})
+    assert "needs 1,234 times" in word(many, Language("en")) and "10.00 percentage points" in word(many, Language("en"))
+
+
+def test_captions_are_the_words_of_their_claims(document):
+    found, language = decide_captions(document), Language("en")
+    said = word_captions(document, language)
+    assert said == {name: word(claim, language) if claim else "" for name, claim in found.items()}
+    assert said["comparison"].startswith("Highest: “Ensemble” with 95.00%") and said["inputs"] == ""
