@@ -33,5 +33,25 @@ def test_impossible_answers_stay_numbers():
     scaled = calibration.scale_temperature(sure, 2.0)
     assert scaled.dtype == np.float32 and scaled[0] == pytest.approx([1 / (1 + 1e-6), 1e-6 / (1 + 1e-6)], rel=1e-3)
     assert calibration.scale_temperature(sure.astype("float16"), 1.0).dtype == np.float32
-    assert 10 < calibration.fit_temperature(sure, np.array([0, 1])) <= 20.001  # half are wrong though sure; 20 is the most
-    assert calibration.fit_temperature(np.array([[0.6, 0.4]] * 4), np.zeros(4, int)) == pytest.approx(0.05, rel=0.01)  # the least
+    # half are wrong though sure, so that no temperature is too high; 20 is the most, and 0.05 the least
+    assert 10 < calibration.fit_temperature(sure, np.array([0, 1])) <= 20.001
+    right = np.array([[0.6, 0.4]] * 4)
+    assert calibration.fit_temperature(right, np.zeros(4, int)) == pytest.approx(0.05, rel=0.01)
+
+
+def test_bins_count_by_their_size():
+    probabilities = np.array([[0.9, 0.1]] * 10 + [[0.7, 0.3]] * 30)
+    labels = np.array([0] * 10 + [0] * 15 + [1] * 15)
+    assert calibration.calibration_error(probabilities, labels) == pytest.approx((10 * 0.1 + 30 * 0.2) / 40)
+    rows = calibration.reliability(probabilities, labels)
+    assert [row["n"] for row in rows] == [30, 10]
+    assert [row["accuracy"] for row in rows] == [0.5, 1.0]
+    assert [row["confidence"] for row in rows] == pytest.approx([0.7, 0.9])
+
+
+def test_there_are_fifteen_bins_and_the_edges_belong_somewhere():
+    confidence = np.array([0.5, 0.51, 0.54, 0.999, 1.0])
+    rows = calibration.reliability(np.stack([confidence, 1 - confidence], axis=1), np.zeros(5, int))
+    assert [row["n"] for row in rows] == [2, 1, 2]  # 7/15 … 8/15, 8/15 … 9/15, 14/15 … 1
+    two = calibration.reliability(np.stack([confidence, 1 - confidence], axis=1), np.zeros(5, int), 2)
+    assert [row["n"] for row in two] == [5]

@@ -472,8 +472,8 @@ def test_an_interval_around_zero_is_told_as_it_is():
     claim = claims.Claim("compare", "cnn", "same", "mlp", values)
     assert word(claim, Language("en")) == (
         "“Convolutional network” (90.00%) and “Multilayer perceptron” (91.00%) do not differ significantly in "
-        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; p = 0.400, both with Holm’s "
-        "correction)."
+        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; p = 0.400, both "
+        "with Holm’s correction)."
     )
     above = claims.Claim("compare", "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
     assert "by 2.00 percentage points (95% interval +0.50 to +3.50;" in word(above, Language("en"))
@@ -509,7 +509,8 @@ def test_lists_of_networks_and_classes_are_told():
     steps = {"bottom": 0.8, "top": 0.9, "half_width": 0.01, "steps": (("grid", 0.05), ("width", -0.02))}
     assert word(claims.Claim("ladder", "part2", "raised", values=steps), language) == (
         "From the lowest rung of the ladder to the top the validation accuracy rose from 80.00% to 90.00%; beyond the "
-        "noise of ±1.00 percentage points a rung: block 3 on a grid +5.00; dense head instead of a linear classifier −2.00."
+        "noise of ±1.00 percentage points a rung: block 3 on a grid +5.00; dense head instead of a linear classifier "
+        "−2.00."
     )
 
 

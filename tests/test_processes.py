@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fmnist_report.errors import ReportError
+from fmnist_report.pipeline import processes
 from fmnist_report.pipeline.processes import run_side_by_side
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,3 +54,40 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_crew_of_processes_computes_side_by_side_in_one_thread(monkeypatch):
+    monkeypatch.setattr(processes, "count_processes", lambda: 2)
+    with processes.open_processes() as crew:
+        found = dict(crew.compute(tell_process, [(number,) for number in range(6)]))
+    assert [found[number][0] for number in range(6)] == [0, 1, 4, 9, 16, 25]
+    assert 1 <= len({pid for _, pid, _ in found.values()} - {os.getpid()}) <= 2
+    assert {threads for _, _, threads in found.values()} == {"1"}
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(processes, "count_processes", lambda: 2)
+    with pytest.raises(ReportError, match="ended before its work was done"), processes.open_processes() as crew:
+        list(crew.compute(os._exit, [(3,)]))
+
+
+def tell_process(number):
+    return number**2, os.getpid(), os.environ["TF_NUM_INTRAOP_THREADS"]
+
+
+def test_one_processor_computes_here(monkeypatch):
+    monkeypatch.setattr(processes, "count_processes", lambda: 1)
+    with processes.open_processes() as crew:
+        assert list(crew.compute(divmod, [(7, 2), (9, 4)])) == [(0, (3, 1)), (1, (2, 1))]
+
+
+@pytest.mark.parametrize(
+    ("memory", "cores", "n"), [(2**40, 4, 4), (2**40, 64, 8), (7 * 2**30, 4, 2), (2**30, 4, 1), (0, 4, 1)]
+)
+def test_processes_are_as_many_as_processors_and_memory_hold(monkeypatch, memory, cores, n):
+    monkeypatch.undo()
+    monkeypatch.setattr(processes, "memory_bytes", lambda: memory)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    assert processes.count_processes() == n
