@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
+import weasyprint
 from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
@@ -97,3 +98,35 @@ def test_nothing_is_fetched(page, quiet, address):
         write_pdf(page, quiet, html=page)
     assert "disallowed protocol" in str(refused.value.__cause__)
     assert not (page / "report.pdf").exists()
+
+
+LONG = {
+    "lines": "Дослідження ефективності згорткових нейронних мереж та перенесення навчання " * 4,
+    "unbroken": "Перенесення" * 40,
+    "short": "ЗНМ",
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
+def test_nothing_on_the_first_page_lies_over_anything_else(real_run, text):
+    html = (real_run.first_report / "report.uk.html").read_text("utf-8")
+    header, main = html.index("<header"), html.index("<main>")
+    head = re.sub(r"(<h1>|<dd>|<p class=\"course\">).*?(</h1>|</dd>|</p>)", rf"\g<1>{text}\g<2>", html[header:main])
+    assert head.count(text.strip()) >= 3
+    pages = weasyprint.HTML(string=html[:header] + head + "<main></main></body></html>").render().pages
+    lines = []
+    for number, page in enumerate(pages):
+        boxes = [page._page_box]
+        while boxes:
+            box = boxes.pop()
+            boxes += getattr(box, "children", ())
+            if type(box).__name__ == "TextBox" and box.text.strip() and box.element_tag not in ("html", "@page"):
+                lines.append((number, box.position_x, box.position_y, box.width, box.height, box.text))
+    written = "".join("".join(line[5].split()) for line in lines).replace("-", "")
+    assert written.count("".join(text.split()).replace("-", "")[:40]) >= 3  # nothing is lost
+    for number, x, y, width, height, words in lines:
+        assert x >= 0 and x + width <= pages[number].width and y + height <= pages[number].height, words
+        for other, left, top, wide, high, others in lines:
+            near = other == number and abs(top + high / 2 - y - height / 2) < 0.35 * (height + high)
+            if near and (left, top) != (x, y):
+                assert left >= x + width - 1 or left + wide <= x + 1, (words, others)

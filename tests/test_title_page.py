@@ -57,3 +57,18 @@ def test_the_accuracy_that_the_student_had_is_a_share(tmp_path, text):
     document = read_document([], tmp_path / "title.toml")
     assert document.title_page("uk") == {"earlier_accuracy": pytest.approx(0.884)}
     assert document.title_page("en") == {"earlier_accuracy": pytest.approx(0.9)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_editors_write_is_read(tmp_path, encoding):
+    (tmp_path / "title.toml").write_bytes('student = "Іванна Їжакевич"\r\ngroup = "КН-31"\r\n'.encode(encoding))
+    assert read_document([], tmp_path / "title.toml").title_page("uk") == {
+        "student": "Іванна Їжакевич",
+        "group": "КН-31",
+    }
+
+
+def test_another_encoding_is_one_sentence(tmp_path):
+    (tmp_path / "title.toml").write_bytes('student = "Іванна"'.encode("cp1251"))
+    with pytest.raises(UsageError, match="not in UTF-8; save it in that encoding"):
+        read_document([], tmp_path / "title.toml")

@@ -1,5 +1,6 @@
 """What the user says of the document: its languages, and the title page."""
 
+import codecs
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,17 +48,28 @@ def read_document(languages: list[str], title_page: Path | None) -> Document:
     if title_page is None and not path.is_file():
         return Document(chosen, {lang: {} for lang in chosen})
     try:
-        fields = tomllib.loads(path.read_text("utf-8"))
+        fields = tomllib.loads(_decode(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"The title page {str(path)!r} cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UsageError(f"The title page {str(path)!r} is not in UTF-8; save it in that encoding.") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The title page {str(path)!r} is no TOML file ({error}).") from None
     return Document(chosen, {lang: _title_fields(path, fields, lang) for lang in chosen})
 
 
+def _decode(content: bytes) -> str:
+    """Decode UTF-8, with or without a byte-order mark, and UTF-16 with one, as editors on Windows write them."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n")
+
+
 def _title_fields(path: Path, fields: dict, lang: str) -> dict[str, str | float]:
     shared = {name: value for name, value in fields.items() if name not in LANGUAGES}
-    own = {**shared, **fields.get(lang, {})}
+    table = fields.get(lang, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"In {str(path)!r}: {lang} is a table, [{lang}], of fields in that language, not {table!r}.")
+    own = {**shared, **table}
     for name, value in own.items():
         if name not in (*TITLE_FIELDS, EARLIER):
             raise UsageError(f"In {str(path)!r}: " + unknown("title page field", name, (*TITLE_FIELDS, EARLIER)))
