@@ -39,9 +39,9 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "models": models,
         "comparisons": compare_pairs(correct, PAIRS),
         "chosen_classifier": max((row.name for row in ON_FEATURES), key=lambda name: models[name]["val_accuracy"]),
-        "study": {"bases": {}, "factors": [], "ladders": {}},
+        "study": {"bases": {}, "factors": [], "rows": [], "ladders": {}},
         "inputs": {"rows": [], "n_val": 100},
-        "run": {"settings": dataclasses.asdict(preset("standard"))},
+        "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "full_trainings": [],
     }
     return document | parts
@@ -71,7 +71,7 @@ def invent_model(labels, predicted, n_classes, n_val, rng):
         "confusion": confusion.tolist(),
         "per_class": score_classes(labels, predicted, n_classes),
         "history": {
-            "val_loss": [float(value) for value in rng.choice([0.2, 0.201, 0.202, 0.21, 0.3], epochs)],
+            "val_loss": [float(value) for value in rng.choice([0.2, 0.201, 0.207, 0.21, 0.3], epochs)],
             "val_accuracy": [float(value) for value in rng.choice([0.9, 0.90004, 0.91], epochs)],
         },
     }
@@ -84,18 +84,24 @@ def invent_study(rng, networks=("cnn", "head", "finetune")):
         "head": ("layers", "width"),
         "finetune": ("unfreeze", "dropout"),
     }
-    bases, rows = {}, []
+    bases, rows, values = {}, [], []
     for network in networks:
         half = float(rng.choice([0.004, 0.01]))
         bases[network] = {"half_width": half, "accuracies": [0.9, 0.91, 0.92], "mean": 0.91, "sd": 0.01}
         own = []
         for factor in factors[network]:
             effect = float(rng.choice([-0.03, -0.01, -0.002, 0.0, 0.002, 0.01, 0.03]))
-            gain = max(effect, 0.0)
-            own.append({"network": network, "group": "structure", "factor": factor, "value": "5", "effect": effect,
-                        "beyond": abs(effect) > half, "best": "5" if gain else "4", "gain": gain})  # fmt: skip
+            other = float(rng.choice([-0.03, -0.002, 0.0, 0.02]))
+            gain = max(effect, other, 0.0)
+            largest, value = max([(effect, "5"), (other, "6")], key=lambda pair: abs(pair[0]))
+            for number, each in (("4", 0.0), ("5", effect), ("6", other)):
+                values.append({"network": network, "factor": factor, "value": number, "effect": each,
+                               "chosen": number == "4", "beyond": abs(each) > half})  # fmt: skip
+            best = "4" if gain == 0 else "5" if gain == effect else "6"
+            own.append({"network": network, "group": "structure", "factor": factor, "value": value, "effect": largest,
+                        "beyond": abs(largest) > half, "best": best, "gain": gain})  # fmt: skip
         rows += sorted(own, key=lambda row: -abs(row["effect"]))
-    return {"bases": bases, "factors": rows, "ladders": {}}
+    return {"bases": bases, "factors": rows, "rows": values, "ladders": {}}
 
 
 def invent_ladder(gains, half=0.01, first=0.8):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fmnist_report.evaluation import comparison
+from fmnist_report.training.metrics import wilson_interval
 
 
 def test_mcnemar_counts_discordant_pictures_only():
@@ -29,29 +30,50 @@ def test_holm_of_a_known_case():
     assert comparison.adjust_holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("level", [0.95, 0.99, 0.995])
-def test_interval_leaves_out_zero_exactly_where_the_test_is_significant(level):
-    for n_discordant in range(60):
+@pytest.mark.parametrize("level", [0.95, 0.995])
+@pytest.mark.parametrize("both", [0, 40])
+def test_interval_leaves_out_zero_exactly_where_the_test_is_significant(level, both):
+    for n_discordant in range(0, 60, 3):
         for only_a in range(n_discordant + 1):
-            only_b = n_discordant - only_a
-            low, high = comparison.interval_of_difference(only_a, only_b, 100, level)
+            only_b, neither = n_discordant - only_a, 100 - both - n_discordant
+            low, high = comparison.interval_of_difference(both, only_a, only_b, neither, level)
             p = stats.binomtest(only_a, n_discordant).pvalue if n_discordant else 1.0
             assert low <= (only_a - only_b) / 100 <= high
             assert (low > 0 or high < 0) == (p < 1 - level)
+            turned = comparison.interval_of_difference(both, only_b, only_a, neither, level)
+            assert turned == pytest.approx((-high, -low))
 
 
-def test_interval_of_a_known_case():
-    share = stats.beta.ppf([0.025, 0.975], [10, 11], [3, 2])  # Clopper and Pearson for 10 of 12
-    assert comparison.interval_of_difference(10, 2, 100, 0.95) == pytest.approx((2 * share - 1) * 0.12)
-    assert comparison.interval_of_difference(0, 0, 100, 0.95) == (0.0, 0.0)
-    low, high = comparison.interval_of_difference(2, 10, 100, 0.95)
-    assert (-high, -low) == pytest.approx(comparison.interval_of_difference(10, 2, 100, 0.95))
+def test_newcombes_paired_interval_without_and_with_full_correlation():
+    independent = comparison.difference_of_parts(0.5, 100, 0.5, 100)
+    assert comparison._newcombe_paired(25, 25, 25, 25, 0.95) == pytest.approx(independent[1:])
+    skew = comparison.difference_of_parts(0.8, 100, 0.4, 100)  # 32, 48, 8, 12: the product of the margins
+    assert comparison._newcombe_paired(32, 48, 8, 12, 0.95) == pytest.approx(skew[1:])
+    low, high = wilson_interval(60, 100)
+    same = comparison._newcombe_paired(60, 0, 0, 40, 0.95)
+    assert same == pytest.approx((-abs(high + low - 1.2), abs(high + low - 1.2)))
+    narrow, wide = (comparison._newcombe_paired(60, 5, 9, 26, level) for level in (0.9, 0.99))
+    assert wide[0] < narrow[0] < -0.04 < narrow[1] < wide[1]
+    assert comparison._newcombe_paired(100, 0, 0, 0, 0.95)[0] <= 0  # all margins are empty
+
+
+def test_interval_holds_what_it_says():
+    rng, held, alone = np.random.default_rng(0), [], []
+    for _ in range(400):
+        draws = rng.random(10_000)
+        only_a, only_b = int((draws < 0.06).sum()), int(((draws >= 0.06) & (draws < 0.075)).sum())
+        low, high = comparison.interval_of_difference(9_000, only_a, only_b, 1_000 - only_a - only_b, 0.95)
+        held.append(low <= 0.045 <= high)
+        share = stats.binomtest(only_a, only_a + only_b).proportion_ci(0.95)
+        scale = (only_a + only_b) / 10_000
+        alone.append((2 * share.low - 1) * scale <= 0.045 <= (2 * share.high - 1) * scale)
+    assert np.mean(held) > 0.92 > np.mean(alone)
 
 
 def test_mcnemar_has_the_unadjusted_interval():
     row = comparison.mcnemar(np.array([True] * 10 + [False] * 90), np.array([False] * 88 + [True] * 2 + [False] * 10))
     assert (row["only_a"], row["only_b"], row["difference"]) == (10, 2, 0.08)
-    assert (row["ci95_low"], row["ci95_high"]) == comparison.interval_of_difference(10, 2, 100, 0.95)
+    assert (row["ci95_low"], row["ci95_high"]) == comparison.interval_of_difference(0, 10, 2, 88, 0.95)
 
 
 def test_levels_of_holm_go_with_its_p_values():

@@ -51,7 +51,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
     kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout"
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"
     kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
-    kept += r"|Fine-Tuning|DARTS|Adam"
+    kept += r"|Fine-Tuning|DARTS|Adam|standard"
     for message, translation in catalogue.items():
         plain = re.sub(r"\{\w+\}", "", translation)
         words = [word for word in re.findall(r"[A-Za-z_][A-Za-z0-9_-]+", plain) if not re.fullmatch(kept, word)]
@@ -70,6 +70,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
         ("compact", (999,), "999", "999"),
         ("p_value", (1e-9,), "p < 0.001", "p < 0,001"),
         ("p_value", (0.0123,), "p = 0.012", "p = 0,012"),
+        ("p_value", (0.0499,), "p = 0.0499", "p = 0,0499"),
         ("duration", (5.25,), "5.2 s", "5,2\u00a0с"),
         ("duration", (600,), "10.0 min", "10,0\u00a0хв"),
         ("day", ("2026-11-23T10:00:00+00:00",), "November 23, 2026", "23 листопада 2026\u00a0р."),

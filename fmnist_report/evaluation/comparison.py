@@ -22,8 +22,7 @@ def compare_pairs(correct: dict[str, np.ndarray], pairs: list[tuple[str, str]]) 
     rows: list[dict] = [{"a": a, "b": b, **mcnemar(correct[a], correct[b])} for a, b in pairs]
     p_values = [row["p_value"] for row in rows]
     for row, p_holm, alpha in zip(rows, adjust_holm(p_values), holm_levels(p_values), strict=True):
-        n = len(correct[row["a"]])
-        low, high = interval_of_difference(row["only_a"], row["only_b"], n, 1 - alpha)
+        low, high = interval_of_difference(*_table(correct[row["a"]], correct[row["b"]]), 1 - alpha)
         row |= {"p_holm": p_holm, "holm_low": low, "holm_high": high}
     return rows
 
@@ -43,7 +42,7 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
 
     n = len(correct_a)
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((~correct_a & correct_b).sum())
-    low, high = interval_of_difference(only_a, only_b, n, 1 - ALPHA)
+    low, high = interval_of_difference(*_table(correct_a, correct_b), 1 - ALPHA)
     return {
         "only_a": only_a,
         "only_b": only_b,
@@ -54,19 +53,48 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
     }
 
 
-def interval_of_difference(only_a: int, only_b: int, n: int, level: float) -> tuple[float, float]:
-    """Return the interval of a paired difference of accuracies that agrees with McNemar's exact test.
+def _table(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int, int]:
+    """Count images that both, only a, only b, and neither get right."""
+    parts = (correct_a & correct_b, correct_a & ~correct_b, ~correct_a & correct_b, ~correct_a & ~correct_b)
+    return tuple(int(part.sum()) for part in parts)  # type: ignore[return-value]
 
-    Given how many images exactly one of the two gets right, the share that a gets right is binomial; its exact interval
-    (Clopper and Pearson, 1934) is scaled to the difference. It leaves out zero exactly where p is below 1 - level.
+
+def interval_of_difference(both: int, only_a: int, only_b: int, neither: int, level: float) -> tuple[float, float]:
+    """Return an interval of a paired difference of accuracies, a minus b, that agrees with McNemar's exact test.
+
+    It is Newcombe's paired interval ("Improved confidence intervals for the difference between binomial proportions
+    based on paired data", 1998, method 10) together with the one that the test itself gives (given how many images
+    exactly one of the two gets right, the share that a gets right is binomial; Clopper and Pearson, 1934), which alone
+    is too narrow. Towards zero the test's own bound holds, so that zero is left out exactly where p is below 1 - level.
     """
     from scipy.stats import binomtest
 
-    n_discordant = only_a + only_b
+    n, n_discordant = both + only_a + only_b + neither, only_a + only_b
+    low, high = _newcombe_paired(both, only_a, only_b, neither, level)
     if n_discordant == 0:
-        return 0.0, 0.0
+        return low, high
     share = binomtest(only_a, n_discordant).proportion_ci(level, method="exact")
-    return (2 * float(share.low) - 1) * n_discordant / n, (2 * float(share.high) - 1) * n_discordant / n
+    own_low, own_high = (2 * float(bound) - 1 for bound in (share.low, share.high))
+    own_low, own_high = own_low * n_discordant / n, own_high * n_discordant / n
+    if own_low > 0:
+        return own_low, max(high, own_high)
+    if own_high < 0:
+        return min(low, own_low), own_high
+    return min(low, own_low), max(high, own_high)
+
+
+def _newcombe_paired(both: int, only_a: int, only_b: int, neither: int, level: float) -> tuple[float, float]:
+    n = both + only_a + only_b + neither
+    a, b = (both + only_a) / n, (both + only_b) / n
+    low_a, high_a = wilson_interval(both + only_a, n, level)
+    low_b, high_b = wilson_interval(both + only_b, n, level)
+    margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    phi = (both * neither - only_a * only_b) / math.sqrt(margins) if margins else 0.0
+
+    def distance(one: float, other: float) -> float:
+        return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
+
+    return a - b - distance(a - low_a, high_b - b), a - b + distance(high_a - a, b - low_b)
 
 
 def adjust_holm(p_values: list[float]) -> list[float]:

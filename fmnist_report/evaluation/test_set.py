@@ -12,7 +12,7 @@ from fmnist_report.data.split import load_task
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.evaluation.metrics import measure
-from fmnist_report.evaluation.networks import MAIN, PAIRS
+from fmnist_report.evaluation.networks import CHOSEN, MAIN, PAIRS
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
 from fmnist_report.pipeline.cache import MEASURED
@@ -90,9 +90,16 @@ def evaluate(
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """Compare every pair of PAIRS."""
-    names = {name for pair in PAIRS for name in pair}
-    return compare_pairs({name: candidates[name].test.argmax(axis=1) == labels for name in names}, PAIRS)
+    """Compare every pair of PAIRS; one that is another under a second name is tested once.
+
+    So it is where the classifier that was chosen on frozen features is the dense head itself.
+    """
+    chosen = {name: CHOSEN if candidates[name] is candidates[CHOSEN] else name for name in candidates}
+    tested = list(dict.fromkeys((chosen[a], chosen[b]) for a, b in PAIRS))
+    names = {name for pair in tested for name in pair}
+    correct = {name: candidates[name].test.argmax(axis=1) == labels for name in names}
+    rows = {(row["a"], row["b"]): row for row in compare_pairs(correct, tested)}
+    return [{**rows[chosen[a], chosen[b]], "a": a, "b": b} for a, b in PAIRS]
 
 
 def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:

@@ -62,7 +62,7 @@ def render_html(
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
-    results["full_trainings"] = read_json(FULL_TRAININGS)
+    results["full_trainings"] = read_json(FULL_TRAININGS) if data_set["classes"] is None else []
     language = Language(
         lang, name_classes(data_set["classes"], results["data"]["labels"]), results["features"]["backbone"]
     )
@@ -132,7 +132,6 @@ def fill_template(
         groups=GROUPS,
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
-        split_list=tables.split_list(results, language),
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,

@@ -126,7 +126,8 @@ class Language:
         """Write a p-value: "p < 0.001" or "p = 0.012"."""
         if value < 0.001:
             return "p < " + self.number(0.001, 3)
-        return "p = " + self.number(value, 3)
+        digits = 4 if round(value, 3) == 0.05 else 3  # on which side of 0.05 it lies must be seen
+        return "p = " + self.number(value, digits)
 
     def duration(self, seconds: float) -> str:
         """Write a duration in seconds or minutes."""

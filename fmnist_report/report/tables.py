@@ -184,12 +184,6 @@ def classifier_rows(results: Results, language: Language) -> list[dict[str, str]
     ]
 
 
-def split_list(results: Results, language: Language) -> str:
-    """Name what the perceptron reached on validation in earlier full trainings on other splits; empty if nothing."""
-    rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
-    return ", ".join(language.percent(row["val_accuracy"], 2) for row in rows)
-
-
 PARAMETERS = {"logistic_regression": "C = {value}", "lda": N_("shrinkage = {value}"), "k_neighbours": "k = {value}"}
 
 

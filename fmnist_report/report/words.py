@@ -28,23 +28,30 @@ MESSAGES = {
         "“{subject}” ({a}) and “{other}” ({b}) do not differ significantly in accuracy: the observed difference is "
         "{signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
     ("ensemble", "above"): N_(
-        "The weighted average of the networks’ probabilities ({a}) is more accurate than the best single network, "
-        "“{other}” ({b}), by {difference} percentage points ({p}), without any further training."),
+        "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
+        "network; than the highest of them, “{other}” ({b}), by {difference} percentage points ({p}), without any "
+        "further training."),
     ("ensemble", "below"): N_(
-        "The weighted average of the networks’ probabilities ({a}) is less accurate than the best single network, "
-        "“{other}” ({b}), by {difference} percentage points ({p})."),
+        "The weighted average of the networks’ probabilities ({a}) is less accurate than the single network with "
+        "the highest test accuracy, “{other}” ({b}), by {difference} percentage points ({p})."),
     ("ensemble", "same"): N_(
-        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over the best single"
-        " network, “{other}” ({b}): the observed difference is {signed} percentage points ({p})."),
+        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over the single "
+        "network with the highest test accuracy, “{other}” ({b}): the observed difference is {signed} percentage "
+        "points ({p})."),
+    ("ensemble", "partly"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is more accurate than the single network with "
+        "the highest test accuracy, “{other}” ({b}), by {difference} percentage points ({p}), but not significantly"
+        " than: {rivals}."),
     ("fine_tuning", "blocks"): N_(
         "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
         "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs, reaches {control}, significantly less ({p_control})."),
+        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for"
+        " the trained blocks."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (95% interval {low} to {high}; {p}), but the trained blocks need not be the reason: from"
-        " the head alone, trained for as many further epochs ({control}), the result does not differ in their "
-        "favour significantly ({p_control})."),
+        "percentage points (95% interval {low} to {high}; {p}), but the gain cannot be ascribed to the trained "
+        "blocks: the difference from the head alone, trained for as many further epochs ({control}), is not "
+        "significant ({p_control})."),
     ("fine_tuning", "same"): N_(
         "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
         "the fine-tuned network {a}, a difference of {signed} percentage points (95% interval {low} to {high}; "
@@ -54,6 +61,10 @@ MESSAGES = {
         "Fine-tuning lowered the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many further epochs,"
         " reaches {control} ({p_control} against fine-tuning)."),
+    ("fine_tuning", "control"): N_(
+        "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (95% interval {low} to {high}; {p}), but the head alone, trained for as many further "
+        "epochs, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
         "Cost, with everything that a network builds on and all views over which it averages: one prediction of "
         "“{subject}” takes {macs_a} multiply-accumulate operations, of “{other}” {macs_b}; they have {params_a} and"
@@ -67,11 +78,16 @@ MESSAGES = {
         "{loss_last} at the end, though it is not significantly better on training images ({train}) than on "
         "validation images ({val})."),
     ("fit", "gap"): N_(
-        "“{subject}” is better on training images ({train}) than on validation images ({val}), but does not overfit"
-        " yet: at the end its validation loss ({loss_last}) lay no more than a hundredth above its minimum."),
+        "“{subject}” is more accurate on training images ({train} of the first {n_clean}) than on validation images"
+        " ({val}); that has not raised its validation loss, which was {loss_lowest} at its lowest and {loss_last} "
+        "at the end."),
     ("fit", "even"): N_(
-        "“{subject}” shows no sign of overfitting: on training images ({train}) it is not significantly better than"
-        " on validation images ({val}), and its validation loss did not rise again."),
+        "“{subject}” shows no sign of overfitting: on training images ({train} of the first {n_clean}) it is not "
+        "significantly more accurate than on validation images ({val}), and its validation loss was {loss_lowest} "
+        "at its lowest and {loss_last} at the end."),
+    ("fit", "short"): N_(
+        "“{subject}” reaches {train} on the first {n_clean} training images and {val} on validation images; so few "
+        "epochs do not tell whether it overfits."),
     ("effects", "beyond"): N_(
         "In the study of “{network}” these values differ from the starting point by more than its noise of "
         "±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the noise: {lost}."),
@@ -97,14 +113,14 @@ MESSAGES = {
         "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}, but at "
         "no single rung by more than the noise of ±{half_width} percentage points."),
     ("ladder", "same_unnamed"): N_(
-        "The lowest rung of the ladder ({bottom}), the top ({top}) and all between differ by no more than the noise"
-        " of ±{half_width} percentage points."),
+        "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
+        "±{half_width} percentage points, and no single rung adds or takes more than that."),
     ("errors", "one"): N_(
-        "“{subject}” misses most images of the class {classes} ({n_errors} of {n_class}); it confuses {class_a} and"
-        " {class_b} most often ({count} errors in both directions)."),
+        "Of the errors of “{subject}” most concern images of {classes} ({n_errors} of {n_class} are missed); it "
+        "confuses {class_a} and {class_b} most often ({count} errors in both directions)."),
     ("errors", "several"): N_(
-        "“{subject}” misses most images of the classes {classes} ({n_errors} of each); it confuses {class_a} and "
-        "{class_b} most often ({count} errors in both directions)."),
+        "Of the errors of “{subject}” most concern images of {classes} ({n_errors} of each are missed); it confuses"
+        " {class_a} and {class_b} most often ({count} errors in both directions)."),
     ("chosen_classifier", "highest"): N_(
         "Of the classifiers on the cached features “{subject}” was chosen: it has the highest validation accuracy "
         "({val})."),
@@ -112,13 +128,15 @@ MESSAGES = {
         "Of the classifiers on the cached features “{subject}” was chosen; its validation accuracy ({val}) is "
         "shared by {rivals}."),
     ("calibration", "differ"): N_(
-        "“{subject}” is calibrated best (expected calibration error {error_low}) and “{other}” worst "
-        "({error_high}); with a temperature fitted on validation the errors are {scaled_low} and {scaled_high}."),
+        "The expected calibration error is lowest for “{subject}” ({error_low}) and highest for “{other}” "
+        "({error_high}); label smoothing affects it. With a temperature fitted on validation the errors are "
+        "{scaled_low} and {scaled_high}."),
     ("calibration", "equal"): N_(
-        "The networks do not differ in calibration: the expected calibration error of each is {error_low}."),
+        "The expected calibration errors of all networks agree in three decimals ({error_low})."),
     ("val_minus_test", "all"): N_(
         "All networks are more accurate on validation than on test, by {low} to {high} percentage points, each "
-        "beyond chance (Newcombe’s 95% interval); the intervals in this report do not include that difference."),
+        "significantly (Newcombe’s 95% interval). A part of it may be that settings were chosen on validation; the "
+        "other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
         "From validation to test the accuracy changes by {low} to {high} percentage points (validation minus test);"
         " beyond chance (Newcombe’s 95% interval) for: {models}."),
@@ -131,31 +149,41 @@ MESSAGES = {
     ("advice", "shorten"): N_(
         "Train “{subject}” for fewer epochs or at a lower rate: its validation loss rose after epoch {epoch} of "
         "{epochs}."),
-    ("advice", "augment"): N_(
-        "Augment the images of “{subject}” more strongly, and train longer: the gap between training ({train}) and "
-        "validation ({val}) leaves room, while the validation loss did not rise."),
     ("advice", "longer_own"): N_(
-        "Train “{subject}” longer, or make it larger: it is not significantly better on training images ({train}) "
-        "than on validation images ({val})."),
+        "Train “{subject}” longer, or make it larger: its accuracies on training images ({train}) and on validation"
+        " images ({val}) do not differ significantly, and its validation loss did not rise."),
     ("advice", "longer_pretrained"): N_(
-        "Train “{subject}” for more epochs, unfreeze more blocks of {backbone} or enlarge its input: it is not "
-        "significantly better on training images ({train}) than on validation images ({val})."),
+        "Train “{subject}” for more epochs, unfreeze more blocks of {backbone} or enlarge its input: its accuracies"
+        " on training images ({train}) and on validation images ({val}) do not differ significantly, and its "
+        "validation loss did not rise."),
     ("advice", "repeat"): N_(
         "Repeat in a full training what the study found better beyond its noise: “{factor}” = {value} for "
-        "“{subject}”, there {gain} percentage points above the starting point."),
+        "“{subject}”, there {gain} percentage points above the starting point (the best of {n_tried} values tried, "
+        "so probably less in truth)."),
+    ("advice", "generalise_own"): N_(
+        "Regularise or augment “{subject}” more strongly and train it longer: it is more accurate on training "
+        "images ({train}) than on validation images ({val}), while its validation loss did not rise."),
+    ("advice", "generalise_pretrained"): N_(
+        "Train “{subject}” from pixels with augmentation, which cached activations do not allow, and longer: it is "
+        "more accurate on training images ({train}) than on validation images ({val}), while its validation loss "
+        "did not rise."),
+    ("advice", "repeat_seeds"): N_(
+        "Repeat with further seeds what the study found better beyond its noise, and one earlier full training too:"
+        " “{factor}” = {value} for “{subject}” reached {own} on validation, the chosen settings {base}."),
     ("extremes", "differ"): N_("Highest: “{subject}” with {a}; lowest: “{other}” with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch “{subject}” is ahead on validation: {a} against {b}."),
     ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
     ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
     ("ways_of_input", "within"): N_(
-        "The best, “{factor}: {value}”, reaches {b}, the chosen way {a}: no more than chance explains."),
+        "The best, “{factor}: {value}”, reaches {b}, the chosen way {a}: the difference is not significant by "
+        "Newcombe’s interval."),
     ("ways_of_input", "beyond"): N_("The best, “{factor}: {value}”, reaches {b}, the chosen way {a}."),
     ("first_classifier", "beyond"): N_(
         "“{subject}” is {difference} percentage points ahead of “{other}”, the next one."),
     ("first_classifier", "within"): N_(
-        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one: no more than chance "
-        "explains."),
+        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one, which is not significant "
+        "by Newcombe’s interval."),
     ("first_classifier", "equal"): N_("“{subject}” and “{other}” share the first place."),
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
@@ -163,8 +191,8 @@ MESSAGES = {
     ("strongest", "beyond"): N_("Largest effect beyond the noise, in percentage points: {largest}."),
     ("strongest", "none"): N_("No effect exceeds the noise."),
     ("confused", "stated"): N_("Confused most often, errors in both directions: {pairs}."),
-    ("hardest", "same"): N_("All networks miss most images of the class {classes}."),
-    ("hardest", "by_network"): N_("Most images are missed of the class: {of}."),
+    ("hardest", "same"): N_("All networks miss more images of {classes} than of any other class."),
+    ("hardest", "by_network"): N_("The class of which most images are missed: {of}."),
     ("dear_and_cheap", "above"): N_(
         "“{subject}” needs {ratio} times as many operations as “{other}” and is more accurate by {difference} "
         "percentage points."),
@@ -173,10 +201,33 @@ MESSAGES = {
         "percentage points."),
     ("dear_and_cheap", "same"): N_(
         "“{subject}” needs {ratio} times as many operations as “{other}” and is not significantly more accurate."),
+    ("splits", "above"): N_(
+        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy ({reached}) also "
+        "lies significantly above its test accuracy here ({test}); this split alone does not explain the "
+        "difference."),
+    ("splits", "stated"): N_(
+        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy was {reached}; "
+        "its test accuracy here is {test}."),
 }  # fmt: skip
 
-ACCURACIES = ("a", "b", "accuracy", "ci_low", "ci_high", "control", "before", "after", "train", "val", "bottom", "top")
-COUNTS = ("n_test", "n_errors", "n_class", "count", "epoch", "epochs", "n_seeds")
+ACCURACIES = (
+    "a",
+    "b",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "control",
+    "before",
+    "after",
+    "train",
+    "val",
+    "bottom",
+    "top",
+    "own",
+    "base",
+    "test",
+)
+COUNTS = ("n_test", "n_errors", "n_class", "count", "epoch", "epochs", "n_seeds", "n_clean", "n_tried")
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
 Format = typing.Callable[[Language, typing.Any], str]
 FORMATS: dict[str, Format] = {
@@ -195,6 +246,7 @@ FORMATS: dict[str, Format] = {
     "classes": lambda language, value: language.quoted(map(language.class_name, value)),
     "factor": lambda language, value: language.factor(value),
     "value": lambda language, value: language.value(value),
+    "reached": lambda language, value: ", ".join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
     "steps": lambda language, value: "; ".join(

@@ -14,9 +14,9 @@ def measure_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
-def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
-    """Return the 95% Wilson score interval of a proportion (Wilson, 1927)."""
+def wilson_interval(n_correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion (Wilson, 1927), of 95% by default."""
     from scipy.stats import binomtest
 
-    interval = binomtest(n_correct, n).proportion_ci(0.95, method="wilson")
+    interval = binomtest(n_correct, n).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)

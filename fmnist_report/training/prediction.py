@@ -35,9 +35,7 @@ def view_pictures(pictures: np.ndarray, mirror: bool = True) -> list[Batches]:
 
 def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
     """Return the batches of each view of features, (n, n_features) float32 each."""
-    return [
-        [features[i : i + FEATURE_BATCH] for i in range(0, len(features), FEATURE_BATCH)] for features in views
-    ]
+    return [[features[i : i + FEATURE_BATCH] for i in range(0, len(features), FEATURE_BATCH)] for features in views]
 
 
 def as_pixels(pictures: np.ndarray) -> np.ndarray:
