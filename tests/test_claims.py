@@ -418,7 +418,8 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     row = factor(**changes)
     bases = {row["network"]: {"half_width": 0.01, "accuracies": [1, 2, 3]}}
     others = factor(gain=0.0, best="3", factor="shift")
-    document["study"] = {"bases": bases, "factors": [row, others], "rows": [row] * 7, "ladders": {}}
+    rows = [{"chosen": False}] * 7 + [{"chosen": True}]
+    document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}}
     document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
     document["full_trainings"] = [
         {"stage": row["network"], "factor": name, "value": value, "val_accuracy": val} for name, value, val in full
@@ -431,7 +432,7 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
 
 
 def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document):
-    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [factor()], "rows": [1], "ladders": {}}
+    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [factor()], "rows": [], "ladders": {}}
     document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": value, "val_accuracy": val}
                                   for name, value, val in (("", "", 0.95), ("kernel", "5", 0.951))]  # fmt: skip
     (found,) = [c for c in claims.advice(document) if c.values.get("factor")]
@@ -446,7 +447,7 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.25, 0.2]
     row = factor(factor="shift", best="0", gain=0.03)
-    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [row], "rows": [1], "ladders": {}}
+    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [row], "rows": [], "ladders": {}}
     assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
     document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.2, 0.25]
     assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
@@ -468,7 +469,7 @@ def test_of_several_better_values_the_best_is_advised(document):
     rows = [factor(), factor(factor="cutout", best="8", gain=0.03), factor(factor="shift", best="1", gain=0.015)]
     rows.append(factor(network="head", factor="width", best="7", gain=0.04))  # whose noise is larger
     bases = {"cnn": {"half_width": 0.01}, "head": {"half_width": 0.03}}
-    document["study"] = {"bases": bases, "factors": rows, "rows": [1], "ladders": {}}
+    document["study"] = {"bases": bases, "factors": rows, "rows": [], "ladders": {}}
     (found,) = [c for c in claims.advice(document) if c.relation == "repeat"]
     assert found.values["factor"] == "cutout" and found.subject == "cnn"
 

@@ -325,7 +325,8 @@ def advice(results: Results) -> list[Claim]:
 
 def _repeat(row: dict[str, typing.Any], results: Results) -> Claim:
     """Advise to repeat a value of the study in a full training, or such a training with further seeds."""
-    network, n_tried = network_of_stage(row["network"]), len(results["study"]["rows"])
+    network = network_of_stage(row["network"])
+    n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
     values = {"factor": row["factor"], "value": row["best"]}
     own, base = find_full(results, row["network"], row["factor"], row["best"])
     if own is not None and base is not None:
