@@ -37,6 +37,13 @@ from fmnist_report.settings import preset as find_preset
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
+COMMANDS = ("status", "cache", "doctor")
+# Options that a command shares with a run, and whether they take a value.
+SHARED = {
+    "--cache-dir": True, "--preset": True, "--set": True, "--lang": True, "--data-dir": True, "--out": True,
+    "--title-page": True, "--seed": True, "--quiet": False, "--debug": False,
+}  # fmt: skip
+FLAGS = ("--quiet", "--debug", "--no-test", "--deterministic", "--explain", "--version", "--help")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 BuildLine = typing.Callable[..., list[Stage]]
@@ -82,6 +89,8 @@ class Request:
     @functools.cached_property
     def data_set(self) -> DataSet:
         """What --data-dir holds; raises ReportError."""
+        if self.data_dir and self.data_dir.is_file():
+            raise UsageError(f"--data-dir takes a folder, and {str(self.data_dir)!r} is a file; give its folder.")
         if self.data_dir and not self.data_dir.is_dir():
             raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         return find_data_set(self.data_dir)
@@ -110,7 +119,10 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
         with stopping_in_time(lambda sentence: print_error(progress, sentence)):
             command = typer.main.get_command(app)
             start = (build_line, progress)
-            return command.main(args=arguments, prog_name="run_all.py", standalone_mode=False, obj=start) or 0
+            return (
+                command.main(args=lead_with_shared(arguments), prog_name="run_all.py", standalone_mode=False, obj=start)
+                or 0
+            )
     except typer.TyperException as error:
         return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
     except UsageError as error:
@@ -123,6 +135,30 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
         hint = "" if "--debug" in arguments else " (--debug shows where)"
         told = textwrap.shorten(str(error), 300, placeholder=" …")  # some tell whole arrays
         return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {told}{hint}", 1)
+
+
+def lead_with_shared(arguments: list[str]) -> list[str]:
+    """Move the options that a command shares with a run before the command's name, where the run takes them."""
+    names = [i for i, word in enumerate(arguments) if word in COMMANDS and not _is_value(arguments, i)]
+    if not names:
+        return arguments
+    before, after = arguments[: names[0]], arguments[names[0] :]
+    rest: list[str] = []
+    while after:
+        word = after.pop(0)
+        if word.partition("=")[0] not in SHARED:
+            rest.append(word)
+            continue
+        before.append(word)
+        if SHARED[word.partition("=")[0]] and "=" not in word and after:
+            before.append(after.pop(0))
+    return before + rest
+
+
+def _is_value(arguments: list[str], number: int) -> bool:
+    """Tell whether a word is what the option before it takes, as in --only status."""
+    former = arguments[number - 1] if number else ""
+    return former.startswith("--") and "=" not in former and former not in FLAGS
 
 
 def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:
@@ -167,7 +203,9 @@ def run(
     explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
     build_line, progress = context.obj
@@ -248,17 +286,12 @@ def _print_validation(plan: Plan, progress: Progress) -> None:
 def status(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
-    preset: Annotated[str | None, typer.Option("--preset", help="As for a run.")] = None,
-    set_: SetOption = [],  # noqa: B006
-    lang: LangOption = [],  # noqa: B006
-    cache_dir: Annotated[Path | None, typer.Option("--cache-dir", help="As for a run.")] = None,
 ) -> None:
-    """Tell what is cached, what a run would compute, and why; exit code 1 if anything is stale."""
+    """Tell what is cached, what a run would compute, and why; exit code 1 if anything is stale.
+
+    Takes a run's options too: --preset, --set, --lang, --seed, --data-dir, --cache-dir.
+    """
     request: Request = context.obj
-    request.preset = preset or request.preset
-    request.assignments += set_
-    request.lang += lang
-    request.cache_dir = cache_dir.absolute() if cache_dir else request.cache_dir
     plan = request.plan(request.cache())
     stale = bool(plan.pending)
     if json_:

@@ -20,7 +20,7 @@ import pypdf
 import pytest
 from fontTools.ttLib import TTFont
 
-from fmnist_report.cli import main, parse_size
+from fmnist_report.cli import lead_with_shared, main, parse_size
 from fmnist_report.data.detection import find_data_set
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
@@ -368,3 +368,30 @@ def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
     run = real_run("--force", "html", **elsewhere)
     assert run.returncode == 0, run.stderr
     assert len(pages) == 2 and all(path.read_bytes() == page for path, page in pages.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "led"),
+    [
+        ("status --cache-dir X --json", "--cache-dir X status --json"),
+        ("cache verify --cache-dir=X", "--cache-dir=X cache verify"),
+        ("--seed 1 cache prune --max-size 5GB --quiet", "--seed 1 --quiet cache prune --max-size 5GB"),
+        ("doctor --data-dir D --debug", "--data-dir D --debug doctor"),
+        ("--only status --cache-dir X", "--only status --cache-dir X"),  # which is a stage's name here
+        ("--quiet status --set a.b=1 --set c.d=2", "--quiet --set a.b=1 --set c.d=2 status"),
+        ("--cache-dir X", "--cache-dir X"), ("status --cache-dir", "--cache-dir status"),
+    ],
+)  # fmt: skip
+def test_shared_options_are_taken_after_a_command_too(given, led):
+    assert lead_with_shared(given.split()) == led.split()
+
+
+def test_cache_of_another_folder_is_verified(capsys, tmp_path):
+    assert call(capsys, "cache", "verify", "--cache-dir", str(tmp_path))[0] == 0
+    assert call(capsys, "status", "--preset", "quick", "--cache-dir", str(tmp_path))[0] == 1
+
+
+def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
+    (tmp_path / "pictures.zip").write_text("x")
+    code, output = call(capsys, "--data-dir", str(tmp_path / "pictures.zip"), "--cache-dir", str(tmp_path / "c"))
+    assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
