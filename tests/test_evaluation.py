@@ -9,6 +9,7 @@ from fmnist_report.data.split import Task
 from fmnist_report.evaluation import test_set as evaluation
 from fmnist_report.evaluation import validation
 from fmnist_report.evaluation.candidates import Candidate
+from fmnist_report.evaluation.comparison import adjust_holm
 from fmnist_report.evaluation.metrics import measure
 from fmnist_report.evaluation.networks import MAIN, NETWORKS, ON_FEATURES, PAIRS
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json
@@ -109,6 +110,21 @@ def test_pairs_are_compared_the_first_minus_the_second(models):
     assert row["difference"] == pytest.approx(sign * (2 - 2) / 6)
     (row,) = [row for row in rows if {row["a"], row["b"]} == {"vgg_features", "mlp"}]
     assert row["difference"] == pytest.approx((1 if row["a"] == "vgg_features" else -1) * (4 - 2) / 6)
+
+
+def test_a_pair_under_two_names_is_tested_once(models):
+    names = {name for pair in PAIRS for name in pair}
+    found = {name: models.get(name, models["mlp"]) for name in names} | {"vgg_head": models["vgg_features"]}
+    rows = {(row["a"], row["b"]): row for row in evaluation.compare(found, TEST)}
+    assert list(rows) == PAIRS
+    once, again = rows["vgg_finetuned", "vgg_features"], rows["vgg_finetuned", "vgg_head"]
+    assert {**once, "b": "vgg_head"} == again and once["b"] == "vgg_features"
+    p_values = [row["p_value"] for pair, row in rows.items() if pair != ("vgg_finetuned", "vgg_head")]
+    assert [row["p_holm"] for pair, row in rows.items() if pair != ("vgg_finetuned", "vgg_head")] == adjust_holm(
+        p_values
+    )
+    apart = evaluation.compare(found | {"vgg_head": models["mlp"]}, TEST)
+    assert [row["p_holm"] for row in apart] == adjust_holm([row["p_value"] for row in apart])
 
 
 def test_samples_are_the_first_of_each_class():
