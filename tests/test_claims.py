@@ -526,6 +526,7 @@ def test_sections_hold_what_they_are_about(document):
     assert [row[0] for row in found["overall"]] == [
         "best", "compare", "cost", "ensemble", "calibration", "val_minus_test"
     ]  # fmt: skip
+    assert set(found) == {"summary", "part1", "part2", "overall", "advice"}
     assert found["overall"][1:3] == [("compare", "vgg_finetuned", "cnn"), ("cost", "vgg_finetuned", "cnn")]
 
 
@@ -594,6 +595,8 @@ def test_small_ratios_have_a_digit():
     claim = claims.Claim("dear_and_cheap", "cnn", "same", "mlp", {"ratio": 2.34, "difference": 0.1})
     assert "needs 2.3 times" in word(claim, Language("en"))
     many = claims.Claim("dear_and_cheap", "cnn", "above", "mlp", {"ratio": 1234.5, "difference": 0.1})
+    less = claims.Claim("dear_and_cheap", "cnn", "below", "mlp", {"ratio": 2.0, "difference": -0.1})
+    assert "is less accurate by 10.00 percentage points" in word(less, Language("en"))
     assert "needs 1,234 times" in word(many, Language("en")) and "10.00 percentage points" in word(many, Language("en"))
 
 

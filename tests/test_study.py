@@ -16,7 +16,7 @@ from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, 
 pytestmark = pytest.mark.backend
 
 NETWORKS = {
-    "cnn": CNNSettings(stem=32, widths=(32, 32, 32), batch_size=16, precision="float32"),
+    "cnn": CNNSettings(stem=32, widths=(64, 64, 64), batch_size=16, precision="float32"),
     "head": HeadSettings(width=8, batch_size=512),
     "finetune": FineTuneSettings(batch_size=128, precision="float32", easy_every=2),
 }
@@ -43,7 +43,7 @@ def test_each_variation_changes_one_factor(network):
             assert changed["learning_rate"] == pytest.approx(base.learning_rate * scale)
             assert changed["weight_decay"] == pytest.approx(base.weight_decay / scale)
         elif variation.factor == "widths":
-            assert changed == {"stem": 8, "widths": (8, 8, 8)} and variation.value == "half"
+            assert changed == {"stem": 8, "widths": (16, 16, 16)} and variation.value == "half"
         else:
             assert set(changed) == {variation.factor}
         assert variation.layers == study.POOLED or variation.factor == "layers"
@@ -75,7 +75,7 @@ def test_what_is_tried_of_each_network():
 
 def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
     found = {name: study.start_from(name, settings, 2) for name, settings in NETWORKS.items()}
-    assert (found["cnn"].stem, found["cnn"].widths, found["cnn"].batch_size) == (16, (16, 16, 16), 16)
+    assert (found["cnn"].stem, found["cnn"].widths, found["cnn"].batch_size) == (16, (32, 32, 32), 16)
     assert (found["head"].width, found["head"].batch_size) == (8, 256)
     assert (found["finetune"].batch_size, found["finetune"].easy_every) == (64, 1)
     assert {settings.epochs for settings in found.values()} == {1}

@@ -1,6 +1,5 @@
 """How far trainings that differ in their seed alone lie apart, and so how large an effect must be to count."""
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -37,7 +36,6 @@ def measure_noise(accuracies: list[float], n_compared: int, n_val: int) -> Noise
     return Noise(float(np.mean(accuracies)), sd, half_width)
 
 
-@functools.cache
 def band_factor(n_repeated: int, n_compared: int) -> float:
     """Return what a sample's deviation is multiplied by to hold all of several further values at once.
 
@@ -56,7 +54,6 @@ def band_factor(n_repeated: int, n_compared: int) -> float:
     return float(np.quantile(furthest / sd, CONFIDENCE))
 
 
-@functools.cache
 def step_factor(n_repeated: int, n_steps: int) -> float:
     """Return the factor for all differences between neighbours in a row of n_steps + 1 single values at once."""
     rng = np.random.default_rng(0)
