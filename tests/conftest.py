@@ -27,7 +27,7 @@ from fmnist_report.pipeline.progress import Progress
 
 hypothesis.settings.register_profile("usual", max_examples=60, deadline=None)
 hypothesis.settings.register_profile(
-    "few", max_examples=15, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
+    "few", max_examples=6, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
 )  # for mutants
 hypothesis.settings.load_profile("usual")
 ROOT = Path(__file__).resolve().parent.parent
