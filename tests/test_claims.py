@@ -605,3 +605,117 @@ def test_captions_are_the_words_of_their_claims(document):
     said = word_captions(document, language)
     assert said == {name: word(claim, language) if claim else "" for name, claim in found.items()}
     assert said["comparison"].startswith("Highest: “Ensemble” with 95.00%") and said["inputs"] == ""
+
+
+def test_every_figure_has_its_claim(document):
+    document["study"] = invent_study(np.random.default_rng(1))
+    document["study"]["ladders"] = {"part1": invent_ladder([0.02]), "part2": invent_ladder([0.03])}
+    ways = [{"factor": "size", "value": str(side), "chosen": side == 48, "val_accuracy": 0.9} for side in (32, 48)]
+    document["inputs"] = {"rows": ways, "n_val": 100}
+    found = {name: (claim.kind, claim.subject) for name, claim in decide_captions(document).items()}
+    first = {claim.kind: claim.subject for claim in all_claims(document)}
+    assert found == {
+        "comparison": ("extremes", "ensemble"), "curves_part1": ("last_epoch", first["last_epoch"]),
+        "inputs": ("ways_of_input", "vgg_input"), "classifiers": ("first_classifier", first["first_classifier"]),
+        "curves_part2": ("unfreezing", "vgg_finetuned"), "per_class": ("hardest", ""),
+        "cost": ("dear_and_cheap", first["dear_and_cheap"]), "reliability": ("calibration", first["calibration"]),
+        "study_part1": ("strongest", "part1"), "study_part2": ("strongest", "part2"), "confusion_part1": ("confused", ""),
+        "confusion_part2": ("confused", ""), "ladder_part1": ("ladder", "part1"), "ladder_part2": ("ladder", "part2"),
+    }  # fmt: skip
+    pairs = [set(decide_captions(document)[f"confusion_part{part}"].values["pairs"]) for part in (1, 2)]
+    assert pairs == [{"mlp", "cnn"}, {"vgg_features", "vgg_finetuned"}]
+
+
+@pytest.mark.parametrize(
+    ("mlp", "cnn", "relation", "first"),
+    [(0.9, 0.91, "ahead", "cnn"), (0.92, 0.91, "ahead", "mlp"), (0.91, 0.91004, "equal", "cnn"),
+     (0.91, 0.9102, "ahead", "cnn"), (0.91002, 0.91, "equal", "mlp")],
+)  # fmt: skip
+def test_who_is_ahead_after_the_last_epoch(document, mlp, cnn, relation, first):
+    for name, accuracy in (("mlp", mlp), ("cnn", cnn)):
+        document["models"][name]["history"]["val_accuracy"] = [0.99, accuracy]
+    claim = decide_captions(document)["curves_part1"]
+    other = "mlp" if first == "cnn" else "cnn"
+    assert (claim.relation, claim.subject, claim.other) == (relation, first, other)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "n", "relation"),
+    [
+        (0.90, 100, "chosen"),
+        (0.89, 100, "chosen"),
+        (0.91, 100, "within"),
+        (0.99, 100, "beyond"),
+        (0.92, 5_000, "beyond"),
+    ],
+)
+def test_ways_of_input(document, accuracy, n, relation):
+    document["inputs"] = {"n_val": n, "rows": [
+        {"factor": "size", "value": "48", "chosen": True, "val_accuracy": 0.90},
+        {"factor": "resizing", "value": "nearest", "chosen": False, "val_accuracy": accuracy},
+    ]}  # fmt: skip
+    claim = decide_captions(document)["inputs"]
+    assert (claim.kind, claim.subject, claim.relation) == ("ways_of_input", "vgg_input", relation)
+    assert claim.values.get("value") == (None if relation == "chosen" else "nearest")
+
+
+@pytest.mark.parametrize(
+    ("lows", "relation", "models"),
+    [((0.1, 0.1, 0.1, 0.1), "all", None), ((0.1, 0.0, 0.1, -0.1), "some", (MAIN[0], MAIN[2])),
+     ((0.0, -0.1, 0.0, 0.0), "none", None)],
+)  # fmt: skip
+def test_validation_against_test(document, lows, relation, models):
+    for number, (name, low) in enumerate(zip(MAIN, lows, strict=True)):
+        document["models"][name]["val_minus_test"] = {"difference": number / 100, "low": low, "high": 0.5}
+    claim = claims.val_minus_test(document)
+    expected = {"low": 0.0, "high": 0.03} | ({"models": models} if models else {})
+    assert claim == claims.Claim("val_minus_test", "", relation, values=expected)
+
+
+def test_equals_share_the_first_place(document):
+    for name in ("cnn", "vgg_finetuned"):
+        document["models"][name]["test_accuracy"] = 0.97
+    claim = claims.best(document)
+    assert (claim.relation, claim.subject, claim.values["rivals"]) == ("tied", "cnn", ("vgg_finetuned",))
+    assert claim.values["n_test"] == 4_000 and claim.values["accuracy"] == 0.97
+
+
+@pytest.mark.parametrize(
+    ("errors", "relation", "subject", "other"),
+    [((0.02, 0.01, 0.03, 0.04), "differ", MAIN[1], MAIN[3]), ((0.0111, 0.0112, 0.0113, 0.0114), "equal", MAIN[0], ""),
+     ((0.0104, 0.0104, 0.0106, 0.0104), "differ", MAIN[0], MAIN[2])],
+)  # fmt: skip
+def test_calibration_is_told_apart_where_it_differs_in_print(document, errors, relation, subject, other):
+    for name, error in zip(MAIN, errors, strict=True):
+        document["models"][name] |= {"ece": error, "ece_scaled": error / 2}
+    claim = claims.calibration(document)
+    assert (claim.relation, claim.subject, claim.other) == (relation, subject, other)
+    if relation == "differ":
+        assert claim.values["scaled_low"] == claim.values["error_low"] / 2 < claim.values["scaled_high"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "relation"),
+    [([0.02, 0.005], "raised"), ([0.005, 0.006], "raised_unnamed"), ([-0.02], "lowered"),
+     ([-0.006, -0.005], "lowered_unnamed"), ([0.02, -0.02], "same"), ([0.005], "same_unnamed")],
+)  # fmt: skip
+def test_ladders_in_every_direction(document, gains, relation):
+    document["study"]["ladders"]["part1"] = invent_ladder(gains)
+    (claim,) = claims.ladder(document, "part1")
+    assert claim.relation == relation and claim.values["half_width"] == pytest.approx(0.01)
+    assert claim.values["bottom"] == 0.8 and claim.values["top"] == pytest.approx(0.8 + sum(gains))
+    assert [name for name, _ in claim.values.get("steps", ())] == [
+        name for name, gain in zip(("normalised", "residual"), gains, strict=False) if abs(gain) > 0.01
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reached", "test", "relation"),
+    [((0.95, 0.96), 0.90, "above"), ((0.95, 0.905), 0.90, "stated"), ((0.8,), 0.9, "stated")],
+)
+def test_other_splits_against_test(document, reached, test, relation):
+    document["models"]["mlp"]["test_accuracy"], document["data"]["n_val"] = test, 5_000
+    document["full_trainings"] = [{"stage": "mlp", "factor": "split_seed", "val_accuracy": val} for val in reached]
+    (claim,) = claims.splits(document)
+    assert (claim.kind, claim.subject, claim.relation) == ("splits", "mlp", relation)
+    assert claim.values == {"reached": reached, "test": test}
