@@ -619,8 +619,9 @@ def test_every_figure_has_its_claim(document):
         "inputs": ("ways_of_input", "vgg_input"), "classifiers": ("first_classifier", first["first_classifier"]),
         "curves_part2": ("unfreezing", "vgg_finetuned"), "per_class": ("hardest", ""),
         "cost": ("dear_and_cheap", first["dear_and_cheap"]), "reliability": ("calibration", first["calibration"]),
-        "study_part1": ("strongest", "part1"), "study_part2": ("strongest", "part2"), "confusion_part1": ("confused", ""),
-        "confusion_part2": ("confused", ""), "ladder_part1": ("ladder", "part1"), "ladder_part2": ("ladder", "part2"),
+        "study_part1": ("strongest", "part1"), "study_part2": ("strongest", "part2"),
+        "confusion_part1": ("confused", ""), "confusion_part2": ("confused", ""), "ladder_part1": ("ladder", "part1"),
+        "ladder_part2": ("ladder", "part2"),
     }  # fmt: skip
     pairs = [set(decide_captions(document)[f"confusion_part{part}"].values["pairs"]) for part in (1, 2)]
     assert pairs == [{"mlp", "cnn"}, {"vgg_features", "vgg_finetuned"}]
