@@ -39,7 +39,7 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "models": models,
         "comparisons": compare_pairs(correct, PAIRS),
         "chosen_classifier": max((row.name for row in ON_FEATURES), key=lambda name: models[name]["val_accuracy"]),
-        "study": {"bases": {}, "factors": [], "rows": [], "ladders": {}},
+        "study": {"bases": {}, "factors": [], "rows": [], "ladders": {}, "n_steps": {}},
         "inputs": {"rows": [], "n_val": 100},
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "full_trainings": [],
@@ -101,7 +101,8 @@ def invent_study(rng, networks=("cnn", "head", "finetune")):
             own.append({"network": network, "group": "structure", "factor": factor, "value": value, "effect": largest,
                         "beyond": abs(largest) > half, "best": best, "gain": gain})  # fmt: skip
         rows += sorted(own, key=lambda row: -abs(row["effect"]))
-    return {"bases": bases, "factors": rows, "rows": values, "ladders": {}}
+    n_steps = {name: 100 for name in factors}
+    return {"bases": bases, "factors": rows, "rows": values, "ladders": {}, "n_steps": n_steps}
 
 
 def invent_ladder(gains, half=0.01, first=0.8):

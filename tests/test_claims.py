@@ -14,6 +14,7 @@ from fmnist_report.report.captions import decide_captions
 from fmnist_report.report.language import Language
 from fmnist_report.report.words import MESSAGES, word, word_captions, word_conclusions
 
+STEPS = {"cnn": 300, "head": 160, "finetune": 100}
 share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
 
 
@@ -419,7 +420,7 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     bases = {row["network"]: {"half_width": 0.01, "accuracies": [1, 2, 3]}}
     others = factor(gain=0.0, best="3", factor="shift")
     rows = [{"chosen": False}] * 7 + [{"chosen": True}]
-    document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}}
+    document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}, "n_steps": STEPS}
     document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
     document["full_trainings"] = [
         {"stage": row["network"], "factor": name, "value": value, "val_accuracy": val} for name, value, val in full
@@ -432,7 +433,13 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
 
 
 def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document):
-    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [factor()], "rows": [], "ladders": {}}
+    document["study"] = {
+        "bases": {"cnn": {"half_width": 0.01}},
+        "factors": [factor()],
+        "rows": [],
+        "ladders": {},
+        "n_steps": STEPS,
+    }
     document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": value, "val_accuracy": val}
                                   for name, value, val in (("", "", 0.95), ("kernel", "5", 0.951))]  # fmt: skip
     (found,) = [c for c in claims.advice(document) if c.values.get("factor")]
@@ -447,7 +454,13 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.25, 0.2]
     row = factor(factor="shift", best="0", gain=0.03)
-    document["study"] = {"bases": {"cnn": {"half_width": 0.01}}, "factors": [row], "rows": [], "ladders": {}}
+    document["study"] = {
+        "bases": {"cnn": {"half_width": 0.01}},
+        "factors": [row],
+        "rows": [],
+        "ladders": {},
+        "n_steps": STEPS,
+    }
     assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
     document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.2, 0.25]
     assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
@@ -469,7 +482,7 @@ def test_of_several_better_values_the_best_is_advised(document):
     rows = [factor(), factor(factor="cutout", best="8", gain=0.03), factor(factor="shift", best="1", gain=0.015)]
     rows.append(factor(network="head", factor="width", best="7", gain=0.04))  # whose noise is larger
     bases = {"cnn": {"half_width": 0.01}, "head": {"half_width": 0.03}}
-    document["study"] = {"bases": bases, "factors": rows, "rows": [], "ladders": {}}
+    document["study"] = {"bases": bases, "factors": rows, "rows": [], "ladders": {}, "n_steps": STEPS}
     (found,) = [c for c in claims.advice(document) if c.relation == "repeat"]
     assert found.values["factor"] == "cutout" and found.subject == "cnn"
 
@@ -491,6 +504,18 @@ def test_nothing_is_said_of_what_was_not_studied(document):
     assert [found[name] for name in names] == [None] * 5
     document["study"]["ladders"]["part1"] = invent_ladder([])
     assert claims.ladder(document, "part1") == []
+
+
+def test_too_short_trainings_conclude_nothing(document):
+    document["study"] = invent_study(np.random.default_rng(1)) | {"n_steps": STEPS | {"finetune": 99, "cnn": 100}}
+    bases = document["study"]["bases"]
+    document["study"]["factors"] = [factor(), factor(network="finetune", factor="dropout", best="7", gain=0.9)]
+    bases["cnn"]["half_width"] = bases["finetune"]["half_width"] = 0.01
+    assert claims.effects(document, "finetune") == [] and len(claims.effects(document, "cnn")) == 1
+    repeated = [c.subject for c in claims.advice(document) if c.relation == "repeat"]
+    assert repeated == ["cnn"]
+    found = decide_captions(document)
+    assert found["study_part2"] is None and set(found["study_part1"].values["largest"]) == {"cnn"}
 
 
 def test_a_network_without_errors_has_no_hardest_class(document):

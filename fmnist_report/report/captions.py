@@ -15,6 +15,7 @@ from fmnist_report.report.claims import (
     calibration,
     errors,
     find_comparison,
+    is_too_short,
     ladder,
     most_confused,
     relate,
@@ -98,7 +99,8 @@ def unfreezing(results: Results) -> Claim:
 def strongest(results: Results, part: str) -> Claim | None:
     """Claim the largest effect beyond the noise of every network studied in a part; "none" where there is none."""
     stages = stages_of_part(PARTS[part])
-    rows = [row for row in results["study"]["factors"] if row["network"] in stages]
+    factors = results["study"]["factors"]
+    rows = [row for row in factors if row["network"] in stages and not is_too_short(row["network"], results)]
     if not rows:
         return None
     top: dict[str, tuple] = {}

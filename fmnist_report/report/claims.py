@@ -26,6 +26,7 @@ Results = dict[str, typing.Any]
 # difference of two mean losses near 0.2 on the same 5,000 images, whose differences spread by 0.3.
 ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
+LEAST_STEPS = 100  # of a training in the study from which anything is concluded: shorter ones tell only who starts fast
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
 SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
@@ -206,11 +207,12 @@ def fit(results: Results, name: str) -> Claim:
 def effects(results: Results, network: str) -> list[Claim]:
     """Claim which values moved a network's validation accuracy beyond the study's noise, largest effect first.
 
-    Nothing where the network was not studied. "none": all effects lie in the noise. Otherwise "beyond", with the
-    values as (factor, value, effect), and the factors without any by name; "all" where there are none of these.
+    Nothing where the network was not studied, or in too short trainings. "none": all effects lie in the noise.
+    Otherwise "beyond", with the values as (factor, value, effect), and the factors without any by name; "all" where
+    there are none of these.
     """
     rows = [row for row in results["study"]["rows"] if row["network"] == network]
-    if not rows:
+    if not rows or is_too_short(network, results):
         return []
     found = sorted((row for row in rows if row["beyond"]), key=lambda row: -abs(row["effect"]))
     beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
@@ -222,6 +224,11 @@ def effects(results: Results, network: str) -> list[Claim]:
     values |= {"lost": lost} if lost else {}
     relation = "none" if not beyond else "beyond" if lost else "all"
     return [Claim("effects", network, relation, values=values)]
+
+
+def is_too_short(network: str, results: Results) -> bool:
+    """Tell whether the study trained a network for too few steps to conclude from."""
+    return results["study"]["n_steps"][network] < LEAST_STEPS
 
 
 def ladder(results: Results, part: str) -> list[Claim]:
@@ -340,7 +347,7 @@ def _half_width(row: dict[str, typing.Any], results: Results) -> float:
 
 def _is_better(row: dict[str, typing.Any], results: Results) -> bool:
     """Tell whether the study's best value of a factor is worth a full training."""
-    if row["gain"] <= _half_width(row, results):
+    if row["gain"] <= _half_width(row, results) or is_too_short(row["network"], results):
         return False
     if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
         return False
