@@ -475,7 +475,7 @@ def test_the_ensemble_must_beat_every_network(document):
         stored["p_holm"] = 0.001 if name != "mlp" else 0.06
         assert row["difference"] > 0
     claim = claims.ensemble(document)
-    assert (claim.relation, claim.values["rivals"]) == ("partly", ("mlp",))
+    assert (claim.kind, claim.relation, claim.values["rivals"]) == ("ensemble", "partly", ("mlp",))
 
 
 def test_of_several_better_values_the_best_is_advised(document):
@@ -745,3 +745,41 @@ def test_other_splits_against_test(document, reached, test, relation):
     (claim,) = claims.splits(document)
     assert (claim.kind, claim.subject, claim.relation) == ("splits", "mlp", relation)
     assert claim.values == {"reached": reached, "test": test}
+
+
+@pytest.mark.parametrize(
+    ("effects", "relation", "told", "lost"),
+    [
+        ({"kernel": (0.02, -0.03), "shift": (0.001,)}, "beyond", [-0.03, 0.02], ("shift",)),
+        ({"kernel": (0.02,), "shift": (0.001, -0.05)}, "all", [-0.05, 0.02], None),
+        ({"kernel": (0.002,), "shift": (0.001,)}, "none", None, ("kernel", "shift")),
+    ],
+)
+def test_effects_are_told_by_size_and_noise(document, effects, relation, told, lost):
+    rows = [{"network": "cnn", "factor": name, "value": str(each), "effect": each, "beyond": abs(each) > 0.01}
+            for name, several in effects.items() for each in several]  # fmt: skip
+    bases = {"cnn": {"half_width": 0.01, "accuracies": [1, 2, 3]}}
+    document["study"] = {"bases": bases, "factors": [], "rows": rows, "ladders": {}, "n_steps": STEPS}
+    (claim,) = claims.effects(document, "cnn")
+    assert (claim.kind, claim.subject, claim.relation) == ("effects", "cnn", relation)
+    assert claim.values.get("lost") == lost
+    assert [each for _, _, each in claim.values.get("effects", ())] == (told or [])
+    assert ("effects" in claim.values) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("second", "n_val", "relation"), [(0.95, 5_000, "equal"), (0.949, 5_000, "within"), (0.90, 5_000, "beyond")]
+)
+def test_the_lead_of_the_first_classifier(document, second, n_val, relation):
+    document["data"]["n_val"] = n_val
+    for name, val in zip((row.name for row in ON_FEATURES), (0.8, second, 0.7, 0.95), strict=True):
+        document["models"][name] = document["models"][name] | {"val_accuracy": val}
+    assert decide_captions(document)["classifiers"].relation == relation
+
+
+def test_one_class_is_hardest_for_all(document):
+    for name in MAIN:
+        rows = [{"n_errors": 3 if label == 6 else 1, "support": 9} for label in range(10)]
+        document["models"][name]["per_class"] = rows
+    claim = decide_captions(document)["per_class"]
+    assert (claim.kind, claim.subject, claim.relation, claim.values) == ("hardest", "", "same", {"classes": (6,)})
