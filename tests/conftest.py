@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,12 @@ def pytest_terminal_summary(terminalreporter):
 def one_process(monkeypatch):
     """Let trials be trained in the test's own process, where what it puts in their place counts."""
     monkeypatch.setattr(processes, "count_processes", lambda: 1)
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Let every network begin as it would if its test ran alone: Keras draws initial weights' seeds of this."""
+    random.seed(0)
 
 
 @pytest.fixture
