@@ -42,7 +42,7 @@ def build_line(
     mlp = train("mlp", "training.pixels:train_mlp", mlp=s.mlp, seed=s.seed, data=data)
     cnn = train("cnn", "training.pixels:train_cnn", cnn=s.cnn, seed=s.seed, data=data)
     features = train(
-        "features", "training.features:extract_features", features=s.features, unfreeze=s.finetune.unfreeze,
+        "features", "training.features:extract_features", features=s.features, unfreeze=s.finetune.cached_block,
         data=data, weights=weights, places=by,
     )  # fmt: skip
     classifiers = line.stage(
@@ -55,7 +55,7 @@ def build_line(
     )
     finetune = further("finetune", "training.finetune:fine_tune", weights=weights)
     control = further("control", "training.head:train_on")
-    seeds = line.repeat("seeds", "evaluation.seeds:gather_seeds", s.seeds.n, (mlp, cnn, head, finetune), where=spread)
+    seeds = line.repeat("seeds", "evaluation.seeds:gather_seeds", s.seeds.count((mlp, head), (cnn, finetune)), spread)
     trial = functools.partial(train, where=Where.APART, seed=s.seed, data=data, weights=weights)
     vary = functools.partial(trial, features=features, networks=choose_networks(s))
     study = vary("study", "experiments.study:run_study", study=s.study)

@@ -12,6 +12,7 @@ from fmnist_report.errors import UsageError, unknown
 
 LANGUAGES = ("uk", "en")
 Chosen = dict[str, typing.Any]  # settings of networks by the stage that trains them
+FIRST_CACHED = 4  # the earliest block whose input the features hold
 LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
@@ -147,29 +148,52 @@ class HeadSettings(TrainingSettings):
 class FineTuneSettings(TrainingSettings):
     """Training of the base's last blocks together with the head.
 
-    unfreeze: the first block that is trained, 4 or 5; a block is what the base computes at one resolution.
+    unfreeze: the first block that is trained, 1 to 5; a block is what the base computes at one resolution.
+    block_decay: each block of the base learns at the rate of the block after it times this (Howard and Ruder,
+    "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2).
+    shift, cutout: as in CNNSettings; where one is not 0, or a block before the fourth is trained, training begins at
+    the pixels, which takes several times as long as from the cached output of the frozen blocks.
     dropout: of the head.
     easy_every: 2 shows pictures that the head already names with less than the mean loss in every
-    other epoch, with twice the weight; 1 shows all pictures in every epoch.
+    other epoch, with twice the weight; 1 shows all pictures in every epoch, as training from pixels always does.
     """
 
     epochs: Positive = 2
     batch_size: Positive = 128
     learning_rate: Rate = 6e-5
-    unfreeze: Annotated[int, Field(ge=4, le=5)] = 4
+    unfreeze: Annotated[int, Field(ge=1, le=5)] = 4
+    block_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    shift: Pixels = 0
+    cutout: Pixels = 0
     dropout: Share = 0.2
     easy_every: Annotated[int, Field(ge=1, le=2)] = 2
     precision: Precision = "auto"
+
+    @property
+    def cached_block(self) -> int:
+        """The first block whose input is cached."""
+        return max(self.unfreeze, FIRST_CACHED)
+
+    @property
+    def from_pixels(self) -> bool:
+        """Whether training begins at the pixels: the cache holds no augmented pictures and no earlier block."""
+        return bool(self.shift or self.cutout) or self.unfreeze < FIRST_CACHED
 
 
 @dataclass(frozen=True)
 class SeedSettings:
     """How often every network is trained: n times, with the seeds seed, seed + 1, …
 
+    n_long: the same of the convolutional and the fine-tuned network, which take longest; 0 for n.
     The report shows the first training and the mean and standard deviation of all.
     """
 
     n: Annotated[int, Field(ge=1, le=20)] = 1
+    n_long: Annotated[int, Field(ge=0, le=20)] = 0
+
+    def count(self, short: typing.Sequence, long: typing.Sequence) -> list[tuple[typing.Any, int]]:
+        """Say how often each of some trainings is done, and each of those that take longest."""
+        return [(one, self.n) for one in short] + [(one, self.n_long or self.n) for one in long]
 
 
 @dataclass(frozen=True)
@@ -298,12 +322,11 @@ PRESETS = {
     "standard": Settings(),
     "best": Settings(
         preset="best",
-        mlp=MLPSettings(widths=(2048, 2048, 2048), dropout=0.3, epochs=60),
-        cnn=CNNSettings(stem=64, widths=(128, 256, 512), epochs=60, cutout=8),
-        features=FeatureSettings(size=64),
-        head=HeadSettings(width=1024, epochs=40),
-        finetune=FineTuneSettings(epochs=8, learning_rate=3e-4, easy_every=1),
-        seeds=SeedSettings(n=3),
+        mlp=MLPSettings(widths=(2048, 2048), dropout=0.2, epochs=40),
+        cnn=CNNSettings(stem=48, widths=(96, 256, 256), epochs=40, cutout=12),
+        head=HeadSettings(width=1024, dropout=0.4, epochs=30),
+        finetune=FineTuneSettings(epochs=14, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=8, easy_every=1),
+        seeds=SeedSettings(n=3, n_long=1),
         inputs=InputSettings(n_train=20_000, n_val=5_000),
         study=StudySettings(
             n_train=55_000,
@@ -416,7 +439,7 @@ def validate(settings: Settings, own_data: bool = False) -> None:
         raise UsageError(unknown("features.backbone", backbone, MODULES))
     if size < least_side(backbone):
         raise UsageError(f"{backbone} takes a features.size of at least {least_side(backbone)}, not {size}.")
-    if settings.seed + settings.seeds.n > 2**32:
+    if settings.seed + max(settings.seeds.n, settings.seeds.n_long) > 2**32:
         raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
     if max(settings.classifiers.neighbours) > settings.data.n_train:
         raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
@@ -433,5 +456,5 @@ def feature_bytes(settings: Settings) -> int:
     """
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
-    border = side**2 * 256 if settings.finetune.unfreeze == 4 else (side // 2) ** 2 * 512
+    border = side**2 * 256 if settings.finetune.cached_block == FIRST_CACHED else (side // 2) ** 2 * 512
     return n_pictures * 2 * 2 * (border + ((side + 1) // 2) ** 2 * 256 + 1024)

@@ -85,3 +85,21 @@ def test_every_optimiser_lowers_a_loss_and_survives_its_bundle(name, tmp_path):
     assert EpochBundle(tmp_path / "bundle.h5", other).restore() == {"loss": pytest.approx(losses)}
     assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-5)
     assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "muon", "lion"])
+def test_slower_layers_move_by_their_fraction_of_the_rate(name):
+    def move(slower):
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential([layers.Input((5,)), layers.Dense(4, name="low"), layers.Dense(3, name="high")])
+        settings = CNNSettings(optimizer=name, schedule="constant", learning_rate=0.01, weight_decay=0.0)
+        optimizers.compile_network(network, settings, 10, slower)
+        before = [weight.numpy() for weight in network.trainable_variables]
+        rng = np.random.default_rng(0)
+        network.train_on_batch(rng.normal(size=(16, 5)), np.eye(3)[rng.integers(0, 3, 16)])
+        return [weight.numpy() - former for weight, former in zip(network.trainable_variables, before, strict=True)]
+
+    usual, slowed = move({}), move({"low": 0.25})
+    assert all(np.abs(step).max() > 1e-4 for step in usual)
+    for number, (step, slow) in enumerate(zip(usual, slowed, strict=True)):
+        assert slow == pytest.approx(step * (0.25 if number < 2 else 1), rel=1e-3, abs=1e-7)

@@ -5,6 +5,7 @@ import pytest
 
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.seeds import gather_seeds, load_seeds, spread_of_seeds
+from fmnist_report.settings import SeedSettings
 
 LABELS = np.arange(10).repeat(2)
 
@@ -29,6 +30,11 @@ def test_gathers_the_trainings_of_each_model(tmp_path, quiet):
         "vgg_head/val": (2, 20, 10), "vgg_head/test": (2, 20, 10),
         "vgg_finetuned/val": (1, 20, 10), "vgg_finetuned/test": (1, 20, 10),
     }  # fmt: skip
+
+
+def test_what_takes_longest_may_be_repeated_less_often():
+    assert SeedSettings(n=3).count("ab", long="c") == [("a", 3), ("b", 3), ("c", 3)]
+    assert SeedSettings(n=3, n_long=1).count("a", long="c") == [("a", 3), ("c", 1)]
 
 
 def test_every_network_trained_once_has_no_spread():

@@ -12,7 +12,7 @@ from fmnist_report.experiments.gradients import gradient
 from fmnist_report.models.arrays import Weights
 from fmnist_report.models.base import LAST, Base, copy_layers, find_preprocessing, set_base_weights
 from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.transfer import assemble, read_from_border
+from fmnist_report.models.transfer import assemble
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
@@ -77,8 +77,9 @@ def explain(
         arrays["base/filters"] = first_filters(base, store.given.backbone)
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
+        tuned = tuned_features(trained["vgg_finetuned"].network, store, networks["head"], pictures[:n])
         arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
-        arrays["map/after"] = embed(tuned_features(trained["vgg_finetuned"].network, store, networks["head"], n), seed)
+        arrays["map/after"] = embed(tuned, seed)
     save_arrays(out / "explain.npz", **arrays)
     write_json(out / "explain.json", {"channels": channels, "layers": layers, "n_map": n})
 
@@ -204,14 +205,14 @@ def activation_maps(
     return found
 
 
-def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettings, n: int) -> np.ndarray:
-    """Return what the head reads after fine-tuning for the first n validation pictures; (n, n_features) float32."""
+def tuned_features(
+    assembled: keras.Model, store: FeatureStore, head: HeadSettings, pictures: np.ndarray
+) -> np.ndarray:
+    """Return what the head reads of pictures after fine-tuning; (n, n_features) float32."""
     base, features, _ = assemble(store.given, head, n_classes=store.task.n_classes)
-    reader = read_from_border(base, store.unfreeze, features)
+    reader = keras.Model(base.network.inputs[0], features)
     copy_layers(assembled, reader)
-    first = store.first_row("val")
-    border = store.read_border(VIEWS[0], first, first + n)
-    return reader.predict({layer: values.astype("float32") for layer, values in border.items()}, verbose=0)
+    return reader.predict(as_pixels(pictures), verbose=0)
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from keras import layers
 from fmnist_report.models.base import POOLED
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import CNNSettings, HeadSettings, TrainingSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
 from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
 from fmnist_report.training.fitting import Batches, Prepare, Prepared, fit
@@ -121,7 +121,12 @@ def _open_once(source: Source) -> Subset:
 
 
 def narrow(settings: typing.Any, divisor: int) -> typing.Any:
-    """Divide the widths of the convolutional network, down to multiples of 8; other networks stay as they are."""
+    """Divide the widths of the convolutional network, down to multiples of 8, and let fine-tuning read the cache alone.
+
+    The head stays as it is.
+    """
+    if isinstance(settings, FineTuneSettings):
+        return replace(settings, unfreeze=settings.cached_block, shift=0, cutout=0)
     if not isinstance(settings, CNNSettings):
         return settings
     stem, first, second, third = (
@@ -185,7 +190,7 @@ def _fit(
     validation: typing.Callable[[keras.Model], tuple[float, float]] = lambda model: (math.nan, math.nan),
 ) -> None:
     batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
-    fit(prepared.network, batches, validation, settings, None, Progress(quiet=True))
+    fit(prepared.network, batches, validation, settings, None, Progress(quiet=True), prepared.slower)
 
 
 def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:

@@ -5,7 +5,7 @@ import typing
 import keras
 from keras import layers
 
-from fmnist_report.models.base import Base, BaseInput, build_from_pixels
+from fmnist_report.models.base import LAST, Base, BaseInput, build_from_pixels
 from fmnist_report.models.layers import Standardise, seeded_dropout
 from fmnist_report.settings import HeadSettings
 
@@ -80,6 +80,15 @@ def build_top(
     """
     base, _, logits = assemble(given, head, unfreeze, n_classes)
     return read_from_border(base, first, logits)
+
+
+def decay_rates(given: BaseInput, decay: float) -> dict[str, float]:
+    """Return the factor of each base layer's learning rate, by its name: decay for each block between it and the head.
+
+    The last block and what comes after it learn at the full rate.
+    """
+    blocks = build_from_pixels(given).block_of if decay < 1 else {}
+    return {name: decay ** (LAST - block) for name, block in blocks.items() if block < LAST}
 
 
 def read_from_border(base: Base, first: int, output) -> keras.Model:

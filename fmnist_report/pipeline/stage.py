@@ -101,21 +101,22 @@ class Line(list[Stage]):
         return stage
 
     def repeat(
-        self, name: str, function: str, n: int, stages: typing.Sequence[Stage], where: Where
+        self, name: str, function: str, times: typing.Sequence[tuple[Stage, int]], where: Where
     ) -> dict[str, Stage]:
         """Add repetitions of stages with the seeds that are higher by 1 … n - 1, and a stage that gathers them.
 
         A repetition is called <stage>-<number>, and reads the repetitions of what the stage reads, where there are.
 
         Args:
+            times: each stage, and how often it is computed in all, n.
             where: the repetitions are computed.
 
         Returns:
-            The gathering stage by its name; nothing where n is 1.
+            The gathering stage by its name; nothing where every n is 1.
         """
         repeated: dict[str, typing.Any] = {}
-        for number in range(1, n):
-            for stage in stages:
+        for number in range(1, max(n for _, n in times)):
+            for stage in (stage for stage, n in times if number < n):
                 upstream = {key: repeated.get(f"{up.name}_{number}", up) for key, up in stage.upstream.items()}
                 settings = {**stage.settings, "seed": stage.settings["seed"] + number}
                 repeated[f"{stage.name}_{number}"] = dataclasses.replace(

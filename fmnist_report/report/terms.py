@@ -27,6 +27,7 @@ FACTORS = {
     "weight_decay": N_("weight decay"),
     "label_smoothing": N_("label smoothing"),
     "unfreeze": N_("first block that is trained"),
+    "block_decay": N_("rate of a block relative to the next"),
     "easy_every": N_("easy pictures once in (epochs)"),
     "shift": N_("shift, pixels"),
     "cutout": N_("cutout, pixels"),

@@ -177,7 +177,8 @@ def fit_best(values: tuple, build: Build, material: Views, n_jobs: int) -> dict:
     classifier, val = fitted[best]
     train_seconds = time.monotonic() - started
     started = time.perf_counter()
-    test = _ask(classifier, material.test)
+    with _alone():
+        test = _ask(classifier, material.test)
     ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(material.test)
     summary = {"parameter": best, "tried": [[value, tried[value]] for value in sorted(tried)]}
     summary |= {"val_accuracy": tried[best], **count_costs(classifier, material.train.shape)}

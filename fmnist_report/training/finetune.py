@@ -8,7 +8,7 @@ import numpy as np
 
 from fmnist_report.machine import choose_precision
 from fmnist_report.models.base import copy_layers, set_base_weights
-from fmnist_report.models.transfer import build_assembled, build_head, build_top
+from fmnist_report.models.transfer import build_assembled, build_head, build_top, decay_rates
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings
@@ -26,7 +26,8 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
     """Prepare fine-tuning: the trainable blocks and a head that starts as the trained one.
 
     The blocks before settings.unfreeze are frozen, so their cached output stands for them: the gradients are those of
-    the whole network. Where blocks are trained whose output is cached, that is of no use, and it begins at the pixels.
+    the whole network. Where blocks are trained whose output is cached, or pictures are augmented, that is of no use,
+    and it begins at the pixels.
 
     Args:
         material: with store, base and head.
@@ -36,7 +37,7 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
     assert store is not None, "fine-tuning reads cached features"
     head = dataclasses.replace(material.head, dropout=settings.dropout)
     shape = {"unfreeze": settings.unfreeze, "n_classes": material.task.n_classes}
-    whole = settings.unfreeze < store.unfreeze
+    whole = settings.from_pixels or settings.unfreeze < store.unfreeze
     with seeded(seed), dtype_policy(policy):
         if whole:
             network = build_assembled(store.given, head, **shape)
@@ -44,8 +45,10 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
             network = build_top(store.given, head, first=store.unfreeze, **shape)
     set_base_weights(network, material.base)
     network.get_layer("head").set_weights(trained.get_weights())
+    slower = decay_rates(store.given, settings.block_decay)
     if whole:
-        return prepare_from_pixels(network, settings, material, seed, policy)
+        prepared = prepare_from_pixels(network, settings, material, seed, policy, settings.shift, settings.cutout)
+        return dataclasses.replace(prepared, slower=slower)
 
     def ask(network: keras.Model, part: str, n: int | None = None) -> np.ndarray:
         return predict_views(network, view_border(store, part, n or len(material.pictures[part])))
@@ -63,7 +66,7 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
         shown += find_easy(network.get_layer("head"), store, labels) * (settings.easy_every - 1)
     targets = one_hot(labels, material.task.n_classes)
     batches = BorderBatches(store, targets, settings.batch_size, seed, shown)
-    return Prepared(network, batches, ask, policy, as_pixels(material.pictures["val"][:1_000]), finish)
+    return Prepared(network, batches, ask, policy, as_pixels(material.pictures["val"][:1_000]), finish, slower)
 
 
 def fine_tune(

@@ -59,6 +59,7 @@ class Prepared:
     policy: dtype policy.
     finish: turns the trained network into the one that is kept.
     sample: inputs of the network that is kept, by which it is timed.
+    slower: layers that learn at a fraction of the rate, which is given by the layer's name.
     """
 
     network: keras.Model
@@ -67,6 +68,7 @@ class Prepared:
     policy: str
     sample: np.ndarray
     finish: typing.Callable[[keras.Model], keras.Model] = lambda network: network
+    slower: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 Prepare = typing.Callable[[typing.Any, Material, int], Prepared]
@@ -139,23 +141,30 @@ class EpochBundle:
         return history
 
 
-def fit(network, batches, validation, settings, out: Path | None, progress: Progress) -> History:
+def fit(
+    network,
+    batches: Batches,
+    validation,
+    settings,
+    out: Path | None,
+    progress: Progress,
+    slower: dict[str, float] | None = None,
+) -> History:
     """Train for settings.epochs, resuming from the last finished epoch.
 
     Args:
         network: a Keras model that returns logits.
-        batches: has batch_size, a length in batches, and epoch(number), which yields inputs, targets
-            and perhaps weights.
         validation: function of the network that returns (loss, accuracy) on validation.
         settings: TrainingSettings.
         out: the stage's folder, where the bundle lies in unfinished/ until the entry is whole; None for a training
             so short that it need not resume.
+        slower: as compile_network takes it.
 
     Returns:
         By epoch: loss (cross-entropy of unsmoothed labels, as val_loss is), accuracy, val_loss, val_accuracy,
         learning_rate, seconds.
     """
-    compile_network(network, settings, settings.epochs * len(batches))
+    compile_network(network, settings, settings.epochs * len(batches), slower)
     bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
     history = bundle.restore() if bundle else {}
     if bundle and not history and bundle.path.exists():
@@ -208,7 +217,7 @@ def train_network(
     def validation(network: keras.Model) -> tuple[float, float]:
         return score(prepared.predict(network, "val").mean(axis=0), material.labels["val"])
 
-    history = fit(prepared.network, prepared.batches, validation, settings, out, progress)
+    history = fit(prepared.network, prepared.batches, validation, settings, out, progress, prepared.slower)
     views = {part: prepared.predict(prepared.network, part) for part in ("val", "test")}
     n_train = len(material.labels["val"])  # as many as there are for validation
     clean = prepared.predict(prepared.network, "train", n_train).mean(axis=0)

@@ -73,16 +73,40 @@ OPTIMIZERS: dict[str, typing.Callable] = {
 }
 
 
-def compile_network(network: keras.Model, settings: typing.Any, n_steps: int) -> None:
+def slow_down(optimizer: keras.optimizers.Optimizer, factors: dict[str, float]) -> None:
+    """Let variables learn at a fraction of the rate, whatever the optimiser and the backend.
+
+    Args:
+        factors: of the rate, by the variable's path; 1 where it is not named.
+    """
+    step = optimizer._backend_update_step  # the one hook that every backend's optimisers pass through
+
+    def update(gradients, variables, rate) -> None:
+        groups: dict[float, list] = {}
+        for pair in zip(gradients, variables, strict=True):
+            groups.setdefault(factors.get(pair[1].path, 1.0), []).append(pair)
+        for factor, pairs in groups.items():
+            step([gradient for gradient, _ in pairs], [variable for _, variable in pairs], rate * factor)
+
+    optimizer._backend_update_step = update
+
+
+def compile_network(
+    network: keras.Model, settings: typing.Any, n_steps: int, slower: dict[str, float] | None = None
+) -> None:
     """Compile with the settings' optimiser, schedule and cross-entropy with smoothed labels; biases do not decay.
 
     Args:
         settings: has optimizer, schedule, learning_rate, weight_decay and label_smoothing.
         n_steps: optimiser steps of the whole training.
+        slower: layers that learn at a fraction of the rate, which is given by the layer's name.
     """
     rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
     optimizer = OPTIMIZERS[settings.optimizer](rate, settings.weight_decay, network)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if slower:
+        layers = [(layer, slower[layer.name]) for layer in network.layers if layer.name in slower]
+        slow_down(optimizer, {variable.path: factor for layer, factor in layers for variable in layer.weights})
     network.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
