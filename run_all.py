@@ -18,7 +18,7 @@ from fmnist_report.pipeline.stage import Line, Where
 from fmnist_report.pipeline.workers import HERE, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
 from fmnist_report.report.title_page import Document
-from fmnist_report.settings import Settings, choose_networks
+from fmnist_report.settings import Settings, choose_networks, first_cached
 
 
 def build_line(
@@ -42,7 +42,7 @@ def build_line(
     mlp = train("mlp", "training.pixels:train_mlp", mlp=s.mlp, seed=s.seed, data=data)
     cnn = train("cnn", "training.pixels:train_cnn", cnn=s.cnn, seed=s.seed, data=data)
     features = train(
-        "features", "training.features:extract_features", features=s.features, unfreeze=s.finetune.cached_block,
+        "features", "training.features:extract_features", features=s.features, unfreeze=first_cached(s.finetune),
         data=data, weights=weights, places=by,
     )  # fmt: skip
     classifiers = line.stage(

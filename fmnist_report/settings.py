@@ -30,7 +30,8 @@ Optimizer = Literal["adamw", "muon", "sgd", "lion"]
 class DataSettings:
     """Which pictures are used, at most so many. The split does not follow --seed: it is drawn once.
 
-    side: in pixels, of the squares to which the pictures of a folder are brought where their sizes differ.
+    side: in pixels, of the squares to which pictures are brought where their sizes differ or are over 224 pixels.
+    skip_unreadable: whether pictures that cannot be read are left out, in place of a refusal that names them.
     """
 
     n_train: Annotated[int, Field(ge=100)] = 55_000
@@ -38,6 +39,7 @@ class DataSettings:
     n_test: Annotated[int, Field(ge=100)] = 10_000
     split_seed: Count = 0
     side: Annotated[int, Field(ge=8, le=224)] = 28
+    skip_unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,16 +170,6 @@ class FineTuneSettings(TrainingSettings):
     dropout: Share = 0.2
     easy_every: Annotated[int, Field(ge=1, le=2)] = 2
     precision: Precision = "auto"
-
-    @property
-    def cached_block(self) -> int:
-        """The first block whose input is cached."""
-        return max(self.unfreeze, FIRST_CACHED)
-
-    @property
-    def from_pixels(self) -> bool:
-        """Whether training begins at the pixels: the cache holds no augmented pictures and no earlier block."""
-        return bool(self.shift or self.cutout) or self.unfreeze < FIRST_CACHED
 
 
 @dataclass(frozen=True)
@@ -411,6 +403,16 @@ def write_value(value: typing.Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def first_cached(finetune: FineTuneSettings) -> int:
+    """Return the first block whose input the features hold."""
+    return max(finetune.unfreeze, FIRST_CACHED)
+
+
+def starts_at_pixels(finetune: FineTuneSettings) -> bool:
+    """Tell whether training begins at the pixels: augmented pictures and earlier blocks' input are not cached."""
+    return bool(finetune.shift or finetune.cutout) or finetune.unfreeze < FIRST_CACHED
+
+
 def choose_networks(settings: Settings) -> Chosen:
     """Return the settings of each network that trials start from or that are shown, apart from its epochs."""
     return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in ("cnn", "head", "finetune")}
@@ -456,5 +458,5 @@ def feature_bytes(settings: Settings) -> int:
     """
     n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
-    border = side**2 * 256 if settings.finetune.cached_block == FIRST_CACHED else (side // 2) ** 2 * 512
+    border = side**2 * 256 if first_cached(settings.finetune) == FIRST_CACHED else (side // 2) ** 2 * 512
     return n_pictures * 2 * 2 * (border + ((side + 1) // 2) ** 2 * 256 + 1024)

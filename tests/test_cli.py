@@ -194,7 +194,7 @@ def test_results_can_be_recomputed_from_the_predictions(real_run):
     averaged = {name for name, model in results["models"].items() if model["mirror_gain"] is not None}
     assert {"mlp", "cnn", "vgg_head", "vgg_finetuned"} <= averaged and not {"vgg_lda", "ensemble"} & averaged
     assert {stage["status"] for stage in results["stages"]} == {"computed"}
-    assert results["format"] == 1 and results["data"]["n_test"] == 150
+    assert results["format"] == 2 and results["data"]["n_test"] == 150
 
 
 def test_second_run_computes_nothing_and_imports_no_tensorflow(real_run):

@@ -15,16 +15,37 @@ def tiny(n=20):
     return {"x_train": x, "y_train": y, "x_test": x[:4], "y_test": y[:4]}
 
 
-def test_no_folder_or_an_empty_one_means_fashion_mnist(tmp_path):
-    for folder in (None, tmp_path):
-        found = find_data_set(folder)
-        assert found.name == FASHION_MNIST and found.mirror and not found.is_own
+def test_no_folder_means_fashion_mnist():
+    found = find_data_set(None)
+    assert found.name == FASHION_MNIST and found.mirror and not found.is_own
 
 
-def test_one_file_of_fashion_mnist_is_enough(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ((), "it is empty. Looked for: a folder of pictures a class"),
+        (("archive.zip",), "it holds 1 .zip file, and no data set that is known; unpack what is packed"),
+        (("a.docx", "b.docx", "c"), "it holds 2 .docx files, 1 file without an ending, and no data set"),
+        (("cat.0.jpg", "dog.0.jpg"), "2 .jpg files and no class folder.*'cat.0.jpg' into 'cat', for example"),
+        (("scans/1.tif", "scans/2.tif"), "pictures of one class only"),
+    ],
+)
+def test_what_is_not_understood_is_never_taken_for_fashion_mnist(tmp_path, files, sentence):
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"content")
+    with pytest.raises(ReportError, match=sentence):
+        find_data_set(tmp_path)
+
+
+def test_all_files_have_to_be_fashion_mnists(tmp_path, monkeypatch):
     write_idx(tmp_path, tiny())
-    digest = data_sets.digest_file(tmp_path / "train-labels-idx1-ubyte.gz")
-    monkeypatch.setitem(data_sets.FASHION_MNIST_SHA256, "train-labels-idx1-ubyte", digest)
+    names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    for name in names[:3]:
+        monkeypatch.setitem(data_sets.FASHION_MNIST_SHA256, name, data_sets.digest_file(tmp_path / f"{name}.gz"))
+    found = find_data_set(tmp_path)
+    assert found.is_own and "only some of its files are Fashion-MNIST's" in found.notes[0]
+    (tmp_path / f"{names[3]}.gz").unlink()  # it is missed, but nothing else takes its place
     assert find_data_set(tmp_path).name == FASHION_MNIST
 
 
@@ -39,15 +60,15 @@ def test_the_digest_is_that_of_the_unpacked_content(tmp_path):
 
 def test_names_of_emnist_are_understood(tmp_path):
     write_idx(tmp_path, tiny(), names=("emnist-letters-train", "emnist-letters-test"))
-    assert set(find_data_set(tmp_path).files) == set(data_sets.ARRAYS)
+    assert len(find_data_set(tmp_path).pieces) == 4
 
 
 def test_pictures_are_found_with_and_without_a_test_part(tmp_path):
     write_pictures(tmp_path / "one", n=3)
     write_pictures(tmp_path / "two", n=3, parts=("train", "test"))
     one, two = find_data_set(tmp_path / "one"), find_data_set(tmp_path / "two")
-    assert [row[:2] for row in one.pictures] == [("", "cat")] * 3 + [("", "dog")] * 3
-    assert {row[0] for row in two.pictures} == {"train", "test"} and len(two.pictures) == 12
+    assert [(row.part, row.what) for row in one.pieces] == [("", "cat")] * 3 + [("", "dog")] * 3
+    assert {row.part for row in two.pieces} == {"train", "test"} and len(two.pieces) == 12
     assert one.classes == {"uk": ["cat", "dog"], "en": ["cat", "dog"]}
     (tmp_path / "one" / "cat" / "000.png").rename(tmp_path / "one" / "dog" / "cat.png")
     assert find_data_set(tmp_path / "one").sha256 != one.sha256
@@ -86,11 +107,11 @@ def test_what_cannot_be_told_apart_or_is_not_whole_is_refused(tmp_path):
     write_idx(tmp_path / "cut", tiny())
     path = tmp_path / "cut" / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    write_pictures(tmp_path / "train alone", n=2, parts=("train",))
+    write_pictures(tmp_path / "test alone", n=2, parts=("test", "val"))
     write_pictures(tmp_path / "one class", n=2, classes=("cat",))
     for name, sentence in (
         ("two", "several"), ("part", "with the test labels is not there"), ("cut", "end-of-stream"),
-        ("train alone", "'test' beside 'train'"), ("one class", "one class only"),
+        ("test alone", "no folder 'train' beside it"), ("one class", "one class only"),
     ):  # fmt: skip
         with pytest.raises(ReportError, match=sentence):
             find_data_set(tmp_path / name)

@@ -7,7 +7,7 @@ from fmnist_report.models.base import BaseInput
 from fmnist_report.models.transfer import build_assembled, decay_rates
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.workers import HERE
-from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings
+from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings, starts_at_pixels
 from fmnist_report.training import classifiers, finetune
 from fmnist_report.training.head import fit_head, train_on
 from fmnist_report.training.prediction import predict_views, view_pictures
@@ -60,7 +60,7 @@ def test_pixels_are_trained_on_where_the_cache_cannot_stand_for_them(
         folder.mkdir()
     fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
     settings = FineTuneSettings(epochs=1, batch_size=40, learning_rate=1e-2, precision="float32", **changes)
-    assert settings.from_pixels and not FineTuneSettings().from_pixels
+    assert starts_at_pixels(settings) and not starts_at_pixels(FineTuneSettings())
     finetune.fine_tune(
         out, quiet, finetune=settings, head_settings=HEAD, seed=0,
         data=data_folder, weights=random_weights, features=feature_folder, head=head,

@@ -8,7 +8,7 @@ from fmnist_report.data.detection import find_data_set
 from fmnist_report.data.own import prepare_own_data
 from fmnist_report.data.split import Task, load_task
 from fmnist_report.errors import ReportError
-from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import DataSettings
 
 
@@ -75,6 +75,11 @@ def few(n):
     return {name: values[:n] if name.endswith("train") else values for name, values in load_digits().items()}
 
 
+def two_classes(n):
+    found = {name: values[:n] if name.endswith("train") else values for name, values in load_digits().items()}
+    return {name: values % 2 if name[0] == "y" else values for name, values in found.items()}
+
+
 def spoil_label():
     arrays = load_digits()
     arrays["y_test"] = arrays["y_test"] + 200
@@ -89,9 +94,10 @@ def cut_pictures():
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        (few(100), "there are 100 training pictures"),
-        (spoil_label(), "a test label 200 that no training picture has"),
-        (cut_pictures(), "8 × 8 pixels, the test pictures 7 × 8"),
+        (few(100), "too few pictures of the class 8: 7; each"),
+        (two_classes(100), "there are 100 training pictures"),
+        (spoil_label(), "no training picture of the classes 200, 201, 202, 203, 204 and 5 more"),
+        (cut_pictures(), "different sizes in pixels: test 7 × 8, train 8 × 8"),
         (
             load_digits()
             | {"x_train": load_digits()["x_train"][:, :4, :4], "x_test": load_digits()["x_test"][:, :4, :4]},
@@ -113,7 +119,11 @@ def test_names_have_to_be_as_many_as_classes(tmp_path, prepare):
 
 
 def test_what_is_no_picture_is_named(tmp_path, prepare):
-    write_pictures(tmp_path / "pets", n=70)
+    write_pictures(tmp_path / "pets", n=75)
     (tmp_path / "pets" / "dog" / "999.png").write_bytes(b"no picture")
-    with pytest.raises(ReportError, match="dog/999.png is no picture"):
+    (tmp_path / "pets" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(ReportError, match=r"read: 2.\n  cat/gone.png: No such file.*\n  dog/999.png: no picture"):
         prepare(tmp_path / "pets")
+    _, pictures, _, _ = prepare(tmp_path / "pets", skip_unreadable=True)
+    assert sum(map(len, pictures.values())) == 150
+    assert read_json(tmp_path / "out" / "origin.json")["unreadable"] == 2

@@ -127,12 +127,12 @@ def test_every_imported_distribution_is_declared_and_locked():
         found |= set(Module(name, ROOT).outside.values())
     imported = {DISTRIBUTIONS.get(name, name) for name in found} - {"jax", "torch"}  # which Keras can take instead
     declared = set(declared_packages())
-    assert imported - {"distributed"} <= declared
+    assert imported - {"distributed", "pyarrow"} <= declared
     assert declared <= imported, "declared, but not imported"
     locks = {name: (ROOT / name).read_text("utf-8") for name in ("requirements.lock", "requirements-dev.lock")}
     pinned = {name: set(re.findall(r"^([\w.-]+)==", text, re.M)) for name, text in locks.items()}
-    assert declared <= pinned["requirements.lock"] and "distributed" in pinned["requirements-dev.lock"]
-    assert not {"pytest", "distributed", "ruff"} & pinned["requirements.lock"]
+    assert declared <= pinned["requirements.lock"] and {"distributed", "pyarrow"} <= pinned["requirements-dev.lock"]
+    assert not {"pytest", "distributed", "pyarrow", "ruff"} & pinned["requirements.lock"]
 
 
 def test_no_file_names_a_package_host():

@@ -94,7 +94,8 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _candidates(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}.gz", folder / name]
+    """List where a file may lie in a folder: in it, in raw/ as some libraries keep it, or in a folder named like it."""
+    return [place / f"{name}{end}" for place in (folder, folder / "raw", folder / name) for end in (".gz", "")]
 
 
 def fetch_keras(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 import gzip
 import io
+import math
 import struct
 import zlib
 
 import numpy as np
 
 IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by the third byte
 MAX_IDX_BYTES = 64 * 2**20
 
 
@@ -31,15 +33,16 @@ def decompress(raw: bytes, limit: int = MAX_IDX_BYTES) -> bytes:
     return data
 
 
-def parse_idx(raw: bytes, magic: int) -> np.ndarray:
-    """Parse an IDX file of unsigned bytes.
+def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
+    """Parse an IDX file.
 
     Args:
         raw: the decompressed file.
-        magic: 0x803 for pictures, 0x801 for labels.
+        magic: what it has to begin with: 0x803 for pictures in unsigned bytes, 0x801 for labels; None for any type and
+            number of axes.
 
     Returns:
-        uint8 array, (n, height, width) for pictures or (n,) for labels; read-only.
+        Read-only array of the file's type and shape: for pictures (n, height, width), for labels (n,).
 
     Raises:
         ValueError: says which field is wrong, what was expected and what was found.
@@ -49,6 +52,10 @@ def parse_idx(raw: bytes, magic: int) -> np.ndarray:
     if len(raw) < 4:
         raise ValueError(f"it has only {len(raw)} bytes")
     (found,) = struct.unpack_from(">I", raw)
+    if magic is None:
+        if found >> 16 or found >> 8 not in TYPES or not found & 0xFF:
+            raise ValueError(f"its magic number is 0x{found:08x}, which is no IDX file's")
+        magic = found
     if found != magic:
         swapped = {IMAGES_MAGIC: "pictures", LABELS_MAGIC: "labels"}
         hint = f": it holds {swapped[found]}, not {swapped[magic]}" if found in swapped else ""
@@ -57,17 +64,16 @@ def parse_idx(raw: bytes, magic: int) -> np.ndarray:
     if len(raw) < 4 + 4 * n_dimensions:
         raise ValueError("its header is truncated")
     shape = struct.unpack_from(f">{n_dimensions}I", raw, 4)
-    n_expected = 1
-    for side in shape:
-        n_expected *= side
+    kind = np.dtype(TYPES[magic >> 8])
+    n_expected = math.prod(shape) * kind.itemsize
     n_found = len(raw) - 4 - 4 * n_dimensions
     if n_expected != n_found:
         trailing = "too many" if n_found > n_expected else "too few"
         raise ValueError(f"its header {shape} promises {n_expected:,} bytes, but {n_found:,} follow ({trailing})")
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+    return np.frombuffer(raw, kind, offset=4 + 4 * n_dimensions).reshape(shape)
 
 
-def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int) -> None:
+def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int | None = None) -> None:
     """Check that pictures and labels belong together.
 
     Raises:
@@ -75,5 +81,5 @@ def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int) -> None:
     """
     if len(images) != len(labels):
         raise ValueError(f"there are {len(images):,} pictures but {len(labels):,} labels")
-    if labels.size and labels.max() >= n_classes:
+    if n_classes is not None and labels.size and labels.max() >= n_classes:
         raise ValueError(f"there is a label {labels.max()}, but labels run from 0 to {n_classes - 1}")

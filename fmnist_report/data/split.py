@@ -1,6 +1,7 @@
 """What the networks have to do, and the split into training, validation and test, as the stage `data` leaves it."""
 
 import dataclasses
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import numpy as np
 
 from fmnist_report.pipeline.files import read_json, save_arrays, write_json
 from fmnist_report.settings import DataSettings
+
+PARTS = ("train", "val", "test")
+ORIGIN = "origin.json"  # in the data entry of a data set of the user's own
+FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0}
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,8 @@ def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarra
     Returns:
         Indices of the n_train training and n_val validation pictures.
     """
-    from sklearn.model_selection import train_test_split
-
-    every = np.arange(len(labels))
-    n_apart = min(5_000, len(labels) // 6)
-    train, val = train_test_split(every, test_size=n_apart, stratify=labels, random_state=settings.split_seed)
+    n_apart = max(len(np.unique(labels)), min(5_000, len(labels) // 6))
+    train, val = divide(np.arange(len(labels)), labels, len(labels) - n_apart, settings.split_seed)
     return (
         stratify(train, labels, settings.n_train, settings.split_seed),
         stratify(val, labels, settings.n_val, settings.split_seed),
@@ -58,33 +60,73 @@ def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarra
 
 def stratify(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Draw n of the indices, each class by its share; all of them, in their order, where there are no more than n."""
+    return indices if n >= len(indices) else divide(indices, labels, n, seed)[0]
+
+
+def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Divide indices in two, each class by its share, both in a drawn order; the first part has n.
+
+    scikit-learn's stratified split asks that each part may hold every class. Where one is smaller, the parts are drawn
+    class by class, so that the first has at least one of each class, if n allows it.
+
+    Args:
+        labels: (m,), of which indices name some.
+    """
     from sklearn.model_selection import train_test_split
 
-    if n >= len(indices):
-        return indices
-    return train_test_split(indices, train_size=n, stratify=labels[indices], random_state=seed)[0]
+    own = labels[indices]
+    counts = np.unique(own, return_counts=True)[1]
+    n_rest = len(indices) - n
+    if min(n, n_rest) >= len(counts) and counts.min() > 1:
+        first, rest = train_test_split(indices, train_size=n, test_size=n_rest, stratify=own, random_state=seed)
+        return first, rest
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(len(indices))
+    ranks = np.empty(len(indices), int)  # of each among those of its class, in the drawn order
+    for label in np.unique(own):
+        of_class = drawn[own[drawn] == label]
+        ranks[of_class] = np.arange(len(of_class))
+    share = (ranks + 0.5) / counts[np.searchsorted(np.unique(own), own)]
+    order = np.lexsort((drawn.argsort(), share, ranks > 0))
+    return indices[order[:n]], indices[order[n:]]
 
 
 def write_parts(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, task: Task) -> None:
     """Split the training pictures and write pictures.npz, labels.npz, and the test labels apart from both.
 
+    Where there is a validation part already, it is used as such. Of a part with more pictures than are wanted, some are
+    drawn, each class by its share.
+
     pictures.npz holds train, val and test, (n, height, width) uint8; labels.npz holds train and val, (n,) uint8;
     test_labels.npz holds test and is read by the evaluation alone. task.json tells what load_task reads.
 
     Args:
-        arrays: x_train, y_train, x_test and y_test.
+        arrays: x_train, y_train, x_test and y_test, and perhaps x_val and y_val.
     """
-    x, y = arrays["x_train"], arrays["y_train"]
-    train, val = split_indices(y, data)
-    save_arrays(out / "pictures.npz", train=x[train], val=x[val], test=arrays["x_test"][: data.n_test])
-    save_arrays(out / "labels.npz", train=y[train], val=y[val])
-    save_arrays(out / "test_labels.npz", test=arrays["y_test"][: data.n_test])
+    parts = dict.fromkeys(("train", "val"), "train") if "x_val" not in arrays else {"train": "train", "val": "val"}
+    if "x_val" in arrays:
+        every = {part: np.arange(len(arrays[f"y_{part}"])) for part in parts}
+        wanted = {"train": data.n_train, "val": data.n_val}
+        rows = {part: stratify(every[part], arrays[f"y_{part}"], wanted[part], data.split_seed) for part in parts}
+    else:
+        rows = dict(zip(parts, split_indices(arrays["y_train"], data), strict=True))
+    parts["test"] = "test"
+    rows["test"] = stratify(np.arange(len(arrays["y_test"])), arrays["y_test"], data.n_test, data.split_seed)
+    pictures, labels = ({part: arrays[f"{what}_{parts[part]}"][rows[part]] for part in parts} for what in "xy")
+    save_arrays(out / "pictures.npz", **pictures)
+    save_arrays(out / "test_labels.npz", test=labels.pop("test"))
+    save_arrays(out / "labels.npz", **labels)
     write_json(out / "task.json", dataclasses.asdict(task))
 
 
 def load_task(data: Path) -> Task:
     """Read what a data entry says of its pictures."""
     return read_task(read_json(data / "task.json"))
+
+
+def load_origin(data: Path) -> dict[str, typing.Any]:
+    """Read which parts the data set came with, and what of its folder is not used, as prepare_own_data tells it."""
+    return read_json(data / ORIGIN) if (data / ORIGIN).is_file() else FASHION_ORIGIN
 
 
 def read_task(values: dict) -> Task:

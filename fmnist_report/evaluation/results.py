@@ -8,7 +8,7 @@ from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 # The stages that lead to results, in the order of the line, with their labels in the report.
 STAGES = {
     "data": N_("Data and split"),

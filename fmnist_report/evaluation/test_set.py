@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.split import load_task
+from fmnist_report.data.split import load_origin, load_task
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.evaluation.metrics import measure
@@ -52,6 +52,7 @@ def evaluate(
         "data": {
             **{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")},
             **dataclasses.asdict(task),
+            **load_origin(data),
             "sha256": data_sha256,
         },
         "models": models,

@@ -16,7 +16,7 @@ from keras import layers
 from fmnist_report.models.base import POOLED
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings, first_cached
 from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
 from fmnist_report.training.fitting import Batches, Prepare, Prepared, fit
@@ -126,7 +126,7 @@ def narrow(settings: typing.Any, divisor: int) -> typing.Any:
     The head stays as it is.
     """
     if isinstance(settings, FineTuneSettings):
-        return replace(settings, unfreeze=settings.cached_block, shift=0, cutout=0)
+        return replace(settings, unfreeze=first_cached(settings), shift=0, cutout=0)
     if not isinstance(settings, CNNSettings):
         return settings
     stem, first, second, third = (

@@ -26,7 +26,7 @@ Results = dict[str, typing.Any]
 # difference of two mean losses near 0.2 on the same 5,000 images, whose differences spread by 0.3.
 ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
-LEAST_STEPS = 100  # of a training in the study from which anything is concluded: shorter ones tell only who starts fast
+TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
 SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
@@ -228,7 +228,7 @@ def effects(results: Results, network: str) -> list[Claim]:
 
 def is_too_short(network: str, results: Results) -> bool:
     """Tell whether the study trained a network for too few steps to conclude from."""
-    return results["study"]["n_steps"][network] < LEAST_STEPS
+    return results["study"]["n_steps"][network] < TELLING_STEPS
 
 
 def ladder(results: Results, part: str) -> list[Claim]:

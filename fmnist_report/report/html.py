@@ -32,7 +32,7 @@ from fmnist_report.report.references import HUMAN, PUBLISHED, find_paper
 from fmnist_report.report.terms import GROUPS, ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
 from fmnist_report.report.words import word_captions, word_conclusions
-from fmnist_report.settings import Settings, reproduce_command
+from fmnist_report.settings import Settings, reproduce_command, starts_at_pixels
 
 FACES = {
     "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),
@@ -101,6 +101,7 @@ def fill_template(
         main=MAIN,
         compared=COMPARED,
         settings=settings,
+        from_pixels=starts_at_pixels(settings.finetune),
         setting_rows=tables.list_settings(settings),
         reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
         fashion=data_set["classes"] is None,
@@ -143,6 +144,7 @@ def fill_template(
         factors_part2=tables.factor_rows(results, stages_of_part(2)),
         ensemble_list=tables.ensemble_list(results, language),
         mirror_list=tables.mirror_list(results, language),
+        skipped_list=tables.list_skipped(results, language),
         classifier_rows=tables.classifier_rows(results, language),
         accuracy_list=tables.accuracy_list(results, "test_accuracy", language),
         without_near_list=tables.accuracy_list(results, "test_accuracy_without_near", language),

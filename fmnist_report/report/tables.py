@@ -80,6 +80,13 @@ def ensemble_list(results: Results, language: Language) -> str:
     return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
 
 
+def list_skipped(results: Results, language: Language) -> str:
+    """List how many files of the folder are not used, by the end of their names."""
+    kinds = results["data"]["skipped"]
+    ends = {kind: kind or language.text(N_("without an ending")) for kind in kinds}
+    return ", ".join(f"{ends[kind]} ({language.integer(n)})" for kind, n in kinds.items())
+
+
 def mirror_list(results: Results, language: Language) -> str:
     """Name what averaging with the mirror image adds to each main network, in points of validation accuracy."""
     gains = {name: results["models"][name]["mirror_gain"] for name in MAIN}

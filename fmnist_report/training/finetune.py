@@ -11,7 +11,7 @@ from fmnist_report.models.base import copy_layers, set_base_weights
 from fmnist_report.models.transfer import build_assembled, build_head, build_top, decay_rates
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import FineTuneSettings, HeadSettings
+from fmnist_report.settings import FineTuneSettings, HeadSettings, starts_at_pixels
 from fmnist_report.training.batches import one_hot
 from fmnist_report.training.fitting import Prepared, dtype_policy, seeded, train_network
 from fmnist_report.training.material import Material, load_material
@@ -37,7 +37,7 @@ def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, 
     assert store is not None, "fine-tuning reads cached features"
     head = dataclasses.replace(material.head, dropout=settings.dropout)
     shape = {"unfreeze": settings.unfreeze, "n_classes": material.task.n_classes}
-    whole = settings.from_pixels or settings.unfreeze < store.unfreeze
+    whole = starts_at_pixels(settings) or settings.unfreeze < store.unfreeze
     with seeded(seed), dtype_policy(policy):
         if whole:
             network = build_assembled(store.given, head, **shape)

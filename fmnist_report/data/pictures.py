@@ -1,0 +1,192 @@
+"""Pictures of any size and mode that Pillow reads, brought to one size in shades of grey, one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+LARGEST = 224  # pixels; same-size pictures up to it keep their size
+ORIENTATION = 0x0112  # of EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+SIDEWAYS = (5, 6, 7, 8)
+LUMA = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue (ITU-R Recommendation BT.601)
+EIGHT_BITS = (0.0, 255.0)
+FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # of pictures with 1, 4, 8, 10, 12, 14 and 16 bits
+Encoded = Path | bytes
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a picture before it is decoded.
+
+    size: width and height in pixels, as it is meant to be seen.
+    turn: how it has to be turned for that.
+    wide: whether its values may exceed eight bits.
+    """
+
+    size: tuple[int, int]
+    turn: Image.Transpose | None
+    wide: bool
+
+
+def read_pictures(
+    sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
+) -> tuple[np.ndarray, list[int], dict[int, str]]:
+    """Decode pictures to shades of grey of eight bits.
+
+    Where all have one size of at most LARGEST pixels, they keep it; else they are cut to squares around their middle
+    and brought to side pixels. Those of more than eight bits are scaled alike, by the range of all of them. Only one
+    picture at a time is held in its own size.
+
+    Args:
+        sources: files, or their content.
+        tick: called with the number of pictures that are done.
+
+    Returns:
+        (n, height, width) uint8 of those that can be read; their places in sources; and by the place of each of the
+        others why it cannot be read.
+    """
+    headers: dict[int, Header] = {}
+    faults: dict[int, str] = {}
+    low, high, integer = np.inf, -np.inf, True
+    for number, source in enumerate(sources):
+        with _noting(faults, number), _open(source) as picture:
+            header = read_header(picture)
+            if header.wide:
+                values = np.asarray(picture)
+                low, high = min(low, values.min()), max(high, values.max())
+                integer &= np.issubdtype(values.dtype, np.integer)
+            headers[number] = header
+    sizes = {header.size for header in headers.values()}
+    keep = len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST
+    width, height = next(iter(sizes)) if keep else (side, side)
+    scale = find_scale(low, high, integer) if high > -np.inf else EIGHT_BITS
+    grey: dict[int, np.ndarray] = {}
+    for number, header in headers.items():
+        with _noting(faults, number), _open(sources[number]) as picture:
+            if not keep:
+                picture.draft(None, (2 * side, 2 * side))  # JPEG leaves out what is finer while it decodes
+            shades = to_grey(picture, scale)
+            shades = shades if header.turn is None else shades.transpose(header.turn)
+            fitted = shades if keep else ImageOps.fit(shades, (width, height), Image.Resampling.LANCZOS)
+            grey[number] = np.asarray(fitted, "uint8")
+        tick(number)
+    found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
+    return found, list(grey), dict(sorted(faults.items()))
+
+
+def _open(source: Encoded) -> Image.Image:
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+
+
+@contextlib.contextmanager
+def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
+    """Note why a picture cannot be read: whatever its decoder raises."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Image.UnidentifiedImageError:
+        faults[number] = "no picture that Pillow reads"
+    except OSError as error:
+        faults[number] = error.strerror or str(error)
+    except Exception as error:
+        faults[number] = str(error) or type(error).__name__
+
+
+def read_header(picture: Image.Image) -> Header:
+    """Read what is known of a picture before it is decoded; one whose EXIF block is damaged counts as upright."""
+    try:
+        orientation = int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # a damaged block raises whatever its fields lead to
+        orientation = 1
+    width, height = picture.size
+    size = (height, width) if orientation in SIDEWAYS else (width, height)
+    return Header(size, TURNS.get(orientation), picture.mode.startswith(("I", "F")))
+
+
+def to_grey(picture: Image.Image, scale: tuple[float, float]) -> Image.Image:
+    """Turn a picture into shades of grey.
+
+    What is transparent becomes white, or black where the rest is light, so that it can be told from the rest.
+
+    Args:
+        scale: the values that become black and white in pictures of more than eight bits.
+    """
+    if picture.mode.startswith(("I", "F")):
+        return Image.fromarray(scale_values(np.asarray(picture), scale))
+    if not picture.has_transparency_data:
+        return picture.convert("L")
+    coloured = picture.convert("RGBA")
+    opacity = np.asarray(coloured.getchannel("A"), "float32")
+    shades = np.asarray(coloured.convert("L"), "float32")
+    light = (shades * opacity).sum() > 127.5 * opacity.sum()
+    ground = Image.new("RGBA", picture.size, "black" if light else "white")
+    return Image.alpha_composite(ground, coloured).convert("L")
+
+
+def find_scale(low: float, high: float, integer: bool) -> tuple[float, float]:
+    """Return the values that become black and white, from the range of all pictures.
+
+    Values from 0 on have the full scale of the fewest bits that hold them, those of real numbers up to 1 the scale 0
+    to 1; what goes below 0 is scaled from the lowest to the highest.
+    """
+    if low < 0:
+        return float(low), float(high)
+    if not integer and 1 < high < FULL_SCALES[2] / 2:
+        return 0.0, float(high)
+    return 0.0, float(next((top for top in FULL_SCALES if high <= top), high))
+
+
+def scale_values(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """Bring values of a scale to 0 … 255, uint8; what is no number becomes black."""
+    low, high = scale
+    shades = (np.nan_to_num(values.astype("float32"), nan=low) - low) * (255 / max(high - low, 1e-9))
+    return np.clip(np.round(shades), 0, 255).astype("uint8")
+
+
+def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Bring arrays of pictures to (n, height, width) uint8, scaled alike.
+
+    Args:
+        arrays: (n, height, width), perhaps with 1, 3 or 4 channels as the last axis or the second, or (n, pixels) of
+            square pictures; of any type. Those of eight bits stay as they are, unless all their values are small.
+
+    Raises:
+        ValueError: an array has no such shape.
+    """
+    shaped = {name: _to_planes(values) for name, values in arrays.items()}
+    filled = [values for values in shaped.values() if values.size]
+    low, high = (float(f([f(values) for values in filled])) for f in (np.nanmin, np.nanmax))
+    whole = all(np.issubdtype(values.dtype, np.integer) for values in arrays.values())
+    scale = find_scale(low, high, whole)
+    return {
+        name: values if values.dtype == np.uint8 and scale == EIGHT_BITS else scale_values(values, scale)
+        for name, values in shaped.items()
+    }
+
+
+def _to_planes(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 2 and round(values.shape[1] ** 0.5) ** 2 == values.shape[1]:
+        side = round(values.shape[1] ** 0.5)
+        return values.reshape(-1, side, side)
+    if values.ndim == 4 and values.shape[-1] not in (1, 3, 4) and values.shape[1] in (1, 3, 4):
+        values = np.moveaxis(values, 1, -1)
+    if values.ndim == 4 and values.shape[-1] == 1:
+        return values[..., 0]
+    if values.ndim == 4 and values.shape[-1] in (3, 4):
+        return values[..., :3].astype("float32") @ LUMA
+    if values.ndim != 3:
+        raise ValueError(f"pictures of the shape {values.shape} cannot be used; (n, height, width) can")
+    return values

@@ -1,0 +1,114 @@
+"""The files under a folder, without other systems' droppings, as a tree that is walked once."""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+import typing
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
+     ".pbm", ".pnm", ".avif", ".jp2", ".tga"}
+)  # fmt: skip
+DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
+MOST_FILES = 2_000_000
+DEEPEST = 6  # folders below the one that was given
+
+
+@dataclass
+class Folder:
+    """A folder: its files and folders, in the order of their names."""
+
+    path: Path
+    files: list[Path] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Its name, as it can be shown."""
+        return show_name(self.path.name)
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures that lie in it directly."""
+        return [path for path in self.files if path.suffix.lower() in PICTURE_SUFFIXES]
+
+    def every_file(self) -> typing.Iterator[Path]:
+        """Yield all files in it and below it."""
+        yield from self.files
+        for folder in self.folders:
+            yield from folder.every_file()
+
+    def every_picture(self) -> list[Path]:
+        """List all pictures in it and below it."""
+        return self.pictures + [path for folder in self.folders for path in folder.every_picture()]
+
+    def filled(self) -> list[Folder]:
+        """List the folders in it with pictures in them or below them."""
+        return [folder for folder in self.folders if folder.every_picture()]
+
+
+def walk(path: Path) -> Folder:
+    """Read a folder and what is below it, following links, but none twice on the way down.
+
+    Hidden files and folders are left out, and what systems and archivers leave beside a user's files.
+
+    Raises:
+        OSError: the folder cannot be read.
+        ValueError: it holds more than MOST_FILES files.
+    """
+    count = 0
+
+    def read(path: Path, above: tuple[str, ...]) -> Folder:
+        nonlocal count
+        folder, here = Folder(path), (*above, os.path.realpath(path))
+        for entry in sorted(os.scandir(path), key=lambda entry: sort_key(entry.name)):
+            if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
+                continue
+            if not entry.is_dir():
+                folder.files.append(path / entry.name)
+            elif len(above) < DEEPEST and os.path.realpath(entry.path) not in here:
+                folder.folders.append(read(path / entry.name, here))
+        count += len(folder.files)
+        if count > MOST_FILES:
+            raise ValueError(f"it holds more than {MOST_FILES:,} files; name the folder of the data set itself")
+        return folder
+
+    return read(path, ())
+
+
+def show_name(name: str) -> str:
+    """Return a file's name in one Unicode form, with bytes that are not UTF-8 written as \\xNN."""
+    readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", readable)
+
+
+def show_path(path: Path, folder: Path) -> str:
+    """Return a path below a folder as it can be shown."""
+    return show_name(str(path.relative_to(folder)))
+
+
+def sort_key(name: str) -> tuple:
+    """Return what names are sorted by: numbers in them count by their value, "2" before "10"."""
+    pieces = re.split(r"(\d+)", show_name(name))
+    return tuple(int(piece) if number % 2 else piece for number, piece in enumerate(pieces)), name
+
+
+def count_kinds(paths: typing.Iterable[Path]) -> dict[str, int]:
+    """Count files by the end of their names, the most frequent first; "" for names without one."""
+    return dict(collections.Counter(show_name(path.suffix.lower()) for path in paths).most_common())
+
+
+def describe_kinds(kinds: dict[str, int], most: int = 4) -> str:
+    """Say how many files there are of each kind: "40 .tif files, 1 file without an ending"."""
+    words = []
+    for kind, n in list(kinds.items())[:most]:
+        noun = "file" if n == 1 else "files"
+        words.append(f"{n:,} {kind} {noun}" if kind else f"{n:,} {noun} without an ending")
+    if len(kinds) > most:
+        words.append(f"{sum(list(kinds.values())[most:]):,} of other kinds")
+    return ", ".join(words)
