@@ -30,8 +30,9 @@ from fmnist_report.pipeline.runner import run_plan
 from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 from fmnist_report.pipeline.stage import Stage
 from fmnist_report.pipeline.workers import Workers, check_request, start_workers
+from fmnist_report.report.assets import missing_letters
 from fmnist_report.report.publishing import list_stages, publish
-from fmnist_report.report.title_page import read_document
+from fmnist_report.report.title_page import Document, read_document
 from fmnist_report.settings import Settings, feature_bytes, override, validate
 from fmnist_report.settings import preset as find_preset
 
@@ -57,6 +58,9 @@ DataOption = Annotated[
 ]
 CacheOption = Annotated[Path, typer.Option("--cache-dir", help="Folder of artefacts.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)]
+
+
+MOST_LETTERS = 20  # that a sentence names
 
 
 @dataclasses.dataclass
@@ -95,14 +99,19 @@ class Request:
             raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         return find_data_set(self.data_dir)
 
+    @functools.cached_property
+    def document(self) -> Document:
+        """The languages and the title page; raises UsageError."""
+        return read_document(self.lang, self.title_page)
+
     def cache(self) -> Cache:
         """Return the cache, not yet created."""
         return Cache(self.cache_dir, self.progress.warn)
 
     def plan(self, cache: Cache) -> Plan:
         """Plan the line; raises UsageError for a bad request."""
-        document = read_document(self.lang, self.title_page)
-        stages = self.build_line(self.settings(), document, self.data_set, self.cache_dir, self.workers, self.no_test)
+        line = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
+        stages = self.build_line(self.settings(), *line)
         return Plan(stages, cache, self.force, self.only)
 
 
@@ -232,6 +241,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     require_folder(request.out, "--out")
     cache.prepare()
     _prepare_computation(request, plan)
+    _tell_missing_letters(request)
     try:
         with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
             run_plan(plan, request.progress, run_id, request.workers)
@@ -252,6 +262,17 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
     pending = {step.stage.name for step in plan.pending}
     if "features" in pending:
         require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
+
+
+def _tell_missing_letters(request: Request) -> None:
+    """Say once which letters of the user's own text the shipped fonts lack."""
+    pages = [str(value) for lang in request.document.languages for value in request.document.title_page(lang).values()]
+    names = [name for classes in request.data_set.classes.values() for name in classes]
+    if letters := missing_letters("".join([request.data_set.name, *pages, *names])):
+        request.progress.warn(
+            f"The shipped fonts lack {letters[:MOST_LETTERS]}{' and more' if len(letters) > MOST_LETTERS else ''}: a "
+            "font of your system stands for them, or empty boxes."
+        )
 
 
 def _print_plan(plan: Plan, progress: Progress) -> None:

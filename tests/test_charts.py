@@ -1,9 +1,59 @@
-"""Figures: Pareto's front."""
+"""Figures: Pareto's front, and any names and numbers of classes."""
 
-from fmnist_report.report.figures.charts import find_front
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+
+from fmnist_report.evaluation.networks import MAIN
+from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES
+from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_per_class
+from fmnist_report.report.figures.explanations import plot_feature_map
+from fmnist_report.report.figures.galleries import plot_samples
+from fmnist_report.report.figures.vector import figure_to_svg
+from fmnist_report.report.language import Language
+
+HIGHEST_INCHES = 9.0  # of a figure on a page, with its caption below it
 
 
 def test_front_leaves_out_what_costs_more_and_is_no_better():
     points = [(5, 0.94), (1, 0.91), (9, 0.94), (3, 0.90), (20, 0.95), (1, 0.89)]
     assert find_front(points) == [(1, 0.91), (5, 0.94), (20, 0.95)]
     assert find_front([(2, 0.5)]) == [(2, 0.5)]
+
+
+def invent_classes(n):
+    """Return names that matplotlib or XML could take for something else, and long ones."""
+    odd = ["$x_1^2$", "a_b^c{}\\frac", "<b>&amp;", "no_spaces_at_all_in_this_very_long_name_of_a_class", "%d {0}", "ґ"]
+    return (odd + [f"class {number} with a long name" for number in range(n)])[:n]
+
+
+@pytest.mark.parametrize("n", [2, 6, 20, 21, 57, 100])
+def test_figures_hold_any_number_of_classes(n):
+    rng, language = np.random.default_rng(0), Language("en", invent_classes(n))
+    counts = rng.integers(0, 9, (n, n)).tolist()
+    rows = [{"f1": float(score)} for score in rng.random(n)]
+    results = {"models": {name: {"confusion": counts, "per_class": rows} for name in MAIN}}
+    labels = np.arange(3 * n) % n
+    with matplotlib.rc_context(STYLE):
+        figures = [
+            plot_confusions(results, MAIN[:2], language),
+            plot_per_class(results, language),
+            plot_samples(rng.integers(0, 255, (n, 16, 8, 8)).astype("uint8"), language),
+            plot_feature_map({moment: rng.normal(size=(3 * n, 2)) for moment in ("before", "after")}, labels, language),
+        ]
+        for figure in figures:
+            width, height = figure.get_size_inches()
+            assert width == WIDTH_INCHES and height <= HIGHEST_INCHES
+            svg = figure_to_svg(figure, "x")
+            texts = ["".join(element.itertext()).strip() for element in ElementTree.fromstring(svg).iter()
+                     if element.tag.endswith("text")]  # fmt: skip
+            shown = [language.short_name(label) for label in range(n)]
+            assert sum(text in shown for text in texts) >= min(n // 10, 2)
+            drawn = [text for ax in figure.axes
+                     for text in (*ax.texts, *(ax.get_yticklabels() if ax.axison else ()))]  # fmt: skip
+            boxes = [text.get_window_extent() for text in drawn if text.get_text() in shown]
+            assert all(box.x0 >= -1 and box.x1 <= width * figure.dpi + 1 for box in boxes) and boxes
+    if n <= 20:
+        assert "$x_1^2$" in texts

@@ -7,7 +7,7 @@ import pytest
 from babel.messages import extract, pofile
 from jinja2.ext import babel_extract
 
-from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.assets import TEMPLATES, missing_letters
 from fmnist_report.report.language import Language
 
 ROOT = TEMPLATES.parent
@@ -85,3 +85,32 @@ def test_values_are_written_out_in_the_language():
     assert Language("uk").value("6e-05") == "0,00006" and Language("en").value("1.5e-05") == "0.000015"
     assert Language("uk").value("0.004") == "0,004" and Language("en").value("64-192-192") == "64, 192, 192"
     assert Language("uk").value("average") == "середнє"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "a name of 16 chr"], ["cat", "a name of 16 chr"]),
+        (["Supercalifragilistic", "dog"], ["Supercalifragil…", "dog"]),
+        (["Breed of dog number 1", "Breed of dog number 2"], ["Breed of…mber 1", "Breed of…mber 2"]),
+        (["x" * 30 + "a" + "x" * 30, "x" * 30 + "b" + "x" * 30], ["xxxxxxxxxx… (1)", "xxxxxxxxxx… (2)"]),
+    ],
+)
+def test_long_names_are_shortened_and_stay_apart(names, expected):
+    language = Language("en", names)
+    found = [language.short_name(label) for label in range(len(names))]
+    assert len(set(found)) == len(names) and all(len(name) <= 16 for name in found)
+    assert language.is_shortened == (found != names)
+    assert found == expected
+
+
+def test_many_classes_are_numbered_and_long_lists_end():
+    language = Language("en", [f"class {i}" for i in range(30)])
+    assert language.short_name(9) == "10" and language.is_shortened
+    assert language.quoted("abc") == "“a”, “b”, “c”"
+    assert language.quoted("abcdefghijkl") == "“a”, “b”, “c”, “d”, “e”, “f”, “g” and 5 more"
+
+
+def test_letters_that_the_fonts_lack_are_found():
+    assert missing_letters("Ґанок — 95 %, naïve “quote” №") == ""
+    assert missing_letters("貓 and 貓 and 🐱") == "貓🐱"

@@ -163,7 +163,7 @@ def _describe(
             raise ValueError(f"{CLASSES_FILE} knows {', '.join(kinds)}, not {key!r}")
         if not isinstance(value, kinds[key]):
             raise ValueError(f"in {CLASSES_FILE}, {key} takes a {kinds[key].__name__}, not {value!r}")
-    names = {lang: [str(name) for name in told[lang]] for lang in LANGUAGES if lang in told}
+    names = {lang: [show_name(str(name)) for name in told[lang]] for lang in LANGUAGES if lang in told}
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
     classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES} if names else {}
@@ -174,7 +174,7 @@ def _describe(
         for piece, digest in zip(layout.pieces, digests, strict=True)
     )
     return DataSet(
-        told.get("name", show_name(folder.resolve().name)), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+        show_name(told.get("name", folder.resolve().name)), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
         folder, layout.form, layout.pieces, classes, told.get("mirror", False), told.get("transposed", False), skipped,
         notes,
     )  # fmt: skip

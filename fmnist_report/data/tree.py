@@ -82,9 +82,10 @@ def walk(path: Path) -> Folder:
 
 
 def show_name(name: str) -> str:
-    """Return a file's name in one Unicode form, with bytes that are not UTF-8 written as \\xNN."""
+    """Return a name in one Unicode form, with control characters and bytes that are not UTF-8 written as \\xNN."""
     readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", readable)
+    escaped = (f"\\x{ord(letter):02x}" if unicodedata.category(letter) == "Cc" else letter for letter in readable)
+    return unicodedata.normalize("NFC", "".join(escaped))
 
 
 def show_path(path: Path, folder: Path) -> str:

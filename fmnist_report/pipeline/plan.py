@@ -15,7 +15,7 @@ from fmnist_report.pipeline.fingerprint import Module, find_sources
 from fmnist_report.pipeline.stage import Stage, Step
 
 # Distributions whose name is not that under which they are imported.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf", "fontTools": "fonttools"}
 
 
 class Plan:

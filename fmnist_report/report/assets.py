@@ -11,6 +11,17 @@ FONTS = TEMPLATES / "fonts"
 FULL_TRAININGS = TEMPLATES / "full_trainings.json"  # that benchmarks/full_trainings.py writes
 
 
+def missing_letters(text: str) -> str:
+    """Return the letters that the shipped fonts lack, each once."""
+    rare = dict.fromkeys(letter for letter in text if not (letter < "\u0180" or "\u0400" <= letter < "\u0460"))
+    if not rare:
+        return ""
+    from fontTools.ttLib import TTFont
+
+    known = [set(TTFont(path, lazy=True).getBestCmap()) for path in FONTS.glob("*-Regular.ttf")]
+    return "".join(letter for letter in rare if not letter.isspace() and ord(letter) not in set.intersection(*known))
+
+
 def template_digests(lang: str) -> dict[str, str]:
     """Digest every template, style sheet, font and one language's catalogue."""
     files = [path for path in sorted(TEMPLATES.rglob("*")) if path.is_file() and path.suffix not in (".po", ".py")]

@@ -27,7 +27,7 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
 from fmnist_report.report.claims import find_comparison
-from fmnist_report.report.language import Language, name_classes
+from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.report.references import HUMAN, PUBLISHED, find_paper
 from fmnist_report.report.terms import GROUPS, ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
@@ -102,6 +102,7 @@ def fill_template(
         compared=COMPARED,
         settings=settings,
         from_pixels=starts_at_pixels(settings.finetune),
+        hardest=HARDEST,
         setting_rows=tables.list_settings(settings),
         reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
         fashion=data_set["classes"] is None,

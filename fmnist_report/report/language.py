@@ -16,6 +16,10 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, VALUES
 
 SOURCE_LANGUAGE = "en"
+MANY = 20  # classes that figures can still name
+HARDEST = 30  # classes whose scores a figure shows, where there are more
+LONGEST = 16  # characters of a class's name in a figure
+MOST_LISTED = 8  # names that a sentence lists
 
 
 def name_classes(named: typing.Sequence[str] | None, labels: typing.Sequence[int]) -> list[str] | None:
@@ -68,10 +72,42 @@ class Language:
         """Return the name of a class, counted from 0."""
         return self.classes[label]
 
+    @property
+    def many_classes(self) -> bool:
+        """Whether there are so many classes that figures number them in place of naming them."""
+        return len(self.classes) > MANY
+
+    def short_name(self, label: int) -> str:
+        """Return what stands for a class in figures: its name, shortened if it is long, or its number, from 1."""
+        return str(label + 1) if self.many_classes else self._short_names[label]
+
+    @functools.cached_property
+    def _short_names(self) -> list[str]:
+        """The classes' names with at most LONGEST characters; where that leaves two alike, their ends are kept."""
+
+        def cut(name: str, n_kept: int) -> str:
+            first = name[: LONGEST - 1 - n_kept].rstrip()
+            return name if len(name) <= LONGEST else f"{first}…{name[len(name) - n_kept :]}"
+
+        for n_kept in (0, 6, 10):
+            found = [cut(name, n_kept) for name in self.classes]
+            if len(set(found)) == len(found):
+                return found
+        return [name if len(name) <= LONGEST else f"{name[:10]}… ({i})" for i, name in enumerate(self.classes, 1)]
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether figures show other names of classes than the text."""
+        return self.many_classes or self._short_names != self.classes
+
     def quoted(self, names: typing.Iterable[str]) -> str:
-        """Write names in the language's quotation marks, separated by commas."""
+        """Write names in the language's quotation marks, separated by commas; of many, the first and how many more."""
         left, right = ("«", "»") if self.code == "uk" else ("“", "”")
-        return ", ".join(f"{left}{name}{right}" for name in names)
+        every = [f"{left}{name}{right}" for name in names]
+        if len(every) <= MOST_LISTED:
+            return ", ".join(every)
+        return self.text(N_("{names} and {n} more"), names=", ".join(every[: MOST_LISTED - 1]),
+                         n=self.integer(len(every) - MOST_LISTED + 1))  # fmt: skip
 
     def ingredient(self, name: str) -> str:
         """Return the name of what a rung of a ladder adds."""

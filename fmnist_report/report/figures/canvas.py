@@ -12,6 +12,7 @@ WIDTH_INCHES = 6.7
 STYLE: typing.Any = {
     "font.family": "IBM Plex Sans",
     "font.size": 8.5,
+    "text.parse_math": False,
     "figure.labelsize": 8.5,
     "axes.titlesize": 9,
     "axes.titleweight": "semibold",

@@ -1,6 +1,7 @@
 """Figures of the report as SVG, drawn from the evaluation alone, in one language."""
 
 import typing
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -27,7 +28,7 @@ from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
 from fmnist_report.report.figures.vector import figure_to_svg
-from fmnist_report.report.language import Language, name_classes
+from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.settings import ReportSettings
 
 Results = dict[str, typing.Any]
@@ -54,7 +55,8 @@ def draw_figures(
     language = Language(lang, name_classes(classes, results["data"]["labels"]), results["features"]["backbone"])
     pictures = load_arrays(evaluation / "pictures.npz")
     seen = load_arrays(explain / "explain.npz")
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told in our words before the run
         every = build_figures(results, pictures, report, language) | build_explanations(seen, language)
         for name, figure in every.items():
             (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
@@ -86,6 +88,9 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes], pictures["missed"], language),
         "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
     }
+
+
+SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
 
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
@@ -139,8 +144,9 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
     n_rows = -(-len(names) // 2)
     figure, axes = new_figure(3.5 * n_rows, n_rows, 2, sharey=True)
-    labels = language.classes
-    n_classes = len(labels)
+    n_classes, step = len(language.classes), 10 if language.many_classes else 1
+    ticks = range(step - 1, n_classes, step)
+    labels = [language.short_name(label) for label in ticks]
     size = min(6.0, 60 / n_classes)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
@@ -148,13 +154,13 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
         counts = np.array(results["models"][name]["confusion"])
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
-        for row, col in zip(*np.nonzero(counts), strict=True):
+        for row, col in () if language.many_classes else zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, col] > 0.4 else "#333333"
             number = ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=size, color=colour)
             number.set_in_layout(False)
         ax.set_title(language.model(name))
-        ax.set_xticks(range(n_classes), labels, rotation=60, ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(n_classes), labels)
+        ax.set_xticks(ticks, labels, **({} if language.many_classes else SLANTED))
+        ax.set_yticks(ticks, labels)
         ax.set_xlabel(language.text(N_("Predicted class")))
         ax.tick_params(length=0)
         ax.grid(False)
@@ -287,8 +293,8 @@ def plot_comparison(results: Results, language: Language) -> Figure:
 
 
 def plot_per_class(results: Results, language: Language) -> Figure:
-    """Draw F1 by class for the main models, hardest class at the top."""
-    order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])
+    """Draw F1 by class for the main models, hardest class at the top; of many classes the hardest."""
+    order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])[-HARDEST:]
     figure, axes = new_figure(max(2.6, 0.17 * len(order)))
     ax = axes[0, 0]
     for name in MAIN:
@@ -296,7 +302,7 @@ def plot_per_class(results: Results, language: Language) -> Figure:
         ax.plot(
             scores, range(len(order)), "o", color=COLOURS[name], markersize=5, alpha=0.9, label=language.model(name)
         )
-    ax.set_yticks(range(len(order)), [language.class_name(label) for label in order])
+    ax.set_yticks(range(len(order)), [language.short_name(label) for label in order])
     ax.set_xlabel("F1")
     ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 2))
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -60,9 +60,11 @@ def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: 
             chosen = points[labels == label]
             plot_dots(ax, chosen, 1.7, colours[label])
             middles[label] = np.median(chosen, axis=0)
-        for label, middle in _part_labels(middles, np.ptp(points, axis=0)).items():
+        parted = middles if language.many_classes else _part_labels(middles, np.ptp(points, axis=0))
+        for label, middle in parted.items():
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
-            ax.annotate(language.class_name(label), middle, fontsize=6.5, ha="center", va="center", bbox=box)
+            size, frame = (5, None) if language.many_classes else (6.5, box)
+            ax.annotate(language.short_name(label), middle, fontsize=size, ha="center", va="center", bbox=frame)
         ax.set_title(language.text(titles[moment]))
         ax.set_xticks([])
         ax.set_yticks([])

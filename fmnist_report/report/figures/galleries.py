@@ -17,6 +17,7 @@ WRONG = "#a04000"
 POINTS_PER_INCH = 72
 WIDTH = WIDTH_INCHES * POINTS_PER_INCH
 MARGIN = 66  # points, left of what has titles there
+ROWS = 25  # of a column, where there are many classes
 HIGHEST = 560  # points, of a gallery with a row a class
 LINE = 1.25  # from a line of text to the next, in font sizes
 
@@ -55,17 +56,27 @@ class Sheet:
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training pictures, one class a row; samples is (classes, n, height, width) uint8."""
+    """Show rows of training pictures, one class a row, in several columns where there are many classes.
+
+    Args:
+        samples: (classes, n, height, width) uint8.
+    """
     n_classes, n, height, width = samples.shape
-    side = min((WIDTH - MARGIN) / n, 27.0, HIGHEST / n_classes)
+    n_columns = -(-n_classes // ROWS) if language.many_classes else 1
+    n_rows, margin = -(-n_classes // n_columns), 18 if language.many_classes else MARGIN
+    room = WIDTH / n_columns - margin
+    side = min(27.0, HIGHEST / n_rows, room / (1 if language.many_classes else n))
+    n = min(n, int(room / side))
     high = side * (height + 2) / (width + 2)
-    sheet, left = Sheet(high * n_classes), (WIDTH - MARGIN - side * n) / 2 + MARGIN
-    padded = np.pad(samples, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3)
-    pixels = padded.reshape(n_classes * (height + 2), n * (width + 2))
-    sheet.put(pixels, left, 0, n * side)
-    text = min(8.5, 0.8 * side)
-    for label in range(n_classes):
-        sheet.write(language.class_name(label), left - 5, (label + 0.5) * high, text, "right", va="center")
+    sheet, text = Sheet(high * n_rows), min(8.5, 0.8 * side)
+    padded = np.pad(samples[:, :n], ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3)
+    for column in range(n_columns):
+        rows = padded[column * n_rows : (column + 1) * n_rows]
+        left = column * WIDTH / n_columns + margin + (0 if language.many_classes else (room - side * n) / 2)
+        sheet.put(rows.reshape(len(rows) * (height + 2), n * (width + 2)), left, 0, n * side)
+        for row in range(len(rows)):
+            name = language.short_name(column * n_rows + row)
+            sheet.write(name, left - 5, (row + 0.5) * high, text, "right", va="center")
     return sheet.figure
 
 
@@ -97,11 +108,11 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
     sheet = Sheet(rows * high + 14)
     for number, (mistake, picture) in enumerate(zip(mistakes, pictures, strict=False)):
         middle, top = (number % columns + 0.5) * step, number // columns * high
-        sheet.write(language.class_name(mistake["label"]), middle, top, 7.5, fontweight="semibold")
+        sheet.write(language.short_name(mistake["label"]), middle, top, 7.5, fontweight="semibold")
         sheet.put(picture, middle - side / 2, top + title, side)
         for line, name in enumerate(MAIN):
             answer, probability = mistake["answers"][name]
-            text = f"{language.class_name(answer)} {language.percent(probability, 0)}"
+            text = f"{language.short_name(answer)} {language.percent(probability, 0)}"
             weight = "normal" if answer == mistake["label"] else "semibold"
             y = top + title + side + 3 + line * LINE * answer_size
             sheet.write(text, middle, y, answer_size, color=COLOURS[name], fontweight=weight)
@@ -173,7 +184,7 @@ def plot_heat(
         for column, (picture, answer, label) in enumerate(zip(pictures, answers, labels, strict=True)):
             left, top = margin + column * step, row * high + title
             look = {} if answer == label else {"fontweight": "semibold", "color": WRONG}
-            text = _short(language.class_name(answer))
+            text = _short(language.short_name(answer))
             sheet.write(text, left + side / 2, top - 2, size, va="bottom", **look)
             sheet.put(picture, left, top, side)
 
