@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.machine import describe_hardware, silence_tensorflow  # noqa: E402
+from fmnist_report.machine import describe_hardware, prepare_libraries  # noqa: E402
 from fmnist_report.models.base import BaseInput  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run")
     parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
     options = parser.parse_args()
-    silence_tensorflow()
+    prepare_libraries()
     if not options.page_only:
         FIGURES.write_text(json.dumps(measure(options.cache_dir.resolve()), indent=1) + "\n", "utf-8")
     write_page(json.loads(FIGURES.read_text("utf-8")))

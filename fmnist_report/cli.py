@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import io
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ from fmnist_report import __version__
 from fmnist_report.data.detection import DataSet, find_data_set
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.machine import silence_tensorflow
+from fmnist_report.machine import prepare_libraries
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.pipeline.plan import Plan
@@ -46,18 +47,45 @@ SHARED = {
 }  # fmt: skip
 FLAGS = ("--quiet", "--debug", "--no-test", "--deterministic", "--explain", "--version", "--help")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
+HELP = """Write the report on transfer learning, from data to PDF.
+
+Trains a multilayer perceptron and a convolutional network on Fashion-MNIST, classifies the features of VGG16,
+fine-tunes its upper blocks, compares all of them, and renders the report. What was computed once is cached; a run that
+was stopped goes on where it was.
+
+Example: python run_all.py --preset quick --lang en
+"""
 
 BuildLine = typing.Callable[..., list[Stage]]
-PresetOption = Annotated[str, typer.Option("--preset", help="quick, standard or best.", show_default=False)]
-LangOption = Annotated[list[str], typer.Option("--lang", help="uk or en; repeat for several. Both by default.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of initial weights and of batches.")]
-SetOption = Annotated[list[str], typer.Option("--set", help="Change one setting, such as cnn.epochs=12.")]
-TitleOption = Annotated[Path | None, typer.Option("--title-page", help="TOML file with title, student, group …")]
-DataOption = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder with Fashion-MNIST's files, or a data set of yours.")
+PresetOption = Annotated[
+    str, typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False)
 ]
-CacheOption = Annotated[Path, typer.Option("--cache-dir", help="Folder of artefacts.", show_default=False)]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)]
+LangOption = Annotated[
+    list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for several. Both by default.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="Seed of initial weights and of batches; 0 by default.",
+                      show_default=False)
+]  # fmt: skip
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as cnn.epochs=12; repeat.")
+]
+TitleOption = Annotated[
+    Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Folder with Fashion-MNIST's files, or a data set of yours."),
+]
+CacheOption = Annotated[
+    Path, typer.Option("--cache-dir", metavar="DIR", help="Folder of artefacts; cache by default.", show_default=False)
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of the report; report by default.", show_default=False)
+]
+ForceOption = Annotated[
+    list[str], typer.Option("--force", metavar="STAGE", help="Compute this stage again; repeat for several.")
+]
 
 
 MOST_LETTERS = 20  # that a sentence names
@@ -115,7 +143,7 @@ class Request:
         return Plan(stages, cache, self.force, self.only)
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=__doc__)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=HELP)
 cache_app = typer.Typer(help="Look after the cached artefacts.", no_args_is_help=True, context_settings=CONTEXT)
 app.add_typer(cache_app, name="cache")
 
@@ -123,6 +151,9 @@ app.add_typer(cache_app, name="cache")
 def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 1 failed or stale, 2 wrong usage, 130 or 143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # terminals of other encodings lack letters
     progress = Progress(quiet="--quiet" in arguments)
     try:
         with stopping_in_time(lambda sentence: print_error(progress, sentence)):
@@ -201,19 +232,23 @@ def run(
     data_dir: DataOption = None,
     cache_dir: CacheOption = PROJECT / "cache",
     out: OutOption = PROJECT / "report",
-    force: Annotated[list[str], typer.Option("--force", help="Compute this stage again; repeat for several.")] = [],  # noqa: B006
-    only: Annotated[str | None, typer.Option("--only", help="Stop after this stage.")] = None,
+    force: ForceOption = [],  # noqa: B006
+    only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Stop after this stage.")] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Stop at validation; test labels stay closed.")] = False,
     deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in every run.")] = False,
-    n_workers: Annotated[int, typer.Option("--workers", help="Compute with so many processes on this machine.")] = 0,
+    n_workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", help="Compute with so many processes here.", show_default=False),
+    ] = 0,
     scheduler: Annotated[
-        str, typer.Option("--scheduler", help="Compute with the workers of this Dask scheduler.")
+        str, typer.Option("--scheduler", metavar="ADDRESS", help="Compute with the workers of this Dask scheduler.")
     ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print this program's version and end."),
     ] = False,
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
@@ -256,7 +291,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
     """Check what pending stages need, and set TensorFlow up before it is imported."""
-    silence_tensorflow()
+    prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     pending = {step.stage.name for step in plan.pending}
@@ -303,7 +338,7 @@ def _print_validation(plan: Plan, progress: Progress) -> None:
         progress.table(("model", "validation", "95% interval"), rows)
 
 
-@app.command()
+@app.command(short_help="Tell what is cached and what a run would compute.")
 def status(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
@@ -327,7 +362,7 @@ def status(
     raise typer.Exit(1 if stale else 0)
 
 
-@app.command()
+@app.command(short_help="Look at what a run needs of this machine.")
 def doctor(context: typer.Context) -> None:
     """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
     request: Request = context.obj

@@ -136,7 +136,7 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     from fmnist_report.data.detection import find_data_set
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
     from fmnist_report.data.tree import describe_kinds
-    from fmnist_report.machine import describe_hardware, memory_bytes
+    from fmnist_report.machine import describe_hardware, find_devices, memory_bytes
     from fmnist_report.models.vgg16 import read_verified_weights, weight_sources
     from fmnist_report.report.assets import TEMPLATES
 
@@ -151,6 +151,7 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         Finding("Pango", "ok" if has_pango() else "missing", "found" if has_pango() else f"run: {pango_command()}"),
         Finding("fonts", "ok" if fonts else "missing", f"{fonts} shipped with the project"),
         Finding("processor", "ok", f"{hardware['processor']}, {hardware['cores']} cores"),
+        Finding("Keras", "ok", find_devices()),
         _sized("memory", memory_bytes(), 6e9),
         _sized("disk", free, 5e9),
     ]

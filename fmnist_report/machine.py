@@ -40,7 +40,7 @@ def find_backend() -> str:
     """Return the library that Keras will compute with, without importing it, as Keras itself finds it."""
     if "KERAS_BACKEND" in os.environ:
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     try:
         return json.loads((home / "keras.json").read_text("utf-8")).get("backend", "tensorflow")
     except (OSError, ValueError, AttributeError):
@@ -122,10 +122,34 @@ def _probe(environment: os._Environ) -> dict[str, float]:
     return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
 
 
-def silence_tensorflow() -> None:
-    """Keep TensorFlow's remarks from this process's terminal, and from those of processes that it starts."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+LIBRARIES = {  # what they read when they are imported
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's remarks
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several processes share an accelerator's memory
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
+    "HDF5_USE_FILE_LOCKING": "FALSE",  # the cache has locks of its own, and some file systems have none
+}
+
+
+def prepare_libraries() -> None:
+    """Set libraries up before their import, for this process and those that it starts; the user's own word counts.
+
+    TensorFlow's remarks stay from the terminal, accelerators give memory as it is needed, and HDF5 locks no files.
+    """
+    for name, value in LIBRARIES.items():
+        os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def find_devices() -> str:
+    """Say what Keras will compute on: its backend and the devices that it sees, asked for in a process apart."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import keras; print(keras.backend.backend(), *keras.distribution.list_devices())"],
+        env={**LIBRARIES, **os.environ}, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    words = (done.stdout.splitlines() or [""])[-1].split()
+    if done.returncode or not words:
+        return f"{find_backend()}, which cannot be imported: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+    return f"{words[0]} on {', '.join(words[1:]) or 'what it does not tell'}"
 
 
 @contextlib.contextmanager

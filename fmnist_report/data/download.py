@@ -20,7 +20,7 @@ class Source:
 
 def keras_home() -> Path:
     """Return Keras's own folder (KERAS_HOME or ~/.keras)."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))  # a user may have no home
 
 
 def download(url: str, path: Path, timeout_seconds: float = 20.0) -> None:

@@ -174,7 +174,7 @@ class Cache:
         files = {}
         for path in sorted(work.rglob("*")):
             if path.is_file() and path.name != MANIFEST and work / UNFINISHED not in path.parents:
-                with open(path, "rb") as file:
+                with open(path, "rb+") as file:  # Windows syncs only what may be written
                     os.fsync(file.fileno())
                 name = path.relative_to(work).as_posix()
                 files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}

@@ -48,7 +48,7 @@ def replacing(path: Path) -> typing.Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)

@@ -13,7 +13,7 @@ import typing
 from multiprocessing.connection import Connection
 
 from fmnist_report.errors import ReportError
-from fmnist_report.machine import memory_bytes, silence_tensorflow
+from fmnist_report.machine import memory_bytes, prepare_libraries
 from fmnist_report.pipeline.workers import ONE_THREAD, Crew, import_quietly
 
 PROCESS_BYTES = 3 * 2**30
@@ -39,10 +39,8 @@ def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict
         for name, arguments in tasks.items():
             receiver, sender = context.Pipe(duplex=False)
             process = context.Process(target=_work, args=(sender, function, arguments), name=name)
-            # Ctrl-C reaches both processes; this one hears it, and ends the other.
-            former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            process.start()
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
+            with _blocking_interrupts():
+                process.start()
             sender.close()
             working[name] = (process, receiver)
         return {name: _receive(name, receiver) for name, (_, receiver) in working.items()}
@@ -50,6 +48,22 @@ def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict
         for started, _ in working.values():
             started.terminate()
             started.join()
+
+
+@contextlib.contextmanager
+def _blocking_interrupts() -> typing.Iterator[None]:
+    """Let what is started inside not hear Ctrl-C, which reaches both processes: this one hears it, and ends the other.
+
+    Windows blocks no signals; there the process turns a deaf ear as soon as it can.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _receive(name: str, receiver: Connection) -> typing.Any:
@@ -63,6 +77,7 @@ def _receive(name: str, receiver: Connection) -> typing.Any:
 
 
 def _work(sender: Connection, function: typing.Callable, arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send((function(*arguments), None))
@@ -131,7 +146,7 @@ def count_processes() -> int:
 def _begin() -> None:
     """Prepare a process of a crew, before it imports anything that starts threads."""
     os.environ.update(ONE_THREAD)
-    silence_tensorflow()
+    prepare_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it hears Ctrl-C, and ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_quietly()

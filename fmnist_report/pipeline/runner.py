@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist_report.errors import ReportError
-from fmnist_report.machine import peak_memory_bytes, silence_tensorflow
+from fmnist_report.machine import peak_memory_bytes, prepare_libraries
 from fmnist_report.pipeline.cache import Cache, Entry
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.processes import run_side_by_side
@@ -219,7 +219,7 @@ def make_entry(job: Job, progress: Progress) -> Made:
 
 def _make_entry_alone(job: Job, quiet: bool) -> Made:
     """Make a stage's entry in a process that does nothing else, with a display of its own."""
-    silence_tensorflow()
+    prepare_libraries()
     progress = Progress(quiet)
     try:
         return make_entry(job, progress)

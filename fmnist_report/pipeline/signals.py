@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import typing
 
@@ -28,30 +29,30 @@ def stopping_in_time(say: typing.Callable[[str], None]) -> typing.Iterator[None]
     Args:
         say: tells the sentence before the process ends.
     """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    reader, writer = socket.socketpair()  # which on every system wakes without blocking
+    writer.setblocking(False)
     ended = threading.Event()
 
     def watch() -> None:
-        while number := os.read(reader, 1):
+        while number := reader.recv(1):
             if number[0] in STOPS and not ended.wait(GRACE_SECONDS):
                 for child in multiprocessing.active_children():
                     child.kill()
                 stop = Stopped(signal.Signals(number[0]))
                 say(str(stop))
                 os._exit(stop.code)
-        os.close(reader)
+        reader.close()
 
     for number in STOPS:
         signal.signal(number, _raise_stopped)
-    former = signal.set_wakeup_fd(writer)
+    former = signal.set_wakeup_fd(writer.fileno())
     threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
         ended.set()
         signal.set_wakeup_fd(former)
-        os.close(writer)
+        writer.close()
 
 
 def _raise_stopped(number: int, frame: typing.Any) -> None:

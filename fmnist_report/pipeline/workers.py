@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.machine import find_backend, silence_tensorflow, silent_imports
+from fmnist_report.machine import find_backend, prepare_libraries, silent_imports
 
 if typing.TYPE_CHECKING:
     from distributed import Client
@@ -160,7 +160,7 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
         return
     from distributed import Client, LocalCluster
 
-    silence_tensorflow()
+    prepare_libraries()
     with LocalCluster(
         n_workers=workers.n,
         threads_per_worker=1,
@@ -224,7 +224,7 @@ def _call(code: str, function: typing.Callable, *task) -> typing.Any:
     """Compute a task on a worker, which may have joined after the others were checked."""
     if code != code_digest():
         raise ReportError(f"A worker has {OTHER_CODE}")
-    silence_tensorflow()
+    prepare_libraries()
     return function(*task)
 
 
