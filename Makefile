@@ -3,7 +3,9 @@
 # make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
 # make mutants: count what the tests notice of broken code;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
+# make setup ACCELERATOR=cuda adds what TensorFlow needs to compute on an NVIDIA GPU.
 PYTHON ?= python3
+ACCELERATOR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
@@ -30,9 +32,12 @@ setup: $(DONE)
 dev: $(DEV)
 
 $(DONE): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, for TensorFlow has packages for these; this is " \
+		+ sys.version.split()[0] + ". Name another with make PYTHON=…") if not (3, 11) <= sys.version_info < (3, 14) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	test "$(ACCELERATOR)" != cuda || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"tensorflow[and-cuda]==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("tensorflow"))')"
 	@touch $@
 
 $(DEV): $(DONE) requirements-dev.lock

@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
     from fmnist_report.data.download import Source
 
 PROJECT = Path(__file__).resolve().parent.parent
+TOO_NEW = (3, 14)  # the first Python for which TensorFlow has no package
 PANGO_NAMES = ("libpango-1.0.so.0", "libpango-1.0.dylib", "libpango-1.0-0.dll", "libpango-1.0-0")
 PANGOFT_NAMES = ("libpangoft2-1.0.so.0", "libpangoft2-1.0.dylib", "libpangoft2-1.0-0.dll", "libpangoft2-1.0-0")
 SUBSET_NAMES = ("libharfbuzz-subset.so.0", "libharfbuzz-subset.0.dylib", "libharfbuzz-subset-0.dll")
@@ -99,7 +100,11 @@ def pango_command() -> str:
 
 def stop_if_incomplete() -> None:
     """Leave with one sentence and exit code 1 where a package is missing."""
-    if missing := missing_packages():
+    missing = missing_packages()
+    if missing and sys.version_info >= TOO_NEW:
+        version = ".".join(map(str, sys.version_info[:2]))
+        sys.exit(f"run_all.py: TensorFlow has no package for Python {version} yet; use Python 3.11, 3.12 or 3.13.")
+    if missing:
         names = ", ".join(missing)
         sys.exit(f"run_all.py: Missing Python packages: {names}; run `make setup`, then use .venv/bin/python.")
 

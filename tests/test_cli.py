@@ -395,3 +395,64 @@ def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
     (tmp_path / "pictures.zip").write_text("x")
     code, output = call(capsys, "--data-dir", str(tmp_path / "pictures.zip"), "--cache-dir", str(tmp_path / "c"))
     assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
+
+
+def test_others_can_open_what_is_kept_in_hdf5(real_run):
+    """HDF5's tools of today's distributions are of 1.10, and know the formats up to that."""
+    files = sorted(real_run.cache.glob("*/*/*.h5"))
+    assert {path.parent.parent.name for path in files} >= {"features", "weights", "mlp", "cnn", "head", "finetune"}
+    for path in files:
+        raw = path.read_bytes()
+        start = raw.index(b"\x89HDF\r\n\x1a\n")
+        assert start in (0, 512) and raw[start + 8] <= 2, path
+        with h5py.File(path) as file:
+            names = set()
+            file.visititems(lambda name, item: names.add(name) if isinstance(item, h5py.Dataset) else None)  # noqa: B023
+        if shutil.which("h5ls"):
+            told = subprocess.run(["h5ls", "-r", str(path)], capture_output=True, text=True)
+            assert told.returncode == 0 and "ERROR" not in told.stdout + told.stderr
+            assert sum(" Dataset " in line for line in told.stdout.splitlines()) == len(names)
+        if shutil.which("h5dump") and path.stat().st_size < 2**20:
+            told = subprocess.run(["h5dump", str(path)], capture_output=True, text=True)
+            assert told.returncode == 0 and "unable" not in told.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "cache --help", "status --help", "--version"])
+def test_help_reads_in_any_terminal_and_names_no_types(command):
+    env = {**os.environ, "PYTHONIOENCODING": "koi8-u", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "run_all.py", *command.split()], cwd=ROOT, env=env, capture_output=True)
+    text = done.stdout.decode("koi8-u")
+    assert done.returncode == 0 and not done.stderr and not re.search(r"<[a-z ]+(\[\w+\])?>", text)
+    if command == "--help":
+        opening = text.partition("Options:")[0]
+        assert "Write the report on transfer learning" in opening and "Example: python run_all.py" in opening
+
+
+def test_a_user_without_home_and_name_can_use_it(tmp_path):
+    """As in a container that runs under any number; Python itself then knows no home."""
+    code = "import os; os.environ.pop('HOME', None); import pwd; pwd.getpwuid = lambda number: {}[number]; " \
+           "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; sys.exit(main(build_line))"  # fmt: skip
+    for arguments in (["--help"], ["status", "--cache-dir", str(tmp_path)], ["doctor"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert "Unexpected" not in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == (1 if arguments[0] == "status" else 0)
+
+
+WITHOUT_POSIX = """
+import os, signal, sys
+for module, name in ((os, "set_blocking"), (os, "getuid"), (os, "geteuid"), (os, "sched_getaffinity"), (os, "sysconf"),
+                     (os, "getpgid"), (os, "killpg"), (os, "fchmod"), (os, "chown"), (os, "nice"),
+                     (signal, "pthread_sigmask"), (signal, "SIGALRM"), (signal, "setitimer")):
+    if hasattr(module, name):
+        delattr(module, name)
+sys.modules.update(dict.fromkeys(("pwd", "grp", "resource", "termios")))
+"""
+
+
+@pytest.mark.slow
+def test_the_line_needs_no_name_that_posix_alone_has(real_run, tmp_path):
+    """As far as that can be shown on another system: Windows has none of these names."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_POSIX, "utf-8")
+    for stage in ("mlp", "study", "inputs", "figures", "html", "pdf"):
+        done = real_run("--force", stage, PYTHONPATH=str(tmp_path))
+        assert done.returncode == 0 and "Unexpected" not in done.stderr, done.stderr
