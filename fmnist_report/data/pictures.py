@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 LARGEST = 224  # pixels; same-size pictures up to it keep their size
 ORIENTATION = 0x0112  # of EXIF
@@ -40,6 +40,17 @@ class Header:
     wide: bool
 
 
+@contextlib.contextmanager
+def _whole_alone() -> typing.Iterator[None]:
+    """Let Pillow refuse truncated pictures, whatever other libraries of this process have told it."""
+    former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = former
+
+
+@_whole_alone()
 def read_pictures(
     sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
 ) -> tuple[np.ndarray, list[int], dict[int, str]]:
