@@ -7,8 +7,10 @@ import pytest
 from babel.messages import extract, pofile
 from jinja2.ext import babel_extract
 
+from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
-from fmnist_report.report.language import Language
+from fmnist_report.report.language import CASES, Language
+from fmnist_report.report.words import MESSAGES
 
 ROOT = TEMPLATES.parent
 KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "t": None}
@@ -27,9 +29,14 @@ def messages():
 
 
 @pytest.fixture(scope="module")
-def catalogue():
+def entries():
     with open(TEMPLATES / "uk.po", "rb") as file:
-        return {message.id: message.string for message in pofile.read_po(file, locale="uk") if message.id}
+        return [message for message in pofile.read_po(file, locale="uk") if message.id]
+
+
+@pytest.fixture(scope="module")
+def catalogue(entries):
+    return {message.id: message.string for message in entries if not message.context}
 
 
 def test_catalogue_has_every_message_and_no_other(catalogue):
@@ -53,7 +60,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
     kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
     kept += r"|Fine-Tuning|DARTS|Adam|standard"
     for message, translation in catalogue.items():
-        plain = re.sub(r"\{\w+\}", "", translation)
+        plain = re.sub(r"\{[^}]+\}", "", translation)
         words = [word for word in re.findall(r"[A-Za-z_][A-Za-z0-9_-]+", plain) if not re.fullmatch(kept, word)]
         assert not words, (message, words)
 
@@ -114,3 +121,55 @@ def test_many_classes_are_numbered_and_long_lists_end():
 def test_letters_that_the_fonts_lack_are_found():
     assert missing_letters("Ґанок — 95 %, naïve “quote” №") == ""
     assert missing_letters("貓 and 貓 and 🐱") == "貓🐱"
+
+
+def test_every_model_has_every_case(entries):
+    found = {(message.context, message.id): message.string for message in entries if message.context}
+    wanted = {(case, row.phrase) for row in BY_NAME.values() for case in CASES[1:]}
+    assert set(found) == wanted
+    language = Language("uk")
+    for row in BY_NAME.values():
+        name = language.name(row.name)
+        assert str(name) == f"{name}" == f"{name:nominative}"
+        assert f"{name:Genitive}"[0].isupper() and f"{name:Genitive}"[1:] == f"{name:genitive}"[1:]
+        assert len({f"{name:{case}}" for case in ("nominative", "genitive", "instrumental")}) == 3
+        english = Language("en").name(row.name)
+        assert "{" not in f"{name:dative}" and str(english) == f"{english:genitive}"
+
+
+# What stands before a name and the cases that it can ask for; and how names are asked for that need none.
+PREPOSITIONS = {
+    "genitive": "без|для|до|після|від|крім|серед|замість|з-поміж|моделі|мережі|точності|навчання|втрати",
+    "instrumental": "над|перед|між",
+    "accusative": "про|через|переважає за точністю|вибрано|навчати|донавчати|регуляризувати",
+    "dative": "завдяки|поступається за точністю",
+    "locative": "при",
+}
+
+
+def test_a_preposition_has_the_case_that_it_asks_for(catalogue):
+    n_checked = 0
+    for message, translation in catalogue.items():
+        names = re.findall(r"([\w’-]+(?: [\w’-]+){0,2}) \{(?:subject|other|network|model)(?::(\w+))?\}", translation)
+        for before, case in names:
+            for wanted, words in PREPOSITIONS.items():
+                if re.search(rf"(?:^|\s)(?:{words})$", before.lower()):
+                    n_checked += 1
+                    assert (case or "nominative").lower() == wanted, (message, before, case)
+        assert not re.search(r"«\{(?:subject|other|network|model)", translation), message  # names stand without quotes
+        assert "відповідно" not in translation or translation.count("відповідно") == 1, message
+    assert n_checked >= 8
+
+
+@pytest.mark.parametrize("code", ["uk", "en"])
+def test_every_model_fits_into_every_sentence(code):
+    """No placeholder stays, and each sentence begins with a capital letter and has no name in quotes."""
+    language = Language(code)
+    for message in MESSAGES.values():
+        wanted = {name for _, name, _, _ in string.Formatter().parse(language.catalogue.gettext(message)) if name}
+        for model in BY_NAME:
+            names = {name: language.name(model) if name in ("subject", "other", "network") else "7" for name in wanted}
+            sentence = language.text(message, **names)
+            assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+            assert "{" not in sentence and "  " not in sentence and "Nominative" not in sentence
+            assert "the the" not in sentence and "мережа мережа" not in sentence

@@ -17,7 +17,8 @@ class Network:
         stage: that trains it; empty where others are put together.
         needs: stages whose work it builds on.
         part: of the assignment in which it is shown, 1 or 2; 0 for neither.
-        label: a message of the catalogue.
+        label: a message of the catalogue, as tables and figures have it.
+        phrase: another, as sentences have it; catalogues have it in every case of their language.
         colour: everywhere; of Okabe and Ito's palette, which is safe for colour-blind readers.
     """
 
@@ -25,27 +26,39 @@ class Network:
     stage: str
     part: int
     label: str
+    phrase: str
     colour: str
     needs: tuple[str, ...] = ()
 
 
 NETWORKS = (
-    Network("mlp", "mlp", 1, N_("Multilayer perceptron"), "#7a7a7a"),
-    Network("cnn", "cnn", 1, N_("Convolutional network"), "#d55e00"),
-    Network("vgg_features", "classifiers", 2, N_("{backbone}, frozen features"), "#0072b2", ("features",)),
-    Network("vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), "#009e73", ("features", "head")),
-    Network("ensemble", "", 0, N_("Ensemble"), "#aa4499"),
-)
+    Network("mlp", "mlp", 1, N_("Multilayer perceptron"), N_("the multilayer perceptron"), "#7a7a7a"),
+    Network("cnn", "cnn", 1, N_("Convolutional network"), N_("the convolutional network"), "#d55e00"),
+    Network("vgg_features", "classifiers", 2, N_("{backbone}, frozen features"),
+            N_("the classifier on the frozen features of {backbone}"), "#0072b2", ("features",)),
+    Network("vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), N_("fine-tuned {backbone}"), "#009e73",
+            ("features", "head")),
+    Network("ensemble", "", 0, N_("Ensemble"), N_("the ensemble"), "#aa4499"),
+)  # fmt: skip
 # Classifiers on frozen features, of which the best on validation is vgg_features, and what compares ways of input.
 ON_FEATURES = (
-    Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), "#0072b2", ("features",)),
-    Network("vgg_lda", "classifiers", 2, N_("Linear discriminant analysis"), "#0072b2", ("features",)),
-    Network("vgg_k_neighbours", "classifiers", 2, N_("Nearest neighbours"), "#0072b2", ("features",)),
-    Network("vgg_head", "head", 2, N_("Dense head"), "#0072b2", ("features",)),
-)
+    Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), N_("logistic regression"),
+            "#0072b2", ("features",)),
+    Network("vgg_lda", "classifiers", 2, N_("Linear discriminant analysis"), N_("linear discriminant analysis"),
+            "#0072b2", ("features",)),
+    Network("vgg_k_neighbours", "classifiers", 2, N_("Nearest neighbours"), N_("the nearest-neighbour classifier"),
+            "#0072b2", ("features",)),
+    Network("vgg_head", "head", 2, N_("Dense head"), N_("the dense head"), "#0072b2", ("features",)),
+)  # fmt: skip
 # The head alone, trained for as many further epochs as fine-tuning trains it with the blocks.
-CONTROL = Network("vgg_control", "control", 2, N_("Dense head, trained further"), "#56b4e9", ("features", "head"))
-OF_INPUTS = Network("vgg_input", "inputs", 2, N_("Logistic regression on {backbone}’s features"), "#0072b2")
+CONTROL = Network(
+    "vgg_control", "control", 2, N_("Dense head, trained further"), N_("the dense head, trained further"), "#56b4e9",
+    ("features", "head"),
+)  # fmt: skip
+OF_INPUTS = Network(
+    "vgg_input", "inputs", 2, N_("Logistic regression on {backbone}’s features"),
+    N_("logistic regression on the features of {backbone}"), "#0072b2",
+)  # fmt: skip
 
 CHOSEN, ENSEMBLE = "vgg_features", "ensemble"
 COMPARED = tuple(row.name for row in NETWORKS)

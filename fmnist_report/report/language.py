@@ -16,6 +16,7 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, VALUES
 
 SOURCE_LANGUAGE = "en"
+CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "locative")
 MANY = 20  # classes that figures can still name
 HARDEST = 30  # classes whose scores a figure shows, where there are more
 LONGEST = 16  # characters of a class's name in a figure
@@ -45,6 +46,26 @@ def load_catalogue(code: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+class Name:
+    """A name that a message asks for in the case that it needs.
+
+    As {other}, {other:genitive} or, where it begins a sentence, {other:Nominative}.
+
+    Args:
+        forms: by case; one of them, the nominative, is always there.
+    """
+
+    def __init__(self, forms: dict[str, str]) -> None:
+        self.forms = forms
+
+    def __format__(self, case: str) -> str:
+        found = self.forms[case.lower() or CASES[0]]
+        return found[0].upper() + found[1:] if case[:1].isupper() else found
+
+    def __str__(self) -> str:
+        return self.forms[CASES[0]]
+
+
 class Language:
     """Text and formats of one language.
 
@@ -60,13 +81,23 @@ class Language:
         self.catalogue = load_catalogue(code)
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
-    def text(self, message: str, **values: str | int) -> str:
+    def text(self, message: str, **values: str | int | Name) -> str:
         """Translate a message and fill in its {named} values."""
         return self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
 
     def model(self, name: str) -> str:
         """Return a model's name."""
         return self.text(BY_NAME[name].label)
+
+    def name(self, model: str) -> Name:
+        """Return what sentences call a model, in every case."""
+        phrase, filled = BY_NAME[model].phrase, {"backbone": self.backbone}
+        forms = {case: self.catalogue.pgettext(case, phrase) for case in CASES[1:]}
+        return Name({case: form.format(**filled) for case, form in {CASES[0]: self.text(phrase), **forms}.items()})
+
+    def name_all(self, models: typing.Iterable[str]) -> str:
+        """List models as sentences do."""
+        return ", ".join(str(self.name(model)) for model in models)
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""

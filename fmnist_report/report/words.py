@@ -10,38 +10,38 @@ from fmnist_report.report.language import Language
 
 MESSAGES = {
     ("best", "above"): N_(
-        "Of the single networks “{subject}” is the most accurate, significantly more than each of the others: it "
+        "Of the single networks {subject} is the most accurate, significantly more than each of the others: it "
         "classifies {accuracy} of the {n_test} test images correctly (95% interval {ci_low} to {ci_high})."),
     ("best", "unclear"): N_(
-        "Of the single networks “{subject}” has the highest test accuracy: it classifies {accuracy} of the {n_test}"
-        " test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
+        "Of the single networks {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
+        "test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over {rivals}."),
     ("best", "tied"): N_(
         "Several single networks share the highest test accuracy, {accuracy} of the {n_test} test images (95% "
-        "interval {ci_low} to {ci_high}): “{subject}” and {rivals}."),
+        "interval {ci_low} to {ci_high}): {subject} and {rivals}."),
     ("compare", "above"): N_(
-        "“{subject}” ({a}) is more accurate than “{other}” ({b}), by {difference} percentage points (95% interval "
-        "{low} to {high}; {p}, both with Holm’s correction)."),
+        "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) (95% "
+        "interval {low} to {high}; {p}, both with Holm’s correction)."),
     ("compare", "below"): N_(
-        "“{subject}” ({a}) is less accurate than “{other}” ({b}), by {difference} percentage points (95% interval "
-        "{low} to {high}; {p}, both with Holm’s correction)."),
+        "{subject:Nominative} ({a}) is {difference} percentage points less accurate than {other} ({b}) (95% "
+        "interval {low} to {high}; {p}, both with Holm’s correction)."),
     ("compare", "same"): N_(
-        "“{subject}” ({a}) and “{other}” ({b}) do not differ significantly in accuracy: the observed difference is "
-        "{signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
+        "{subject:Nominative} ({a}) and {other} ({b}) do not differ significantly in accuracy: the observed "
+        "difference is {signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
     ("ensemble", "above"): N_(
         "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
-        "network; than the highest of them, “{other}” ({b}), by {difference} percentage points ({p}), without any "
-        "further training."),
+        "network; than the most accurate of them on the test images, {other} ({b}), by {difference} percentage "
+        "points ({p}), without any further training."),
     ("ensemble", "below"): N_(
-        "The weighted average of the networks’ probabilities ({a}) is less accurate than the single network with "
-        "the highest test accuracy, “{other}” ({b}), by {difference} percentage points ({p})."),
+        "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less accurate "
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p})."),
     ("ensemble", "same"): N_(
-        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over the single "
-        "network with the highest test accuracy, “{other}” ({b}): the observed difference is {signed} percentage "
-        "points ({p})."),
+        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over {other} ({b}), "
+        "which has the highest test accuracy of the single networks: the observed difference is {signed} percentage"
+        " points ({p})."),
     ("ensemble", "partly"): N_(
-        "The weighted average of the networks’ probabilities ({a}) is more accurate than the single network with "
-        "the highest test accuracy, “{other}” ({b}), by {difference} percentage points ({p}), but not significantly"
-        " than: {rivals}."),
+        "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points more accurate "
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}), but not "
+        "significantly more accurate than {rivals}."),
     ("fine_tuning", "blocks"): N_(
         "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
         "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
@@ -67,36 +67,36 @@ MESSAGES = {
         "epochs, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
         "Cost, with everything that a network builds on and all views over which it averages: one prediction of "
-        "“{subject}” takes {macs_a} multiply-accumulate operations, of “{other}” {macs_b}; they have {params_a} and"
-        " {params_b} parameters; training took {time_a} and {time_b}."),
+        "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
+        " {params_b} parameters, and training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
-        "“{subject}” overfits: its validation loss was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
-        "{loss_last} at the end, while it classifies {train} of the training images correctly and {val} of the "
-        "validation images."),
+        "{subject:Nominative} overfits: its validation loss was lowest after epoch {epoch} of {epochs} "
+        "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, "
+        "but only {val} of the validation images."),
     ("fit", "rose"): N_(
-        "The validation loss of “{subject}” was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
-        "{loss_last} at the end, though it is not significantly better on training images ({train}) than on "
-        "validation images ({val})."),
+        "The validation loss of {subject} was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
+        "{loss_last} at the end, though the network is not significantly better on training images ({train}) than "
+        "on validation images ({val})."),
     ("fit", "gap"): N_(
-        "“{subject}” is more accurate on training images ({train} of the first {n_clean}) than on validation images"
-        " ({val}); that has not raised its validation loss, which was {loss_lowest} at its lowest and {loss_last} "
-        "at the end."),
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+        "validation images ({val}); that has not raised its validation loss, which was {loss_lowest} at its lowest "
+        "and {loss_last} at the end."),
     ("fit", "even"): N_(
-        "“{subject}” shows no sign of overfitting: on training images ({train} of the first {n_clean}) it is not "
-        "significantly more accurate than on validation images ({val}), and its validation loss was {loss_lowest} "
-        "at its lowest and {loss_last} at the end."),
+        "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
+        "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
+        "{loss_lowest} at its lowest and {loss_last} at the end."),
     ("fit", "short"): N_(
-        "“{subject}” reaches {train} on the first {n_clean} training images and {val} on validation images; so few "
-        "epochs do not tell whether it overfits."),
+        "{subject:Nominative} reaches {train} on the first {n_clean} training images and {val} on validation "
+        "images; so few epochs do not tell whether it overfits."),
     ("effects", "beyond"): N_(
-        "In the study of “{network}” these values differ from the starting point by more than its noise of "
+        "In the study of {network} these values differ from the starting point by more than its noise of "
         "±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the noise: {lost}."),
     ("effects", "all"): N_(
-        "In the study of “{network}” all hyperparameters have a value that differs from the starting point by more "
+        "In the study of {network} all hyperparameters have a value that differs from the starting point by more "
         "than its noise of ±{half_width} percentage points, measured over {n_seeds} seeds: {effects}."),
     ("effects", "none"): N_(
-        "In the study of “{network}” no value differs from the starting point by more than its noise of "
-        "±{half_width} percentage points, measured over {n_seeds} seeds: {lost}."),
+        "In the study of {network} no value differs from the starting point by more than its noise of ±{half_width}"
+        " percentage points, measured over {n_seeds} seeds: {lost}."),
     ("ladder", "raised"): N_(
         "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
         "the noise of ±{half_width} percentage points a rung: {steps}."),
@@ -116,19 +116,19 @@ MESSAGES = {
         "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
         "±{half_width} percentage points, and no single rung adds or takes more than that."),
     ("errors", "one"): N_(
-        "Of the errors of “{subject}” most concern images of {classes} ({n_errors} of {n_class} are missed); it "
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
         "confuses {class_a} and {class_b} most often ({count} errors in both directions)."),
     ("errors", "several"): N_(
-        "Of the errors of “{subject}” most concern images of {classes} ({n_errors} of each are missed); it confuses"
-        " {class_a} and {class_b} most often ({count} errors in both directions)."),
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
+        "{class_a} and {class_b} most often ({count} errors in both directions)."),
     ("chosen_classifier", "highest"): N_(
-        "Of the classifiers on the cached features “{subject}” was chosen: it has the highest validation accuracy "
+        "Of the classifiers on the cached features {subject} was chosen for the highest validation accuracy "
         "({val})."),
     ("chosen_classifier", "tied"): N_(
-        "Of the classifiers on the cached features “{subject}” was chosen; its validation accuracy ({val}) is "
-        "shared by {rivals}."),
+        "Of the classifiers on the cached features {subject} was chosen; the same validation accuracy ({val}) is "
+        "reached by {rivals}."),
     ("calibration", "differ"): N_(
-        "The expected calibration error is lowest for “{subject}” ({error_low}) and highest for “{other}” "
+        "The expected calibration error is lowest for {subject} ({error_low}) and highest for {other} "
         "({error_high}); label smoothing affects it. With a temperature fitted on validation the errors are "
         "{scaled_low} and {scaled_high}."),
     ("calibration", "equal"): N_(
@@ -139,40 +139,40 @@ MESSAGES = {
         "other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
         "From validation to test the accuracy changes by {low} to {high} percentage points (validation minus test);"
-        " beyond chance (Newcombe’s 95% interval) for: {models}."),
+        " significantly (Newcombe’s 95% interval) for: {models}."),
     ("val_minus_test", "none"): N_(
-        "For no network does the accuracy on validation exceed that on test beyond chance (differences of {low} to "
+        "For no network does the accuracy on validation exceed that on test significantly (differences of {low} to "
         "{high} percentage points)."),
     ("advice", "regularise"): N_(
-        "Regularise “{subject}” more strongly or stop earlier: its validation loss rose after epoch {epoch} of "
-        "{epochs}."),
+        "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
+        "{epoch} of {epochs}."),
     ("advice", "shorten"): N_(
-        "Train “{subject}” for fewer epochs or at a lower rate: its validation loss rose after epoch {epoch} of "
+        "Train {subject} for fewer epochs or at a lower rate: the validation loss rose after epoch {epoch} of "
         "{epochs}."),
     ("advice", "longer_own"): N_(
-        "Train “{subject}” longer, or make it larger: its accuracies on training images ({train}) and on validation"
-        " images ({val}) do not differ significantly, and its validation loss did not rise."),
+        "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
+        "images ({val}) do not differ significantly, and the validation loss did not rise."),
     ("advice", "longer_pretrained"): N_(
-        "Train “{subject}” for more epochs, unfreeze more blocks of {backbone} or enlarge its input: its accuracies"
-        " on training images ({train}) and on validation images ({val}) do not differ significantly, and its "
+        "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies "
+        "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
         "validation loss did not rise."),
     ("advice", "repeat"): N_(
         "Repeat in a full training what the study found better beyond its noise: “{factor}” = {value} for "
-        "“{subject}”, there {gain} percentage points above the starting point (the best of {n_tried} values tried, "
-        "so probably less in truth)."),
+        "{subject}, there {gain} percentage points above the starting point (the best of {n_tried} values tried, so"
+        " probably less in truth)."),
     ("advice", "generalise_own"): N_(
-        "Regularise or augment “{subject}” more strongly and train it longer: it is more accurate on training "
-        "images ({train}) than on validation images ({val}), while its validation loss did not rise."),
+        "Regularise or augment {subject} more strongly and train it longer: the accuracy is higher on training "
+        "images ({train}) than on validation images ({val}), while the validation loss did not rise."),
     ("advice", "generalise_pretrained"): N_(
-        "Train “{subject}” from pixels with augmentation, which cached activations do not allow, and longer: it is "
-        "more accurate on training images ({train}) than on validation images ({val}), while its validation loss "
-        "did not rise."),
+        "Fine-tune {backbone} from pixels with stronger augmentation, which cached activations do not allow, and "
+        "longer: the accuracy of {subject} is higher on training images ({train}) than on validation images "
+        "({val}), while the validation loss did not rise."),
     ("advice", "repeat_seeds"): N_(
         "Repeat with further seeds what the study found better beyond its noise, and one earlier full training too:"
-        " “{factor}” = {value} for “{subject}” reached {own} on validation, the chosen settings {base}."),
-    ("extremes", "differ"): N_("Highest: “{subject}” with {a}; lowest: “{other}” with {b}."),
+        " “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
+    ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
-    ("last_epoch", "ahead"): N_("After the last epoch “{subject}” is ahead on validation: {a} against {b}."),
+    ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
     ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
     ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
     ("ways_of_input", "within"): N_(
@@ -180,11 +180,11 @@ MESSAGES = {
         "Newcombe’s interval."),
     ("ways_of_input", "beyond"): N_("The best, “{factor}: {value}”, reaches {b}, the chosen way {a}."),
     ("first_classifier", "beyond"): N_(
-        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one."),
+        "{subject:Nominative} is {difference} percentage points ahead of {other}, the next one."),
     ("first_classifier", "within"): N_(
-        "“{subject}” is {difference} percentage points ahead of “{other}”, the next one, which is not significant "
-        "by Newcombe’s interval."),
-    ("first_classifier", "equal"): N_("“{subject}” and “{other}” share the first place."),
+        "{subject:Nominative} is {difference} percentage points ahead of {other}, the next one, which is not "
+        "significant by Newcombe’s interval."),
+    ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share the first place."),
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
         "for as many further epochs: {control}."),
@@ -194,13 +194,14 @@ MESSAGES = {
     ("hardest", "same"): N_("All networks miss more images of {classes} than of any other class."),
     ("hardest", "by_network"): N_("The class of which most images are missed: {of}."),
     ("dear_and_cheap", "above"): N_(
-        "“{subject}” needs {ratio} times as many operations as “{other}” and is more accurate by {difference} "
-        "percentage points."),
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
+        "points more accurate."),
     ("dear_and_cheap", "below"): N_(
-        "“{subject}” needs {ratio} times as many operations as “{other}” and is less accurate by {difference} "
-        "percentage points."),
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
+        "points less accurate."),
     ("dear_and_cheap", "same"): N_(
-        "“{subject}” needs {ratio} times as many operations as “{other}” and is not significantly more accurate."),
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is not significantly more "
+        "accurate."),
     ("splits", "above"): N_(
         "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy ({reached}) also "
         "lies significantly above its test accuracy here ({test}); this split alone does not explain the "
@@ -239,7 +240,7 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
     **dict.fromkeys(("macs_a", "macs_b", "params_a", "params_b"), lambda language, value: language.compact(value)),
     **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
-    **dict.fromkeys(("rivals", "models"), lambda language, value: language.quoted(map(language.model, value))),
+    **dict.fromkeys(("rivals", "models"), lambda language, value: language.name_all(value)),
     **dict.fromkeys(("class_a", "class_b"), lambda language, value: language.quoted([language.class_name(value)])),
     "half_width": lambda language, value: language.number(100 * value, 2),
     "ratio": lambda language, value: language.number(value, 0 if value >= 10 else 1),
@@ -280,11 +281,11 @@ def word(claim: Claim, language: Language) -> str:
             given |= {"low": -given["high"], "high": -given["low"]} if "low" in given else {}
     names = {}
     if claim.kind == "effects":
-        names["network"] = language.model(network_of_stage(claim.subject))
+        names["network"] = language.name(network_of_stage(claim.subject))
     elif claim.kind not in ("ladder", "strongest", "confused", "hardest", "val_minus_test"):
-        names["subject"] = language.model(claim.subject)
+        names["subject"] = language.name(claim.subject)
     if claim.other:
-        names["other"] = language.model(claim.other)
+        names["other"] = language.name(claim.other)
     texts = {name: FORMATS[name](language, value) for name, value in given.items()}
     return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)
 
