@@ -10,7 +10,7 @@ from invented import invent_ladder, invent_results, invent_study
 
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
 from fmnist_report.report import claims
-from fmnist_report.report.captions import decide_captions
+from fmnist_report.report.captions import decide_captions, first_classifier, strongest
 from fmnist_report.report.language import Language
 from fmnist_report.report.words import MESSAGES, word, word_captions, word_conclusions
 
@@ -786,3 +786,85 @@ def test_one_class_is_hardest_for_all(document):
         document["models"][name]["per_class"] = rows
     claim = decide_captions(document)["per_class"]
     assert (claim.kind, claim.subject, claim.relation, claim.values) == ("hardest", "", "same", {"classes": (6,)})
+
+
+def test_a_study_without_an_effect_says_so(document):
+    rows = [{"network": "cnn", "factor": "kernel", "value": "5", "effect": 0.01, "beyond": False}]
+    document["study"] = {**document["study"], "factors": rows, "n_steps": {"cnn": 300}}
+    claim = strongest(document, "part1")
+    assert (claim.kind, claim.subject, claim.relation, claim.values) == ("strongest", "part1", "none", {})
+    assert word(claim, Language("en")) == "No effect exceeds the noise."
+
+
+def test_the_first_of_two_equal_effects_is_the_strongest(document):
+    rows = [{"network": "cnn", "factor": factor, "value": "1", "effect": effect, "beyond": True}
+            for factor, effect in (("kernel", -0.02), ("dropout", 0.02), ("pooling", 0.01))]  # fmt: skip
+    document["study"] = {**document["study"], "factors": rows, "n_steps": {"cnn": 300}}
+    assert strongest(document, "part1").values["largest"] == {"cnn": ("kernel", "1", -0.02)}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "relation"), [((0.95, 0.90), "beyond"), ((0.91, 0.90), "within"), ((0.9, 0.9), "equal")]
+)
+def test_the_first_classifier_is_ahead_only_beyond_chance(document, accuracies, relation):
+    document["data"]["n_val"] = 1_000
+    for number, row in enumerate(ON_FEATURES):
+        document["models"][row.name]["val_accuracy"] = accuracies[min(number, 1)]
+    claim = first_classifier(document)
+    assert (claim.subject, claim.other, claim.relation) == (ON_FEATURES[0].name, ON_FEATURES[1].name, relation)
+
+
+def test_an_ensemble_above_the_best_alone_is_partly_so(document):
+    best = claims.rank_models(document)[0]
+    rival = next(name for name in MAIN if name != best)
+    for row in document["comparisons"]:
+        if {row["a"], row["b"]} in ({"ensemble", best}, {"ensemble", rival}):
+            better = {row["a"], row["b"]} == {"ensemble", best}
+            sign = 1 if row["a"] == "ensemble" else -1
+            row |= {"p_holm": 0.001 if better else 0.4, "difference": sign * 0.02}
+            row |= {"holm_low": sign * 0.01, "holm_high": sign * 0.03}
+    claim = claims.ensemble(document)
+    assert (claim.kind, claim.relation) == ("ensemble", "partly") and rival in claim.values["rivals"]
+
+
+def study_row(**changes):
+    return {"network": "cnn", "factor": "kernel", "best": "5", "gain": 0.05, **changes}
+
+
+def full_row(value, accuracy, factor="kernel", stage="cnn"):
+    return {"stage": stage, "factor": factor, "value": value, "val_accuracy": accuracy}
+
+
+@pytest.mark.parametrize(
+    ("rows", "worth", "relation"),
+    [
+        ([], True, "repeat"),
+        ([full_row("", 0.95, factor="")], True, "repeat"),
+        ([full_row("", 0.95, factor=""), full_row("5", 0.96)], True, "repeat_seeds"),
+        ([full_row("", 0.95, factor=""), full_row("5", 0.95)], False, None),
+        ([full_row("", 0.95, factor=""), full_row("5", 0.94)], False, None),
+        ([full_row("", 0.95, factor=""), full_row("7", 0.94), full_row("5", 0.94, factor="stem")], True, "repeat"),
+        ([full_row("", 0.95, factor="", stage="head"), full_row("5", 0.94, stage="head")], True, "repeat"),
+    ],
+)
+def test_advice_heeds_what_full_trainings_have_shown(document, rows, worth, relation):
+    document["full_trainings"] = rows
+    bases = {"cnn": {"half_width": 0.01}}
+    document["study"] = {**document["study"], "n_steps": {"cnn": 300}, "bases": bases, "rows": []}
+    row = study_row()
+    assert claims._is_better(row, document) is worth
+    if worth:
+        claim = claims._repeat(row, document)
+        assert (claim.kind, claim.subject, claim.relation) == ("advice", "cnn", relation)
+
+
+def test_what_is_set_already_is_not_advised(document):
+    document["study"] = {**document["study"], "n_steps": {"cnn": 300, "odd": 300},
+                         "bases": {"cnn": {"half_width": 0.01}, "odd": {"half_width": 0.01}}}  # fmt: skip
+    settings = document["run"]["settings"]["cnn"]
+    settings |= {"kernel": 5, "learning_rate": 0.00024}
+    assert not claims._is_better(study_row(), document)
+    assert not claims._is_better(study_row(factor="learning_rate", best="0.00024"), document)
+    assert claims._is_better(study_row(factor="learning_rate", best="0.0003"), document)
+    assert claims._is_better(study_row(network="odd"), document)  # nothing is known of its settings
+    assert not claims._is_better(study_row(gain=0.01, best="7"), document)  # not beyond the noise
