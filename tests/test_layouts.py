@@ -140,6 +140,7 @@ def write_parquet(folder, label="label", names=("ankle", "bag", "coat", "dress")
 
 KERAS = {"x_train": "x_train", "y_train": "y_train", "x_test": "x_test", "y_test": "y_test"}
 WORDS = {"x_train": "train_images", "y_train": "train_labels", "x_test": "test_images", "y_test": "test_labels"}
+NAMES = {"parquet": ["ankle", "bag", "coat", "dress"]}  # that the files tell
 FORMS = {
     "csv": write_csv,
     "csv without a header": lambda folder: write_csv(folder, header=False),
@@ -174,7 +175,7 @@ def test_pictures_and_labels_of_every_form_belong_together(tmp_path, prepare, fo
     for part, values in pictures.items():
         assert (named(values) == labels[part]).all() and values.dtype == np.uint8 and values.max() == 250
     assert prepare.origin == {"given": ["train", "val", "test"] if given else ["train", "test"],
-                              "skipped": {}, "unreadable": 0}  # fmt: skip
+                              "skipped": {}, "unreadable": 0, "names": NAMES.get(form, [])}  # fmt: skip
     assert prepare.task.labels == (0, 1, 2, 3) and not prepare.data_set.notes
 
 
@@ -183,7 +184,7 @@ def test_a_table_without_labels_is_told_and_not_used(tmp_path, prepare):
     write_kaggle_digits(tmp_path / "set")
     pictures, labels = prepare(tmp_path / "set")
     assert len(labels["test"]) == N // 6 and (named(pictures["test"]) == labels["test"]).all()
-    assert prepare.origin == {"given": ["train"], "skipped": {".csv": 2}, "unreadable": 0}
+    assert prepare.origin == {"given": ["train"], "skipped": {".csv": 2}, "unreadable": 0, "names": []}
     assert prepare.data_set.notes == ("test.csv has no column of labels, so it is not used",)
 
 
@@ -191,18 +192,18 @@ def test_names_in_parquet_name_the_classes(tmp_path):
     write_parquet(tmp_path)
     from fmnist_report.data.readers import read_parquet
 
-    read = read_parquet(find_data_set(tmp_path), DataSettings(), lambda n: None)
+    read = read_parquet(find_data_set(tmp_path), DataSettings(), lambda n, total: None)
     assert read.names == ("ankle", "bag", "coat", "dress")
 
 
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
-        (lambda folder: np.savez(folder / "a.npz", train_images=np.zeros((9, 8, 8))), "the train labels are not there"),
+        (lambda folder: np.savez(folder / "a.npz", train_images=np.zeros((9, 8, 8))), "1 .npz file, and no data set"),
         (lambda folder: (folder / "a.npz").write_bytes(b"no zip"), "a.npz cannot be read"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class a picture"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y / 2), "labels are not whole numbers"),
-        (lambda folder: write_npz(folder, KERAS, y=lambda y: y.astype(object)), "Object arrays cannot be loaded"),
+        (lambda folder: write_npz(folder, KERAS, y=lambda y: y.astype(object)), "Python objects, which are never"),
         (lambda folder: (write_npz(folder, KERAS), write_kmnist(folder)), "the same part of several sets"),
         (lambda folder: write_npz(folder, KERAS, x=lambda x: x[:, :, :7, None, None]), "of the shape"),
     ],
@@ -220,15 +221,84 @@ def test_parts_are_known_by_their_words_one_or_two_levels_above_the_classes(tmp_
     places = [f"{part}/{levels}" if levels else part for part in parts]
     write_pictures(tmp_path / "wrapper", n=2, parts=places)
     found = find_data_set(tmp_path)
-    assert [piece.part for piece in found.pieces] == ["test"] * 4 + ["train"] * 4 or {
-        (piece.part, piece.what) for piece in found.pieces
-    } == {(part, what) for part in ("train", "test") for what in ("cat", "dog")}
-    assert len(found.pieces) == 8
+    kinds = {(piece.part, piece.what) for piece in found.pieces}
+    assert kinds == {(part, what) for part in ("train", "test") for what in ("cat", "dog")} and len(found.pieces) == 8
 
 
-def test_a_class_may_be_called_train(tmp_path):
-    write_pictures(tmp_path, n=2, classes=("bus", "train"))
-    assert {(piece.part, piece.what) for piece in find_data_set(tmp_path).pieces} == {("", "bus"), ("", "train")}
+@pytest.mark.parametrize("inner", ["", "old", "new"])
+def test_a_class_may_be_called_train(tmp_path, inner):
+    classes = [f"{name}/{inner}{name}" if inner else name for name in ("bus", "car", "train")]
+    write_pictures(tmp_path, n=2, classes=classes)
+    found = {(piece.part, piece.what) for piece in find_data_set(tmp_path).pieces}
+    assert found == {("", "bus"), ("", "car"), ("", "train")}
+
+
+def put(folder, *names):
+    """Write a picture into each of some folders, or under each of some names."""
+    for name in names:
+        path = folder / name if name.endswith(".png") else folder / name / "0.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("train", "test"), "'test' and 'train' look like parts, but hold no class folders"),
+        (("train", "test1"), "look like parts"),
+        (("train", "valid", "test"), "look like parts"),
+        (("trainA", "trainB", "testA", "testB"), "look like parts"),
+        (("images_train", "images_test"), "look like parts"),
+        (("images", "annotations/trimaps"), "'annotations' bears no class's name"),
+        (("images/a", "images/b", "masks/a", "masks/b"), "bears no class's name"),
+        (("scans/a", "scans/b", "drawn/a", "drawn/b"), "stands for a folder at more than one place"),
+        (("yes", "no", "brain_tumor_dataset/yes", "brain_tumor_dataset/no"), "more than one place, also within"),
+        (("HAM10000_images_part_1", "HAM10000_images_part_2"), "bears no class's name"),
+        (("images_001/images", "images_002/images"), "bears no class's name"),
+        (("fold1/a", "fold2/a"), "bears no class's name"),
+        (("train/n01/images", "train/n02/images", "val/images"), "'images' bears no class's name"),
+        (("seg_train/a", "seg_train/b", "seg_pred"), "beside 'seg_train' there are pictures in 'seg_pred'"),
+        (("train/cat.0.png", "train/dog.0.png"), "one class only, 'train'.*'cat.0.png' into 'cat'"),
+    ],
+)
+def test_folders_that_are_no_classes_are_refused(tmp_path, names, sentence):
+    put(tmp_path, *names)
+    with pytest.raises(ReportError, match=sentence):
+        find_data_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (("with_mask", "without_mask"), {"with_mask", "without_mask"}),
+        (("COVID/images", "COVID/masks", "Normal/images", "Normal/masks"), {"COVID", "Normal"}),
+        (("TrainSet/a", "TrainSet/b", "TestSet/a", "TestSet/b"), {"a", "b"}),
+        (("preview.png", "dataset/a", "dataset/b"), {"a", "b"}),
+        (("a/b/c/d/e/f/g/h/cat", "a/b/c/d/e/f/g/h/dog"), {"cat", "dog"}),
+        (("trainval/a", "trainval/b", "test/a", "test/b"), {"a", "b"}),
+    ],
+)
+def test_folders_that_are_classes_are_found(tmp_path, names, classes):
+    put(tmp_path, *names)
+    found = find_data_set(tmp_path)
+    assert {piece.what for piece in found.pieces} == classes
+    assert not any("masks" in str(piece.path) for piece in found.pieces)
+
+
+def test_pictures_count_before_the_tables_that_describe_them(tmp_path):
+    put(tmp_path, "cat", "dog")
+    np.save(tmp_path / "labels.npy", np.zeros(9))
+    header = ",".join(["label", *(f"f{i}" for i in range(25))])
+    (tmp_path / "features.csv").write_text(header + "\n" + "0," * 25 + "0\n")
+    found = find_data_set(tmp_path)
+    assert found.form == "pictures" and found.skipped == {".csv": 1, ".npy": 1}
+
+
+def test_sets_in_folders_of_their_own_are_told_apart(tmp_path):
+    for name in ("MNIST/raw", "FashionMNIST/raw"):
+        write_idx(tmp_path / name, arrays())
+    with pytest.raises(ReportError, match="several sets of IDX files .*FashionMNIST/raw.*MNIST/raw"):
+        find_data_set(tmp_path)
 
 
 def test_a_validation_part_is_used_as_validation(tmp_path, prepare):
@@ -310,3 +380,185 @@ def test_parquet_asks_for_pyarrow(tmp_path, prepare, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ReportError, match="pyarrow is needed; run: pip install"):
         prepare(tmp_path / "set")
+
+
+def write_rows(folder, rows, name="train.csv"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(rows), "utf-8")
+
+
+def rows_of(label=lambda y: y, before="", header=None, after=""):
+    x, y = arrays()["x_train"].reshape(-1, 64), arrays()["y_train"]
+    body = [f"{before}{label(b)},{','.join(map(str, a))}{after}" for a, b in zip(x, y, strict=True)]
+    return ([header] if header else []) + body
+
+
+PIXELS = ",".join(f"pixel{i}" for i in range(64))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        rows_of(before="17,", header=f"Unnamed: 0,label,{PIXELS}"),
+        rows_of(label=lambda y: f'"class, {y}"', header=f"label,{PIXELS}"),
+        rows_of(header=f"Digit,{PIXELS}", after="\r"),
+        [row.replace(",", ";") for row in rows_of(header=f"LABEL,{PIXELS}")],
+        [f"{','.join(row.split(',')[1:])},{row.split(',')[0]}" for row in rows_of()],
+    ],
+    ids=["index", "quoted text", "returns", "semicolons", "label last"],
+)
+def test_tables_are_read_as_people_write_them(tmp_path, prepare, rows):
+    write_rows(tmp_path / "set", rows)
+    pictures, labels = prepare(tmp_path / "set")
+    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+
+
+def test_a_column_of_usage_tells_the_part(tmp_path, prepare):
+    x, y = arrays()["x_train"].reshape(-1, 64), arrays()["y_train"]
+    usage = ["Training"] * 130 + ["PublicTest"] * 10 + ["PrivateTest"] * 20
+    rows = [f"{label},{' '.join(map(str, a))},{part}" for a, label, part in zip(x, y, usage, strict=True)]
+    write_rows(tmp_path / "set", ["emotion,pixels,Usage", *rows], "fer2013.csv")
+    pictures, labels = prepare(tmp_path / "set")
+    assert len(labels["test"]) == 30 and (named(pictures["test"]) == labels["test"]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda rows: [*rows[:5], rows[5] + ",7", *rows[6:]], "line 6 has 66 values, the first line 65"),
+        (lambda rows: [*rows[:5], "#" + rows[5], *rows[6:]], "of the class '#1': 1"),
+        (lambda rows: [*rows[:5], rows[5].replace(",", ",x", 1), *rows[6:]], "could not convert string"),
+        (lambda rows: rows[:1], "its tables have no rows"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_named(tmp_path, prepare, change, sentence):
+    write_rows(tmp_path / "set", change(rows_of(header=f"label,{PIXELS}")))
+    with pytest.raises(ReportError, match=sentence):
+        prepare(tmp_path / "set")
+
+
+@pytest.mark.parametrize("found", ["test", "val"])
+def test_a_set_without_training_pictures_is_refused(tmp_path, prepare, found):
+    (tmp_path / "set").mkdir()
+    own = arrays()
+    np.savez(tmp_path / "set" / "a.npz", **{f"{found}_images": own["x_test"], f"{found}_labels": own["y_test"]})
+    with pytest.raises(ReportError, match=f"there is no training part, only {found}"):
+        prepare(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda own: own | {"x_test": own["x_test"] / 255}, "pictures of different types"),
+        (lambda own: own | {"x_train": own["x_train"].astype(str)}, "of the type <U3 are no pictures"),
+        (lambda own: own | {"y_train": np.where(own["y_train"] > 2, np.inf, own["y_train"])}, "not whole numbers"),
+        (lambda own: own | {"x_train": own["x_train"][:0], "y_train": own["y_train"][:0]}, "no training pictures"),
+        (lambda own: own | {"x_val": own["x_test"][:1], "y_val": own["y_test"][:1]}, "validation part has 1 pictures"),
+        (lambda own: own | {name: own[name] * np.nan for name in ("x_train", "x_test")}, "none of .* is a number"),
+    ],
+)
+def test_odd_arrays_are_refused(tmp_path, prepare, change, sentence):
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", **change(arrays()))
+    with pytest.raises(ReportError, match=sentence):
+        prepare(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda own: own | {"x_val": own["x_test"][:0], "y_val": own["y_test"][:0]},  # an empty part is none
+        lambda own: own | {"label_names": np.array(list("abcd")), "y_train_ids": np.arange(160)},
+        lambda own: {name: values[None] if name[0] == "y" else values for name, values in own.items()},
+        lambda own: own | {name: np.array(list("abcd"))[own[name]] for name in ("y_train", "y_test")},
+        lambda own: {name.replace("_", ""): values for name, values in own.items()},
+        lambda own: own | {"x_train": np.where(np.arange(N)[:, None, None] == 0, np.inf, own["x_train"] / 1.0),
+                           "x_test": own["x_test"] / 1.0},
+    ],
+    ids=["empty part", "other arrays", "labels in a row", "labels as text", "names in one word", "one infinite"],
+)  # fmt: skip
+def test_odd_arrays_are_read(tmp_path, prepare, change):
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", **change(arrays()))
+    pictures, labels = prepare(tmp_path / "set")
+    wrong = sum((named(pictures[part]) != labels[part]).sum() for part in pictures)
+    assert wrong <= 1 and prepare.origin["given"] == ["train", "test"]
+
+
+def test_a_damaged_archive_is_one_sentence(tmp_path, prepare):
+    (tmp_path / "set").mkdir()
+    write_npz(tmp_path / "set", KERAS)
+    path = tmp_path / "set" / "set.npz"
+    raw = bytearray(path.read_bytes())
+    raw[200:260] = bytes(60)
+    path.write_bytes(raw)
+    with pytest.raises(ReportError, match="set.npz"):
+        prepare(tmp_path / "set")
+
+
+def parquet_set(folder, columns, name="train-0.parquet", metadata=None):
+    import io
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def encode(picture):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    folder.mkdir(exist_ok=True, parents=True)
+    own = {"image": [encode(x) for x in arrays()["x_train"]], **columns(arrays()["y_train"])}
+    table = pa.table(own)
+    parquet.write_table(table.replace_schema_metadata(metadata) if metadata else table, folder / name)
+
+
+def test_labels_of_a_parquet_table_are_never_guessed(tmp_path, prepare):
+    parquet_set(tmp_path / "a", lambda y: {"width": y * 0 + 8, "breed": y})
+    with pytest.raises(ReportError, match="which column of train-0.parquet holds the labels, width or breed"):
+        find_data_set(tmp_path / "a")
+    parquet_set(tmp_path / "b", lambda y: {"id": np.arange(len(y)), "Label": [f"c{value}" for value in y]})
+    pictures, labels = prepare(tmp_path / "b")
+    assert prepare.data_set.classes["en"] == ["c0", "c1", "c2", "c3"]
+    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+
+
+def features(names):
+    return {"huggingface": json.dumps({"info": {"features": {"label": {"names": names}}}})}
+
+
+def test_class_names_bring_the_labels_of_all_files_to_one_order(tmp_path, prepare):
+    parquet_set(tmp_path / "set", lambda y: {"label": y}, metadata=features(list("abcd")))
+    parquet_set(tmp_path / "set", lambda y: {"label": 3 - y}, "test-0.parquet", features(list("dcba")))
+    pictures, labels = prepare(tmp_path / "set")
+    classes = np.array(prepare.data_set.classes["en"])
+    assert all((np.array(list("abcd"))[named(pictures[part])] == classes[labels[part]]).all() for part in pictures)
+    parquet_set(tmp_path / "set", lambda y: {"label": y}, "test-0.parquet", features(list("abce")))
+    with pytest.raises(ReportError, match="names other classes than"):
+        find_data_set(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [(lambda y: {"label": [None, *y[1:].tolist()]}, "1 rows have no label"),
+     (lambda y: {}, "no column of labels; its columns are image")],
+)  # fmt: skip
+def test_parquet_without_labels_is_refused(tmp_path, columns, sentence):
+    parquet_set(tmp_path, columns)
+    with pytest.raises(ReportError, match=sentence):
+        find_data_set(tmp_path)
+
+
+def test_configurations_of_a_parquet_set_are_told_apart(tmp_path):
+    for name in ("full", "mini"):
+        parquet_set(tmp_path / name, lambda y: {"label": y})
+    with pytest.raises(ReportError, match="several sets of .parquet files .*full, mini"):
+        find_data_set(tmp_path)
+
+
+def test_what_is_no_file_is_passed_by(tmp_path):
+    import os
+
+    put(tmp_path, "cat", "dog")
+    os.mkfifo(tmp_path / "cat" / "pipe.png")
+    assert len(find_data_set(tmp_path).pieces) == 2

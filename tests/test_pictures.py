@@ -108,10 +108,23 @@ def test_the_scale_is_that_of_the_bits_that_hold_the_range(low, high, integer, e
     assert find_scale(low, high, integer) == expected
 
 
+def test_values_that_are_no_numbers_do_not_count():
+    shades = np.array([[0, 64, 128, 255]] * 8, "float32") / 255
+    shades[0, 0] = np.nan
+    assert read(encode(Image.fromarray(shades), "TIFF"))[0][1].tolist() == [0, 64, 128, 255]
+    faults = read_pictures([encode(Image.fromarray(shades * np.nan), "TIFF")], 28)[2]
+    assert faults == {0: "none of its values is a number"}
+
+
 def test_arrays_are_scaled_alike():
     found = arrays_to_grey({"x_train": np.array([[[0, 0.5], [1, 0]]]), "x_test": np.array([[[0.25, 0], [0, 0]]])})
     assert found["x_train"][0, 0, 1] == 128 and found["x_test"][0, 0, 0] == 64
     assert scale_values(np.array([np.nan, 2.0]), (0, 1)).tolist() == [0, 255]
+    white = np.array([[[[1023, 1023, 1023], [40, 40, 40]]]], "uint16")  # which rounds above its scale
+    assert arrays_to_grey({"x": white})["x"][0, 0].tolist() == [255, 10]
+    drawn = np.zeros((1, 2, 2, 4), "uint8")
+    drawn[0, 0, 0, 3] = 255
+    assert arrays_to_grey({"x": drawn})["x"][0].tolist() == [[0, 255], [255, 255]]
     eight = np.arange(100, 116, dtype="uint8").reshape(1, 4, 4)
     assert arrays_to_grey({"x_train": eight})["x_train"] is eight
     green = np.zeros((1, 2, 2, 3), "uint8") + np.array([0, 200, 0], "uint8")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fmnist_report.data.digests import FASHION_MNIST_SHA256, data_digest
 from fmnist_report.data.layouts import Layout, Piece, find_layout
+from fmnist_report.data.parquet import name_classes
 from fmnist_report.data.tree import show_name, sort_key, walk
 from fmnist_report.errors import ReportError
 from fmnist_report.settings import LANGUAGES
@@ -156,7 +157,10 @@ def _describe(
 ) -> DataSet:
     """Add what classes.toml says: name, mirror, transposed, and the classes' names as lists uk and en."""
     path = folder / CLASSES_FILE
-    told = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
+    try:
+        told = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{CLASSES_FILE} is no TOML file in UTF-8 ({error})") from None
     kinds = {"name": str, "mirror": bool, "transposed": bool, **dict.fromkeys(LANGUAGES, list)}
     for key, value in told.items():
         if key not in kinds:
@@ -164,17 +168,25 @@ def _describe(
         if not isinstance(value, kinds[key]):
             raise ValueError(f"in {CLASSES_FILE}, {key} takes a {kinds[key].__name__}, not {value!r}")
     names = {lang: [show_name(str(name)) for name in told[lang]] for lang in LANGUAGES if lang in told}
+    for lang, listed in names.items():
+        if len(set(listed)) < len(listed) or not all(name.strip() for name in listed):
+            raise ValueError(f"{CLASSES_FILE} has a class twice, or one without a name, in {lang}")
+        if not all(isinstance(name, str | int) for name in told[lang]):
+            raise ValueError(f"in {CLASSES_FILE}, {lang} takes a list of names")
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
     classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES} if names else {}
     if not classes and layout.form == "pictures":
         classes = dict.fromkeys(LANGUAGES, sorted({piece.what for piece in layout.pieces}, key=sort_key))
+    elif not classes and layout.form == "parquet":
+        known = [show_name(name) for name in name_classes([piece.path for piece in layout.pieces])]
+        classes = dict.fromkeys(LANGUAGES, known) if known else {}
     rows = (
         f"{piece.part}/{piece.what}/{piece.key}/{digest}"
         for piece, digest in zip(layout.pieces, digests, strict=True)
     )
     return DataSet(
-        show_name(told.get("name", folder.resolve().name)), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+        show_name(told.get("name") or folder.resolve().name), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
         folder, layout.form, layout.pieces, classes, told.get("mirror", False), told.get("transposed", False), skipped,
         notes,
     )  # fmt: skip

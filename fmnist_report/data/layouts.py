@@ -1,30 +1,32 @@
 """The forms in which data sets are passed on, found by the names of files and folders alone."""
 
-import math
 import re
-import typing
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist_report.data.tables import read_columns
 from fmnist_report.data.tree import PICTURE_SUFFIXES, Folder, count_kinds, describe_kinds, show_name, show_path
 
 PARTS = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "t10k": "test", "eval": "test",
-}  # fmt: skip
+    **dict.fromkeys(("train", "training", "trainset", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "valset", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "testset", "t10k", "eval"), "test"),
+}
 WHAT = {
     **dict.fromkeys(("x", "img", "imgs", "image", "images", "data", "pictures", "pixels"), "x"),
     **dict.fromkeys(("y", "label", "labels", "target", "targets"), "y"),
 }
 IDX_NAME = re.compile(
-    r"(?P<set>.*?)(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*", re.IGNORECASE
+    r"(?P<set>.*?)(?P<part>train|t10k|test|validation|valid|val)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*",
+    re.IGNORECASE,
 )
-LABEL_NAMES = {"label", "labels", "class", "target", "y"}
-LEAST_PIXELS = 25
-MOST_IN_ROW = 2**20  # characters
+# What a folder is called that divides pictures otherwise than by class, or that holds no pictures of a class.
+DIVISION = re.compile(
+    r"(images?|imgs?|pictures|photos|data|part|fold|batch)[\W_]*\d*|.*[\W_]part[\W_]*\d+", re.IGNORECASE
+)
+DRAWN = {"masks", "mask_images", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "trimaps", "labels"}
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
     "a folder of pictures a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
@@ -52,7 +54,7 @@ class Piece:
 class Layout:
     """What was found.
 
-    form: one of FORMS.
+    form: "idx", "arrays", "csv", "parquet" or "pictures".
     notes: what the user should know of it, in sentences.
     """
 
@@ -64,24 +66,43 @@ class Layout:
 def find_layout(tree: Folder) -> Layout:
     """Tell in which form a folder holds a data set.
 
+    IDX files and arrays are there on purpose; tables often lie beside the pictures that they describe, so that they
+    count only where the pictures are no data set.
+
     Raises:
         ValueError: in none, or in one that is not whole; says what was found and what can be done.
     """
     files = list(tree.every_file())
-    for find in FORMS.values():
+    for find in (find_idx, find_arrays):
         if layout := find(files, tree.path):
             return layout
+    trouble = None
     if any(path.suffix.lower() in PICTURE_SUFFIXES for path in files):
-        return find_pictures(tree)
+        try:
+            return find_pictures(tree)
+        except ValueError as error:
+            trouble = error
+    for find in (find_parquet, find_csv):
+        if layout := find(files, tree.path):
+            return layout
+    if trouble:
+        raise trouble
     found = f"it holds {describe_kinds(count_kinds(files))}, and no data set that is known" if files else "it is empty"
     advice = "; unpack what is packed" if any(path.suffix.lower() in ARCHIVES for path in files) else ""
     raise ValueError(f"{found}{advice}. Looked for: {LOOKED_FOR}")
 
 
+def split_words(name: str) -> list[str]:
+    """Split a name into its words, in small letters: at what is no letter, and before capitals."""
+    parted = re.sub(r"^([xXyY])(?=train|test|val)", r"\1 ", name)
+    return [word.casefold() for word in re.findall(r"[tT]10[kK]|[A-Z]?[a-z]+|[A-Z]+(?![a-z])", parted)]
+
+
 def read_role(name: str) -> tuple[str, str]:
     """Return the part and what ("x", "y") that the words of a name tell; "" for what they do not."""
-    words = re.findall(r"t10k|[a-z]+", name.casefold())
-    return tuple(next((table[word] for word in words if word in table), "") for table in (PARTS, WHAT))  # type: ignore
+    words = split_words(name)
+    part, what = (next((table[word] for word in words if word in table), "") for table in (PARTS, WHAT))
+    return part, what
 
 
 def find_part(path: Path, folder: Path) -> str:
@@ -92,30 +113,50 @@ def find_part(path: Path, folder: Path) -> str:
 
 def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
     """Find the IDX files of the one set in a folder; a packed file counts before a plain one."""
-    found: dict[str, dict[tuple[str, str], Path]] = {}
+    found: dict[tuple[Path, str], dict[tuple[str, str], Path]] = {}
     for path in sorted(files, reverse=True):
         if named := IDX_NAME.fullmatch(path.name):
             role = PARTS[named["part"].lower()], "x" if named["what"].lower() == "images" else "y"
-            found.setdefault(named["set"].casefold(), {}).setdefault(role, path)
+            place = path.parent.parent if IDX_NAME.fullmatch(path.parent.name) else path.parent
+            found.setdefault((place, named["set"].casefold()), {}).setdefault(role, path)
     if not found:
         return None
     if len(found) > 1:
-        names = ", ".join(sorted(name.strip("-_ ") or "the set without a name" for name in found))
-        raise ValueError(f"it holds several sets of IDX files ({names}); put one of them into a folder of its own")
+        names = ", ".join(sorted(show_path(place, folder) + f"/{name}*" for place, name in found))
+        raise ValueError(f"it holds several sets of IDX files ({names}); name the folder of one with --data-dir")
     roles = next(iter(found.values()))
     return Layout("idx", tuple(Piece(part, what, path) for (part, what), path in sorted(roles.items())))
 
 
 def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
     """Find arrays of pictures and labels in .npz and .npy files."""
-    pieces = []
+    pieces: dict[tuple[str, str], list[tuple[int, Piece]]] = {}
     for path in files:
         for key in _list_arrays(path):
-            named = re.sub(r"^arr_\d+$", "", key)
-            part, what = read_role(named or path.stem)
+            name = re.sub(r"^arr_\d+$", "", key) or path.stem
+            part, what = read_role(name)
             if what:
-                pieces.append(Piece(part or find_part(path, folder), what, path, key))
-    return _one_of_each("arrays", pieces, folder) if pieces else None
+                piece = Piece(part or find_part(path, folder), what, path, key)
+                n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
+                pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
+    parts = {part for part, _ in pieces}
+    if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
+        return None
+    chosen = []
+    for (part, _), found in pieces.items():
+        least = min(n for n, _ in found)  # x_train before x_train_ids in one file
+        same = [piece for n, piece in found if n == least]
+        if len(same) > 1 or len({piece.path for _, piece in found}) > 1:
+            same = [piece for _, piece in found]
+            names = " and ".join(_name_piece(piece, folder) for piece in same)
+            raise ValueError(f"{names} are the same part of several sets; keep one set in the folder")
+        if part or parts == {""}:
+            chosen.append(same[0])
+    return Layout("arrays", tuple(chosen))
+
+
+def _name_piece(piece: Piece, folder: Path) -> str:
+    return show_path(piece.path, folder) + (f" ({piece.key})" if piece.key else "")
 
 
 def _list_arrays(path: Path) -> list[str]:
@@ -131,76 +172,32 @@ def _list_arrays(path: Path) -> list[str]:
 
 
 def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find tables of encoded pictures; a part may lie in several files."""
-    pieces = [Piece(find_part(path, folder), "xy", path) for path in files if path.suffix.lower() == ".parquet"]
-    if divided := [piece for piece in pieces if piece.part]:
-        pieces = divided
-    return Layout("parquet", tuple(pieces)) if pieces else None
-
-
-@dataclass(frozen=True)
-class Columns:
-    """How a table of pixels is to be read.
-
-    label: the column of the labels; None where it has none.
-    pixels: the columns of the pixels.
-    has_header: whether its first row names the columns.
-    """
-
-    separator: str
-    has_header: bool
-    label: int | None
-    pixels: tuple[int, ...]
-
-
-def read_columns(path: Path) -> Columns | None:
-    """Tell from its first row how a table holds pixels; None where it does not."""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        line = file.readline(MOST_IN_ROW).strip()
-    separator = max(",;\t", key=line.count)
-    names = [name.strip().strip('"').casefold() for name in line.split(separator)]
-    has_header = not all(name.replace(".", "", 1).isdigit() for name in names)
-    labels = [number for number, name in enumerate(names) if name in LABEL_NAMES] if has_header else []
-    if not has_header and not _is_square(len(names)) and _is_square(len(names) - 1):
-        labels = [0]
-    pixels = tuple(
-        number
-        for number, name in enumerate(names)
-        if number not in labels[:1] and (not has_header or name[-1:].isdigit())
-    )
-    if not _is_square(len(pixels)) or len(pixels) < LEAST_PIXELS:
-        return None
-    return Columns(separator, has_header, labels[0] if labels else None, pixels)
-
-
-def _is_square(n: int) -> bool:
-    return math.isqrt(n) ** 2 == n
+    """Find tables of encoded pictures; a part may lie in several files of one folder."""
+    paths = [path for path in files if path.suffix.lower() == ".parquet"]
+    places = {path.parent.parent if read_role(path.parent.name)[0] else path.parent for path in paths}
+    if len(places) > 1:
+        names = ", ".join(sorted(show_path(place, folder) for place in places))
+        raise ValueError(f"it holds several sets of .parquet files ({names}); name the folder of one with --data-dir")
+    return _keep_divided("parquet", [Piece(find_part(path, folder), "xy", path) for path in paths])
 
 
 def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find tables with a label and one column a pixel."""
+    """Find tables with a label and the pixels."""
     tables = [(path, read_columns(path)) for path in files if path.suffix.lower() in (".csv", ".tsv")]
     labelled = [path for path, columns in tables if columns and columns.label is not None]
     blind = [show_path(path, folder) for path, columns in tables if columns and columns.label is None]
     pieces = [Piece(find_part(path, folder), "xy", path) for path in labelled]
-    if not pieces:
-        return None
-    found = _one_of_each("csv", pieces, folder)
-    return Layout("csv", found.pieces, tuple(f"{name} has no column of labels, so it is not used" for name in blind))
+    for part in {piece.part for piece in pieces}:
+        same = [_name_piece(piece, folder) for piece in pieces if piece.part == part]
+        if len(same) > 1:
+            raise ValueError(f"{' and '.join(same)} are the same part of several sets; keep one set in the folder")
+    return _keep_divided("csv", pieces, *(f"{name} has no column of labels, so it is not used" for name in blind))
 
 
-def _one_of_each(form: str, pieces: list[Piece], folder: Path) -> Layout:
-    """Check that no part is there twice; raises ValueError."""
-    if any(piece.part for piece in pieces):
-        pieces = [piece for piece in pieces if piece.part]
-    by_role: dict[tuple[str, str], list[str]] = {}
-    for piece in pieces:
-        name = show_path(piece.path, folder) + (f" ({piece.key})" if piece.key else "")
-        by_role.setdefault((piece.part, piece.what), []).append(name)
-    for names in by_role.values():
-        if len(names) > 1:
-            raise ValueError(f"{' and '.join(names)} are the same part of several sets; keep one set in the folder")
-    return Layout(form, tuple(pieces))
+def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
+    """Leave out what belongs to no part where others do."""
+    kept = [piece for piece in pieces if piece.part] or pieces
+    return Layout(form, tuple(kept), notes) if kept else None
 
 
 def find_pictures(tree: Folder) -> Layout:
@@ -214,6 +211,9 @@ def find_pictures(tree: Folder) -> Layout:
     for folder in top.filled():
         if folder.filled() and (part := read_role(folder.name)[0]):
             parts.setdefault(part, []).append(folder)
+    alike = len(top.filled()) > 1 and all(folder.filled() for folder in top.filled())
+    if alike and [len(folders) for folders in parts.values()] == [1]:
+        parts = {}  # a class may be called train
     if not parts:
         pieces, notes = _find_classes("", top)
     else:
@@ -223,13 +223,16 @@ def find_pictures(tree: Folder) -> Layout:
             of_part, told = _find_classes(part, _descend(folders[0]))
             pieces, notes = pieces + of_part, notes + told
     if len({piece.what for piece in pieces}) < 2:
-        raise ValueError("it has pictures of one class only; there has to be a folder a class, two at least")
+        raise ValueError(
+            f"it has pictures of one class only, {pieces[0].what!r}; there has to be a folder a class, two at "
+            f"least{_give_example([piece.path for piece in pieces])}"
+        )
     return Layout("pictures", tuple(pieces), tuple(notes))
 
 
 def _descend(folder: Folder) -> Folder:
-    """Pass folders that hold nothing but one folder of folders."""
-    while not folder.pictures and len(inner := folder.filled()) == 1 and inner[0].filled():
+    """Pass folders that hold but one folder of folders."""
+    while len(inner := folder.filled()) == 1 and inner[0].filled():
         folder = inner[0]
     return folder
 
@@ -258,32 +261,70 @@ def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     classes = folder.filled()
     if not classes:
         found = describe_kinds(count_kinds(folder.pictures))
-        example = folder.pictures[0].name
-        word = re.match(r"[^\W\d_]+", example)
-        hint = f", {show_name(example)!r} into {show_name(word[0])!r}, for example" if word else ""
         raise ValueError(
             f"it holds {found} and no class folder; put the pictures of each class into a folder that bears its "
-            f"name{hint}"
+            f"name{_give_example(folder.pictures)}"
         )
+    _check_classes(classes)
+    notes = _tell_strays(folder)
+    notes += [f"the folder {one.name!r} holds no pictures" for one in folder.folders if one not in classes]
+    pieces = []
+    for one in classes:
+        drawn = [inner for inner in one.filled() if inner.name.casefold() in DRAWN]
+        left_out = {path for inner in drawn for path in inner.every_picture()}
+        pictures = [path for path in one.every_picture() if path not in left_out]
+        pieces += [Piece(part, one.name, path) for path in pictures]
+        if n := len(pictures) - len(one.pictures):
+            notes.append(f"{n:,} pictures in folders within {one.name!r} count as {one.name!r}")
+        notes += [f"the pictures in {one.name!r}/{inner.name!r} are not used" for inner in drawn]
+    return pieces, notes
+
+
+def _check_classes(classes: list[Folder]) -> None:
+    """Refuse folders that divide the pictures otherwise than by class, as far as their names tell."""
+    names = {one.name: {inner.name for inner in one.filled()} for one in classes}
     for one in classes:
         if within := [inner.name for inner in one.filled() if inner.name.casefold() in PARTS]:
             raise ValueError(
                 f"the folder {one.name!r} holds the part {within[0]!r}; parts have to stand above the classes, as in "
                 f"{within[0]}/{one.name}"
             )
-    notes = _tell_strays(folder)
-    notes += [f"the folder {one.name!r} holds no pictures" for one in folder.folders if one not in classes]
-    for one in classes:
-        if n := len(one.every_picture()) - len(one.pictures):
-            notes.append(f"{n:,} pictures in folders within {one.name!r} count as {one.name!r}")
-    return [Piece(part, one.name, path) for one in classes for path in one.every_picture()], notes
+        if DIVISION.fullmatch(one.name) or one.name.casefold() in DRAWN:
+            raise ValueError(
+                f"the folder {one.name!r} bears no class's name, so nothing tells what its pictures show; there has to "
+                "be a folder a class"
+            )
+    part_like = [name for name in names if read_role(name)[0]]
+    if len(part_like) > 1:
+        raise ValueError(
+            f"{' and '.join(map(repr, part_like[:4]))} look like parts, but hold no class folders; put the pictures of "
+            "each class into a folder that bears its name, in each part"
+        )
+    seen: dict[str, str] = {}
+    for name, inner in names.items():
+        for word in inner - set(seen):
+            if not DIVISION.fullmatch(word) and word.casefold() not in DRAWN:
+                seen[word] = name
+    for name, inner in names.items():
+        twice = [word for word in inner if seen.get(word, name) != name] + [word for word in inner if word in names]
+        if twice:
+            raise ValueError(
+                f"the name {twice[0]!r} stands for a folder at more than one place, also within {name!r}, so nothing "
+                "tells which folders are the classes; name the folder that holds them with --data-dir"
+            )
+
+
+def _give_example(pictures: list[Path]) -> str:
+    """Say by an example how pictures could be sorted whose names begin with that of their class."""
+    words = {word[0] for path in pictures if (word := re.match(r"[^\W\d_]+", path.name))}
+    if len(words) < 2:
+        return ""
+    first = next(path.name for path in pictures if path.name.startswith(tuple(words)))
+    longest = max((word for word in words if first.startswith(word)), key=len)
+    return f", {show_name(first)!r} into {show_name(longest)!r}, for example"
 
 
 def _tell_strays(folder: Folder) -> list[str]:
     n = len(folder.pictures)
     return [f"{n:,} pictures lie beside the folders of classes or parts, so they are not used"] if n else []
 
-
-FORMS: dict[str, typing.Callable[[Iterable[Path], Path], Layout | None]] = {
-    "idx": find_idx, "arrays": find_arrays, "parquet": find_parquet, "csv": find_csv,
-}  # fmt: skip

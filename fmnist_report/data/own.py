@@ -8,7 +8,7 @@ import numpy as np
 from fmnist_report.data.detection import DataSet, find_data_set
 from fmnist_report.data.readers import READERS, Read
 from fmnist_report.data.split import ORIGIN, PARTS, Task, divide, write_parts
-from fmnist_report.data.tree import describe_kinds
+from fmnist_report.data.tree import describe_kinds, show_name
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.progress import Progress
@@ -17,6 +17,7 @@ from fmnist_report.settings import DataSettings
 MOST_CLASSES = 100
 LEAST_TRAIN = 120
 LEAST_OF_CLASS = 8  # in all, so that training, validation, test and the maps find some of each
+LEAST_VAL = 20
 NAMED = 5  # classes that a sentence names
 
 
@@ -27,8 +28,8 @@ def prepare_own_data(
 
     Labels are counted from 0 in the order of those that occur. Where there is no test part, a sixth of each class is
     set apart for the test, drawn by data.split_seed. origin.json tells which parts the data set came with, given; how
-    many files beside them are not used, skipped, {end of the name: files}; and how many pictures were left out because
-    they cannot be read, unreadable.
+    many files beside them are not used, skipped, {end of the name: files}; how many pictures were left out because they
+    cannot be read, unreadable; and what the files themselves call the classes, names.
 
     Raises:
         ReportError: the pictures cannot be used, or have changed since the run was planned.
@@ -36,13 +37,14 @@ def prepare_own_data(
     if find_data_set(data_set.folder).sha256 != data_set.sha256:
         raise ReportError(f"The data set in {str(data_set.folder)!r} has changed since this run began; run again.")
     try:
-        read = READERS[data_set.form](data_set, data, lambda n: progress.update(n, len(data_set.pieces), "pictures"))
+        read = READERS[data_set.form](data_set, data, lambda n, total: progress.update(n, total, "pictures"))
         arrays = dict(read.arrays)
         pictures = [name for name in arrays if name.startswith("x")]
         if transposed:
             arrays |= {name: arrays[name].swapaxes(1, 2) for name in pictures}
         arrays |= {name: fill_up(arrays[name]) for name in pictures}
         names = name_labels(read, data_set)
+        check_parts(arrays)
         check_counts(arrays, names)
         notes = list(data_set.notes)
         if "x_test" not in arrays:
@@ -58,7 +60,8 @@ def prepare_own_data(
         progress.say(f"{data_set.name}: {note}.")
     write_parts(out, arrays, data, Task(height, width, labels, mirror))
     given = [part for part in PARTS if f"x_{part}" in read.arrays]
-    origin = {"given": given, "skipped": data_set.skipped, "unreadable": read.unreadable}
+    named = [show_name(read.names[label]) for label in labels] if read.names else []
+    origin = {"given": given, "skipped": data_set.skipped, "unreadable": read.unreadable, "names": named}
     write_json(out / ORIGIN, origin)
 
 
@@ -73,7 +76,7 @@ def name_labels(read: Read, data_set: DataSet) -> dict[int, str]:
     named: typing.Sequence[str] = read.names or next(iter(data_set.classes.values()), [])
     labels = np.unique(np.concatenate([values for name, values in read.arrays.items() if name.startswith("y")]))
     if read.names:
-        return {int(label): repr(named[label]) if label < len(named) else str(label) for label in labels}
+        return {int(label): repr(named[label]) if 0 <= label < len(named) else str(label) for label in labels}
     same = len(named) == len(labels)
     return {int(label): repr(named[i]) if same else str(label) for i, label in enumerate(labels)}
 
@@ -124,6 +127,18 @@ def _list(labels: typing.Iterable[int], names: dict[int, str]) -> str:
     words = [names.get(int(label), str(label)) for label in labels]
     more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
     return f"the {'class' if len(words) == 1 else 'classes'} {', '.join(words[:NAMED])}{more}"
+
+
+def check_parts(arrays: dict[str, np.ndarray]) -> None:
+    """Check that there is a training part, and that a validation part can tell anything; raises ValueError."""
+    if "x_train" not in arrays:
+        found = " and ".join(name[2:] for name in arrays if name.startswith("x"))
+        raise ValueError(f"there is no training part, only {found}")
+    if 0 < len(arrays.get("x_val", ())) < LEAST_VAL:
+        raise ValueError(
+            f"the validation part has {len(arrays['x_val'])} pictures; at least {LEAST_VAL} are needed, or none: then "
+            "a sixth of the training pictures becomes it"
+        )
 
 
 def check_counts(arrays: dict[str, np.ndarray], names: dict[int, str]) -> None:

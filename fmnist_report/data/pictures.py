@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import typing
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +43,12 @@ class Header:
 
 @contextlib.contextmanager
 def _whole_alone() -> typing.Iterator[None]:
-    """Let Pillow refuse truncated pictures, whatever other libraries of this process have told it."""
+    """Let Pillow refuse truncated pictures, whatever other libraries of this process have told it, and keep quiet."""
     former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is far too large is an error
+            yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = former
 
@@ -76,7 +79,10 @@ def read_pictures(
             header = read_header(picture)
             if header.wide:
                 values = np.asarray(picture)
-                low, high = min(low, values.min()), max(high, values.max())
+                finite = values[np.isfinite(values)]
+                if not finite.size:
+                    raise ValueError("none of its values is a number")
+                low, high = min(low, finite.min()), max(high, finite.max())
                 integer &= np.issubdtype(values.dtype, np.integer)
             headers[number] = header
     sizes = {header.size for header in headers.values()}
@@ -163,7 +169,8 @@ def find_scale(low: float, high: float, integer: bool) -> tuple[float, float]:
 def scale_values(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     """Bring values of a scale to 0 … 255, uint8; what is no number becomes black."""
     low, high = scale
-    shades = (np.nan_to_num(values.astype("float32"), nan=low) - low) * (255 / max(high - low, 1e-9))
+    numbers = np.nan_to_num(values.astype("float32"), nan=low, posinf=high, neginf=low)
+    shades = (numbers - low) * (255 / max(high - low, 1e-9))
     return np.clip(np.round(shades), 0, 255).astype("uint8")
 
 
@@ -177,18 +184,21 @@ def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: an array has no such shape.
     """
-    shaped = {name: _to_planes(values) for name, values in arrays.items()}
-    filled = [values for values in shaped.values() if values.size]
-    low, high = (float(f([f(values) for values in filled])) for f in (np.nanmin, np.nanmax))
+    finite = [values[np.isfinite(values)] for values in arrays.values()]
+    filled = [values for values in finite if values.size]
+    if not filled:
+        raise ValueError("none of the pictures' values is a number")
+    low, high = min(float(values.min()) for values in filled), max(float(values.max()) for values in filled)
     whole = all(np.issubdtype(values.dtype, np.integer) for values in arrays.values())
-    scale = find_scale(low, high, whole)
+    scale = find_scale(low, high, whole)  # before colours are mixed, which rounds
+    shaped = {name: _to_planes(values, scale) for name, values in arrays.items()}
     return {
         name: values if values.dtype == np.uint8 and scale == EIGHT_BITS else scale_values(values, scale)
         for name, values in shaped.items()
     }
 
 
-def _to_planes(values: np.ndarray) -> np.ndarray:
+def _to_planes(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     if values.ndim == 2 and round(values.shape[1] ** 0.5) ** 2 == values.shape[1]:
         side = round(values.shape[1] ** 0.5)
         return values.reshape(-1, side, side)
@@ -197,7 +207,14 @@ def _to_planes(values: np.ndarray) -> np.ndarray:
     if values.ndim == 4 and values.shape[-1] == 1:
         return values[..., 0]
     if values.ndim == 4 and values.shape[-1] in (3, 4):
-        return values[..., :3].astype("float32") @ LUMA
+        shades = values[..., :3].astype("float32") @ LUMA
+        if values.shape[-1] == 3:
+            return shades
+        low, high = scale
+        opacity = (values[..., 3].astype("float32") - low) / max(high - low, 1e-9)
+        means = (shades * opacity).mean(axis=(1, 2)) / np.maximum(opacity.mean(axis=(1, 2)), 1e-9)
+        ground = np.where(means > (low + high) / 2, low, high)[:, None, None]  # as to_grey lays it
+        return shades * opacity + ground * (1 - opacity)
     if values.ndim != 3:
         raise ValueError(f"pictures of the shape {values.shape} cannot be used; (n, height, width) can")
     return values

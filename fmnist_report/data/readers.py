@@ -2,20 +2,20 @@
 
 import typing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from fmnist_report.data.detection import MAX_BYTES, DataSet, open_unpacked
 from fmnist_report.data.idx import check_pair, parse_idx
-from fmnist_report.data.layouts import Piece, read_columns
+from fmnist_report.data.layouts import read_role
+from fmnist_report.data.parquet import read_tables
 from fmnist_report.data.pictures import arrays_to_grey, read_pictures
+from fmnist_report.data.tables import read_columns, read_rows
 from fmnist_report.data.tree import show_path, sort_key
-from fmnist_report.errors import ReportError
 from fmnist_report.settings import DataSettings
 
 MOST_NAMED = 10  # unreadable pictures that a sentence names
-Tick = typing.Callable[[int], None]
+Tick = typing.Callable[[int, int], None]  # what is done, and of how many
 
 
 @dataclass(frozen=True)
@@ -42,111 +42,98 @@ def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
                 values = parse_idx(file.read(MAX_BYTES))
         except ValueError as error:
             raise ValueError(f"{piece.path.name}: {error}") from None
-        if piece.what == "y" and values.ndim == 2:
+        if piece.what == "y" and values.ndim == 2 and values.shape[1]:
             values = values[:, 0]
         if values.ndim not in ((1,) if piece.what == "y" else (3, 4)):
             wanted, other = ("labels", "pictures") if piece.what == "y" else ("pictures", "labels")
-            raise ValueError(f"{piece.path.name}: it holds {other} of the shape {values.shape}, not {wanted}")
+            shape = str(values.shape)[:60]
+            raise ValueError(f"{piece.path.name}: it holds {other} of the shape {shape}, not {wanted}")
         found[f"{piece.what}_{piece.part}"] = values
     return _join_parts(found)
 
 
 def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
-    """Read .npz and .npy files; labels may stand in one column, or as one-hot rows."""
+    """Read .npz and .npy files; labels may stand in one column or row, as one-hot rows, as text or as truth values."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
+        name = piece.path.name
         try:
             loaded = np.load(piece.path, allow_pickle=False)
             values = loaded[piece.key] if piece.key else loaded
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"{piece.path.name}: {error}") from None
-        found[f"{piece.what}_{piece.part or 'train'}"] = _flatten(values, piece) if piece.what == "y" else values
+        except MemoryError:
+            raise
+        except Exception as error:  # of zip, zlib, tokenize and numpy
+            told = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
+            raise ValueError(f"{name}: {told}") from None
+        if not isinstance(values, np.ndarray) or values.ndim == 0:
+            raise ValueError(f"{name}: it holds no array of pictures or labels")
+        if piece.what == "x" and values.dtype.kind not in "buif":
+            raise ValueError(f"{name}: values of the type {values.dtype} are no pictures")
+        found[f"{piece.what}_{piece.part or 'train'}"] = _flatten(values, name) if piece.what == "y" else values
     return _join_parts(found)
 
 
-def _flatten(labels: np.ndarray, piece: Piece) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        return labels[:, 0]
-    if labels.ndim == 2 and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
+def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
+    if labels.ndim == 2 and 1 in labels.shape:
+        return labels.reshape(-1)
+    numbers = labels.ndim == 2 and labels.dtype.kind in "buif"
+    if numbers and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
         return labels.argmax(axis=1)
     if labels.ndim != 1:
-        raise ValueError(f"{piece.path.name}: labels of the shape {labels.shape} tell more than one class a picture")
+        raise ValueError(f"{name}: labels of the shape {labels.shape} tell more than one class a picture")
     return labels
 
 
 def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
-    """Read tables with a label and one column a pixel."""
-    found: dict[str, np.ndarray] = {}
+    """Read tables with a label and the pixels; a column may tell the part of each row."""
+    found: dict[str, tuple[list[str], list[np.ndarray]]] = {}
+    n_read = 0
     for piece in data_set.pieces:
         columns = read_columns(piece.path)
-        assert columns is not None and columns.label is not None, "the layout was found by it"
-        order = (columns.label, *columns.pixels)
-        try:
-            table = np.loadtxt(
-                piece.path, "float32", delimiter=columns.separator, skiprows=int(columns.has_header), usecols=order,
-                ndmin=2, encoding="utf-8-sig",
-            )  # fmt: skip
-        except ValueError as error:
-            raise ValueError(f"{piece.path.name}: {error}") from None
-        part = piece.part or "train"
-        found |= {f"x_{part}": table[:, 1:], f"y_{part}": table[:, 0]}
-    return _join_parts(found)
+        assert columns is not None, "the layout was found by it"
+        for label, usage, pixels in read_rows(piece.path, columns):
+            labels, rows = found.setdefault(piece.part or read_role(usage)[0] or "train", ([], []))
+            try:
+                rows.append(np.array(pixels, "float32"))
+            except ValueError as error:
+                raise ValueError(f"{piece.path.name}, row {len(rows) + 1}: {error}") from None
+            labels.append(label)
+            n_read += 1
+    if not found:
+        raise ValueError("its tables have no rows")
+    lengths = {len(row) for _, rows in found.values() for row in rows}
+    if len(lengths) > 1:
+        raise ValueError(f"its rows have different numbers of pixels, {min(lengths)} to {max(lengths)}")
+    arrays = {f"x_{part}": np.stack(rows) for part, (_, rows) in found.items()}
+    return _join_parts(arrays | {f"y_{part}": _number(labels) for part, (labels, _) in found.items()})
+
+
+def _number(labels: list[str]) -> np.ndarray:
+    """Return labels as numbers if all are, else as text."""
+    try:
+        return np.array(labels, "float64")
+    except ValueError:
+        return np.array(labels)
 
 
 def read_parquet(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
-    """Read tables with a column of encoded pictures and one of labels, as Hugging Face's datasets keep them.
+    """Read tables with a column of encoded pictures and one of labels.
 
     Raises:
         ReportError: pyarrow is not installed.
     """
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise ReportError("To read .parquet, pyarrow is needed; run: pip install 'fmnist_report[parquet]'") from None
-    encoded: list[bytes] = []
-    labels: list[typing.Any] = []
-    parts: list[str] = []
-    names: tuple[str, ...] = ()
-    for piece in data_set.pieces:
-        table = parquet.read_table(piece.path)
-        picture, label = _find_columns(table.schema, piece.path)
-        names = names or _read_names(table.schema, label)
-        rows = table.column(picture).to_pylist()
-        encoded += [(row["bytes"] if isinstance(row, dict) else row) or b"" for row in rows]
-        labels += table.column(label).to_pylist()
-        parts += [piece.part or "train"] * len(rows)
-    if labels and isinstance(labels[0], str):
-        names = tuple(sorted(set(labels), key=sort_key))
-        labels = [names.index(label) for label in labels]
-    origin = [f"row {number} of the tables" for number in range(len(encoded))]
-    return _decode(encoded, np.array(labels), np.array(parts), names, origin, data, tick)
-
-
-def _find_columns(schema: typing.Any, path: Path) -> tuple[str, str]:
-    """Name the columns of pictures and of labels of a table."""
-    import pyarrow as pa
-
-    def is_encoded(kind: typing.Any) -> bool:
-        return pa.types.is_binary(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
-
-    pictures = [field.name for field in schema if is_encoded(field.type)]
-    labels = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_string(f.type)]
-    labels.sort(key=lambda name: name not in ("label", "labels", "class", "target"))
-    if len(pictures) != 1 or not labels:
-        raise ValueError(f"{path.name} has the columns {', '.join(schema.names)}; one of encoded pictures and one of "
-                         "labels are needed")  # fmt: skip
-    return pictures[0], labels[0]
-
-
-def _read_names(schema: typing.Any, label: str) -> tuple[str, ...]:
-    """Return the classes' names from what Hugging Face's datasets note in a table; none where they do not."""
-    import json
-
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return tuple(str(name) for name in features[label]["names"])
-    except (KeyError, TypeError, ValueError):
-        return ()
+    tables, names = read_tables([piece.path for piece in data_set.pieces])
+    encoded = [picture for table in tables for picture in table.pictures]
+    labels = np.array([label for table in tables for label in table.labels], "float64")
+    if not len(labels) or (labels != np.floor(labels)).any():
+        raise ValueError("the labels are not whole numbers" if len(labels) else "its tables have no rows")
+    parts = [piece.part or "train" for piece, table in zip(data_set.pieces, tables, strict=True) for _ in table.labels]
+    origin = [
+        f"{piece.path.name}, row {row}"
+        for piece, table in zip(data_set.pieces, tables, strict=True)
+        for row in range(len(table.labels))
+    ]
+    return _decode(encoded, labels.astype("int64"), np.array(parts), names, origin, data, tick)
 
 
 def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
@@ -172,7 +159,7 @@ def _decode(
     Raises:
         ValueError: some cannot be read and may not be skipped; names them.
     """
-    pictures, read, faults = read_pictures(sources, data.side, tick)
+    pictures, read, faults = read_pictures(sources, data.side, lambda n: tick(n, len(sources)))
     if faults and not data.skip_unreadable:
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
@@ -189,21 +176,36 @@ def _decode(
 
 
 def _join_parts(found: dict[str, np.ndarray]) -> Read:
-    """Check that pictures and labels belong together, and bring the pictures to one scale."""
+    """Check that pictures and labels belong together, and bring the pictures to one scale.
+
+    An empty part counts as none. Labels that are text are numbered in the order of their names.
+    """
+    found = {name: values for name, values in found.items() if len(values) or name.startswith(("x_train", "y_train"))}
     parts = dict.fromkeys(name[2:] for name in found)
     for part in parts:
         for what, noun in (("x", "pictures"), ("y", "labels")):
             if f"{what}_{part}" not in found:
                 raise ValueError(f"the {part} {noun} are not there")
         check_pair(found[f"x_{part}"], found[f"y_{part}"])
-    grey = arrays_to_grey({name: values for name, values in found.items() if name.startswith("x")})
+    pictures = {name: values for name, values in found.items() if name.startswith("x")}
+    if not all(values.size for values in pictures.values()):
+        raise ValueError("there are no training pictures")
+    if len({values.dtype.kind in "fb" for values in pictures.values()}) > 1:
+        types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in pictures.items())
+        raise ValueError(f"the parts hold pictures of different types, so that they have no common scale: {types}")
+    grey = arrays_to_grey(pictures)
     shapes = {part: grey[f"x_{part}"].shape[1:] for part in parts}
     if len(set(shapes.values())) > 1:
         told = ", ".join(f"{part} {' × '.join(map(str, shape))}" for part, shape in shapes.items())
         raise ValueError(f"the pictures of the parts have different sizes in pixels: {told}")
     labels = {name: values for name, values in found.items() if name.startswith("y")}
+    if all(values.dtype.kind in "US" for values in labels.values()):
+        names = tuple(sorted({str(value) for values in labels.values() for value in values}, key=sort_key))
+        number = {name: place for place, name in enumerate(names)}
+        return Read(grey | {name: np.array([number[str(v)] for v in values]) for name, values in labels.items()}, names)
     for name, values in labels.items():
-        if not np.issubdtype(values.dtype, np.number) or not (values == np.floor(values)).all():
+        whole = values.dtype.kind in "bui" or (values.dtype.kind == "f" and np.isfinite(values).all())
+        if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
     return Read(grey | {name: values.astype("int64") for name, values in labels.items()})
 

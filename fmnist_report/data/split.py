@@ -12,7 +12,7 @@ from fmnist_report.settings import DataSettings
 
 PARTS = ("train", "val", "test")
 ORIGIN = "origin.json"  # in the data entry of a data set of the user's own
-FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0}
+FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0, "names": []}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ PICTURE_SUFFIXES = frozenset(
 )  # fmt: skip
 DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 MOST_FILES = 2_000_000
-DEEPEST = 6  # folders below the one that was given
+DEEPEST = 16  # folders below the one that was given
 
 
 @dataclass
@@ -70,7 +70,8 @@ def walk(path: Path) -> Folder:
             if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
                 continue
             if not entry.is_dir():
-                folder.files.append(path / entry.name)
+                if entry.is_file() or entry.is_symlink():  # no pipe or device; a link may lead nowhere
+                    folder.files.append(path / entry.name)
             elif len(above) < DEEPEST and os.path.realpath(entry.path) not in here:
                 folder.folders.append(read(path / entry.name, here))
         count += len(folder.files)

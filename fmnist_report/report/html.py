@@ -64,7 +64,7 @@ def render_html(
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
     results["full_trainings"] = read_json(FULL_TRAININGS) if data_set["classes"] is None else []
     language = Language(
-        lang, name_classes(data_set["classes"], results["data"]["labels"]), results["features"]["backbone"]
+        lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"]
     )
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:

@@ -23,14 +23,14 @@ LONGEST = 16  # characters of a class's name in a figure
 MOST_LISTED = 8  # names that a sentence lists
 
 
-def name_classes(named: typing.Sequence[str] | None, labels: typing.Sequence[int]) -> list[str] | None:
+def name_classes(named: typing.Sequence[str] | None, data: dict[str, typing.Any]) -> list[str] | None:
     """Return what a Language takes: nothing for Fashion-MNIST, else the names, or the labels where nobody named them.
 
     Args:
         named: of a data set of the user's own, perhaps empty; None for Fashion-MNIST.
-        labels: of the classes in the files.
+        data: of results.json: labels of the classes in the files, and names, which are those that the files tell.
     """
-    return None if named is None else list(named) or [str(label) for label in labels]
+    return None if named is None else list(named) or list(data["names"]) or [str(label) for label in data["labels"]]
 
 
 @functools.cache

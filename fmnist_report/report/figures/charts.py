@@ -52,7 +52,7 @@ def draw_figures(
     for path in FONTS.glob("*.ttf"):
         font_manager.fontManager.addfont(path)
     results = read_json(evaluation / "evaluation.json")
-    language = Language(lang, name_classes(classes, results["data"]["labels"]), results["features"]["backbone"])
+    language = Language(lang, name_classes(classes, results["data"]), results["features"]["backbone"])
     pictures = load_arrays(evaluation / "pictures.npz")
     seen = load_arrays(explain / "explain.npz")
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():

@@ -1,0 +1,133 @@
+"""Tables of encoded pictures in .parquet files, as Hugging Face's datasets keep them; read by pyarrow."""
+
+import json
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist_report.data.tree import sort_key
+from fmnist_report.errors import ReportError
+
+LABEL_NAMES = {"label", "labels", "class", "target"}
+PICTURE_NAMES = {"image", "img", "picture"}
+MOST_NAMED = 8  # columns that a sentence names
+
+
+class Table(typing.NamedTuple):
+    """One file: encoded pictures, labels (whole numbers, or text) and the names of the classes, where it tells them."""
+
+    pictures: list[bytes]
+    labels: list[typing.Any]
+    names: tuple[str, ...]
+
+
+def import_pyarrow() -> typing.Any:
+    """Return pyarrow.parquet; raises ReportError with the command to type where it is missing."""
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise ReportError("To read .parquet, pyarrow is needed; run: pip install 'fmnist_report[parquet]'") from None
+    return parquet
+
+
+def read_tables(paths: Sequence[Path], with_pictures: bool = True) -> tuple[list[Table], tuple[str, ...]]:
+    """Read tables; their labels are brought to one order of the classes, which is returned with them.
+
+    Raises:
+        ReportError: pyarrow is missing.
+        ValueError: a file cannot be read, or its columns cannot be told; names it.
+    """
+    parquet = import_pyarrow()
+    tables = []
+    for path in paths:
+        try:
+            picture, label = find_columns(parquet.read_schema(path), path)
+            columns = [label, picture] if with_pictures else [label]
+            found = parquet.read_table(path, columns=columns)
+            labels = found.column(label).to_pylist()
+            rows = found.column(picture).to_pylist() if with_pictures else []
+            names = _read_names(found.schema, label)
+        except ValueError:
+            raise
+        except Exception as error:  # pyarrow's errors have many classes
+            raise ValueError(f"{path.name} cannot be read ({str(error).splitlines()[0]})") from None
+        if n := sum(value is None for value in labels):
+            raise ValueError(f"{path.name}: {n:,} rows have no label")
+        tables.append(Table([(r["bytes"] if isinstance(r, dict) else r) or b"" for r in rows], labels, names))
+    return _unite(tables, paths)
+
+
+def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tuple[str, ...]]:
+    kinds = {type(value) for table in tables for value in table.labels}
+    if len(kinds) > 1:
+        raise ValueError(f"the labels are of different types: {', '.join(sorted(kind.__name__ for kind in kinds))}")
+    if kinds == {str}:
+        names = tuple(sorted({value for table in tables for value in table.labels}, key=sort_key))
+        own = [names] * len(tables)
+    else:
+        own = [table.names for table in tables]
+        names = own[0] if own else ()
+    united = []
+    for table, listed, path in zip(tables, own, paths, strict=True):
+        if set(listed) != set(names):
+            raise ValueError(f"{path.name} names other classes than {paths[0].name}")
+        place = {value: i for i, value in enumerate(names)}
+        known = bool(names) and kinds != {str}
+        labels = [
+            place[value] if kinds == {str}
+            else place[listed[int(value)]] if known and 0 <= value < len(listed)
+            else value
+            for value in table.labels
+        ]  # fmt: skip
+        united.append(Table(table.pictures, labels, names))
+    return united, names
+
+
+def find_columns(schema: typing.Any, path: Path) -> tuple[str, str]:
+    """Name the columns of pictures and of labels; raises ValueError where several could be meant."""
+    import pyarrow as pa
+
+    def is_encoded(kind: typing.Any) -> bool:
+        binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        return binary or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+
+    def is_label(kind: typing.Any) -> bool:
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return text or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)
+
+    return (
+        _choose("pictures", PICTURE_NAMES, [field.name for field in schema if is_encoded(field.type)], schema, path),
+        _choose("labels", LABEL_NAMES, [field.name for field in schema if is_label(field.type)], schema, path),
+    )
+
+
+def _choose(what: str, usual: set[str], candidates: list[str], schema: typing.Any, path: Path) -> str:
+    named = [name for name in candidates if name.casefold() in usual]
+    if len(candidates) == 1 or len(named) == 1:
+        return (named or candidates)[0]
+    columns = ", ".join(schema.names[:MOST_NAMED]) + (" …" if len(schema.names) > MOST_NAMED else "")
+    if not candidates:
+        raise ValueError(f"{path.name} has no column of {what}; its columns are {columns}")
+    raise ValueError(
+        f"nothing tells which column of {path.name} holds the {what}, {' or '.join(candidates[:MOST_NAMED])}; name it "
+        f"{sorted(usual)[0]!r}"
+    )
+
+
+def _read_names(schema: typing.Any, label: str) -> tuple[str, ...]:
+    """Return the classes' names from what Hugging Face's datasets note in a table; none where they do not."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in features[label]["names"])
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def name_classes(paths: Sequence[Path]) -> list[str]:
+    """Return the names of the classes that occur, in the order of their labels; none where no file tells them."""
+    tables, names = read_tables(paths, with_pictures=False)
+    labels = sorted({value for table in tables for value in table.labels})
+    if not names or any(not 0 <= value < len(names) for value in labels):
+        return []
+    return [names[int(value)] for value in labels]
