@@ -15,7 +15,7 @@ STAGES = {
     "weights": N_("{backbone} weights"),
     "mlp": N_("Multilayer perceptron"),
     "cnn": N_("Convolutional network"),
-    "features": N_("{backbone} features of all pictures"),
+    "features": N_("{backbone} features of all images"),
     "classifiers": N_("Classifiers on the features"),
     "head": N_("Dense head"),
     "finetune": N_("Fine-tuning of the upper blocks"),

@@ -28,7 +28,7 @@ FACTORS = {
     "label_smoothing": N_("label smoothing"),
     "unfreeze": N_("first block that is trained"),
     "block_decay": N_("rate of a block relative to the next"),
-    "easy_every": N_("easy pictures once in (epochs)"),
+    "easy_every": N_("easy images shown every (epochs)"),
     "shift": N_("shift, pixels"),
     "cutout": N_("cutout, pixels"),
     "architecture": N_("architecture"),

@@ -111,7 +111,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     percent_axis(axes[0, 0].yaxis, language)
     axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 2))
-    axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
@@ -130,7 +130,7 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     text = language.text(N_("upper blocks unfrozen"))
     ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
                 textcoords="offset points", ha="right", color="#333333")  # fmt: skip
-    ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training pictures")))
+    ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
     ax.plot([], [], color="#333333", label=language.text(N_("on validation")))
     ax.set_xlabel(language.text(N_("Epoch")))
     ax.set_ylabel(language.text(N_("Accuracy")))

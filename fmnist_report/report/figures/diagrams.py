@@ -25,7 +25,7 @@ KINDS = {
 MOST_BOXES = 24  # in a row; deeper networks are drawn by resolution
 AVERAGES = ("AveragePooling2D", "GlobalAveragePooling2D")
 KIND_NAMES = {
-    "input": N_("picture"),
+    "input": N_("image"),
     "convolution": N_("convolution"),
     "pooling": N_("pooling"),
     "dense": N_("dense layer"),
