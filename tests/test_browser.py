@@ -111,7 +111,7 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(show):
     assert page.locator("dialog svg").bounding_box()["width"] > before
     assert page.locator("dialog svg text").count() == figure.locator("svg text").count() > 5
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible() and page.locator("dialog svg").count() == 0
+    page.wait_for_function("!document.querySelector('dialog').open && !document.querySelector('dialog svg')")
 
 
 def test_the_page_reads_without_its_script(show):
