@@ -397,6 +397,18 @@ def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
     assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
 
 
+def test_methods_are_introduced_and_every_source_of_theirs_is_cited(real_run):
+    for lang in ("uk", "en"):
+        html = (real_run.first_report / f"report.{lang}.html").read_text("utf-8")
+        listed = re.findall(r'id="source-(\d+)"', html)
+        assert len(listed) > 10 and set(re.findall(r'href="#source-(\d+)"', html)) == set(listed)
+        references = html[html.index('<ol class="references">') : html.index('<p class="credits">')]
+        places = re.findall(r"<li[^>]*>", references)
+        for number in listed:  # a number in brackets is the place in the list
+            assert f'id="source-{number}"' in places[int(number) - 1]
+            assert f'href="#source-{number}">[{number}]</a>' in html
+
+
 def test_others_can_open_what_is_kept_in_hdf5(real_run):
     """HDF5's tools of today's distributions are of 1.10, and know the formats up to that."""
     files = sorted(real_run.cache.glob("*/*/*.h5"))

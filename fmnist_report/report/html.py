@@ -103,6 +103,7 @@ def fill_template(
         settings=settings,
         from_pixels=starts_at_pixels(settings.finetune),
         hardest=HARDEST,
+        methods=tables.list_methods(results, 7 + (data_set["classes"] is None)),
         setting_rows=tables.list_settings(settings),
         reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
         fashion=data_set["classes"] is None,

@@ -1,4 +1,4 @@
-"""Sources: what others reached on the official test set of Fashion-MNIST, and where each base was published."""
+"""Sources: what others reached on the test set of Fashion-MNIST, and where methods and bases were published."""
 
 from dataclasses import dataclass
 
@@ -45,6 +45,153 @@ PUBLISHED = (
         "https://arxiv.org/abs/2006.09042", "cnn",
     ),
     Published(N_("VGG16, 26 million parameters"), 0.935, "Zalando Research", LIST, "vgg_finetuned"),
+)  # fmt: skip
+
+@dataclass(frozen=True)
+class Method:
+    """A method that the report uses, in half a line.
+
+    Args:
+        term: as the text calls it, and words: what it is; messages of the catalogue.
+        source: who published it, and where; empty for common knowledge.
+        when: what a run must have for the method to be in its report: "cutout", "search", "importance"; empty for all.
+    """
+
+    term: str
+    words: str
+    source: str = ""
+    address: str = ""
+    when: str = ""
+
+
+METHODS = (
+    Method(
+        N_("Wilson’s interval"),
+        N_("a confidence interval of a proportion that holds near 100% too"),
+        "E. B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. Journal of the "
+        "American Statistical Association 22, 1927",
+        "https://doi.org/10.1080/01621459.1927.10502953",
+    ),
+    Method(
+        N_("McNemar’s test"),
+        N_("compares two models by the images on which exactly one of them errs"),
+        "Q. McNemar. Note on the Sampling Error of the Difference between Correlated Proportions or Percentages. "
+        "Psychometrika 12, 1947",
+        "https://doi.org/10.1007/BF02295996",
+    ),
+    Method(
+        N_("Holm’s correction"),
+        N_("raises p so that a false finding among all comparisons together stays as rare as 5%"),
+        "S. Holm. A Simple Sequentially Rejective Multiple Test Procedure. Scandinavian Journal of Statistics 6, "
+        "1979",
+        "https://www.jstor.org/stable/4615733",
+    ),
+    Method(
+        N_("Newcombe’s interval"),
+        N_("a confidence interval of the difference of two proportions"),
+        "R. G. Newcombe. Improved Confidence Intervals for the Difference between Binomial Proportions Based on "
+        "Paired Data. Statistics in Medicine 17, 1998",
+        "https://doi.org/10.1002/(SICI)1097-0258(19981130)17:22%3C2635::AID-SIM954%3E3.0.CO;2-C",
+    ),
+    Method(
+        N_("MAC"),
+        N_("a multiplication and an addition, the unit in which the cost of a prediction is counted"),
+    ),
+    Method(
+        N_("expected calibration error"),
+        N_("the mean gap between the probability of the predicted class and the share of correct predictions"),
+        "C. Guo, G. Pleiss, Y. Sun, K. Weinberger. On Calibration of Modern Neural Networks, 2017",
+        "https://arxiv.org/abs/1706.04599",
+    ),
+    Method(
+        N_("temperature"),
+        N_("a number by which logits are divided, so that probabilities match the errors made"),
+    ),
+    Method(
+        N_("AdamW"),
+        N_(
+            "gradient descent with a step of its own for every weight; weight decay, which draws weights towards "
+            "zero, is kept apart from the gradient"
+        ),
+        "I. Loshchilov, F. Hutter. Decoupled Weight Decay Regularization, 2019",
+        "https://arxiv.org/abs/1711.05101",
+    ),
+    Method(
+        N_("Muon"),
+        N_("an optimiser that makes the update of a weight matrix nearly orthogonal"),
+        "K. Jordan et al. Muon: An Optimizer for Hidden Layers in Neural Networks, 2024",
+        "https://kellerjordan.github.io/posts/muon/",
+    ),
+    Method(
+        N_("one cycle"),
+        N_("a schedule in which the learning rate rises to a peak and then falls to zero"),
+        "L. Smith, N. Topin. Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates,"
+        " 2018",
+        "https://arxiv.org/abs/1708.07120",
+    ),
+    Method(
+        N_("label smoothing"),
+        N_("the target of the true class is a little less than 1; the rest is shared by all classes"),
+        "C. Szegedy et al. Rethinking the Inception Architecture for Computer Vision, 2015",
+        "https://arxiv.org/abs/1512.00567",
+    ),
+    Method(
+        N_("dropout"),
+        N_("activations chosen at random are set to zero while a network is trained"),
+        "N. Srivastava et al. Dropout: A Simple Way to Prevent Neural Networks from Overfitting. Journal of "
+        "Machine Learning Research 15, 2014",
+        "https://jmlr.org/papers/v15/srivastava14a.html",
+    ),
+    Method(
+        N_("cutout"),
+        N_("a random square of each training image is blackened"),
+        "T. DeVries, G. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout, 2017",
+        "https://arxiv.org/abs/1708.04552",
+        when="cutout",
+    ),
+    Method(
+        N_("batch normalisation"),
+        N_("brings the activations of a layer to zero mean and unit variance over a batch"),
+        "S. Ioffe, C. Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing Internal "
+        "Covariate Shift, 2015",
+        "https://arxiv.org/abs/1502.03167",
+    ),
+    Method(
+        N_("residual connection"),
+        N_("adds the input of a block to its output"),
+        "K. He, X. Zhang, S. Ren, J. Sun. Deep Residual Learning for Image Recognition, 2015",
+        "https://arxiv.org/abs/1512.03385",
+    ),
+    Method(
+        N_("Grad-CAM"),
+        N_(
+            "weighs the maps of a layer by the gradient of the predicted class, which shows where the evidence "
+            "for it lies"
+        ),
+        "R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based Localization, "
+        "2017",
+        "https://arxiv.org/abs/1610.02391",
+    ),
+    Method(
+        N_("t-SNE"),
+        N_("draws points on a plane so that close ones stay close"),
+        "L. van der Maaten, G. Hinton. Visualizing Data Using t-SNE. Journal of Machine Learning Research 9, 2008",
+        "https://www.jmlr.org/papers/v9/vandermaaten08a.html",
+    ),
+    Method(
+        N_("TPE"),
+        N_("the tree-structured Parzen estimator proposes values where earlier trials went well"),
+        "J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl. Algorithms for Hyper-Parameter Optimization, 2011",
+        "https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization",
+        when="search",
+    ),
+    Method(
+        N_("fANOVA"),
+        N_("shares the variance of the accuracy out among the hyperparameters"),
+        "F. Hutter, H. Hoos, K. Leyton-Brown. An Efficient Approach for Assessing Hyperparameter Importance, 2014",
+        "https://proceedings.mlr.press/v32/hutter14.html",
+        when="importance",
+    ),
 )  # fmt: skip
 
 # Where each module's networks were published: authors, title, year and number on arXiv.

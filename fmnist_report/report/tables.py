@@ -9,6 +9,7 @@ from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES, netwo
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
 from fmnist_report.report.language import Language
+from fmnist_report.report.references import METHODS
 from fmnist_report.settings import Settings, write_value
 
 MOST_ROWS = 40  # of a table of layers
@@ -78,6 +79,33 @@ def ensemble_list(results: Results, language: Language) -> str:
     """Name the ensemble's members with their weights, heaviest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
     return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
+
+
+def list_methods(results: Results, n_before: int) -> list[dict[str, typing.Any]]:
+    """List the methods of a run, with the numbers that their sources have in the list of references.
+
+    Args:
+        n_before: sources that stand before them.
+
+    Returns:
+        Rows of term, words, source, address, place (the address without its scheme), and number; None without source.
+    """
+    networks = results["run"]["settings"]
+    searched = results["study"]["search"]["networks"]
+    had = {
+        "": True,
+        "cutout": any(networks[name]["cutout"] for name in ("mlp", "cnn", "finetune")),
+        "search": bool(searched),
+        "importance": any(found["importance"] for found in searched.values()),
+    }
+    rows, number = [], n_before
+    for method in METHODS:
+        if had[method.when]:
+            number += bool(method.source)
+            place = method.address.removeprefix("https://").removeprefix("www.").split("/")[0]
+            own = number if method.source else None
+            rows.append({**dataclasses.asdict(method), "place": place, "number": own})
+    return rows
 
 
 def list_skipped(results: Results, language: Language) -> str:
