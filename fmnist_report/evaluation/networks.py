@@ -52,7 +52,7 @@ ON_FEATURES = (
 )  # fmt: skip
 # The head alone, trained for as many further epochs as fine-tuning trains it with the blocks.
 CONTROL = Network(
-    "vgg_control", "control", 2, N_("Dense head, trained further"), N_("the dense head, trained further"), "#56b4e9",
+    "vgg_control", "control", 2, N_("Dense head, trained further"), N_("the further-trained dense head"), "#56b4e9",
     ("features", "head"),
 )  # fmt: skip
 OF_INPUTS = Network(

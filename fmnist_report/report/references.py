@@ -67,7 +67,7 @@ class Method:
 METHODS = (
     Method(
         N_("Wilson’s interval"),
-        N_("a confidence interval of a proportion that holds near 100% too"),
+        N_("a confidence interval for a proportion that holds near 100% too"),
         "E. B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. Journal of the "
         "American Statistical Association 22, 1927",
         "https://doi.org/10.1080/01621459.1927.10502953",
@@ -81,14 +81,14 @@ METHODS = (
     ),
     Method(
         N_("Holm’s correction"),
-        N_("raises p so that a false finding among all comparisons together stays as rare as 5%"),
+        N_("raises p so that the chance of any false finding among all comparisons stays within 5%"),
         "S. Holm. A Simple Sequentially Rejective Multiple Test Procedure. Scandinavian Journal of Statistics 6, "
         "1979",
         "https://www.jstor.org/stable/4615733",
     ),
     Method(
         N_("Newcombe’s interval"),
-        N_("a confidence interval of the difference of two proportions"),
+        N_("a confidence interval for the difference between two proportions"),
         "R. G. Newcombe. Improved Confidence Intervals for the Difference between Binomial Proportions Based on "
         "Paired Data. Statistics in Medicine 17, 1998",
         "https://doi.org/10.1002/(SICI)1097-0258(19981130)17:22%3C2635::AID-SIM954%3E3.0.CO;2-C",
@@ -105,7 +105,7 @@ METHODS = (
     ),
     Method(
         N_("temperature"),
-        N_("a number by which logits are divided, so that probabilities match the errors made"),
+        N_("a number by which logits are divided so that probabilities match the share of correct predictions"),
     ),
     Method(
         N_("AdamW"),
@@ -144,7 +144,7 @@ METHODS = (
     ),
     Method(
         N_("cutout"),
-        N_("a random square of each training image is blackened"),
+        N_("a random square of each training image is blacked out"),
         "T. DeVries, G. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout, 2017",
         "https://arxiv.org/abs/1708.04552",
         when="cutout",
@@ -165,8 +165,8 @@ METHODS = (
     Method(
         N_("Grad-CAM"),
         N_(
-            "weighs the maps of a layer by the gradient of the predicted class, which shows where the evidence "
-            "for it lies"
+            "weights the feature maps of a layer by the gradient of the predicted class, which shows where the "
+            "evidence for it lies"
         ),
         "R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based Localization, "
         "2017",

@@ -10,14 +10,14 @@ from fmnist_report.report.language import Language
 
 MESSAGES = {
     ("best", "above"): N_(
-        "Of the single networks {subject} is the most accurate, significantly more than each of the others: it "
+        "Of the single networks, {subject} is the most accurate, significantly more than each of the others: it "
         "classifies {accuracy} of the {n_test} test images correctly (95% interval {ci_low} to {ci_high})."),
     ("best", "unclear"): N_(
-        "Of the single networks {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
-        "test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over {rivals}."),
+        "Of the single networks, {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
+        "test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
     ("best", "tied"): N_(
         "Several single networks share the highest test accuracy, {accuracy} of the {n_test} test images (95% "
-        "interval {ci_low} to {ci_high}): {subject} and {rivals}."),
+        "interval {ci_low} to {ci_high}): {subject}, {rivals}."),
     ("compare", "above"): N_(
         "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) (95% "
         "interval {low} to {high}; {p}, both with Holm’s correction)."),
@@ -29,8 +29,8 @@ MESSAGES = {
         "difference is {signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
     ("ensemble", "above"): N_(
         "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
-        "network; than the most accurate of them on the test images, {other} ({b}), by {difference} percentage "
-        "points ({p}), without any further training."),
+        "network, without any further training; it leads the most accurate of them on the test images, {other} "
+        "({b}), by {difference} percentage points ({p})."),
     ("ensemble", "below"): N_(
         "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less accurate "
         "than {other} ({b}), which has the highest test accuracy of the single networks ({p})."),
@@ -40,8 +40,8 @@ MESSAGES = {
         " points ({p})."),
     ("ensemble", "partly"): N_(
         "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points more accurate "
-        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}), but not "
-        "significantly more accurate than {rivals}."),
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}); its lead is not "
+        "significant over: {rivals}."),
     ("fine_tuning", "blocks"): N_(
         "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
         "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
@@ -86,17 +86,20 @@ MESSAGES = {
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
         "{loss_lowest} at its lowest and {loss_last} at the end."),
     ("fit", "short"): N_(
-        "{subject:Nominative} reaches {train} on the first {n_clean} training images and {val} on validation "
+        "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
         "images; so few epochs do not tell whether it overfits."),
     ("effects", "beyond"): N_(
-        "In the study of {network} these values differ from the starting point by more than its noise of "
-        "±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the noise: {lost}."),
+        "In the study of {network} the accuracy at these values differs from that of the starting point by more "
+        "than the noise of ±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the "
+        "noise: {lost}."),
     ("effects", "all"): N_(
-        "In the study of {network} all hyperparameters have a value that differs from the starting point by more "
-        "than its noise of ±{half_width} percentage points, measured over {n_seeds} seeds: {effects}."),
+        "In the study of {network} every hyperparameter has a value at which the accuracy differs from that of the "
+        "starting point by more than the noise of ±{half_width} percentage points, measured over {n_seeds} seeds: "
+        "{effects}."),
     ("effects", "none"): N_(
-        "In the study of {network} no value differs from the starting point by more than its noise of ±{half_width}"
-        " percentage points, measured over {n_seeds} seeds: {lost}."),
+        "In the study of {network} the accuracy at no value differs from that of the starting point by more than "
+        "the noise of ±{half_width} percentage points, measured over {n_seeds} seeds. Hyperparameters tried: "
+        "{lost}."),
     ("ladder", "raised"): N_(
         "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
         "the noise of ±{half_width} percentage points a rung: {steps}."),
@@ -122,11 +125,11 @@ MESSAGES = {
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
         "{class_a} and {class_b} most often ({count} errors in both directions)."),
     ("chosen_classifier", "highest"): N_(
-        "Of the classifiers on the cached features {subject} was chosen for the highest validation accuracy "
+        "Of the classifiers on the cached features, {subject} was chosen for the highest validation accuracy "
         "({val})."),
     ("chosen_classifier", "tied"): N_(
-        "Of the classifiers on the cached features {subject} was chosen; the same validation accuracy ({val}) is "
-        "reached by {rivals}."),
+        "Of the classifiers on the cached features, {subject} was chosen; others with the same validation accuracy "
+        "({val}): {rivals}."),
     ("calibration", "differ"): N_(
         "The expected calibration error is lowest for {subject} ({error_low}) and highest for {other} "
         "({error_high}); label smoothing affects it. With a temperature fitted on validation the errors are "
@@ -138,8 +141,8 @@ MESSAGES = {
         "significantly (Newcombe’s 95% interval). A part of it may be that settings were chosen on validation; the "
         "other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
-        "From validation to test the accuracy changes by {low} to {high} percentage points (validation minus test);"
-        " significantly (Newcombe’s 95% interval) for: {models}."),
+        "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation "
+        "minus test); the difference is significant (Newcombe’s 95% interval) for: {models}."),
     ("val_minus_test", "none"): N_(
         "For no network does the accuracy on validation exceed that on test significantly (differences of {low} to "
         "{high} percentage points)."),
@@ -157,19 +160,20 @@ MESSAGES = {
         "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
         "validation loss did not rise."),
     ("advice", "repeat"): N_(
-        "Repeat in a full training what the study found better beyond its noise: “{factor}” = {value} for "
+        "Repeat in a full training run what the study found better beyond its noise: “{factor}” = {value} for "
         "{subject}, there {gain} percentage points above the starting point (the best of {n_tried} values tried, so"
         " probably less in truth)."),
     ("advice", "generalise_own"): N_(
-        "Regularise or augment {subject} more strongly and train it longer: the accuracy is higher on training "
-        "images ({train}) than on validation images ({val}), while the validation loss did not rise."),
+        "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
+        " is higher on training images ({train}) than on validation images ({val}), while the validation loss did "
+        "not rise."),
     ("advice", "generalise_pretrained"): N_(
-        "Fine-tune {backbone} from pixels with stronger augmentation, which cached activations do not allow, and "
-        "longer: the accuracy of {subject} is higher on training images ({train}) than on validation images "
-        "({val}), while the validation loss did not rise."),
+        "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
+        "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
+        " while the validation loss did not rise."),
     ("advice", "repeat_seeds"): N_(
-        "Repeat with further seeds what the study found better beyond its noise, and one earlier full training too:"
-        " “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
+        "Repeat with further seeds what the study found better beyond its noise, and one earlier full training run "
+        "too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
     ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
@@ -180,11 +184,11 @@ MESSAGES = {
         "Newcombe’s interval."),
     ("ways_of_input", "beyond"): N_("The best, “{factor}: {value}”, reaches {b}, the chosen way {a}."),
     ("first_classifier", "beyond"): N_(
-        "{subject:Nominative} is {difference} percentage points ahead of {other}, the next one."),
+        "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}."),
     ("first_classifier", "within"): N_(
-        "{subject:Nominative} is {difference} percentage points ahead of {other}, the next one, which is not "
-        "significant by Newcombe’s interval."),
-    ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share the first place."),
+        "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}; by Newcombe’s "
+        "interval the difference is not significant."),
+    ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share first place."),
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
         "for as many further epochs: {control}."),
