@@ -588,9 +588,9 @@ def test_effects_are_told_with_sign_and_two_digits():
     values = {"half_width": 0.0123, "n_seeds": 5, "effects": (("kernel", "5", 0.0235), ("schedule", "constant", -0.1))}
     claim = claims.Claim("effects", "cnn", "beyond", values=values | {"lost": ("dropout", "shift")})
     assert word(claim, Language("en")) == (
-        "In the study of the convolutional network the accuracy at these values differs from that of the starting "
-        "point by more than the noise of ±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); schedule = "
-        "constant (−10.00). Lost in the noise: dropout, shift, pixels."
+        "In the study of the convolutional network the accuracy at these values differs from that of the "
+        "starting point by more than the noise of ±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); "
+        "schedule = constant (−10.00). Lost in the noise: dropout, shift, pixels."
     )
     assert "ядро = 5 (+2,35)" in word(claim, Language("uk")) or "5 (+2,35)" in word(claim, Language("uk"))
 
