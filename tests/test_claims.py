@@ -576,8 +576,8 @@ def test_an_interval_around_zero_is_told_as_it_is():
     claim = claims.Claim("compare", "cnn", "same", "mlp", values)
     assert word(claim, Language("en")) == (
         "The convolutional network (90.00%) and the multilayer perceptron (91.00%) do not differ significantly in "
-        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; p = 0.400, both "
-        "with Holm’s correction)."
+        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; "
+        "p\u00a0=\u00a00.400, both with Holm’s correction)."
     )
     above = claims.Claim("compare", "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
     said = word(above, Language("en"))

@@ -190,11 +190,11 @@ class Language:
         return self.integer(int(value))
 
     def p_value(self, value: float) -> str:
-        """Write a p-value: "p < 0.001" or "p = 0.012"."""
+        """Write a p-value, "p < 0.001" or "p = 0.012", that no line breaks."""
         if value < 0.001:
-            return "p < " + self.number(0.001, 3)
+            return "p\u00a0<\u00a0" + self.number(0.001, 3)
         digits = 4 if round(value, 3) == 0.05 else 3  # on which side of 0.05 it lies must be seen
-        return "p = " + self.number(value, digits)
+        return "p\u00a0=\u00a0" + self.number(value, digits)
 
     def duration(self, seconds: float) -> str:
         """Write a duration in seconds or minutes."""
