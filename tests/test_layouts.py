@@ -271,6 +271,7 @@ def test_folders_that_are_no_classes_are_refused(tmp_path, names, sentence):
     ("names", "classes"),
     [
         (("with_mask", "without_mask"), {"with_mask", "without_mask"}),
+        (("photos", "drawings"), {"photos", "drawings"}),
         (("COVID/images", "COVID/masks", "Normal/images", "Normal/masks"), {"COVID", "Normal"}),
         (("TrainSet/a", "TrainSet/b", "TestSet/a", "TestSet/b"), {"a", "b"}),
         (("preview.png", "dataset/a", "dataset/b"), {"a", "b"}),

@@ -283,13 +283,15 @@ def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
 def _check_classes(classes: list[Folder]) -> None:
     """Refuse folders that divide the pictures otherwise than by class, as far as their names tell."""
     names = {one.name: {inner.name for inner in one.filled()} for one in classes}
+    divisions = [name for name in names if DIVISION.fullmatch(name)]
+    divisions = divisions if len(divisions) > 1 or len(names) == 1 else []  # one alone may be a class, such as photos
     for one in classes:
         if within := [inner.name for inner in one.filled() if inner.name.casefold() in PARTS]:
             raise ValueError(
                 f"the folder {one.name!r} holds the part {within[0]!r}; parts have to stand above the classes, as in "
                 f"{within[0]}/{one.name}"
             )
-        if DIVISION.fullmatch(one.name) or one.name.casefold() in DRAWN:
+        if one.name in divisions or one.name.casefold() in DRAWN:
             raise ValueError(
                 f"the folder {one.name!r} bears no class's name, so nothing tells what its pictures show; there has to "
                 "be a folder a class"
