@@ -40,6 +40,7 @@ from fmnist_report.settings import preset as find_preset
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
 COMMANDS = ("status", "cache", "doctor")
+MOST_LETTERS = 20  # that a sentence names
 # Options that a command shares with a run, and whether they take a value.
 SHARED = {
     "--cache-dir": True, "--preset": True, "--set": True, "--lang": True, "--data-dir": True, "--out": True,
@@ -86,9 +87,6 @@ OutOption = Annotated[
 ForceOption = Annotated[
     list[str], typer.Option("--force", metavar="STAGE", help="Compute this stage again; repeat for several.")
 ]
-
-
-MOST_LETTERS = 20  # that a sentence names
 
 
 @dataclasses.dataclass

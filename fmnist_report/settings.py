@@ -150,7 +150,7 @@ class HeadSettings(TrainingSettings):
 class FineTuneSettings(TrainingSettings):
     """Training of the base's last blocks together with the head.
 
-    unfreeze: the first block that is trained, 1 to 5; a block is what the base computes at one resolution.
+    unfreeze: the first block that is trained, 2 to 5; a block is what the base computes at one resolution.
     block_decay: each block of the base learns at the rate of the block after it times this (Howard and Ruder,
     "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2).
     shift, cutout: as in CNNSettings; where one is not 0, or a block before the fourth is trained, training begins at
@@ -163,7 +163,7 @@ class FineTuneSettings(TrainingSettings):
     epochs: Positive = 2
     batch_size: Positive = 128
     learning_rate: Rate = 6e-5
-    unfreeze: Annotated[int, Field(ge=1, le=5)] = 4
+    unfreeze: Annotated[int, Field(ge=2, le=5)] = 4
     block_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     shift: Pixels = 0
     cutout: Pixels = 0

@@ -136,8 +136,8 @@ def check_fine_tuning(document, claim):
     p, difference = p_of(document, "vgg_finetuned", "vgg_head")
     p_control, over_control = p_of(document, "vgg_finetuned", "vgg_control")
     above = p < 0.05 and difference > 0
-    assert (claim.relation in ("blocks", "epochs", "control")) == above
-    assert (claim.relation == "blocks") == (above and p_control < 0.05 and over_control > 0)
+    assert (claim.relation in ("blocks", "augmented", "epochs", "control")) == above
+    assert (claim.relation in ("blocks", "augmented")) == (above and p_control < 0.05 and over_control > 0)
     assert (claim.relation == "control") == (above and p_control < 0.05 and over_control < 0)
     assert (claim.relation == "below") == (p < 0.05 and difference < 0) and (claim.relation == "same") == (p >= 0.05)
     assert claim.values["control"] == document["models"]["vgg_control"]["test_accuracy"]
@@ -386,6 +386,35 @@ def test_fine_tuning_begins_with_the_loss_of_the_head(document):
     claim = claims.fit(document, "vgg_finetuned")
     assert (claim.values["epoch"], claim.values["epochs"], claim.values["loss_lowest"]) == (0, 2, 0.2)
     assert claim.relation in ("rose", "overfits")
+
+
+@pytest.mark.parametrize(
+    ("changes", "relation"),
+    [({}, "blocks"), ({"unfreeze": 3}, "blocks"), ({"shift": 2}, "augmented"), ({"cutout": 8}, "augmented")],
+)
+def test_a_gain_is_not_ascribed_to_the_blocks_alone_where_images_were_augmented(document, changes, relation):
+    for name in ("vgg_head", "vgg_control"):
+        claims.find_comparison(document, "vgg_finetuned", name).update(p_holm=0.001, difference=0.02)
+    document["run"]["settings"]["finetune"] |= changes
+    assert claims.fine_tuning(document).relation == relation
+
+
+@pytest.mark.parametrize(
+    ("changes", "train", "relation"),
+    [
+        ({}, 0.0, "longer_pretrained"),
+        ({"unfreeze": 3}, 0.0, "longer_pretrained"),
+        ({"unfreeze": 2}, 0.0, "longer_input"),
+        ({}, 1.0, "generalise_pretrained"),
+        ({"shift": 1}, 1.0, "generalise_own"),
+        ({"unfreeze": 3}, 1.0, "generalise_own"),
+    ],
+)
+def test_advice_on_fine_tuning_heeds_what_it_did_already(document, changes, train, relation):
+    document["models"]["vgg_finetuned"]["history"]["val_loss"] = [0.3, 0.2, 0.1]
+    document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = train
+    document["run"]["settings"]["finetune"] |= changes
+    assert relation in [c.relation for c in claims.advice(document) if c.subject == "vgg_finetuned"]
 
 
 def test_a_pretrained_network_is_not_to_be_made_larger(document):

@@ -122,3 +122,12 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     write_idx(tmp_path, load_digits())
     with pytest.raises(ReportError, match="more than 100 bytes"):
         find_data_set(tmp_path)
+
+
+def test_fashion_mnist_is_read_where_it_lies(tmp_path, monkeypatch):
+    folder = tmp_path / "FashionMNIST" / "raw"
+    write_idx(folder, tiny())
+    for path in folder.iterdir():
+        monkeypatch.setitem(data_sets.FASHION_MNIST_SHA256, path.name.removesuffix(".gz"), data_sets.digest_file(path))
+    found = find_data_set(tmp_path)
+    assert found.name == FASHION_MNIST and found.folder == folder

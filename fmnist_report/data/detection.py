@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import os
 import tomllib
 import typing
 import zlib
@@ -79,9 +80,8 @@ def find_data_set(folder: Path | None) -> DataSet:
     Raises:
         ReportError: the folder holds no data set that is known, or one that cannot be used; says why.
     """
-    fashion = DataSet(FASHION_MNIST, data_digest(), folder)
     if folder is None:
-        return fashion
+        return DataSet(FASHION_MNIST, data_digest())
     try:
         tree = walk(folder)
         layout = find_layout(tree)
@@ -90,7 +90,8 @@ def find_data_set(folder: Path | None) -> DataSet:
         if layout.form == "idx":
             own = [digest in FASHION_MNIST_SHA256.values() for digest in digests]
             if all(own):
-                return fashion
+                place = os.path.commonpath([piece.path.parent for piece in layout.pieces])
+                return DataSet(FASHION_MNIST, data_digest(), Path(place))
             _require_all(layout)
             if any(own):
                 notes.append("only some of its files are Fashion-MNIST's, so it is taken for a data set of your own")

@@ -60,7 +60,8 @@ def prepare_own_data(
         progress.say(f"{data_set.name}: {note}.")
     write_parts(out, arrays, data, Task(height, width, labels, mirror))
     given = [part for part in PARTS if f"x_{part}" in read.arrays]
-    named = [show_name(read.names[label]) for label in labels] if read.names else []
+    known = all(0 <= label < len(read.names) for label in labels)
+    named = [show_name(read.names[label]) for label in labels] if known else []
     origin = {"given": given, "skipped": data_set.skipped, "unreadable": read.unreadable, "names": named}
     write_json(out / ORIGIN, origin)
 

@@ -87,7 +87,6 @@ def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
 def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
     """Read tables with a label and the pixels; a column may tell the part of each row."""
     found: dict[str, tuple[list[str], list[np.ndarray]]] = {}
-    n_read = 0
     for piece in data_set.pieces:
         columns = read_columns(piece.path)
         assert columns is not None, "the layout was found by it"
@@ -98,7 +97,6 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
             except ValueError as error:
                 raise ValueError(f"{piece.path.name}, row {len(rows) + 1}: {error}") from None
             labels.append(label)
-            n_read += 1
     if not found:
         raise ValueError("its tables have no rows")
     lengths = {len(row) for _, rows in found.values() for row in rows}

@@ -19,6 +19,7 @@ from fmnist_report.evaluation.networks import (
     network_of_stage,
     networks_of_part,
 )
+from fmnist_report.settings import FineTuneSettings, starts_at_pixels
 
 Results = dict[str, typing.Any]
 
@@ -28,6 +29,7 @@ ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
 TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
+LEAST_UNFREEZE = 2  # the earliest block that finetune.unfreeze takes
 SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
 
@@ -153,18 +155,25 @@ def ensemble(results: Results) -> Claim:
     return dataclasses.replace(claim, kind="ensemble")
 
 
+def read_finetune(results: Results) -> FineTuneSettings:
+    """Return the settings of fine-tuning that the results tell."""
+    return FineTuneSettings(**results["run"]["settings"]["finetune"])
+
+
 def fine_tuning(results: Results) -> Claim:
     """Claim what fine-tuning brought: against the head from which it starts, and against that head trained further.
 
-    "blocks": it is above both, which speaks for the trained blocks. "epochs": it is above the head, but does not differ
-    from the head that was trained for as many further epochs. "control": that one is above fine-tuning. "same",
-    "below": as towards the head.
+    "blocks": it is above both, which speaks for the trained blocks; "augmented" where fine-tuning saw augmented images
+    too, and the heads did not. "epochs": it is above the head, but does not differ from the head that was trained for
+    as many further epochs. "control": that one is above fine-tuning. "same", "below": as towards the head.
     """
     head, tuned = "vgg_head", "vgg_finetuned"
     start, further = find_comparison(results, tuned, head), find_comparison(results, tuned, CONTROL.name)
     relation = relate(results, tuned, head)
     if relation == "above":
-        relation = {"above": "blocks", "same": "epochs", "below": "control"}[relate(results, tuned, CONTROL.name)]
+        settings = read_finetune(results)
+        both = "augmented" if settings.shift or settings.cutout else "blocks"
+        relation = {"above": both, "same": "epochs", "below": "control"}[relate(results, tuned, CONTROL.name)]
     accuracy = {name: results["models"][name]["test_accuracy"] for name in (tuned, head, CONTROL.name)}
     values = {"a": accuracy[tuned], "b": accuracy[head], "control": accuracy[CONTROL.name]}
     values |= {"difference": start["difference"], "low": start["holm_low"], "high": start["holm_high"]}
@@ -320,8 +329,12 @@ def advice(results: Results) -> list[Claim]:
         if name == CHOSEN:
             continue
         claim = fit(results, name)
-        kind = "pretrained" if name == "vgg_finetuned" else "own"
-        relation = {"overfits": "regularise", "rose": "shorten", "gap": f"generalise_{kind}", "even": f"longer_{kind}"}
+        gap, even = "generalise_own", "longer_own"
+        if name == "vgg_finetuned":
+            settings = read_finetune(results)
+            gap = gap if starts_at_pixels(settings) else "generalise_pretrained"
+            even = "longer_pretrained" if settings.unfreeze > LEAST_UNFREEZE else "longer_input"
+        relation = {"overfits": "regularise", "rose": "shorten", "gap": gap, "even": even}
         advised = relation.get(claim.relation)
         if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
             found.append(dataclasses.replace(claim, kind="advice", relation=advised))

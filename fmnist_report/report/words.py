@@ -47,6 +47,11 @@ MESSAGES = {
         "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
         "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for"
         " the trained blocks."),
+    ("fine_tuning", "augmented"): N_(
+        "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
+        "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for "
+        "the trained blocks and the augmented images together: the head sees neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (95% interval {low} to {high}; {p}), but the gain cannot be ascribed to the trained "
@@ -159,6 +164,9 @@ MESSAGES = {
         "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies "
         "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
         "validation loss did not rise."),
+    ("advice", "longer_input"): N_(
+        "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
+        "validation images ({val}) do not differ significantly, and the validation loss did not rise."),
     ("advice", "repeat"): N_(
         "Repeat in a full training run what the study found better beyond its noise: “{factor}” = {value} for "
         "{subject}, there {gain} percentage points above the starting point (the best of {n_tried} values tried, so"
