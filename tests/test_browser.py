@@ -74,7 +74,7 @@ def test_the_theme_follows_the_reader(show):
     page.emulate_media(color_scheme="dark")
     paper, filtered = look()
     assert sum(map(int, paper[4:-1].split(","))) < 120 and "invert" in filtered
-    turned_back = page.evaluate("getComputedStyle(document.querySelector('#fig-activations_part1 image')).filter")
+    turned_back = page.evaluate("getComputedStyle(document.querySelector('#figure-activations_part1 image')).filter")
     assert turned_back == "invert(1) hue-rotate(180deg)"  # so that bright still means a strong activation
 
 
@@ -105,7 +105,7 @@ def test_a_table_is_sorted_by_a_click_on_its_heading(show):
 
 def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(show):
     page = show()
-    figure = page.locator("#fig-comparison")
+    figure = page.locator("#figure-comparison")
     before = figure.locator("svg").bounding_box()["width"]
     figure.locator("button").click()
     assert page.locator("dialog svg").bounding_box()["width"] > before

@@ -404,9 +404,23 @@ def test_methods_are_introduced_and_every_source_of_theirs_is_cited(real_run):
         assert len(listed) > 10 and set(re.findall(r'href="#source-(\d+)"', html)) == set(listed)
         references = html[html.index('<ol class="references">') : html.index('<p class="credits">')]
         places = re.findall(r"<li[^>]*>", references)
-        for number in listed:  # a number in brackets is the place in the list
-            assert f'id="source-{number}"' in places[int(number) - 1]
-            assert f'href="#source-{number}">[{number}]</a>' in html
+        for number, place in enumerate(places, 1):
+            assert f'id="source-{number}"' in place
+
+
+def test_every_figure_and_table_is_numbered_and_mentioned_before_it_stands(real_run):
+    for lang in ("uk", "en"):
+        html = (real_run.first_report / f"report.{lang}.html").read_text("utf-8")
+        for kind, tag in (("figure", "figcaption"), ("table", "caption")):
+            heads = re.findall(rf'<{tag}><b class="number">\D+(\d+)\.</b>', html)
+            names = re.findall(rf'<{kind}[^>]* id="({kind}-\w+)"|<{kind} id="({kind}-\w+)"', html)
+            names = [one or other for one, other in names]
+            assert len(heads) == len(names) > 8 and heads == [str(i) for i in range(1, len(heads) + 1)]
+            assert html.count(f"<{tag}>") == len(heads)
+            for number, name in enumerate(names, 1):
+                mention = re.search(rf'<a href="#{name}">\D+(\d+)</a>', html)
+                assert mention and mention[1] == str(number), name
+                assert mention.start() < html.index(f'id="{name}"'), name
 
 
 def test_others_can_open_what_is_kept_in_hdf5(real_run):

@@ -40,7 +40,7 @@ def test_duplicates_stand_in_pairs_with_their_distance(n):
 
 def test_samples_name_their_classes():
     svg = draw(galleries.plot_samples, some_pictures(10, 3), ENGLISH)
-    assert svg.count("<image ") == 1 and svg.count("<text") == 10
+    assert svg.count("<image ") == 2 and svg.count("<text") == 10
 
 
 def test_heat_lies_over_each_network_s_picture_and_wrong_answers_stand_out():

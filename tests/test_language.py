@@ -80,7 +80,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
         ("p_value", (0.0499,), "p\u00a0=\u00a00.0499", "p\u00a0=\u00a00,0499"),
         ("duration", (5.25,), "5.2 s", "5,2\u00a0с"),
         ("duration", (600,), "10.0 min", "10,0\u00a0хв"),
-        ("day", ("2026-11-23T10:00:00+00:00",), "November 23, 2026", "23 листопада 2026\u00a0р."),
+        ("day", ("2026-11-23T10:00:00+00:00",), "23 November 2026", "23 листопада 2026\u00a0р."),
     ],
 )
 def test_formats(method, arguments, english, ukrainian):

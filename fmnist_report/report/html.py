@@ -28,8 +28,9 @@ from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
 from fmnist_report.report.claims import find_comparison
 from fmnist_report.report.language import HARDEST, Language, name_classes
-from fmnist_report.report.references import HUMAN, PUBLISHED, find_paper
-from fmnist_report.report.terms import GROUPS, ORIGINAL_CLASS_NAMES
+from fmnist_report.report.numbering import Numbering
+from fmnist_report.report.references import HUMAN, PUBLISHED, list_sources
+from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
 from fmnist_report.report.words import word_captions, word_conclusions
 from fmnist_report.settings import Settings, reproduce_command, starts_at_pixels
@@ -63,9 +64,7 @@ def render_html(
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
     results["full_trainings"] = read_json(FULL_TRAININGS) if data_set["classes"] is None else []
-    language = Language(
-        lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"]
-    )
+    language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
@@ -95,7 +94,10 @@ def fill_template(
     )
     script = environment.get_template("report.js").render()
     environment.install_gettext_translations(language.catalogue, newstyle=True)
-    return environment.get_template("report.html").render(
+    fashion, methods = data_set["classes"] is None, tables.list_methods(results)
+    sources = list_sources(methods, fashion, language.backbone)
+    numbering = Numbering(language, sources)
+    page = environment.get_template("report.html").render(
         r=results,
         models=results["models"],
         main=MAIN,
@@ -103,10 +105,14 @@ def fill_template(
         settings=settings,
         from_pixels=starts_at_pixels(settings.finetune),
         hardest=HARDEST,
-        methods=tables.list_methods(results, 7 + (data_set["classes"] is None)),
+        methods=methods,
+        sources=sources,
+        see=numbering.see,
+        cite=numbering.cite,
+        head=numbering.head,
         setting_rows=tables.list_settings(settings),
-        reproduce=reproduce_command(settings) + (" --data-dir …" if data_set["classes"] is not None else ""),
-        fashion=data_set["classes"] is None,
+        reproduce=reproduce_command(settings) + (" --data-dir …" if not fashion else ""),
+        fashion=fashion,
         data_name=data_set["name"],
         published=PUBLISHED,
         human=HUMAN,
@@ -123,7 +129,6 @@ def fill_template(
         stage_name=functools.partial(tables.name_stage, language=language),
         total_seconds=sum(stage["seconds"] for stage in results["stages"]),
         vgg16=language.backbone == DEFAULT,
-        paper=find_paper(language.backbone),
         entered=tables.entered_ranges(results, language),
         batch_normalised=any(
             row["type"] == "BatchNormalization" for row in results["models"]["vgg_finetuned"]["layers"]
@@ -132,18 +137,16 @@ def fill_template(
             row["output_shape"][-1] for row in results["models"]["vgg_finetuned"]["layers"] if row["type"] == "Conv2D"
         ),
         grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
-        groups=GROUPS,
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,
         training_factors=tables.TRAINING_FACTORS,
+        group_list=tables.group_list(results, language),
         search_rows=tables.search_rows(results),
         search_has_importance=any(row["importance"] is not None for row in tables.search_rows(results)),
         search_list=tables.search_list(results, language),
-        factors_part1=tables.factor_rows(results, stages_of_part(1)),
-        factors_part2=tables.factor_rows(results, stages_of_part(2)),
         ensemble_list=tables.ensemble_list(results, language),
         mirror_list=tables.mirror_list(results, language),
         skipped_list=tables.list_skipped(results, language),
@@ -157,6 +160,7 @@ def fill_template(
         script_digest="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=__version__,
     )
+    return numbering.number_all(page)
 
 
 def read_figures(folder: Path) -> dict[str, dict[str, typing.Any]]:

@@ -16,6 +16,7 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, VALUES
 
 SOURCE_LANGUAGE = "en"
+LOCALES = {"en": "en_GB", "uk": "uk"}
 CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "locative")
 MANY = 20  # classes that figures can still name
 HARDEST = 30  # classes whose scores a figure shows, where there are more
@@ -77,7 +78,7 @@ class Language:
 
     def __init__(self, code: str, classes: typing.Sequence[str] | None = None, backbone: str = DEFAULT) -> None:
         self.code, self.backbone = code, backbone
-        self.locale = Locale.parse(code)
+        self.locale = Locale.parse(LOCALES[code])
         self.catalogue = load_catalogue(code)
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
@@ -210,6 +211,11 @@ class Language:
     def day(self, iso: str) -> str:
         """Write an ISO timestamp's date."""
         return _plain(dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale))
+
+    def days(self, isos: typing.Iterable[str]) -> str:
+        """Write the first and the last of some dates; one where they are the same day."""
+        found = sorted(isos)
+        return " – ".join(dict.fromkeys(map(self.day, (found[0], found[-1]))))
 
 
 def _plain(text: str) -> str:

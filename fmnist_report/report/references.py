@@ -1,5 +1,6 @@
 """Sources: what others reached on the test set of Fashion-MNIST, and where methods and bases were published."""
 
+import typing
 from dataclasses import dataclass
 
 from fmnist_report.backbones import MODULES
@@ -27,6 +28,25 @@ class Published:
     ours: str = ""
 
 
+@dataclass(frozen=True)
+class Source:
+    """One entry of the list of references.
+
+    Args:
+        key: by which texts refer to it.
+        text: authors, title, place and year.
+        address: where it is to be read.
+        place: the address as it is printed.
+        lang: of the text.
+    """
+
+    key: str
+    text: str
+    address: str
+    place: str
+    lang: str = "en"
+
+
 HUMAN = Published(N_("people without expertise in fashion"), 0.835, "Zalando Research", LIST)
 PUBLISHED = (
     HUMAN,
@@ -46,6 +66,7 @@ PUBLISHED = (
     ),
     Published(N_("VGG16, 26 million parameters"), 0.935, "Zalando Research", LIST, "vgg_finetuned"),
 )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Method:
@@ -194,6 +215,32 @@ METHODS = (
     ),
 )  # fmt: skip
 
+# The links that the assignment gives, in its order.
+ASSIGNMENT = (
+    Source(
+        "greyscale", "Transfer Learning on Greyscale Images",
+        "https://towardsdatascience.com/transfer-learning-on-greyscale-images-how-to-fine-tune-pretrained-models-on-"
+        "black-and-white-9a5150755c7a", "towardsdatascience.com",
+    ),
+    Source("explainer", "CNN Explainer", "https://poloclub.github.io/cnn-explainer/",
+           "poloclub.github.io/cnn-explainer"),
+    Source("vgg_video", "VGG16 Neural Network Visualization", "https://www.youtube.com/watch?v=RNnKtNrsrmg",
+           "youtube.com"),
+    Source("convolution_1", "Сверточная нейронная сеть, часть 1", "https://habr.com/ru/articles/348000/",
+           "habr.com/ru/articles/348000", "ru"),
+    Source("convolution_2", "Сверточная нейронная сеть, часть 2", "https://habr.com/ru/articles/348028/",
+           "habr.com/ru/articles/348028", "ru"),
+    Source(
+        "hyperparameters", "Classification of Neural Network Hyperparameters",
+        "https://towardsdatascience.com/classification-of-neural-network-hyperparameters-c7991b6937c3",
+        "towardsdatascience.com",
+    ),
+)  # fmt: skip
+FASHION_MNIST = Source(
+    "fashion_mnist", "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine "
+    "Learning Algorithms, 2017", "https://arxiv.org/abs/1708.07747", "arXiv:1708.07747",
+)  # fmt: skip
+
 # Where each module's networks were published: authors, title, year and number on arXiv.
 PAPERS = {
     "vgg16": ("K. Simonyan, A. Zisserman", "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
@@ -225,3 +272,16 @@ PAPERS = {
 def find_paper(backbone: str) -> tuple[str, str, int, str]:
     """Return a network's paper, as in PAPERS."""
     return PAPERS["vgg16" if backbone.startswith("VGG") else MODULES[backbone]]
+
+
+def list_sources(methods: typing.Sequence[Method], fashion: bool, backbone: str) -> list[Source]:
+    """List the references of a report: the assignment's, data and base, then those of the methods that it uses."""
+    authors, title, year, number = find_paper(backbone)
+    base = Source("base", f"{authors}. {title}, {year}", f"https://arxiv.org/abs/{number}", f"arXiv:{number}")
+    own = [_source_of(method) for method in methods if method.source]
+    return [*ASSIGNMENT, *([FASHION_MNIST] if fashion else []), base, *own]
+
+
+def _source_of(method: Method) -> Source:
+    place = method.address.removeprefix("https://").removeprefix("www.").partition("/")[0]
+    return Source(method.term, method.source, method.address, place)

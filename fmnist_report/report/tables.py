@@ -9,7 +9,8 @@ from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES, netwo
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
 from fmnist_report.report.language import Language
-from fmnist_report.report.references import METHODS
+from fmnist_report.report.references import METHODS, Method
+from fmnist_report.report.terms import GROUPS
 from fmnist_report.settings import Settings, write_value
 
 MOST_ROWS = 40  # of a table of layers
@@ -81,15 +82,8 @@ def ensemble_list(results: Results, language: Language) -> str:
     return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
 
 
-def list_methods(results: Results, n_before: int) -> list[dict[str, typing.Any]]:
-    """List the methods of a run, with the numbers that their sources have in the list of references.
-
-    Args:
-        n_before: sources that stand before them.
-
-    Returns:
-        Rows of term, words, source, address, place (the address without its scheme), and number; None without source.
-    """
+def list_methods(results: Results) -> list[Method]:
+    """List the methods that a run uses."""
     networks = results["run"]["settings"]
     searched = results["study"]["search"]["networks"]
     had = {
@@ -98,14 +92,7 @@ def list_methods(results: Results, n_before: int) -> list[dict[str, typing.Any]]
         "search": bool(searched),
         "importance": any(found["importance"] for found in searched.values()),
     }
-    rows, number = [], n_before
-    for method in METHODS:
-        if had[method.when]:
-            number += bool(method.source)
-            place = method.address.removeprefix("https://").removeprefix("www.").split("/")[0]
-            own = number if method.source else None
-            rows.append({**dataclasses.asdict(method), "place": place, "number": own})
-    return rows
+    return [method for method in METHODS if had[method.when]]
 
 
 def list_skipped(results: Results, language: Language) -> str:
@@ -141,9 +128,12 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
     return sorted(rows, key=lambda row: -row["total"])[:n]
 
 
-def factor_rows(results: Results, networks: tuple[str, ...]) -> list[dict[str, typing.Any]]:
-    """Return the factors of the study, those with the largest effect first."""
-    return [row for row in results["study"]["factors"] if row["network"] in networks]
+def group_list(results: Results, language: Language) -> str:
+    """Name the groups of hyperparameters that were studied, each with what belongs to it."""
+    found: dict[str, dict[str, None]] = {}
+    for row in results["study"]["rows"]:
+        found.setdefault(row["group"], {})[language.factor(row["factor"])] = None
+    return "; ".join(f"{language.text(GROUPS[group])} ({', '.join(names)})" for group, names in found.items())
 
 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:

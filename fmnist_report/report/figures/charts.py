@@ -95,7 +95,7 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
-    figure, axes = new_figure(2.9, 1, 2)
+    figure, axes = new_figure(2.4, 1, 2)
     for column, (measure, title) in enumerate(
         (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
     ):
@@ -119,7 +119,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
 
 def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked."""
-    figure, axes = new_figure(2.6)
+    figure, axes = new_figure(2.0)
     ax, n_head = axes[0, 0], len(head["accuracy"])
     for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
         epochs = np.arange(first, first + len(history["accuracy"]))
@@ -143,11 +143,11 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
     n_rows = -(-len(names) // 2)
-    figure, axes = new_figure(3.5 * n_rows, n_rows, 2, sharey=True)
+    figure, axes = new_figure(3.3 * n_rows, n_rows, 2, sharey=True)
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
     ticks = range(step - 1, n_classes, step)
     labels = [language.short_name(label) for label in ticks]
-    size = min(6.0, 60 / n_classes)
+    size = min(6.5, 65 / n_classes)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     for ax, name in zip(axes.flat, names, strict=False):
@@ -171,31 +171,37 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
 
 
 def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw the validation accuracy of every value around the band of the study's noise.
+    """Draw the validation accuracy of every change to the starting point, which a line marks, and the band of noise.
 
-    Filled: the starting point, at the mean over its seeds; full colour: beyond the band; pale: lost in it.
+    Full colour: beyond the band; pale: lost in it.
     """
     shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
-    n_rows = max((len(found) + len({row["factor"] for row in found}) for found in shown.values()), default=1)
-    figure, axes = new_figure(0.7 + 0.122 * n_rows, 1, max(1, len(shown)))
+    n_rows = max((sum(not row["chosen"] for row in found) for found in shown.values()), default=1)
+    figure, axes = new_figure(0.6 + 0.165 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
         model, base = network_of_stage(name), study["bases"][name]
         ax.axvspan(base["mean"] - base["half_width"], base["mean"] + base["half_width"], color="#e6e6e6", linewidth=0)
-        ax.axvline(base["mean"], color="#999999", linewidth=0.8)
-        heights = _place_rows(ax, found, language)
-        accuracies = np.array([row["val_accuracy"] for row in found])
-        chosen, beyond = (np.array([bool(row[key]) for row in found]) for key in ("chosen", "beyond"))
-        for which, face, edge in (
-            (chosen, COLOURS[model], COLOURS[model]),
-            (beyond, "white", COLOURS[model]),
-            (~chosen & ~beyond, "white", "#8a8a8a"),
-        ):
-            ax.plot(accuracies[which], heights[which], "o", color=edge, markersize=4, markerfacecolor=face)
+        ax.axvline(base["mean"], color=COLOURS[model], linewidth=1)
+        own = {row["factor"]: row["value"] for row in found if row["chosen"]}
+        changes = [row for row in found if not row["chosen"]]
+        for y, row in enumerate(reversed(changes)):
+            edge = COLOURS[model] if row["beyond"] else "#8a8a8a"
+            face = edge if row["beyond"] else "white"
+            ax.plot(row["val_accuracy"], y, "o", color=edge, markersize=4.5, markerfacecolor=face)
+        ax.set_yticks(
+            range(len(changes)), [_name_change(row, own[row["factor"]], language) for row in reversed(changes)],
+            fontsize=7,
+        )  # fmt: skip
+        ax.set_ylim(-0.7, len(changes) - 0.3)
         ax.set_title(language.model(model))
         percent_axis(ax.xaxis, language)
     figure.supxlabel(language.text(N_("Validation accuracy")))
     return figure
+
+
+def _name_change(row: dict, own: str, language: Language) -> str:
+    return f"{language.factor(row['factor'])}: {language.value(own)} → {language.value(row['value'])}"
 
 
 def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
@@ -213,7 +219,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
 def plot_ways(rows: list[dict], language: Language) -> Figure:
     """Draw validation accuracy with its 95% interval for every way of input; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
-    figure, axes = new_figure(0.7 + 0.118 * max(1, n_rows))
+    figure, axes = new_figure(0.6 + 0.125 * max(1, n_rows))
     ax, colour = axes[0, 0], COLOURS["vgg_input"]
     if rows:
         ax.axvline(next(row["val_accuracy"] for row in rows if row["chosen"]), color="#999999", linewidth=0.8)
@@ -259,7 +265,7 @@ def _name_rung(row: dict, language: Language) -> str:
 def plot_classifiers(results: Results, language: Language) -> Figure:
     """Draw validation accuracy of every classifier on frozen features."""
     names = sorted((row.name for row in ON_FEATURES), key=lambda name: results["models"][name]["val_accuracy"])
-    figure, axes = new_figure(0.5 + 0.3 * len(names))
+    figure, axes = new_figure(0.5 + 0.22 * len(names))
     ax = axes[0, 0]
     for row, name in enumerate(names):
         accuracy = results["models"][name]["val_accuracy"]
@@ -276,7 +282,7 @@ def plot_classifiers(results: Results, language: Language) -> Figure:
 
 def plot_comparison(results: Results, language: Language) -> Figure:
     """Draw test accuracy with its 95% interval for the networks and their ensemble."""
-    figure, axes = new_figure(2.0)
+    figure, axes = new_figure(1.7)
     ax = axes[0, 0]
     for row, name in enumerate(reversed(COMPARED)):
         model = results["models"][name]

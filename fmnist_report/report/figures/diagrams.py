@@ -78,15 +78,14 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
         x, rows = 0.0, condense(layers)
         highest = max(48, *(row["shape"][0] for row in rows if len(row["shape"]) == 3))
-        size = 5.6 * min(1, 15 / len(rows))  # of the letters, so that many boxes have room for them
         for row in rows:
             side, channels = (row["shape"][0], row["shape"][-1]) if len(row["shape"]) == 3 else (1, row["shape"][0])
             height, width = 0.15 + 0.85 * math.log2(side) / math.log2(highest), 0.1 + 0.055 * math.log2(channels)
             ax.add_patch(Rectangle((x, -height / 2), width, height, color=row["colour"], alpha=0.85, linewidth=0))
-            text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side} × {side}\n{channels}"
-            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=size, linespacing=1.1)
+            text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side}\n{channels}"
+            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=6.5, linespacing=1.1)
             if row["count"] > 1:
-                ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=6)
+                ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=6.5)
             kinds[row["kind"]] = row["colour"]
             x += max(width, 0.34) + 0.14
         ax.set_xlim(-0.15, max(x, 4.5))

@@ -18,6 +18,8 @@ POINTS_PER_INCH = 72
 WIDTH = WIDTH_INCHES * POINTS_PER_INCH
 MARGIN = 66  # points, left of what has titles there
 ROWS = 25  # of a column, where there are many classes
+FEW = 5  # classes that stand in one column
+MOST_HIGH = 290  # points, of the activation maps of one network
 HIGHEST = 560  # points, of a gallery with a row a class
 LINE = 1.25  # from a line of text to the next, in font sizes
 
@@ -56,16 +58,16 @@ class Sheet:
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training pictures, one class a row, in several columns where there are many classes.
+    """Show rows of training pictures, one class a row, in two columns, or in more where there are many classes.
 
     Args:
         samples: (classes, n, height, width) uint8.
     """
     n_classes, n, height, width = samples.shape
-    n_columns = -(-n_classes // ROWS) if language.many_classes else 1
+    n_columns = -(-n_classes // ROWS) if language.many_classes else 2 if n_classes > FEW else 1
     n_rows, margin = -(-n_classes // n_columns), 18 if language.many_classes else MARGIN
     room = WIDTH / n_columns - margin
-    side = min(27.0, HIGHEST / n_rows, room / (1 if language.many_classes else n))
+    side = min(27.0, HIGHEST / n_rows, room)
     n = min(n, int(room / side))
     high = side * (height + 2) / (width + 2)
     sheet, text = Sheet(high * n_rows), min(8.5, 0.8 * side)
@@ -102,7 +104,7 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
         mistakes: rows of label and answers {model: [class, probability]}.
         pictures: (n, height, width) uint8, at least as many.
     """
-    step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.2
+    step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.5
     high = title + side + 3 + len(MAIN) * LINE * answer_size + 8
     rows = max(1, -(-len(mistakes) // columns))
     sheet = Sheet(rows * high + 14)
@@ -148,8 +150,8 @@ def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure
         maps: {row title: (h, w, channels)}.
     """
     n, gap = max(found.shape[-1] for found in maps.values()), 5
-    step = (WIDTH - MARGIN) / (n + 1)
-    side, left = step - gap, step + MARGIN
+    step = min((WIDTH - MARGIN) / (n + 1), MOST_HIGH / len(maps))
+    side, left = step - gap, WIDTH - n * step
     sheet = Sheet(step * len(maps))
     sheet.put(picture, 0, 0, side)
     for row, (title, found) in enumerate(maps.items()):
