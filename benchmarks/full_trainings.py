@@ -10,9 +10,11 @@ labels closed; one that was interrupted goes on with the same command. All end b
 import argparse
 import datetime
 import json
+import statistics
 import subprocess
 import sys
 import typing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
@@ -25,6 +27,7 @@ from fmnist_report.machine import describe_hardware  # noqa: E402
 from fmnist_report.pipeline.cache import Cache  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
+from fmnist_report.report.tables import average_seeds  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
 from fmnist_report.settings import override, preset  # noqa: E402
 from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
@@ -33,36 +36,74 @@ from run_all import build_line  # noqa: E402
 FILE = ROOT / "templates" / "full_trainings.json"
 FIDELITY = ROOT / "benchmarks" / "fidelity.json"
 PAGE = ROOT / "docs" / "tuning.md"
-# Stage, group, factor, its value as the study writes it, and how the command line sets it; no value: as chosen.
-ROWS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
-    ("cnn", "", "", "", ()),
-    ("cnn", "structure", "architecture", "plain", ("cnn.architecture=plain",)),
-    ("cnn", "structure", "widths", "half", ("cnn.widths=32,96,96", "cnn.stem=16")),
-    ("cnn", "regularisation", "shift", "0", ("cnn.shift=0",)),
-    ("cnn", "optimisation", "schedule", "constant", ("cnn.schedule=constant",)),
-    ("cnn", "structure", "normalised", "False", ("cnn.normalised=False",)),
-    ("cnn", "structure", "residual", "False", ("cnn.residual=False",)),
-    ("cnn", "optimisation", "learning_rate", "0.0015", ("cnn.learning_rate=0.0015",)),
-    ("cnn", "optimisation", "optimizer", "adamw",
-     ("cnn.optimizer=adamw", "cnn.learning_rate=0.0024", "cnn.weight_decay=0.125")),
-    ("finetune", "", "", "", ()),
-    ("finetune", "optimisation", "learning_rate", "1.5e-05", ("finetune.learning_rate=1.5e-5",)),
-    ("finetune", "optimisation", "learning_rate", "0.00024", ("finetune.learning_rate=2.4e-4",)),
-    ("finetune", "optimisation", "learning_rate", "0.00096", ("finetune.learning_rate=9.6e-4",)),
-    ("finetune", "regularisation", "dropout", "0.5", ("finetune.dropout=0.5",)),
-    ("mlp", "", "", "", ()),
-    ("mlp", "data", "split_seed", "1", ("data.split_seed=1",)),
-    ("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
-    ("cnn", "structure", "pooling", "average", ("cnn.pooling=average",)),
-    ("cnn", "regularisation", "mirror", "False", ("cnn.mirror=False",)),
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training.
+
+    Args:
+        network: whose variation it is, as the study names networks.
+        group, factor, value: as the study writes them; empty for the chosen settings.
+        assignments: how the command line sets it.
+        trained_by: the stage that trains it; the network's by default.
+        seed: of the training. Rows with another seed than 0 tell the noise and are no variations of their own.
+    """
+
+    network: str
+    group: str = ""
+    factor: str = ""
+    value: str = ""
+    assignments: tuple[str, ...] = ()
+    trained_by: str = ""
+    seed: int = 0
+
+    def describe(self) -> dict[str, typing.Any]:
+        """Return what the file tells a row by."""
+        named = {"stage": self.network, "group": self.group, "factor": self.factor, "value": self.value}
+        return named | {"set": list(self.assignments), "seed": self.seed}
+
+
+PLAIN = Row("cnn", "structure", "residual", "False", ("cnn.residual=False",))
+ROWS = (
+    Row("cnn"),
+    Row("cnn", seed=1),
+    Row("cnn", seed=2),
+    PLAIN,
+    replace(PLAIN, seed=1),
+    replace(PLAIN, seed=2),
+    Row("cnn", "structure", "architecture", "plain", ("cnn.architecture=plain",)),
+    Row("cnn", "structure", "widths", "half", ("cnn.widths=32,96,96", "cnn.stem=16")),
+    Row("cnn", "regularisation", "shift", "0", ("cnn.shift=0",)),
+    Row("cnn", "optimisation", "schedule", "constant", ("cnn.schedule=constant",)),
+    Row("cnn", "structure", "normalised", "False", ("cnn.normalised=False",)),
+    Row("cnn", "optimisation", "learning_rate", "0.0015", ("cnn.learning_rate=0.0015",)),
+    Row("cnn", "optimisation", "optimizer", "adamw",
+        ("cnn.optimizer=adamw", "cnn.learning_rate=0.0024", "cnn.weight_decay=0.125")),
+    Row("cnn", "structure", "pooling", "average", ("cnn.pooling=average",)),
+    Row("cnn", "regularisation", "mirror", "False", ("cnn.mirror=False",)),
+    Row("finetune"),
+    Row("finetune", seed=1),
+    Row("finetune", seed=2),
+    Row("finetune", "structure", "unfreeze", "none", trained_by="control"),
+    Row("finetune", "optimisation", "learning_rate", "1.5e-05", ("finetune.learning_rate=1.5e-5",)),
+    Row("finetune", "optimisation", "learning_rate", "0.00024", ("finetune.learning_rate=2.4e-4",)),
+    Row("finetune", "optimisation", "learning_rate", "0.00096", ("finetune.learning_rate=9.6e-4",)),
+    Row("finetune", "optimisation", "learning_rate", "0.00384", ("finetune.learning_rate=3.84e-3",)),
+    Row("finetune", "regularisation", "dropout", "0.5", ("finetune.dropout=0.5",)),
+    Row("mlp"),
+    Row("mlp", "data", "split_seed", "1", ("data.split_seed=1",)),
+    Row("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
 )  # fmt: skip
 
 
-def train_row(stage: str, assignments: tuple[str, ...], cache_dir: Path) -> dict[str, typing.Any]:
+def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
     """Train one row by the command line; returns what it reached and what it took."""
-    options = ["--no-test", "--only", stage, *(word for text in assignments for word in ("--set", text))]
+    stage = row.trained_by or row.network
+    options = ["--no-test", "--only", stage, *(["--seed", str(row.seed)] if row.seed else [])]
+    options += [word for text in row.assignments for word in ("--set", text)]
     subprocess.run([sys.executable, "run_all.py", *options, "--cache-dir", str(cache_dir)], cwd=ROOT, check=True)
-    settings = override(preset("standard"), assignments)
+    settings = replace(override(preset("standard"), row.assignments), seed=row.seed)
     line = build_line(settings, read_document([], None), find_data_set(None), cache_dir, no_test=True)
     steps = Plan(line, Cache(cache_dir)).steps
     entries = {name: step.entry for name, step in steps.items()}
@@ -80,19 +121,18 @@ def train_row(stage: str, assignments: tuple[str, ...], cache_dir: Path) -> dict
     }
 
 
-def train_missing(cache_dir: Path, stages: list[str]) -> None:
+def train_missing(cache_dir: Path, networks: list[str]) -> None:
     """Train the rows that the file lacks and add each as soon as it is there."""
     found = read_json(FILE) if FILE.is_file() else []
-    for stage, group, factor, value, assignments in ROWS:
-        name = {"stage": stage, "group": group, "factor": factor, "value": value, "set": list(assignments)}
-        if stage in stages and not any(row.items() >= name.items() for row in found):
-            found.append({**name, **train_row(stage, assignments, cache_dir)})
+    for row in ROWS:
+        if row.network in networks and not any(known.items() >= row.describe().items() for known in found):
+            found.append({**row.describe(), **train_row(row, cache_dir)})
             write_json(FILE, found)
             print(json.dumps(found[-1]), flush=True)
 
 
 def compare_orders(results: Path) -> dict[str, typing.Any]:
-    """Set full accuracies beside those of a study, and correlate their orders.
+    """Set full accuracies, means over the seeds, beside those of a study, and correlate their orders.
 
     Args:
         results: a results.json, or a validation.json, of standard.
@@ -103,7 +143,8 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
     """
     from scipy.stats import spearmanr
 
-    full, studied = read_json(FILE), read_json(results)["study"]["rows"]
+    full = average_seeds(read_json(FILE))
+    studied = read_json(results)["study"]["rows"]
     found = {}
     for stage in dict.fromkeys(row["stage"] for row in full):
         accuracy = {(row["factor"], row["value"]): row["val_accuracy"] for row in studied if row["network"] == stage}
@@ -122,27 +163,48 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
     return found
 
 
+def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Return, for each variation that was trained with several seeds, network, set, accuracies, mean and sd."""
+    grouped: dict[tuple, list[float]] = {}
+    for row in full:
+        grouped.setdefault((row["stage"], tuple(row["set"])), []).append(row["val_accuracy"])
+    return [
+        {
+            "stage": stage,
+            "set": made,
+            "accuracies": found,
+            "mean": statistics.fmean(found),
+            "sd": statistics.stdev(found),
+        }
+        for (stage, made), found in grouped.items()
+        if len(found) > 1
+    ]
+
+
 def write_page() -> None:
     """Fill benchmarks/tuning.md.jinja."""
     loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
-    page = environment.get_template("tuning.md.jinja").render(full=read_json(FILE), fidelity=read_json(FIDELITY))
+    full = read_json(FILE)
+    page = environment.get_template("tuning.md.jinja").render(
+        full=full, noise=measure_seeds(full), study=preset("standard").study, fidelity=read_json(FIDELITY)
+    )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache")
-    parser.add_argument("--stage", action="append", help="only these stages; may be repeated")
+    parser.add_argument("--stage", action="append", help="only these networks; may be repeated")
     parser.add_argument("--fidelity", type=Path, metavar="RESULTS", help="compare with the study in this results.json")
     parser.add_argument("--page-only", action="store_true", help="write docs/tuning.md from the figures at hand")
     options = parser.parse_args()
     if options.fidelity:
         write_json(FIDELITY, compare_orders(options.fidelity))
     elif not options.page_only:
-        train_missing(options.cache_dir.resolve(), options.stage or [row[0] for row in ROWS])
+        train_missing(options.cache_dir.resolve(), options.stage or [row.network for row in ROWS])
     if FIDELITY.is_file():
         write_page()
 

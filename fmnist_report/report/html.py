@@ -63,7 +63,7 @@ def render_html(
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
-    results["full_trainings"] = read_json(FULL_TRAININGS) if data_set["classes"] is None else []
+    results["full_trainings"] = tables.average_seeds(read_json(FULL_TRAININGS)) if data_set["classes"] is None else []
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
     with replacing(out / "report.html") as temporary:

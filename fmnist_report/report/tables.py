@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import itertools
+import statistics
 import typing
 
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES, network_of_stage
@@ -157,6 +158,18 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
 def ladder_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
     """Return the rungs of a part's ladder, the lowest first; none where it was not studied."""
     return results["study"]["ladders"].get(part, [])
+
+
+def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Join full trainings that differ by their seed alone: the means of accuracy and loss, and n_seeds."""
+    grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["stage"], row["factor"], row["value"]), []).append(row)
+    measured = ("val_accuracy", "val_loss")
+    return [
+        {**same[0], **{key: statistics.fmean(row[key] for row in same) for key in measured}, "n_seeds": len(same)}
+        for same in grouped.values()
+    ]
 
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
