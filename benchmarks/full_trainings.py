@@ -164,21 +164,15 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
 
 
 def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Return, for each variation that was trained with several seeds, network, set, accuracies, mean and sd."""
-    grouped: dict[tuple, list[float]] = {}
-    for row in full:
-        grouped.setdefault((row["stage"], tuple(row["set"])), []).append(row["val_accuracy"])
-    return [
-        {
-            "stage": stage,
-            "set": made,
-            "accuracies": found,
-            "mean": statistics.fmean(found),
-            "sd": statistics.stdev(found),
-        }
-        for (stage, made), found in grouped.items()
-        if len(found) > 1
-    ]
+    """Return, for each variation that was trained with several seeds, stage, factor, value, accuracies, mean and sd."""
+    names = dict.fromkeys((row["stage"], row["factor"], row["value"]) for row in full)
+    found = []
+    for name in names:
+        own = [row["val_accuracy"] for row in full if (row["stage"], row["factor"], row["value"]) == name]
+        if len(own) > 1:
+            described = dict(zip(("stage", "factor", "value"), name, strict=True))
+            found.append({**described, "accuracies": own, "mean": statistics.fmean(own), "sd": statistics.stdev(own)})
+    return found
 
 
 def write_page() -> None:

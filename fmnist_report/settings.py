@@ -208,7 +208,7 @@ class StudySettings:
     seeds: Annotated[int, Field(ge=3, le=20)] = 5
     cnn_steps: Count = 300
     head_steps: Count = 160
-    finetune_steps: Count = 20
+    finetune_steps: Count = 60
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_what_is_tried_of_each_network():
     found = {name: [(v.factor, v.value) for v in study.list_variations(name, bases[name])] for name in bases}
     assert found["finetune"] == [
         ("unfreeze", "none"), ("learning_rate", "1.5e-05"), ("learning_rate", "0.00024"),
-        ("learning_rate", "0.00096"), ("dropout", "0.5"),
+        ("learning_rate", "0.00096"), ("learning_rate", "0.00384"), ("dropout", "0.5"),
     ]  # fmt: skip
     assert found["head"] == [
         ("layers", "3"), ("layers", "4"), ("layers", "5"), ("layers", "3 + 4"), ("layers", "4 + 5"), ("width", "0"),

@@ -67,7 +67,7 @@ def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
     if network == "finetune":  # a step of it costs most, so only what belongs to it is tried
         return {
             "structure": {"unfreeze": (NONE, 4)},
-            "optimisation": {"learning_rate": (rate / 4, rate * 4, rate * 16)},
+            "optimisation": {"learning_rate": (rate / 4, rate * 4, rate * 16, rate * 64)},
             "regularisation": {"dropout": (0.5,)},
         }
     optimisation = {

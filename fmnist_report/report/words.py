@@ -180,8 +180,8 @@ MESSAGES = {
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
         " while the validation loss did not rise."),
     ("advice", "repeat_seeds"): N_(
-        "Repeat with further seeds what the study found better beyond its noise, and earlier full training too: “{factor}” = "
-        "{value} for {subject} reached {own} on validation, the chosen settings {base}."),
+        "Repeat with further seeds what the study found better beyond its noise, and earlier full training too: "
+        "“{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
     ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
