@@ -1,5 +1,6 @@
 """Both languages are whole, and numbers are written as each one writes them."""
 
+import itertools
 import re
 import string
 
@@ -10,10 +11,12 @@ from jinja2.ext import babel_extract
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
 from fmnist_report.report.language import CASES, Language
+from fmnist_report.report.terms import UNITS
 from fmnist_report.report.words import MESSAGES
+from fmnist_report.report.words import UNITS as COUNTED
 
 ROOT = TEMPLATES.parent
-KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "t": None}
+KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "N_n": (1, 2), "t": None}
 
 
 def messages():
@@ -36,7 +39,14 @@ def entries():
 
 @pytest.fixture(scope="module")
 def catalogue(entries):
-    return {message.id: message.string for message in entries if not message.context}
+    """Messages by their English; of those with plural forms the singular, and the first form of the translation."""
+    plain = [message for message in entries if not message.context]
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]: message.string
+        if isinstance(message.string, str)
+        else message.string[0]
+        for message in plain
+    }
 
 
 def test_catalogue_has_every_message_and_no_other(catalogue):
@@ -124,7 +134,7 @@ def test_letters_that_the_fonts_lack_are_found():
 
 
 def test_every_model_has_every_case(entries):
-    found = {(message.context, message.id): message.string for message in entries if message.context}
+    found = {(row.context, row.id): row.string for row in entries if row.context and isinstance(row.id, str)}
     wanted = {(case, row.phrase) for row in BY_NAME.values() for case in CASES[1:]}
     assert set(found) == wanted
     language = Language("uk")
@@ -161,15 +171,62 @@ def test_a_preposition_has_the_case_that_it_asks_for(catalogue):
     assert n_checked >= 8
 
 
+NUMBERS = (1, 2, 5, 11, 21, 22, 25)
+
+
 @pytest.mark.parametrize("code", ["uk", "en"])
-def test_every_model_fits_into_every_sentence(code):
+def test_every_model_and_every_number_fits_into_every_sentence(code):
     """No placeholder stays, and each sentence begins with a capital letter and has no name in quotes."""
     language = Language(code)
     for message in MESSAGES.values():
         wanted = {name for _, name, _, _ in string.Formatter().parse(language.catalogue.gettext(message)) if name}
-        for model in BY_NAME:
-            names = {name: language.name(model) if name in ("subject", "other", "network") else "7" for name in wanted}
-            sentence = language.text(message, **names)
+        for model, n in itertools.product(BY_NAME, NUMBERS):
+            given = {name: language.name(model) for name in wanted & {"subject", "other", "network"}}
+            given |= {name: language.count(unit, n) for name, unit in COUNTED.items() if name in wanted}
+            sentence = language.text(message, **{**dict.fromkeys(wanted, "7"), **given})
             assert sentence[0].isupper() or sentence[0].isdigit(), sentence
             assert "{" not in sentence and "  " not in sentence and "Nominative" not in sentence
             assert "the the" not in sentence and "мережа мережа" not in sentence
+
+
+def test_every_counted_thing_has_every_case_and_number(entries):
+    found = {(row.context, row.id): row.string for row in entries if not isinstance(row.id, str)}
+    assert set(found) == {(case, unit) for unit in UNITS.values() for case in (None, *CASES[1:])}
+    for forms in found.values():
+        assert len(forms) == 3 and all(form.startswith("{n}\u00a0") for form in forms)
+    english, language = Language("en"), Language("uk")
+    for unit in UNITS:
+        forms = {n: language.count(unit, n) for n in NUMBERS}
+        for case in CASES:
+            ends = {n: f"{form:{case}}".removeprefix(f"{n}\u00a0") for n, form in forms.items()}
+            assert ends[1] == ends[21] and ends[2] == ends[22] and ends[5] == ends[11] == ends[25]
+            assert ends[1] != ends[5] or unit.endswith("image")
+        assert f"{forms[5]}" == f"{forms[5]:accusative}" and f"{forms[2]:genitive}"[1:] == f"{forms[5]:genitive}"[1:]
+        assert not str(english.count(unit, 1)).endswith("s") or unit == "class"
+        assert str(english.count(unit, 2)) != str(english.count(unit, 1)).replace("1", "2")
+
+
+# Words that stand before a count, and the case that they ask for.
+COUNT_PREPOSITIONS = {
+    "genitive": "із|з|серед|з-поміж|протягом|до|результатами|ознаки",
+    "locative": "(?:навчання|оцінювання|запуск) на",
+    "accusative": "(?:щонайбільше|поділені) на|містить|в",
+}
+
+
+FORM_LIKE = r"\(їх \{|усього їх|(?:зображень|епох|кроків|спроб|помилок|ознак|ядер) — \{"
+
+
+def test_a_count_has_the_case_that_the_word_before_it_asks_for(catalogue):
+    names = "|".join([*COUNTED, "images", "classes", "filters", "features", "epochs", "narrow", "mlp", "train", "val"])
+    n_checked = 0
+    for message, translation in catalogue.items():
+        assert not re.search(FORM_LIKE, translation), message
+        for before, case in re.findall(rf"([\w’-]+(?: [\w’-]+)?) \{{(?:{names}):(\w+)\}}", translation):
+            for wanted, words in COUNT_PREPOSITIONS.items():
+                if re.search(rf"(?:^|\s)(?:{words})$", before.lower()):
+                    n_checked += 1
+                    assert case == wanted, (message, before, case)
+        bare = re.findall(rf"(?:із|серед|з-поміж|протягом|результатами) \{{(?:{names})\}}", translation.lower())
+        assert not bare, (message, bare)
+    assert n_checked >= 15

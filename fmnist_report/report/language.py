@@ -13,7 +13,7 @@ from fmnist_report.backbones import DEFAULT
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.messages import N_
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, VALUES
+from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, UNITS, VALUES
 
 SOURCE_LANGUAGE = "en"
 LOCALES = {"en": "en_GB", "uk": "uk"}
@@ -48,7 +48,7 @@ def load_catalogue(code: str) -> gettext.NullTranslations:
 
 
 class Name:
-    """A name that a message asks for in the case that it needs.
+    """A name, or a number and what it counts, that a message asks for in the case that it needs.
 
     As {other}, {other:genitive} or, where it begins a sentence, {other:Nominative}.
 
@@ -95,6 +95,13 @@ class Language:
         phrase, filled = BY_NAME[model].phrase, {"backbone": self.backbone}
         forms = {case: self.catalogue.pgettext(case, phrase) for case in CASES[1:]}
         return Name({case: form.format(**filled) for case, form in {CASES[0]: self.text(phrase), **forms}.items()})
+
+    def count(self, unit: str, n: int) -> Name:
+        """Return n and what is counted, one of UNITS, in every case."""
+        singular, plural = UNITS[unit]
+        forms = {case: self.catalogue.npgettext(case, singular, plural, n) for case in CASES[1:]}
+        forms[CASES[0]] = self.catalogue.ngettext(singular, plural, n)
+        return Name({case: form.format(n=self.integer(n)) for case, form in forms.items()})
 
     def name_all(self, models: typing.Iterable[str]) -> str:
         """List models as sentences do."""

@@ -142,13 +142,13 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
     return "; ".join(
         language.text(
-            N_("{model}: {steps} steps of {batch} images, {accuracy} ± {sd} over {n} seeds"),
+            N_("{model}: {steps} of {images} each, {accuracy} ± {sd} over {seeds}"),
             model=language.model(network_of_stage(name)),
-            steps=language.integer(n_steps[name]),
-            batch=language.integer(bases[name]["batch_size"]),
+            steps=language.count("step", n_steps[name]),
+            images=language.count("image", bases[name]["batch_size"]),
             accuracy=language.percent(bases[name]["mean"], 2),
             sd=language.number(100 * bases[name]["sd"], 2),
-            n=language.integer(len(bases[name]["accuracies"])),
+            seeds=language.count("seed", len(bases[name]["accuracies"])),
         )
         for name in networks
         if name in bases
@@ -199,9 +199,9 @@ def search_list(results: Results, language: Language) -> str:
     """Name each search with its trials and the best validation accuracy."""
     return "; ".join(
         language.text(
-            N_("{model}: {n} trials, {pruned} stopped early, best {accuracy}"),
+            N_("{model}: {trials}, {pruned} stopped early, best {accuracy}"),
             model=language.model(network_of_stage(network)),
-            n=found["n_trials"],
+            trials=language.count("trial", found["n_trials"]),
             pruned=found["n_pruned"],
             accuracy=language.percent(found["best"]["val_accuracy"]),
         )

@@ -1,6 +1,6 @@
 """What classes, hyperparameters and their values are called in the report."""
 
-from fmnist_report.messages import N_
+from fmnist_report.messages import N_, N_n
 
 CLASS_NAMES = (
     N_("T-shirt"), N_("Trousers"), N_("Pullover"), N_("Dress"), N_("Coat"),
@@ -88,4 +88,23 @@ VALUES = {
     "muon": "Muon",
     "sgd": "SGD",
     "lion": "Lion",
+}
+# What is counted; a catalogue has each in every case and number of its language.
+UNITS = {
+    "image": N_n("{n} image", "{n} images"),
+    "training image": N_n("{n} training image", "{n} training images"),
+    "validation image": N_n("{n} validation image", "{n} validation images"),
+    "test image": N_n("{n} test image", "{n} test images"),
+    "class": N_n("{n} class", "{n} classes"),
+    "epoch": N_n("{n} epoch", "{n} epochs"),
+    "step": N_n("{n} step", "{n} steps"),
+    "seed": N_n("{n} seed", "{n} seeds"),
+    "trial": N_n("{n} trial", "{n} trials"),
+    "value tried": N_n("{n} value tried", "{n} values tried"),
+    "error": N_n("{n} error", "{n} errors"),
+    "filter": N_n("{n} filter", "{n} filters"),
+    "feature": N_n("{n} feature", "{n} features"),
+    "pixel": N_n("{n} pixel", "{n} pixels"),
+    "time": N_n("{n} time", "{n} times"),
+    "core": N_n("{n} core", "{n} cores"),
 }

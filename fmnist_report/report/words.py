@@ -1,23 +1,24 @@
 """Claims put into words: a message for every kind and relation, and a format for every placeholder."""
 
+import functools
 import typing
 
 from fmnist_report.evaluation.networks import network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.report.captions import decide_captions
 from fmnist_report.report.claims import Claim, Results, decide
-from fmnist_report.report.language import Language
+from fmnist_report.report.language import Language, Name
 
 MESSAGES = {
     ("best", "above"): N_(
         "Of the single networks, {subject} is the most accurate, significantly more than each of the others: it "
-        "classifies {accuracy} of the {n_test} test images correctly (95% interval {ci_low} to {ci_high})."),
+        "classifies {accuracy} of the {n_test} correctly (95% interval {ci_low} to {ci_high})."),
     ("best", "unclear"): N_(
         "Of the single networks, {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
-        "test images correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
+        "correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
     ("best", "tied"): N_(
-        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} test images (95% "
-        "interval {ci_low} to {ci_high}): {subject}, {rivals}."),
+        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} (95% interval {ci_low}"
+        " to {ci_high}): {subject}, {rivals}."),
     ("compare", "above"): N_(
         "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) (95% "
         "interval {low} to {high}; {p}, both with Holm’s correction)."),
@@ -50,8 +51,8 @@ MESSAGES = {
     ("fine_tuning", "augmented"): N_(
         "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
         "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for "
-        "the trained blocks and the augmented images together: the head sees neither."),
+        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for"
+        " the trained blocks and the augmented images together: the head sees neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (95% interval {low} to {high}; {p}), but the gain cannot be ascribed to the trained "
@@ -95,16 +96,15 @@ MESSAGES = {
         "images; so few epochs do not tell whether it overfits."),
     ("effects", "beyond"): N_(
         "In the study of {network} the accuracy at these values differs from that of the starting point by more "
-        "than the noise of ±{half_width} percentage points, measured over {n_seeds} seeds: {effects}. Lost in the "
-        "noise: {lost}."),
+        "than the noise of ±{half_width} percentage points, measured over {n_seeds}: {effects}. Lost in the noise: "
+        "{lost}."),
     ("effects", "all"): N_(
         "In the study of {network} every hyperparameter has a value at which the accuracy differs from that of the "
-        "starting point by more than the noise of ±{half_width} percentage points, measured over {n_seeds} seeds: "
+        "starting point by more than the noise of ±{half_width} percentage points, measured over {n_seeds}: "
         "{effects}."),
     ("effects", "none"): N_(
         "In the study of {network} the accuracy at no value differs from that of the starting point by more than "
-        "the noise of ±{half_width} percentage points, measured over {n_seeds} seeds. Hyperparameters tried: "
-        "{lost}."),
+        "the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
     ("ladder", "raised"): N_(
         "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
         "the noise of ±{half_width} percentage points a rung: {steps}."),
@@ -125,10 +125,10 @@ MESSAGES = {
         "±{half_width} percentage points, and no single rung adds or takes more than that."),
     ("errors", "one"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
-        "confuses {class_a} and {class_b} most often ({count} errors in both directions)."),
+        "confuses {class_a} and {class_b} most often ({count} in both directions)."),
     ("errors", "several"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
-        "{class_a} and {class_b} most often ({count} errors in both directions)."),
+        "{class_a} and {class_b} most often ({count} in both directions)."),
     ("chosen_classifier", "highest"): N_(
         "Of the classifiers on the cached features, {subject} was chosen for the highest validation accuracy "
         "({val})."),
@@ -168,9 +168,9 @@ MESSAGES = {
         "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
         "validation images ({val}) do not differ significantly, and the validation loss did not rise."),
     ("advice", "repeat"): N_(
-        "Repeat in a full training run what the study found better beyond its noise: “{factor}” = {value} for "
-        "{subject}, there {gain} percentage points above the starting point (the best of {n_tried} values tried, so"
-        " probably less in truth)."),
+        "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for "
+        "{subject}, there {gain} percentage points above the starting point (the best of {n_tried}, so probably "
+        "less in truth)."),
     ("advice", "generalise_own"): N_(
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
         " is higher on training images ({train}) than on validation images ({val}), while the validation loss did "
@@ -240,12 +240,20 @@ ACCURACIES = (
     "base",
     "test",
 )
-COUNTS = ("n_test", "n_errors", "n_class", "count", "epoch", "epochs", "n_seeds", "n_clean", "n_tried")
+COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
+UNITS = {"n_test": "test image", "count": "error", "n_seeds": "seed", "n_tried": "value tried"}
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
-Format = typing.Callable[[Language, typing.Any], str]
+Format = typing.Callable[[Language, typing.Any], str | Name]
+
+
+def _count(language: Language, n: int, unit: str) -> Name:
+    return language.count(unit, n)
+
+
 FORMATS: dict[str, Format] = {
     **dict.fromkeys(ACCURACIES, lambda language, value: language.percent(value, 2)),
     **dict.fromkeys(COUNTS, lambda language, value: language.integer(value)),
+    **{name: functools.partial(_count, unit=unit) for name, unit in UNITS.items()},
     **dict.fromkeys(LOSSES, lambda language, value: language.number(value, 3)),
     **dict.fromkeys(("low", "high", "signed"), lambda language, value: language.points(value, 2)),
     **dict.fromkeys(("difference", "gain"), lambda language, value: language.number(abs(100 * value), 2)),
