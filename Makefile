@@ -53,12 +53,9 @@ browser:
 pango: setup
 	@$(BIN)/python -m fmnist_report.doctor
 
-# Check the PDFs in report/ against PDF/UA-1, as far as a program can.
-inspect:
-	test -d $(VENV)-inspect || $(PYTHON) -m venv $(VENV)-inspect
-	$(VENV)-inspect/bin/python -m pip install --quiet --disable-pip-version-check 'pdfua>=0.1.3' 'outloud>=0.2.1'
-	$(VENV)-inspect/bin/pdfua check report/*.pdf
-	$(VENV)-inspect/bin/outloud report/*.pdf
+# Check the PDFs in report/ against PDF/UA-1 and PDF/A-3a, as far as a program can, and listen to them.
+inspect: dev
+	$(BIN)/python tests/inspection.py report/*.pdf
 
 # Measure how fast the line is, beside other engines, and write docs/performance.md; needs a finished run in cache/.
 bench: dev
@@ -101,4 +98,4 @@ lock:
 		--group pyproject.toml:dev --constraints requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf mutants $(VENV) $(VENV)-mutants $(VENV)-audit $(VENV)-inspect $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report
+	rm -rf mutants $(VENV) $(VENV)-mutants $(VENV)-audit $(VENV)-fuzz $(VENV)-bench $(VENV)-backends report

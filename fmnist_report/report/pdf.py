@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import re
 import sys
 import tempfile
@@ -11,14 +12,15 @@ from pathlib import Path
 
 from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
+from fmnist_report.report.archive import end_plainly, identify
 from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.tagging import Made, complete_tags, remember_elements
 
-PRINTED = 4  # an annotation's flag
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
-    """Stage `pdf`: write report.pdf, tagged for accessibility (PDF/UA-1), with results.json attached.
+    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and fit for archives (PDF/A-3a), results.json attached.
 
     The same HTML and results give the same bytes: the attachment bears the date of the evaluation.
     """
@@ -37,14 +39,20 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
         modified=evaluated,
         relationship="Data",
     )
-    with replacing(out / "report.pdf") as temporary, _temporary_files_in(out):
+    with replacing(out / "report.pdf") as temporary, _temporary_files_in(out), remember_elements() as made:
         page.write_pdf(
             temporary,
-            finisher=complete_tags,
+            finisher=functools.partial(_finish, made=made),
             stylesheets=[running_heads],
-            pdf_variant="pdf/ua-1",
+            pdf_variant="pdf/a-3a",
             attachments=[attachment],
         )
+
+
+def _finish(document: typing.Any, pdf: typing.Any, made: Made) -> None:
+    complete_tags(document, pdf, made)
+    identify(pdf)
+    end_plainly(pdf)
 
 
 @contextlib.contextmanager
@@ -81,50 +89,3 @@ def drawings_to_images(html: str) -> str:
         return f'<img alt="{drawing["title"]}" src="data:image/svg+xml;base64,{data}">'
 
     return DRAWING.sub(to_image, html)
-
-
-def complete_tags(document: typing.Any, pdf: typing.Any) -> None:
-    """Add what WeasyPrint leaves out of PDF/UA-1.
-
-    Header cells say what they head, links are printed, and running heads and page numbers are artifacts.
-
-    Args:
-        document: WeasyPrint's, unused.
-        pdf: a pydyf.PDF, changed in place.
-
-    Source: ISO 14289-1, 7.5 and 7.8; ISO 32000-1, 14.8.2.2, 14.8.5.7 and table 165.
-    """
-    import pydyf
-
-    by_reference = {found.reference: found for found in pdf.objects}
-    dictionaries = [found for found in pdf.objects if isinstance(found, pydyf.Dictionary)]
-    _mark_running_heads(pdf, by_reference)
-    for element in dictionaries:
-        if element.get("Subtype") == "/Link":
-            element["F"] = PRINTED
-        elif element.get("S") == "/TH" and "A" in element:
-            row = by_reference[element["P"]]
-            in_head = by_reference[row["P"]]["S"] == "/THead"
-            element["A"]["Scope"] = "/Column" if in_head else "/Row"
-
-
-def _mark_running_heads(pdf: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Turn what is tagged but hangs on no branch of the structure tree, the pages' margins, into artifacts."""
-    import pydyf
-
-    root = by_reference[pdf.catalog["StructTreeRoot"]]
-    hanging, waiting = set(), list(root["K"])
-    while waiting:
-        reference = waiting.pop()
-        if reference not in hanging and isinstance(reference, bytes):
-            hanging.add(reference)
-            waiting += by_reference[reference].get("K", [])
-    numbers = by_reference[root["ParentTree"]]["Nums"]
-    owners = dict(zip(numbers[::2], numbers[1::2], strict=True))
-    for page in pdf.page_references:
-        page = by_reference[page]
-        words = by_reference[page["Contents"]].stream
-        for place, word in enumerate(words):
-            marked = isinstance(word, pydyf.Dictionary) and "MCID" in word
-            if marked and owners[page["StructParents"]][word["MCID"]] not in hanging:
-                words[place - 1], words[place] = b"/Artifact", pydyf.Dictionary({"Type": "/Pagination"})
