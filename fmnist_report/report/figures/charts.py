@@ -201,7 +201,7 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
 
 
 def _name_change(row: dict, own: str, language: Language) -> str:
-    return f"{language.factor(row['factor'])}: {language.value(own)} → {language.value(row['value'])}"
+    return f"{language.factor(row['factor'])}: {language.value(own)} › {language.value(row['value'])}"
 
 
 def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
