@@ -78,6 +78,9 @@ def build_line(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
         overlap=overlap, **judged, measures=True, published=True,
     )  # fmt: skip
+    answers = line.stage(
+        "answers", "evaluation.answers:gather_answers", data=data, overlap=overlap, evaluation=evaluation
+    )
     for lang in document.languages:
         classes = data_set.classes_in(lang)
         figures = line.stage(
@@ -87,7 +90,7 @@ def build_line(
         html = line.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
-            digests=template_digests(lang), where=Where.BESIDE, published=True,
+            answers=answers, digests=template_digests(lang), where=Where.BESIDE, published=True,
         )  # fmt: skip
         line.stage(f"pdf-{lang}", "report.pdf:write_pdf", html=html, where=Where.BESIDE)
     return line

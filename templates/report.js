@@ -59,3 +59,4 @@ function allowScrolling() {
 }
 allowScrolling();
 addEventListener("resize", allowScrolling);
+{% include "explorer.js" %}

@@ -1,10 +1,16 @@
 """The HTML in a real browser: themes, widths, links, sorting, enlarging, accessibility by axe's rules."""
 
+import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+
+from fmnist_report.evaluation.networks import COMPARED, MAIN
+from fmnist_report.pipeline.files import read_json
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -27,7 +33,7 @@ def show(browser, real_run):
     """Return a function that opens the report and tells of every error and request."""
     contexts = []
 
-    def show(lang="uk", theme="light", width=1300, **options):
+    def show(lang="uk", theme="light", width=1300, view="", **options):
         context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -36,7 +42,7 @@ def show(browser, real_run):
         page.on("pageerror", lambda error: page.troubles.append(str(error)))
         page.on("request", lambda request: not request.url.startswith(("file:", "data:"))
                 and page.troubles.append(request.url))  # fmt: skip
-        page.goto((real_run.folder / "report" / f"report.{lang}.html").as_uri())
+        page.goto((real_run.folder / "report" / f"report.{lang}.html").as_uri() + view)
         return page
 
     yield show
@@ -56,6 +62,8 @@ def test_page_fits_its_window_and_asks_for_nothing(show, lang, width):
 @pytest.mark.parametrize("width", [360, 1300])
 def test_axe_finds_no_violation(show, theme, width):
     page = show(theme=theme, width=width, bypass_csp=True)  # axe is put into the page as a script
+    page.locator(".tiles button").first.click()
+    assert page.locator(".answer").is_visible()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert len(found.response["passes"]) > 20
@@ -114,7 +122,77 @@ def test_a_figure_is_enlarged_by_a_click_and_escape_closes_it(show):
     page.wait_for_function("!document.querySelector('dialog').open && !document.querySelector('dialog svg')")
 
 
+def predictions(real_run):
+    arrays = np.load(real_run.folder / "report" / "predictions.npz")
+    return {name: arrays[name] for name in arrays.files}
+
+
+def test_every_cell_of_the_explorer_opens_the_images_behind_it(show, real_run):
+    page, arrays = show(view="#net=cnn"), predictions(real_run)
+    labels, answers = arrays["y_test"], arrays["cnn"].argmax(axis=1)
+    results = read_json(real_run.folder / "report" / "results.json")
+    cells = [int(text) for text in page.locator(".matrix td button").all_inner_texts()]
+    assert np.array_equal(np.reshape(cells, (10, 10)), results["models"]["cnn"]["confusion"])
+    for true, pred in ((6, 0), (0, 6), (4, 2)):
+        page.locator(".matrix td button").nth(10 * true + pred).click()
+        n = int(((labels == true) & (answers == pred)).sum())
+        shown = int(re.search(r"\d+", page.locator(".count").inner_text())[0]) if n else 0
+        missing = json.loads(page.locator("#answers").text_content())["n_missing"]
+        assert shown == n or missing and shown < n
+        assert f"true={true}&pred={pred}" in page.url
+    page.go_back()
+    assert "true=0&pred=6" in page.url and page.locator("select[name=true]").input_value() == "0"
+
+
+def test_filters_keep_the_images_that_they_name(show, real_run):
+    page, arrays = show(view="#net=cnn&filter=all"), predictions(real_run)
+    wrong = {name: arrays[name].argmax(axis=1) != arrays["y_test"] for name in MAIN}
+    shown = {int(number) for tile in page.locator(".tiles button").all()
+             for number in re.findall(r"№ (\d+)", tile.get_attribute("aria-label"))}  # fmt: skip
+    assert shown and shown <= set(np.flatnonzero(np.all(list(wrong.values()), axis=0)))
+    page.locator("select[name=filter]").select_option("only")
+    others = np.all([wrong[name] for name in MAIN if name != "cnn"], axis=0)
+    shown = {int(number) for tile in page.locator(".tiles button").all()
+             for number in re.findall(r"№ (\d+)", tile.get_attribute("aria-label"))}  # fmt: skip
+    assert shown <= set(np.flatnonzero(others & ~wrong["cnn"]))
+
+
+def test_an_image_of_the_explorer_tells_every_network_s_probabilities(show, real_run):
+    page, arrays = show("en", view="#net=mlp&filter=wrong"), predictions(real_run)
+    page.locator(".tiles button").first.click()
+    number = int(re.search(r"img=(\d+)", page.url)[1])
+    rows = page.locator(".answer tbody tr")
+    assert rows.count() == len(COMPARED)
+    for row, name in enumerate(COMPARED):
+        share = int(rows.nth(row).locator(".value").first.inner_text().rstrip("%")) / 100
+        assert abs(share - arrays[name][number].max()) < 0.01
+        right = arrays[name][number].argmax() == arrays["y_test"][number]
+        assert rows.nth(row).locator("td").first.inner_text() == ("right" if right else "wrong")
+    page.keyboard.press("Escape")
+    assert not page.locator(".answer").is_visible()
+
+
+def test_the_explorer_is_walked_by_the_keyboard(show):
+    page = show(view="#net=cnn")
+    page.locator(".matrix td button[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    place = page.evaluate("[...document.querySelectorAll('.matrix td button')].indexOf(document.activeElement)")
+    assert place == 11 and page.locator(".matrix td button[tabindex='0']").count() == 1
+    page.keyboard.press("Enter")
+    assert "true=1&pred=1" in page.url
+
+
+def test_conclusions_lead_to_the_images_of_which_they_speak(show):
+    page = show()
+    link = page.locator("[data-explore] a").first
+    link.click()
+    page.wait_for_function("location.hash.includes('both=1')")
+    assert page.locator(".matrix button[aria-pressed=true]").count() == 2
+
+
 def test_the_page_reads_without_its_script(show):
     page = show(java_script_enabled=False)
-    assert page.locator("figure svg").count() > 15 and page.locator("button").count() == 0
+    assert page.locator("figure svg").count() > 15 and not page.locator("button:visible").count()
     assert page.locator("#summary table tbody tr").count() == 5
+    assert not page.locator("#explorer").is_visible() and page.locator("[data-explore] a").count() == 0

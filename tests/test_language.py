@@ -68,7 +68,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
     kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout"
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"
     kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
-    kept += r"|Fine-Tuning|DARTS|Adam|standard"
+    kept += r"|Fine-Tuning|DARTS|Adam|standard|HTML"
     for message, translation in catalogue.items():
         plain = re.sub(r"\{[^}]+\}", "", translation)
         words = [word for word in re.findall(r"[A-Za-z_][A-Za-z0-9_-]+", plain) if not re.fullmatch(kept, word)]

@@ -27,6 +27,7 @@ STAGES = {
     "overlap": N_("Duplicates"),
     "explain": N_("What the networks see"),
     "evaluation": N_("Evaluation"),
+    "answers": N_("Single predictions"),
 }
 RENDERING = ("figures", "html", "pdf")
 

@@ -19,8 +19,9 @@ def find_overlap(out: Path, progress: Progress, *, overlap: OverlapSettings, dat
     """Stage `overlap`: compare every validation and test picture with all training pictures.
 
     Labels are not read. Writes overlap.json with, for val and test, n, n_exact, n_near_pixels, n_near_features and
-    n_near (either); and overlap.npz with val and test, (n,) bool, true for near duplicates, and pairs, (2, k, 28, 28)
-    uint8: the test pictures nearest to the pixel threshold, on either side, above their training neighbours.
+    n_near (either); and overlap.npz with val and test, (n,) bool, true for near duplicates; pairs, (2, k, 28, 28)
+    uint8: the test pictures nearest to the pixel threshold, on either side, above their training neighbours; and
+    neighbours and rms, (n,), the nearest training picture of every test picture and how far it is, in grey levels.
     """
     pictures = load_arrays(data / "pictures.npz")
     flat = {part: values.reshape(len(values), -1).astype("float32") for part, values in pictures.items()}
@@ -45,7 +46,7 @@ def find_overlap(out: Path, progress: Progress, *, overlap: OverlapSettings, dat
     shown = np.sort(np.argsort(np.abs(rms - overlap.rms), kind="stable")[:N_SHOWN])
     shown = shown[np.argsort(rms[shown], kind="stable")]
     pairs = np.stack([pictures["test"][shown], pictures["train"][neighbour[shown]]])
-    save_arrays(out / "overlap.npz", pairs=pairs, **near)
+    save_arrays(out / "overlap.npz", pairs=pairs, neighbours=neighbour.astype("int32"), rms=rms, **near)
     shown_rms = [float(value) for value in rms[shown]]
     thresholds = {"rms": overlap.rms, "cosine": overlap.cosine}
     write_json(out / "overlap.json", {**thresholds, **found, "shown_rms": shown_rms})

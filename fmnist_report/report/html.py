@@ -22,11 +22,12 @@ from fmnist_report.evaluation.networks import (
     stages_of_part,
 )
 from fmnist_report.evaluation.results import assemble_results, stages_behind
-from fmnist_report.pipeline.files import read_json, replacing, write_json
+from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
 from fmnist_report.report.claims import find_comparison
+from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.report.numbering import Numbering
 from fmnist_report.report.references import HUMAN, PUBLISHED, list_sources
@@ -54,6 +55,7 @@ def render_html(
     data_set: dict[str, typing.Any],
     evaluation: Path,
     figures: Path,
+    answers: Path,
 ) -> None:
     """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
 
@@ -62,17 +64,24 @@ def render_html(
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
-    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, figures))
+    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, answers, figures))
     results["full_trainings"] = tables.average_seeds(read_json(FULL_TRAININGS)) if data_set["classes"] is None else []
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
-    html = fill_template(results, settings, title_page, data_set, read_figures(figures), language)
+    explorer = build_explorer(load_arrays(answers / "answers.npz"), results, language)
+    html = fill_template(results, settings, title_page, data_set, read_figures(figures), explorer, language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
     write_json(out / "results.json", results)
 
 
 def fill_template(
-    results, settings: Settings, title_page: dict, data_set: dict, figures: dict, language: Language
+    results,
+    settings: Settings,
+    title_page: dict,
+    data_set: dict,
+    figures: dict,
+    explorer: dict,
+    language: Language,
 ) -> str:
     """Render the page.
 
@@ -80,6 +89,7 @@ def fill_template(
         results: as in results.json.
         data_set: as render_html takes it.
         figures: SVG by name, as read_figures gives it.
+        explorer: as build_explorer gives it.
 
     Returns:
         HTML. Text is escaped; an undefined name in a template is an error.
@@ -119,6 +129,7 @@ def fill_template(
         pair_rows=tables.confused_pairs(results),
         title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
         figures=figures,
+        explorer=explorer,
         conclusions=word_conclusions(results, language),
         findings=word_captions(results, language),
         against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},

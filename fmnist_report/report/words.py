@@ -2,8 +2,9 @@
 
 import functools
 import typing
+import urllib.parse
 
-from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.evaluation.networks import MAIN, network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.report.captions import decide_captions
 from fmnist_report.report.claims import Claim, Results, decide
@@ -310,9 +311,20 @@ def word(claim: Claim, language: Language) -> str:
     return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)
 
 
-def word_conclusions(results: Results, language: Language) -> dict[str, list[str]]:
-    """Return the sentences of every section of claims.decide."""
-    return {section: [word(claim, language) for claim in claims] for section, claims in decide(results).items()}
+def word_conclusions(results: Results, language: Language) -> dict[str, list[dict[str, str]]]:
+    """Return the sentences of every section of claims.decide: text, and view, what the explorer shows of it."""
+    return {
+        section: [{"text": word(claim, language), "view": find_view(claim)} for claim in claims]
+        for section, claims in decide(results).items()
+    }
+
+
+def find_view(claim: Claim) -> str:
+    """Name the view of the explorer that shows the images of which a claim speaks; empty for none."""
+    if claim.kind != "errors" or claim.subject not in MAIN:
+        return ""
+    pair = {"true": claim.values["class_a"], "pred": claim.values["class_b"], "both": 1}
+    return urllib.parse.urlencode({"net": claim.subject, **pair})
 
 
 def word_captions(results: Results, language: Language) -> dict[str, str]:

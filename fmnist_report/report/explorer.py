@@ -1,0 +1,66 @@
+"""The explorer of single answers: what the page's script needs of a run, as one document."""
+
+import base64
+import typing
+
+import numpy as np
+
+from fmnist_report.evaluation.networks import BY_NAME, COMPARED
+from fmnist_report.messages import N_
+from fmnist_report.report.language import Language
+
+# What the script says, by its own names for it; {braces} are filled in by the script.
+WORDS = {
+    "shown": N_("Images shown: {n}"),
+    "cell": N_("true class {true}, predicted {pred}: {n}"),
+    "matrix": N_("{network}: rows are true classes, columns predicted ones; numbers count test images"),
+    "true": N_("True class"),
+    "predicted": N_("Predicted class"),
+    "neighbour": N_("Nearest training image"),
+    "distance": N_("{value} grey levels away (root mean square)"),
+    "image": N_("Test image {n}"),
+    "open": N_("test image {n}, true class {true}, predicted {pred} with {p}"),
+    "any": N_("all classes"),
+    "none": N_("No image that is kept here fits."),
+    "right": N_("right"),
+    "wrong": N_("wrong"),
+}
+
+
+def build_explorer(answers: dict[str, np.ndarray], results: dict[str, typing.Any], language: Language) -> dict:
+    """Return what the script shows.
+
+    Args:
+        answers: as evaluation.answers gathers them.
+        results: as in results.json.
+
+    Returns:
+        words, lang; classes, their names; models, with name, label, colour and confusion; n, height, width and columns
+        of the sprites; images and neighbours, these sprites as data URIs; and base64 of the arrays index (int32),
+        label, predicted and neighbour_labels (uint16), probabilities (uint8) and rms (float32), all little-endian.
+    """
+    height, width, columns = answers["layout"].tolist()
+    packed = ("index", "label", "predicted", "probabilities", "neighbour_labels", "rms")
+    return {
+        "lang": language.code,
+        "words": {name: language.text(text, **_braces(text)) for name, text in WORDS.items()},
+        "classes": language.classes,
+        "models": [
+            {"name": name, "label": language.model(name), "colour": BY_NAME[name].colour,
+             "confusion": results["models"][name]["confusion"]}
+            for name in COMPARED
+        ],
+        "n": len(answers["index"]), "n_missing": int(answers["n_missing"]),
+        "height": height, "width": width, "columns": columns,
+        **{name: "data:image/webp;base64," + _encode(answers[name]) for name in ("images", "neighbours")},
+        **{name: _encode(answers[name]) for name in packed},
+    }  # fmt: skip
+
+
+def _encode(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def _braces(text: str) -> dict[str, str]:
+    """Leave every placeholder of a message as it is, for the script to fill in."""
+    return {name: "{" + name + "}" for name in ("n", "true", "pred", "value", "p", "network") if "{" + name + "}" in text}

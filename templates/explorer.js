@@ -1,0 +1,203 @@
+// Every single answer: a confusion matrix of buttons, the images behind a cell, and what each network says of one.
+function explore(root, data) {
+  const { words, classes, models } = data;
+  const n = data.n, m = models.length, c = classes.length;
+  const array = (text, Type) => new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  const index = array(data.index, Int32Array), label = array(data.label, Uint16Array);
+  const predicted = array(data.predicted, Uint16Array), probabilities = array(data.probabilities, Uint8Array);
+  const neighbour = array(data.neighbour_labels, Uint16Array), rms = array(data.rms, Float32Array);
+  const percent = new Intl.NumberFormat(data.lang, { style: "percent", maximumFractionDigits: 0 });
+  const number = new Intl.NumberFormat(data.lang, { maximumFractionDigits: 1 });
+  const say = (word, values) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const guess = (i, net) => predicted[i * m + net];
+  const sure = (i, net) => probabilities[(i * m + net) * c + guess(i, net)] / 255;
+  const isWrong = (i, net) => guess(i, net) !== label[i];
+  const singles = models.map((model, net) => net).filter((net) => models[net].name !== "ensemble");
+  const page = 120; // images that are shown before more are asked for
+
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (name in element) element[name] = value;
+      else element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  // A picture of a sprite; the style sheet knows the sprites, so that none stands twice in the page.
+  const rules = make("style");
+  document.head.append(rules);
+  for (const name of ["images", "neighbours"]) {
+    rules.sheet.insertRule(`.of-${name} { background-image: url(${data[name]}); }`);
+  }
+  function picture(sprite, i, scale) {
+    const [x, y] = [i % data.columns, Math.floor(i / data.columns)];
+    const [width, height] = [data.width * scale, data.height * scale];
+    const element = make("span", { className: `picture of-${sprite}` });
+    element.style.cssText = `width: ${width}px; height: ${height}px; background-size: ${data.columns * width}px auto; `
+      + `background-position: ${-x * width}px ${-y * height}px`;
+    return element;
+  }
+  const small = Math.max(1, Math.round(56 / data.width)), large = Math.max(1, Math.round(140 / data.width));
+
+  // What is shown: a network, a true and a predicted class, filters, an order and an image; it stands in the address.
+  const start = { net: "cnn", true: "", pred: "", both: "", filter: "", sort: "unsure", img: "" };
+  let state = { ...start }, limit = page;
+  const read = () => ({ ...start, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) });
+  const isOurs = () => /^#(.*&)?net=/.test(location.hash);
+  function go(changes) {
+    state = { ...state, ...changes };
+    limit = page;
+    const kept = Object.entries(state).filter(([name, value]) => value !== "" && (name === "net" || value !== start[name]));
+    history.pushState(null, "", "#" + new URLSearchParams(kept));
+    draw();
+  }
+  const net = () => Math.max(0, models.findIndex((model) => model.name === state.net));
+
+  function fits(i) {
+    const own = net(), t = state.true, p = state.pred;
+    const there = (t === "" || label[i] === +t) && (p === "" || guess(i, own) === +p);
+    const back = state.both !== "" && label[i] === +p && guess(i, own) === +t;
+    if (!there && !back) return false;
+    if (state.filter === "wrong") return isWrong(i, own);
+    if (state.filter === "all") return singles.every((other) => isWrong(i, other));
+    if (state.filter === "only") return !isWrong(i, own) && singles.every((other) => other === own || isWrong(i, other));
+    return true;
+  }
+
+  function choice(name, options) {
+    const select = root.querySelector(`select[name=${name}]`);
+    if (options) select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+    select.addEventListener("change", () => go({ [name]: select.value, both: "", img: "" }));
+    return select;
+  }
+  const every = [["", words.any], ...classes.map((name, i) => [String(i), name])];
+  const selects = {
+    net: choice("net", models.map((model) => [model.name, model.label])),
+    true: choice("true", every), pred: choice("pred", every), filter: choice("filter"), sort: choice("sort"),
+  };
+  root.querySelector("button.reset").addEventListener("click", () => go({ ...start, net: state.net }));
+
+  function drawMatrix() {
+    const own = models[net()], counts = own.confusion;
+    const head = make("tr", {}, make("td"), ...classes.map((name) => make("th", { scope: "col" }, make("span", {}, name))));
+    const body = counts.map((row, t) => {
+      const total = Math.max(1, row.reduce((sum, count) => sum + count, 0));
+      const cells = row.map((count, p) => {
+        const button = make("button", { type: "button", tabIndex: -1 }, String(count));
+        button.setAttribute("aria-label", say("cell", { true: classes[t], pred: classes[p], n: count }));
+        const chosen = state.true === String(t) && state.pred === String(p);
+        button.setAttribute("aria-pressed", chosen || (state.both && state.true === String(p) && state.pred === String(t)));
+        button.style.setProperty("--share", `${Math.round(60 * Math.sqrt(count / total))}%`);
+        button.addEventListener("click", () => go({ true: String(t), pred: String(p), both: "", filter: "", img: "" }));
+        return make("td", {}, button);
+      });
+      return make("tr", {}, make("th", { scope: "row" }, classes[t]), ...cells);
+    });
+    const table = root.querySelector(".matrix");
+    const focused = table.contains(document.activeElement) ? [state.true, state.pred] : null;
+    table.replaceChildren(make("caption", {}, say("matrix", { network: own.label })),
+      make("thead", {}, head), make("tbody", {}, ...body));
+    const buttons = [...table.querySelectorAll("button")];
+    const current = buttons.find((button) => button.getAttribute("aria-pressed") === "true") ?? buttons[0];
+    current.tabIndex = 0;
+    if (focused) current.focus();
+    move(table, buttons, () => c);
+  }
+
+  // Arrow keys move among buttons in rows of so many; one of them is reached by the tabulator.
+  function move(parent, buttons, inRow) {
+    parent.onkeydown = (event) => {
+      const at = buttons.indexOf(document.activeElement);
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: inRow(), ArrowUp: -inRow() }[event.key];
+      const to = event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : step === undefined ? -1 : at + step;
+      if (at < 0 || !buttons[to]) return;
+      event.preventDefault();
+      buttons[at].tabIndex = -1;
+      buttons[to].tabIndex = 0;
+      buttons[to].focus();
+    };
+  }
+
+  function drawTiles() {
+    const own = net();
+    const found = [...Array(n).keys()].filter(fits).sort((a, b) => (sure(a, own) - sure(b, own)) * (state.sort === "sure" ? -1 : 1));
+    const buttons = found.slice(0, limit).map((i) => {
+      const told = { n: index[i], true: classes[label[i]], pred: classes[guess(i, own)], p: percent.format(sure(i, own)) };
+      const button = make("button", { type: "button", className: isWrong(i, own) ? "tile wrong" : "tile", tabIndex: -1 },
+        picture("images", i, small));
+      button.setAttribute("aria-label", say("open", told));
+      button.title = `${told.true} › ${told.pred}, ${told.p}`;
+      button.setAttribute("aria-pressed", String(index[i]) === state.img);
+      button.addEventListener("click", () => go({ img: String(index[i]) }));
+      return button;
+    });
+    const tiles = root.querySelector(".tiles"), hadFocus = tiles.contains(document.activeElement);
+    tiles.replaceChildren(...buttons);
+    const current = buttons.find((button) => button.getAttribute("aria-pressed") === "true") ?? buttons[0];
+    if (current) {
+      current.tabIndex = 0;
+      if (hadFocus) current.focus();
+    }
+    move(tiles, buttons, () => Math.max(1, buttons.filter((button) => button.offsetTop === buttons[0].offsetTop).length));
+    root.querySelector("button.more").hidden = found.length <= limit;
+    root.querySelector(".count").textContent = found.length ? say("shown", { n: found.length }) : words.none;
+  }
+  root.querySelector("button.more").addEventListener("click", () => { limit += page; drawTiles(); });
+
+  function drawAnswer() {
+    const i = index.indexOf(+state.img), panel = root.querySelector(".answer");
+    panel.hidden = state.img === "" || i < 0;
+    if (panel.hidden) return;
+    const head = make("div", { className: "faces" },
+      make("figure", {}, picture("images", i, large),
+        make("figcaption", {}, say("image", { n: index[i] }), make("br"), `${words.true}: ${classes[label[i]]}`)),
+      make("figure", {}, picture("neighbours", i, large),
+        make("figcaption", {}, `${words.neighbour}: ${classes[neighbour[i]]}`, make("br"), say("distance", { value: number.format(rms[i]) }))));
+    const rows = models.map((model, own) => {
+      const offset = (i * m + own) * c;
+      const order = [...Array(c).keys()].sort((a, b) => probabilities[offset + b] - probabilities[offset + a]);
+      const first = guess(i, own), top = [first, ...order.filter((k) => k !== first)].slice(0, 3);
+      const bars = top.map((k) => {
+        const share = probabilities[offset + k] / 255, bar = make("span", { className: "bar" });
+        bar.style.cssText = `width: ${100 * share}%; background: ${model.colour}`;
+        return make("div", { className: "share" }, make("span", { className: "name" }, classes[k]),
+          make("span", { className: "track" }, bar), make("span", { className: "value" }, percent.format(share)));
+      });
+      return make("tr", {}, make("th", { scope: "row" }, model.label), make("td", {}, words[isWrong(i, own) ? "wrong" : "right"]),
+        make("td", { className: "shares" }, ...bars));
+    });
+    panel.replaceChildren(head, make("table", {}, make("tbody", {}, ...rows)));
+  }
+
+  function draw() {
+    for (const [name, select] of Object.entries(selects)) select.value = state[name];
+    if (c <= 20) drawMatrix();
+    drawTiles();
+    drawAnswer();
+  }
+
+  // The back button and links from the text lead to a view.
+  function follow() {
+    if (!isOurs()) return;
+    state = read();
+    limit = page;
+    draw();
+    root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
+  addEventListener("popstate", follow);
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || state.img === "" || document.querySelector("dialog")?.open) return;
+    go({ img: "" });
+    root.querySelector(".tiles button[tabindex='0']")?.focus();
+  });
+  for (const place of document.querySelectorAll("[data-explore]")) {
+    place.append(" ", make("a", { href: "#" + place.dataset.explore }, place.dataset.words));
+  }
+  root.hidden = false;
+  draw();
+  follow();
+}
+const answers = document.getElementById("answers");
+if (answers) explore(document.getElementById("explorer"), JSON.parse(answers.textContent));
