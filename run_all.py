@@ -92,7 +92,7 @@ def build_line(
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
             answers=answers, digests=template_digests(lang), where=Where.BESIDE, published=True,
         )  # fmt: skip
-        line.stage(f"pdf-{lang}", "report.pdf:write_pdf", html=html, where=Where.BESIDE)
+        line.stage(f"pdf-{lang}", "report.printed.pdf:write_pdf", html=html, where=Where.BESIDE)
     return line
 
 

@@ -89,7 +89,7 @@ def test_no_two_claims_contradict(document):
 def test_every_claim_can_be_worded_in_both_languages(document):
     for code in ("uk", "en"):
         language = Language(code, [f"class {label}" for label in range(20)])
-        for sentence in [s for part in word_conclusions(document, language).values() for s in part]:
+        for sentence in [row["text"] for part in word_conclusions(document, language).values() for row in part]:
             assert sentence.endswith(".") and "{" not in sentence and " nan" not in sentence
         assert all("{" not in text for text in word_captions(document, language).values())
 
@@ -561,13 +561,20 @@ def test_most_confused_pair_counts_both_directions():
     assert claims.most_confused([[5, 0, 1], [0, 5, 3], [1, 1, 5]]) == (1, 2, 4)
 
 
+def claims_of(claim):
+    return claim.kind, claim.subject, claim.other
+
+
 def test_sections_hold_what_they_are_about(document):
     study = invent_study(np.random.default_rng(1))
     study["ladders"] = {"part1": invent_ladder([0.02]), "part2": invent_ladder([0.03])}
     document["study"] = study
     found = {part: [(c.kind, c.subject, c.other) for c in listed] for part, listed in claims.decide(document).items()}
     best = claims.rank_models(document)[0]
-    assert found["summary"] == [("best", best, ""), ("compare", "cnn", "mlp"), ("compare", "vgg_finetuned", "mlp")]
+    assert found["summary"] == [
+        ("best", best, ""), ("compare", "cnn", "mlp"), ("compare", "vgg_finetuned", "mlp"),
+        ("fine_tuning", "vgg_finetuned", "vgg_head"), claims_of(claims.ensemble(document)),
+    ]  # fmt: skip
     assert found["part1"] == [
         ("compare", "cnn", "mlp"), ("cost", "cnn", "mlp"), ("fit", "mlp", ""), ("fit", "cnn", ""),
         ("ladder", "part1", ""), ("effects", "cnn", ""), ("errors", "cnn", ""),
@@ -605,12 +612,12 @@ def test_an_interval_around_zero_is_told_as_it_is():
     claim = claims.Claim("compare", "cnn", "same", "mlp", values)
     assert word(claim, Language("en")) == (
         "The convolutional network (90.00%) and the multilayer perceptron (91.00%) do not differ significantly in "
-        "accuracy: the observed difference is −1.00 percentage points (95% interval −3.00 to +1.00; "
-        "p\u00a0=\u00a00.400, both with Holm’s correction)."
+        "accuracy: the observed difference is −1.00 percentage points (Holm-adjusted interval −3.00 to +1.00; "
+        "p\u00a0=\u00a00.400)."
     )
     above = claims.Claim("compare", "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
     said = word(above, Language("en"))
-    assert "is 2.00 percentage points more accurate than" in said and "(95% interval +0.50 to +3.50;" in said
+    assert "is 2.00 percentage points more accurate than" in said and "(Holm-adjusted interval +0.50 to +3.50;" in said
 
 
 def test_effects_are_told_with_sign_and_two_digits():
@@ -628,12 +635,12 @@ def test_lists_of_networks_and_classes_are_told():
     language = Language("en", ["hat", "tie", "sock"])
     pairs = claims.Claim("confused", "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
     assert word(pairs, language) == (
-        "Confused most often, errors in both directions: Multilayer perceptron: “hat”, “sock” (1,234); Convolutional "
+        "Most often confused, errors in both directions: Multilayer perceptron: “hat”, “sock” (1,234); Convolutional "
         "network: “tie”, “sock” (5)."
     )
     of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
     assert word(of, language) == (
-        "The class of which most images are missed: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
+        "The class with most misclassified images: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
     )
     top = claims.Claim("strongest", "part2", "beyond", values={"largest": {"head": ("width", "0", -0.021)}})
     assert (

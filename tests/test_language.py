@@ -183,6 +183,7 @@ def test_every_model_and_every_number_fits_into_every_sentence(code):
         for model, n in itertools.product(BY_NAME, NUMBERS):
             given = {name: language.name(model) for name in wanted & {"subject", "other", "network"}}
             given |= {name: language.count(unit, n) for name, unit in COUNTED.items() if name in wanted}
+            given |= {"rivals": language.name_all([model, "mlp"])} if "rivals" in wanted else {}
             sentence = language.text(message, **{**dict.fromkeys(wanted, "7"), **given})
             assert sentence[0].isupper() or sentence[0].isdigit(), sentence
             assert "{" not in sentence and "  " not in sentence and "Nominative" not in sentence
@@ -230,3 +231,19 @@ def test_a_count_has_the_case_that_the_word_before_it_asks_for(catalogue):
         bare = re.findall(rf"(?:із|серед|з-поміж|протягом|результатами) \{{(?:{names})\}}", translation.lower())
         assert not bare, (message, bare)
     assert n_checked >= 15
+
+
+# One term a thing: what must not come back, since another word is said for it everywhere.
+FORBIDDEN = {
+    "en": r"[Pp]ictures?\b|training runs?\b|\bpaid\b|did harm|told apart|within chance|[Ss]urest|\bpale\b|Stated prob"
+    r"|color\b|gray|\boptimizer\b(?!\})|normaliz|regulariz|\bLimits\b|a prediction, m",
+    "uk": r"чинник|підвибірк\w* \(пулінг|мережа мережа|найважч|блідим|суперник|навчаних|пікс\b(?!\.)|відповідей"
+    r"|зображень — |Параметри запуску|довірчий інтервал з поправкою|виправдало",
+}
+
+
+def test_forbidden_terms_stay_away(catalogue):
+    texts = {"en": catalogue.keys(), "uk": catalogue.values()}
+    for code, found in texts.items():
+        wrong = [text for text in found if re.search(FORBIDDEN[code], text)]
+        assert not wrong, (code, wrong)

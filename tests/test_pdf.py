@@ -14,7 +14,7 @@ from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.pdf import drawings_to_images, write_pdf
+from fmnist_report.report.printed.pdf import drawings_to_images, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
 

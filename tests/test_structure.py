@@ -34,7 +34,7 @@ def test_imports_follow_the_line():
 def test_every_module_stands_in_one_of_the_packages_or_at_the_top():
     assert {path.stem for path in PACKAGE.glob("*.py")} == TOP
     assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(PACKAGES)
-    for package in [*map(PACKAGE.joinpath, PACKAGES), PACKAGE / "report" / "figures"]:
+    for package in [*map(PACKAGE.joinpath, PACKAGES), PACKAGE / "report" / "figures", PACKAGE / "report" / "printed"]:
         assert (package / "__init__.py").read_text("utf-8") == "", f"{package.name}/__init__.py is not empty"
         assert len(list(package.glob("*.py"))) <= 14, f"{package.name} has too many modules"
 
@@ -89,7 +89,7 @@ def test_no_other_file_lists_or_colours_the_networks():
 def test_line_reads():
     tree = ast.parse((ROOT / "run_all.py").read_text("utf-8"))
     line = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
-    assert line.name == "build_line" and line.end_lineno - line.lineno < 70
+    assert line.name == "build_line" and line.end_lineno - line.lineno < 75
 
 
 def test_readme_names_every_package():

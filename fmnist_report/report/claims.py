@@ -59,7 +59,13 @@ def decide(results: Results) -> dict[str, list[Claim]]:
         results: as in results.json.
     """
     return {
-        "summary": [best(results), compare(results, "cnn", "mlp"), compare(results, "vgg_finetuned", "mlp")],
+        "summary": [
+            best(results),
+            compare(results, "cnn", "mlp"),
+            compare(results, "vgg_finetuned", "mlp"),
+            fine_tuning(results),
+            ensemble(results),
+        ],
         "part1": [
             compare(results, "cnn", "mlp"),
             cost(results, "cnn", "mlp"),

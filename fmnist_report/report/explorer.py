@@ -1,6 +1,7 @@
 """The explorer of single answers: what the page's script needs of a run, as one document."""
 
 import base64
+import string
 import typing
 
 import numpy as np
@@ -63,4 +64,4 @@ def _encode(array: np.ndarray) -> str:
 
 def _braces(text: str) -> dict[str, str]:
     """Leave every placeholder of a message as it is, for the script to fill in."""
-    return {name: "{" + name + "}" for name in ("n", "true", "pred", "value", "p", "network") if "{" + name + "}" in text}
+    return {name: f"{{{name}}}" for _, name, _, _ in string.Formatter().parse(text) if name}

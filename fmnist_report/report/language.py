@@ -6,7 +6,7 @@ import io
 import typing
 from datetime import datetime
 
-from babel import Locale, dates, numbers
+from babel import Locale, dates, lists, numbers
 from babel.messages import mofile, pofile
 
 from fmnist_report.backbones import DEFAULT
@@ -103,9 +103,10 @@ class Language:
         forms[CASES[0]] = self.catalogue.ngettext(singular, plural, n)
         return Name({case: form.format(n=self.integer(n)) for case, form in forms.items()})
 
-    def name_all(self, models: typing.Iterable[str]) -> str:
-        """List models as sentences do."""
-        return ", ".join(str(self.name(model)) for model in models)
+    def name_all(self, models: typing.Iterable[str]) -> Name:
+        """List models as sentences do, in every case."""
+        names = [self.name(model).forms for model in models]
+        return Name({case: lists.format_list([forms[case] for forms in names], locale=self.locale) for case in CASES})
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""

@@ -1,6 +1,7 @@
 """Sources: what others reached on the test set of Fashion-MNIST, and where methods and bases were published."""
 
 import typing
+import urllib.parse
 from dataclasses import dataclass
 
 from fmnist_report.backbones import MODULES
@@ -88,7 +89,7 @@ class Method:
 METHODS = (
     Method(
         N_("Wilson’s interval"),
-        N_("a confidence interval for a proportion that holds near 100% too"),
+        N_("a confidence interval for a proportion that remains valid near 100%"),
         "E. B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. Journal of the "
         "American Statistical Association 22, 1927",
         "https://doi.org/10.1080/01621459.1927.10502953",
@@ -115,6 +116,13 @@ METHODS = (
         "https://doi.org/10.1002/(SICI)1097-0258(19981130)17:22%3C2635::AID-SIM954%3E3.0.CO;2-C",
     ),
     Method(
+        N_("Hahn’s interval"),
+        N_("holds several further values at once, by the spread of repeated ones"),
+        "G. J. Hahn. Factors for Calculating Two-Sided Prediction Intervals for Samples from a Normal Distribution. "
+        "Journal of the American Statistical Association 64, 1969",
+        "https://doi.org/10.1080/01621459.1969.10501007",
+    ),
+    Method(
         N_("MAC"),
         N_("a multiplication and an addition, the unit in which the cost of a prediction is counted"),
     ),
@@ -131,7 +139,7 @@ METHODS = (
     Method(
         N_("AdamW"),
         N_(
-            "gradient descent with a step of its own for every weight; weight decay, which draws weights towards "
+            "gradient descent with a separate step size for each weight; weight decay, which draws weights towards "
             "zero, is kept apart from the gradient"
         ),
         "I. Loshchilov, F. Hutter. Decoupled Weight Decay Regularization, 2019",
@@ -283,5 +291,7 @@ def list_sources(methods: typing.Sequence[Method], fashion: bool, backbone: str)
 
 
 def _source_of(method: Method) -> Source:
-    place = method.address.removeprefix("https://").removeprefix("www.").partition("/")[0]
-    return Source(method.term, method.source, method.address, place)
+    place = method.address.removeprefix("https://").removeprefix("www.").rstrip("/")
+    for start, short in (("doi.org/", "doi:"), ("arxiv.org/abs/", "arXiv:")):
+        place = short + place.removeprefix(start) if place.startswith(start) else place
+    return Source(method.term, method.source, method.address, urllib.parse.unquote(place))

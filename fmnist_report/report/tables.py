@@ -6,7 +6,7 @@ import itertools
 import statistics
 import typing
 
-from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES, network_of_stage
+from fmnist_report.evaluation.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
 from fmnist_report.report.language import Language
@@ -14,7 +14,7 @@ from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
 from fmnist_report.settings import Settings, write_value
 
-MOST_ROWS = 40  # of a table of layers
+MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
@@ -80,7 +80,7 @@ def entered_ranges(results: Results, language: Language) -> str:
 def ensemble_list(results: Results, language: Language) -> str:
     """Name the ensemble's members with their weights, heaviest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
-    return "; ".join(f"{language.model(name)} {language.percent(weight)}" for name, weight in weights if weight)
+    return ", ".join(f"{language.name(name)} ({language.percent(weight)})" for name, weight in weights if weight)
 
 
 def list_methods(results: Results) -> list[Method]:
@@ -142,7 +142,9 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
     return "; ".join(
         language.text(
-            N_("{model}: {steps} of {images} each, {accuracy} ± {sd} over {seeds}"),
+            N_(
+                "{model}: {steps} of {images} each, {accuracy} ± {sd} (mean and standard deviation over {seeds})"
+            ),
             model=language.model(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
             images=language.count("image", bases[name]["batch_size"]),
@@ -182,21 +184,22 @@ def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
     return sorted(found, key=lambda row: -row["val_accuracy"])
 
 
-def search_rows(results: Results) -> list[dict[str, typing.Any]]:
-    """Return the best values that the search found, the most important hyperparameter of each network first."""
+def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typing.Any]]:
+    """Return the best values that the search of some stages found, the most important of each network first."""
     rows = []
     for network, found in results["study"]["search"]["networks"].items():
-        best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
-        for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
-            value = best[name] if isinstance(best[name], str) else f"{best[name]:.4g}"
-            rows.append(
-                {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
-            )
+        if network in stages:
+            best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
+            for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
+                value = best[name] if isinstance(best[name], str) else f"{best[name]:.4g}"
+                rows.append(
+                    {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
+                )
     return rows
 
 
-def search_list(results: Results, language: Language) -> str:
-    """Name each search with its trials and the best validation accuracy."""
+def search_list(results: Results, stages: tuple[str, ...], language: Language) -> str:
+    """Name each search of some stages with its trials and the best validation accuracy."""
     return "; ".join(
         language.text(
             N_("{model}: {trials}, {pruned} stopped early, best {accuracy}"),
@@ -206,7 +209,17 @@ def search_list(results: Results, language: Language) -> str:
             accuracy=language.percent(found["best"]["val_accuracy"]),
         )
         for network, found in results["study"]["search"]["networks"].items()
+        if network in stages
     )
+
+
+def comparison_rows(results: Results) -> list[dict[str, typing.Any]]:
+    """Return the tested pairs, each once: the classifier that was chosen may be the dense head under another name."""
+    rows: dict[tuple[str, str], dict[str, typing.Any]] = {}
+    for row in results["comparisons"]:
+        a, b = (CHOSEN if name == results["chosen_classifier"] else name for name in (row["a"], row["b"]))
+        rows.setdefault((a, b), row)
+    return list(rows.values())
 
 
 def classifier_rows(results: Results, language: Language) -> list[dict[str, str]]:

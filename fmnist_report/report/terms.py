@@ -39,7 +39,7 @@ FACTORS = {
 }
 # What the rungs of a ladder add; the lowest is what they are added to.
 INGREDIENTS = {
-    "start": N_("starting point"),
+    "start": N_("simplest form"),
     "architecture": N_("three stages in place of a dense layer"),
     "normalised": N_("batch normalisation"),
     "residual": N_("residual connections"),

@@ -16,19 +16,19 @@ MESSAGES = {
         "classifies {accuracy} of the {n_test} correctly (95% interval {ci_low} to {ci_high})."),
     ("best", "unclear"): N_(
         "Of the single networks, {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
-        "correctly (95% interval {ci_low} to {ci_high}); its lead is not significant over: {rivals}."),
+        "correctly (95% interval {ci_low} to {ci_high}); its lead over {rivals} is not significant."),
     ("best", "tied"): N_(
         "Several single networks share the highest test accuracy, {accuracy} of the {n_test} (95% interval {ci_low}"
         " to {ci_high}): {subject}, {rivals}."),
     ("compare", "above"): N_(
-        "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) (95% "
-        "interval {low} to {high}; {p}, both with Holm’s correction)."),
+        "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) "
+        "(Holm-adjusted interval {low} to {high}; {p})."),
     ("compare", "below"): N_(
-        "{subject:Nominative} ({a}) is {difference} percentage points less accurate than {other} ({b}) (95% "
-        "interval {low} to {high}; {p}, both with Holm’s correction)."),
+        "{subject:Nominative} ({a}) is {difference} percentage points less accurate than {other} ({b}) "
+        "(Holm-adjusted interval {low} to {high}; {p})."),
     ("compare", "same"): N_(
         "{subject:Nominative} ({a}) and {other} ({b}) do not differ significantly in accuracy: the observed "
-        "difference is {signed} percentage points (95% interval {low} to {high}; {p}, both with Holm’s correction)."),
+        "difference is {signed} percentage points (Holm-adjusted interval {low} to {high}; {p})."),
     ("ensemble", "above"): N_(
         "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
         "network, without any further training; it leads the most accurate of them on the test images, {other} "
@@ -42,36 +42,36 @@ MESSAGES = {
         " points ({p})."),
     ("ensemble", "partly"): N_(
         "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points more accurate "
-        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}); its lead is not "
-        "significant over: {rivals}."),
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}); its lead over "
+        "{rivals} is not significant."),
     ("fine_tuning", "blocks"): N_(
-        "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
-        "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for"
-        " the trained blocks."),
+        "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the trained blocks."),
     ("fine_tuning", "augmented"): N_(
-        "Fine-tuning paid off: it raised the accuracy of the dense head from which it starts from {b} to {a}, by "
-        "{difference} percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which speaks for"
-        " the trained blocks and the augmented images together: the head sees neither."),
+        "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the trained blocks and the augmented images together: the head sees neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (95% interval {low} to {high}; {p}), but the gain cannot be ascribed to the trained "
-        "blocks: the difference from the head alone, trained for as many further epochs ({control}), is not "
-        "significant ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the gain cannot be ascribed to the "
+        "trained blocks: the difference from the head alone, trained for as many further epochs ({control}), is not"
+        " significant ({p_control})."),
     ("fine_tuning", "same"): N_(
         "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
-        "the fine-tuned network {a}, a difference of {signed} percentage points (95% interval {low} to {high}; "
-        "{p}); the head alone, trained for as many further epochs, reaches {control} ({p_control} against "
+        "the fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to "
+        "{high}; {p}); the head alone, trained for as many further epochs, reaches {control} ({p_control} against "
         "fine-tuning)."),
     ("fine_tuning", "below"): N_(
         "Fine-tuning lowered the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (95% interval {low} to {high}; {p}); the head alone, trained for as many further epochs,"
-        " reaches {control} ({p_control} against fine-tuning)."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs, reaches {control} ({p_control} against fine-tuning)."),
     ("fine_tuning", "control"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (95% interval {low} to {high}; {p}), but the head alone, trained for as many further "
-        "epochs, reaches {control}, significantly more ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained for as many "
+        "further epochs, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
         "Cost, with everything that a network builds on and all views over which it averages: one prediction of "
         "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
@@ -86,8 +86,8 @@ MESSAGES = {
         "on validation images ({val})."),
     ("fit", "gap"): N_(
         "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); that has not raised its validation loss, which was {loss_lowest} at its lowest "
-        "and {loss_last} at the end."),
+        "validation images ({val}); its validation loss had not risen by the end (lowest {loss_lowest}, last "
+        "{loss_last})."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
@@ -137,21 +137,21 @@ MESSAGES = {
         "Of the classifiers on the cached features, {subject} was chosen; others with the same validation accuracy "
         "({val}): {rivals}."),
     ("calibration", "differ"): N_(
-        "The expected calibration error is lowest for {subject} ({error_low}) and highest for {other} "
-        "({error_high}); label smoothing affects it. With a temperature fitted on validation the errors are "
-        "{scaled_low} and {scaled_high}."),
+        "Of the single networks, {subject} has the lowest expected calibration error ({error_low}) and {other} the "
+        "highest ({error_high}). With a temperature fitted on the validation set the errors are {scaled_low} and "
+        "{scaled_high}."),
     ("calibration", "equal"): N_(
-        "The expected calibration errors of all networks agree in three decimals ({error_low})."),
+        "The expected calibration errors of all networks agree to three decimal places ({error_low})."),
     ("val_minus_test", "all"): N_(
         "All networks are more accurate on validation than on test, by {low} to {high} percentage points, each "
-        "significantly (Newcombe’s 95% interval). A part of it may be that settings were chosen on validation; the "
-        "other intervals in this report do not include it."),
+        "significantly (Newcombe’s 95% interval). Part of this may arise because settings were chosen on "
+        "validation; the other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
         "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation "
         "minus test); the difference is significant (Newcombe’s 95% interval) for: {models}."),
     ("val_minus_test", "none"): N_(
-        "For no network does the accuracy on validation exceed that on test significantly (differences of {low} to "
-        "{high} percentage points)."),
+        "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
+        "{low} to {high} percentage points)."),
     ("advice", "regularise"): N_(
         "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
         "{epoch} of {epochs}."),
@@ -169,9 +169,9 @@ MESSAGES = {
         "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
         "validation images ({val}) do not differ significantly, and the validation loss did not rise."),
     ("advice", "repeat"): N_(
-        "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for "
-        "{subject}, there {gain} percentage points above the starting point (the best of {n_tried}, so probably "
-        "less in truth)."),
+        "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
+        "there {gain} percentage points above the starting point (the best of {n_tried}, so probably an "
+        "overestimate)."),
     ("advice", "generalise_own"): N_(
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
         " is higher on training images ({train}) than on validation images ({val}), while the validation loss did "
@@ -203,9 +203,9 @@ MESSAGES = {
         "for as many further epochs: {control}."),
     ("strongest", "beyond"): N_("Largest effect beyond the noise, in percentage points: {largest}."),
     ("strongest", "none"): N_("No effect exceeds the noise."),
-    ("confused", "stated"): N_("Confused most often, errors in both directions: {pairs}."),
-    ("hardest", "same"): N_("All networks miss more images of {classes} than of any other class."),
-    ("hardest", "by_network"): N_("The class of which most images are missed: {of}."),
+    ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
+    ("hardest", "same"): N_("All networks misclassify more images of {classes} than of any other class."),
+    ("hardest", "by_network"): N_("The class with most misclassified images: {of}."),
     ("dear_and_cheap", "above"): N_(
         "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
         "points more accurate."),

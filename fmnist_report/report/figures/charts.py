@@ -1,5 +1,6 @@
 """Figures of the report as SVG, drawn from the evaluation alone, in one language."""
 
+import textwrap
 import typing
 import warnings
 from pathlib import Path
@@ -194,9 +195,9 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
             fontsize=7,
         )  # fmt: skip
         ax.set_ylim(-0.7, len(changes) - 0.3)
-        ax.set_title(language.model(model))
+        ax.set_title(textwrap.fill(language.model(model), 20))
+        ax.set_xlabel(language.text(N_("Validation accuracy")))
         percent_axis(ax.xaxis, language)
-    figure.supxlabel(language.text(N_("Validation accuracy")))
     return figure
 
 
@@ -230,7 +231,7 @@ def plot_ways(rows: list[dict], language: Language) -> Figure:
             ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
     ax.set_title(language.model("vgg_input"))
     percent_axis(ax.xaxis, language)
-    figure.supxlabel(language.text(N_("Validation accuracy, 95% interval")))
+    ax.set_xlabel(language.text(N_("Validation accuracy, 95% interval")))
     return figure
 
 
@@ -319,9 +320,9 @@ def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
     measures = (
         ("n_params", 1e6, N_("Parameters, millions")),
-        ("macs_per_answer", 1e6, N_("Operations (MAC) a prediction, millions")),
+        ("macs_per_answer", 1e6, N_("Operations (MAC) per prediction, millions")),
         ("total_seconds", 60, N_("Training in all, minutes")),
-        ("ms_per_answer", 1, N_("Milliseconds a prediction")),
+        ("ms_per_answer", 1, N_("Milliseconds per prediction")),
     )
     figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
     for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
@@ -334,7 +335,7 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(lambda value, place: language.number(value, max(0, -round(np.log10(value)))))
         ax.xaxis.set_minor_formatter("")
-        ax.set_xlabel(language.text(title))
+        ax.set_xlabel(textwrap.fill(language.text(title), 20))
         ax.margins(0.15)
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     percent_axis(axes[0, 0].yaxis, language, 1)
@@ -366,5 +367,5 @@ def plot_reliability(models: Results, language: Language) -> Figure:
         percent_axis(ax.xaxis, language)
         percent_axis(ax.yaxis, language)
     axes[0, 0].set_ylabel(language.text(N_("Accuracy")))
-    figure.supxlabel(language.text(N_("Stated probability of the answer")))
+    figure.supxlabel(language.text(N_("Predicted probability")))
     return figure

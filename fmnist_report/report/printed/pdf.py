@@ -12,9 +12,9 @@ from pathlib import Path
 
 from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.report.archive import end_plainly, identify
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.tagging import Made, complete_tags, remember_elements
+from fmnist_report.report.printed.archive import end_plainly, identify
+from fmnist_report.report.printed.tagging import Made, complete_tags, remember_elements
 
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
