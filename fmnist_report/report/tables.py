@@ -142,9 +142,7 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
     return "; ".join(
         language.text(
-            N_(
-                "{model}: {steps} of {images} each, {accuracy} ± {sd} (mean and standard deviation over {seeds})"
-            ),
+            N_("{model}: {steps} of {images} each, {accuracy} ± {sd} (mean and standard deviation over {seeds})"),
             model=language.model(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
             images=language.count("image", bases[name]["batch_size"]),
