@@ -78,9 +78,9 @@ def build_line(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
         overlap=overlap, **judged, measures=True, published=True,
     )  # fmt: skip
-    answers = line.stage(
-        "answers", "evaluation.answers:gather_answers", data=data, overlap=overlap, evaluation=evaluation
-    )
+    after = functools.partial(line.stage, data=data, evaluation=evaluation)
+    answers = after("answers", "evaluation.answers:gather_answers", overlap=overlap)
+    portable = after("portable", "evaluation.portable:make_portable", cnn_settings=s.cnn, cnn=cnn)
     for lang in document.languages:
         classes = data_set.classes_in(lang)
         figures = line.stage(
@@ -90,7 +90,7 @@ def build_line(
         html = line.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
-            answers=answers, digests=template_digests(lang), where=Where.BESIDE, published=True,
+            answers=answers, portable=portable, digests=template_digests(lang), where=Where.BESIDE, published=True,
         )  # fmt: skip
         line.stage(f"pdf-{lang}", "report.printed.pdf:write_pdf", html=html, where=Where.BESIDE)
     return line

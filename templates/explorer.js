@@ -1,5 +1,5 @@
 // Every single answer: a confusion matrix of buttons, the images behind a cell, and what each network says of one.
-function explore(root, data) {
+function explore(root, data, give) {
   const { words, classes, models } = data;
   const n = data.n, m = models.length, c = classes.length;
   const array = (text, Type) => new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
@@ -168,7 +168,24 @@ function explore(root, data) {
       return make("tr", {}, make("th", { scope: "row" }, model.label), make("td", {}, words[isWrong(i, own) ? "wrong" : "right"]),
         make("td", { className: "shares" }, ...bars));
     });
+    if (give) {
+      const button = make("button", { type: "button" }, words.give);
+      button.addEventListener("click", () => {
+        give(pixelsOf(i));
+        document.getElementById("network").scrollIntoView();
+      });
+      head.append(button);
+    }
     panel.replaceChildren(head, make("table", {}, make("tbody", {}, ...rows)));
+  }
+
+  // The pixels of a test image, read from the sprite.
+  const sheet = new Image();
+  sheet.src = data.images;
+  function pixelsOf(i) {
+    const { width, height, columns } = data, canvas = make("canvas", { width, height }), pen = canvas.getContext("2d");
+    pen.drawImage(sheet, -(i % columns) * width, -Math.floor(i / columns) * height);
+    return pen.getImageData(0, 0, width, height).data.filter((_, place) => place % 4 === 0);
   }
 
   function draw() {
@@ -196,8 +213,15 @@ function explore(root, data) {
     place.append(" ", make("a", { href: "#" + place.dataset.explore }, place.dataset.words));
   }
   root.hidden = false;
+  if (give) root.first = () => give(pixelsOf(0));
   draw();
   follow();
 }
 const answers = document.getElementById("answers");
-if (answers) explore(document.getElementById("explorer"), JSON.parse(answers.textContent));
+if (answers) {
+  const data = JSON.parse(answers.textContent), bench = document.getElementById("network");
+  const sameSize = data.network && data.height === data.network.operations[0].shape[0];
+  const give = data.network ? tryNetwork(bench, data.network, data.classes, data.words) : null;
+  explore(document.getElementById("explorer"), data, sameSize ? give : null);
+  if (sameSize && data.n) addEventListener("load", () => setTimeout(() => document.getElementById("explorer").first?.(), 0));
+}

@@ -59,4 +59,5 @@ function allowScrolling() {
 }
 allowScrolling();
 addEventListener("resize", allowScrolling);
+{% include "network.js" %}
 {% include "explorer.js" %}

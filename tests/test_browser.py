@@ -7,10 +7,11 @@ import shutil
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from fmnist_report.evaluation.networks import COMPARED, MAIN
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.pipeline.files import load_arrays, read_json
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -189,6 +190,56 @@ def test_conclusions_lead_to_the_images_of_which_they_speak(show):
     link.click()
     page.wait_for_function("location.hash.includes('both=1')")
     assert page.locator(".matrix button[aria-pressed=true]").count() == 2
+
+
+def test_the_network_in_the_page_answers_as_keras_does(show, real_run):
+    page = show()
+    (entry,) = [path for path in (real_run.cache / "portable").iterdir() if (path / "manifest.json").is_file()]
+    (data,) = [path for path in (real_run.cache / "data").iterdir() if (path / "manifest.json").is_file()]
+    kept, pictures = load_arrays(entry / "portable.npz"), load_arrays(data / "pictures.npz")["test"]
+    images = [pictures[i].ravel().tolist() for i in kept["index"]]
+    answers = np.array(page.evaluate("images => images.map(document.getElementById('network').ask)", images))
+    assert len(answers) >= 100 and np.abs(answers - kept["checked"]).max() < 1e-2
+    two_best = np.sort(kept["checked"], axis=1)[:, -2:]
+    clear = two_best[:, 1] - two_best[:, 0] > 1e-2
+    assert (answers.argmax(axis=1) == kept["checked"].argmax(axis=1))[clear].all() and clear.any()
+
+
+def read_pad(page):
+    """The pixels of the image that the network is given, 0 to 255."""
+    script = "() => { const pad = document.querySelector('canvas.pad'); return [...pad.getContext('2d')"
+    return np.array(page.evaluate(script + ".getImageData(0, 0, 28, 28).data]; }")).reshape(28, 28, 4)[..., 0]
+
+
+def test_the_network_is_given_test_images_drawings_and_photos(show, tmp_path):
+    page = show(view="#net=cnn")
+    page.locator(".tiles button").first.click()
+    page.locator(".faces button").click()
+    page.wait_for_timeout(500)
+    given = read_pad(page)
+    assert given.max() > 100 and page.locator("#network .says .share").count() == 5
+    page.locator("button[data-move=ArrowRight]").click()
+    assert np.array_equal(read_pad(page)[:, 1:], given[:, :-1])
+    page.locator("#network button.clear").click()
+    assert read_pad(page).max() == 0
+    box = page.locator("canvas.pad").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.up()
+    drawn = read_pad(page)
+    assert drawn[12:16, 12:16].max() == 255 and drawn[:8].max() == 0
+    page.locator("input[name=tool][value=cover]").check()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert read_pad(page).max() == 0
+    photo = np.full((90, 200), 250, "uint8")  # dark on a light ground, wider than high
+    photo[30:60, 40:160] = 20
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    page.locator("#network input[type=file]").set_input_files(tmp_path / "photo.png")
+    page.wait_for_timeout(500)
+    taken = read_pad(page)
+    rows, columns = np.nonzero(taken > 128)
+    assert (columns.min(), columns.max()) == (0, 27) and 6 <= len(set(rows)) <= 8 and abs(rows.mean() - 13.5) < 1
+    assert page.troubles == []
 
 
 def test_the_page_reads_without_its_script(show):

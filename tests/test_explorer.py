@@ -89,7 +89,8 @@ def test_large_images_are_made_smaller():
 def test_the_script_is_given_the_same_numbers(run):
     kept = run[0]
     results = {"models": {name: {"confusion": [[number]]} for number, name in enumerate(COMPARED)}}
-    document = json.loads(json.dumps(build_explorer(kept, results, Language("uk", ["а", "</script>", "в"]))))
+    language = Language("uk", ["а", "</script>", "в"])
+    document = json.loads(json.dumps(build_explorer(kept, ({"fits": False}, {}), results, language)))
     assert document["classes"][1] == "</script>" and [row["name"] for row in document["models"]] == list(COMPARED)
     assert [row["confusion"] for row in document["models"]] == [[[number]] for number in range(len(COMPARED))]
     for name, kind in (
@@ -101,4 +102,10 @@ def test_the_script_is_given_the_same_numbers(run):
     ):
         assert (np.frombuffer(base64.b64decode(document[name]), kind) == kept[name].ravel()).all(), name
     assert document["images"].startswith("data:image/webp;base64,UklGR")
+    assert document["network"] is None
+    told = {"fits": True, "operations": [{"op": "input"}], "mirror": True}
+    arrays = {"whole": np.array([-1, 5], "int8"), "fine": np.array([0.5], "float32")}
+    network = build_explorer(kept, (told, arrays), results, language)["network"]
+    assert network["operations"] == told["operations"] and network["mirror"]
+    assert base64.b64decode(network["whole"]) == b"\xff\x05"
     assert "{n}" in document["words"]["cell"] and "{true}" in document["words"]["cell"]

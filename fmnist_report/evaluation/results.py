@@ -28,6 +28,7 @@ STAGES = {
     "explain": N_("What the networks see"),
     "evaluation": N_("Evaluation"),
     "answers": N_("Single predictions"),
+    "portable": N_("Network for the page"),
 }
 RENDERING = ("figures", "html", "pdf")
 

@@ -23,22 +23,32 @@ WORDS = {
     "open": N_("test image {n}, true class {true}, predicted {pred} with {p}"),
     "any": N_("all classes"),
     "none": N_("No image that is kept here fits."),
+    "give": N_("Give it to the network"),
+    "evidence": N_("Where the last maps support “{class}”"),
+    "unreadable": N_("This file is no image that the browser can read."),
     "right": N_("right"),
     "wrong": N_("wrong"),
 }
 
 
-def build_explorer(answers: dict[str, np.ndarray], results: dict[str, typing.Any], language: Language) -> dict:
+def build_explorer(
+    answers: dict[str, np.ndarray],
+    portable: tuple[dict, dict[str, np.ndarray]],
+    results: dict[str, typing.Any],
+    language: Language,
+) -> dict[str, typing.Any]:
     """Return what the script shows.
 
     Args:
         answers: as evaluation.answers gathers them.
+        portable: the documents of evaluation.portable.
         results: as in results.json.
 
     Returns:
         words, lang; classes, their names; models, with name, label, colour and confusion; n, height, width and columns
         of the sprites; images and neighbours, these sprites as data URIs; and base64 of the arrays index (int32),
-        label, predicted and neighbour_labels (uint16), probabilities (uint8) and rms (float32), all little-endian.
+        label, predicted and neighbour_labels (uint16), probabilities (uint8) and rms (float32), all little-endian;
+        and network, its operations, mirror, and base64 of whole and fine, or None where it does not fit into a page.
     """
     height, width, columns = answers["layout"].tolist()
     packed = ("index", "label", "predicted", "probabilities", "neighbour_labels", "rms")
@@ -55,7 +65,15 @@ def build_explorer(answers: dict[str, np.ndarray], results: dict[str, typing.Any
         "height": height, "width": width, "columns": columns,
         **{name: "data:image/webp;base64," + _encode(answers[name]) for name in ("images", "neighbours")},
         **{name: _encode(answers[name]) for name in packed},
+        "network": _describe_network(*portable),
     }  # fmt: skip
+
+
+def _describe_network(told: dict, arrays: dict[str, np.ndarray]) -> dict[str, typing.Any] | None:
+    if not told["fits"]:
+        return None
+    packed = {name: _encode(arrays[name]) for name in ("whole", "fine")}
+    return {"operations": told["operations"], "mirror": told["mirror"], **packed}
 
 
 def _encode(array: np.ndarray) -> str:

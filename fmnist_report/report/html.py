@@ -56,6 +56,7 @@ def render_html(
     evaluation: Path,
     figures: Path,
     answers: Path,
+    portable: Path,
 ) -> None:
     """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
 
@@ -64,10 +65,12 @@ def render_html(
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
-    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, answers, figures))
+    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, answers, portable, figures))
     results["full_trainings"] = tables.average_seeds(read_json(FULL_TRAININGS)) if data_set["classes"] is None else []
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
-    explorer = build_explorer(load_arrays(answers / "answers.npz"), results, language)
+    network = read_json(portable / "portable.json"), load_arrays(portable / "portable.npz")
+    explorer = build_explorer(load_arrays(answers / "answers.npz"), network, results, language)
+    results["portable"] = {name: value for name, value in network[0].items() if name != "operations"}
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), explorer, language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")

@@ -1,0 +1,116 @@
+"""A network as a list of plain operations with weights in 8 bits, which a page's script can carry out."""
+
+import math
+import typing
+
+import keras
+import numpy as np
+
+STEPS = 127  # of a weight's size
+Operation = dict[str, typing.Any]
+
+
+class Portable(typing.NamedTuple):
+    """A network's operations, in an order in which they can be done, and the numbers that they use.
+
+    operations: each has op, inputs (numbers of earlier ones), shape (of its output, without the batch), and, where it
+        has weights, their shape (kernel) and where they begin: weights in whole, scale, bias, shift in fine.
+    whole: all weights, int8, C order; a weight is this times the scale of its output channel.
+    fine: everything else, float32.
+    """
+
+    operations: list[Operation]
+    whole: np.ndarray
+    fine: np.ndarray
+
+
+def carry_over(network: keras.Model) -> Portable:
+    """List a network's operations; its weights are rounded to 255 values for each output channel.
+
+    Raises:
+        ValueError: the network has a layer that is not known here.
+    """
+    operations: list[Operation] = []
+    whole: list[np.ndarray] = []
+    fine: list[np.ndarray] = []
+    numbers: dict[str, int] = {}
+
+    def store(arrays: list[np.ndarray], values: np.ndarray) -> int:
+        arrays.append(values.ravel())
+        return sum(len(array) for array in arrays[:-1])
+
+    for layer in network.layers:
+        sources = [tensor._keras_history.operation.name for tensor in keras.tree.flatten(layer.input)]
+        inputs = [numbers[name] for name in sources if name in numbers and name != layer.name]
+        kind = type(layer).__name__
+        if kind == "Dropout":
+            numbers[layer.name] = inputs[0]
+            continue
+        found: Operation = {"inputs": inputs, "shape": list(layer.output.shape[1:]), "name": layer.name}
+        if kind == "InputLayer":
+            found["op"] = "input"
+        elif kind == "Rescaling":
+            found |= {"op": "multiply", "by": float(layer.scale)}
+        elif kind in ("Conv2D", "Dense"):
+            kernel, *bias = [np.asarray(values, "float32") for values in layer.get_weights()]
+            rounded, scale = round_weights(kernel)
+            found |= {"op": "convolve" if kind == "Conv2D" else "dense", "kernel": list(kernel.shape)}
+            found |= {"weights": store(whole, rounded), "scale": store(fine, scale)}
+            found |= {"bias": store(fine, bias[0])} if bias else {}
+        elif kind == "BatchNormalization":
+            gamma, beta, mean, variance = [np.asarray(values, "float32") for values in layer.get_weights()]
+            scale = gamma / np.sqrt(variance + layer.epsilon)
+            found |= {"op": "normalise", "scale": store(fine, scale), "shift": store(fine, beta - mean * scale)}
+        elif kind in OPERATIONS:
+            found["op"] = OPERATIONS[kind]
+        else:
+            raise ValueError(f"a page cannot carry out the layer {layer.name} ({kind})")
+        numbers[layer.name] = len(operations)
+        operations.append(found)
+    mark_maps(operations)
+    return Portable(operations, np.concatenate(whole).astype("int8"), np.concatenate(fine).astype("float32"))
+
+
+OPERATIONS = {
+    "Activation": "relu",
+    "Add": "add",
+    "MaxPooling2D": "pool_max",
+    "AveragePooling2D": "pool_average",
+    "GlobalAveragePooling2D": "mean",
+    "Flatten": "flatten",
+}
+
+
+def round_weights(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a kernel's weights in whole steps, int8, and the step of each output channel, float32."""
+    largest = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
+    scale = (np.where(largest > 0, largest, 1) / STEPS).astype("float32")
+    return np.round(kernel / scale).astype("int8"), scale
+
+
+def mark_maps(operations: list[Operation]) -> None:
+    """Mark the operations whose maps are worth a look: the last one at each resolution that is not a pooling."""
+    last: dict[int, Operation] = {}
+    for found in operations:
+        if len(found["shape"]) == 3 and found["op"] in ("relu", "add"):
+            last[found["shape"][0]] = found
+    for found in last.values():
+        found["shown"] = True
+
+
+def count_operations(portable: Portable) -> int:
+    """Return the multiplications of one image."""
+    return sum(
+        math.prod(found["kernel"]) * math.prod(found["shape"][:-1])
+        for found in portable.operations
+        if "kernel" in found
+    )
+
+
+def round_network(network: keras.Model) -> None:
+    """Give a network the weights that its portable form has."""
+    for layer in network.layers:
+        if type(layer).__name__ in ("Conv2D", "Dense"):
+            kernel, *bias = layer.get_weights()
+            rounded, scale = round_weights(np.asarray(kernel, "float32"))
+            layer.set_weights([rounded * scale, *bias])
