@@ -69,18 +69,19 @@ def build_line(
         return line
     apart = functools.partial(line.stage, where=Where.APART, data=data, features=features)
     overlap = apart("overlap", "experiments.duplicates:find_overlap", overlap=s.overlap)
-    explain = line.stage(
-        "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
-        networks=choose_networks(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
-        finetune=finetune,
+    look = functools.partial(line.stage, networks=choose_networks(s), data=data, cnn=cnn)
+    explain = look(
+        "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact, weights=weights,
+        features=features, head=head, finetune=finetune,
     )  # fmt: skip
+    portable = look("portable", "experiments.portable:make_portable")
     evaluation = line.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
-        overlap=overlap, **judged, measures=True, published=True,
+        overlap=overlap, portable=portable, **judged, measures=True, published=True,
     )  # fmt: skip
-    after = functools.partial(line.stage, data=data, evaluation=evaluation)
-    answers = after("answers", "evaluation.answers:gather_answers", overlap=overlap)
-    portable = after("portable", "evaluation.portable:make_portable", cnn_settings=s.cnn, cnn=cnn)
+    answers = line.stage(
+        "answers", "evaluation.answers:gather_answers", data=data, overlap=overlap, evaluation=evaluation
+    )
     for lang in document.languages:
         classes = data_set.classes_in(lang)
         figures = line.stage(

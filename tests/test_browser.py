@@ -197,12 +197,13 @@ def test_the_network_in_the_page_answers_as_keras_does(show, real_run):
     (entry,) = [path for path in (real_run.cache / "portable").iterdir() if (path / "manifest.json").is_file()]
     (data,) = [path for path in (real_run.cache / "data").iterdir() if (path / "manifest.json").is_file()]
     kept, pictures = load_arrays(entry / "portable.npz"), load_arrays(data / "pictures.npz")["test"]
-    images = [pictures[i].ravel().tolist() for i in kept["index"]]
+    chosen = range(0, len(pictures), max(1, len(pictures) // 200))
+    images, expected = [pictures[i].ravel().tolist() for i in chosen], kept["test"][list(chosen)]
     answers = np.array(page.evaluate("images => images.map(document.getElementById('network').ask)", images))
-    assert len(answers) >= 100 and np.abs(answers - kept["checked"]).max() < 1e-2
-    two_best = np.sort(kept["checked"], axis=1)[:, -2:]
+    assert len(answers) >= 200 and np.abs(answers - expected).max() < 1e-2
+    two_best = np.sort(expected, axis=1)[:, -2:]
     clear = two_best[:, 1] - two_best[:, 0] > 1e-2
-    assert (answers.argmax(axis=1) == kept["checked"].argmax(axis=1))[clear].all() and clear.any()
+    assert (answers.argmax(axis=1) == expected.argmax(axis=1))[clear].all() and clear.any()
 
 
 def read_pad(page):

@@ -140,7 +140,8 @@ def test_samples_are_the_first_of_each_class():
 def entries(tmp_path):
     """Entries of a whole run of three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
-        "data", "features", "study", "tuning", "inputs", "overlap", "mlp", "cnn", "head", "finetune", "control",
+        "data", "features", "study", "tuning", "inputs", "overlap", "portable", "mlp", "cnn", "head",
+        "finetune", "control",
         "classifiers", "seeds",
     )}  # fmt: skip
     for folder in found.values():
@@ -161,6 +162,7 @@ def entries(tmp_path):
     write_json(found["tuning"] / "tuning.json", {"networks": {}})
     write_json(found["inputs"] / "inputs.json", {"rows": [2]})
     write_json(found["overlap"] / "overlap.json", {"rms": 10.0})
+    write_json(found["portable"] / "portable.json", {"fits": False})
     np.savez(found["overlap"] / "overlap.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
     for number, stage in enumerate(("mlp", "cnn", "head", "finetune", "control")):
         answers = np.where(np.arange(6) < number + 2, TEST, (TEST + 1) % 3)
@@ -228,7 +230,7 @@ def test_validation_tells_no_test_accuracy(tmp_path, quiet, entries):
     (entries["data"] / "test_labels.npz").unlink()
     out = tmp_path / "out"
     out.mkdir()
-    given = {name: folder for name, folder in entries.items() if name != "overlap"}
+    given = {name: folder for name, folder in entries.items() if name not in ("overlap", "portable")}
     validation.validate_models(out, quiet, **given)
     found = read_json(out / "validation.json")
     assert found["n_val"] == 4 and found["chosen_classifier"] == "vgg_head"

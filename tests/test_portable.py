@@ -6,10 +6,11 @@ import pytest
 from keras import layers
 
 from fmnist_report.data.split import Task
-from fmnist_report.evaluation import portable as stage
+from fmnist_report.evaluation.test_set import measure_rounding
+from fmnist_report.experiments import portable as stage
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.portable import carry_over, count_operations, round_network, round_weights
-from fmnist_report.pipeline.files import load_arrays, read_json, save_arrays
+from fmnist_report.pipeline.files import load_arrays, read_json, save_arrays, write_json
 from fmnist_report.settings import CNNSettings
 from fmnist_report.training.prediction import as_pixels, predict
 
@@ -106,25 +107,26 @@ def test_an_unknown_layer_is_told():
 
 
 @pytest.mark.parametrize("most", [10**9, 10])
-def test_the_stage_tells_what_rounding_costs(tmp_path, quiet, monkeypatch, most):
+def test_the_stage_keeps_the_network_and_what_its_rounded_form_answers(tmp_path, quiet, monkeypatch, most):
     monkeypatch.setattr(stage, "MOST_OPERATIONS", most)
+    monkeypatch.setattr(stage, "load_task", lambda data: Task(12, 12, (0, 1, 2), mirror=False))
     network, pictures = trained(SMALL), RNG.integers(0, 256, (30, 12, 12), "uint8")
-    probabilities = predict(network, [as_pixels(pictures)])
-    labels = probabilities.argmax(axis=1)
-    labels[:10] = (labels[:10] + 1) % 3
-    for name in ("data", "cnn", "evaluation"):
-        (tmp_path / name).mkdir()
-    network.save_weights(tmp_path / "cnn" / "network.weights.h5")
-    save_arrays(tmp_path / "data" / "pictures.npz", test=pictures)
-    save_arrays(tmp_path / "evaluation" / "predictions.npz", y_test=labels, cnn=probabilities)
-    task = Task(12, 12, (0, 1, 2), mirror=False)
-    monkeypatch.setattr(stage, "load_task", lambda data: task)
-    places = {name: tmp_path / name for name in ("data", "cnn", "evaluation")}
-    stage.make_portable(tmp_path, quiet, cnn_settings=SMALL, **places)
+    network.save_weights(tmp_path / "network.weights.h5")
+    save_arrays(tmp_path / "pictures.npz", test=pictures)
+    stage.make_portable(tmp_path, quiet, networks={"cnn": SMALL}, data=tmp_path, cnn=tmp_path)
     told, arrays = read_json(tmp_path / "portable.json"), load_arrays(tmp_path / "portable.npz")
     assert told["fits"] == (most > 10)
     if told["fits"]:
-        assert told["accuracy"] == pytest.approx(20 / 30) and told["n_test"] == 30 and not told["mirror"]
         round_network(network)
-        assert arrays["checked"] == pytest.approx(predict(network, [as_pixels(pictures[arrays["index"]])]), abs=1e-5)
-        assert told["n_changed"] == (arrays["checked"].argmax(axis=1) != probabilities.argmax(axis=1)).sum()
+        assert arrays["test"] == pytest.approx(predict(network, [as_pixels(pictures)]), abs=1e-5)
+        assert not told["mirror"] and (arrays["whole"] == carry_over(network).whole).all()
+
+
+def test_what_rounding_costs_is_measured_on_the_test_set(tmp_path):
+    write_json(tmp_path / "portable.json", {"fits": True})
+    save_arrays(tmp_path / "portable.npz", test=np.eye(3)[[0, 1, 2, 0]])
+    labels, own = np.array([0, 1, 1, 1]), np.eye(3)[[0, 1, 1, 0]]
+    told = measure_rounding(tmp_path, own, labels)
+    assert told == {"fits": True, "n_test": 4, "accuracy": 0.75, "accuracy_rounded": 0.5, "n_changed": 1}
+    write_json(tmp_path / "portable.json", {"fits": False})
+    assert measure_rounding(tmp_path, own, labels) == {"fits": False}

@@ -26,9 +26,9 @@ STAGES = {
     "inputs": N_("Ways of input to {backbone}"),
     "overlap": N_("Duplicates"),
     "explain": N_("What the networks see"),
+    "portable": N_("Network for the page"),
     "evaluation": N_("Evaluation"),
     "answers": N_("Single predictions"),
-    "portable": N_("Network for the page"),
 }
 RENDERING = ("figures", "html", "pdf")
 

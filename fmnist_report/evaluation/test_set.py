@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import math
 import platform
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ def evaluate(
     tuning: Path,
     inputs: Path,
     overlap: Path,
+    portable: Path,
     seeds: Path | None = None,
     **networks: Path,
 ) -> None:
@@ -73,6 +75,7 @@ def evaluate(
         },
         "mistakes": find_mistakes(candidates, labels["test"]),
         "missed": find_missed(candidates, labels["test"]),
+        "portable": measure_rounding(portable, candidates["cnn"].test, labels["test"]),
         "class_counts": np.bincount(labels["train"], minlength=task.n_classes).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),
@@ -88,6 +91,24 @@ def evaluate(
         samples=sample_rows(pictures, labels),
         pairs=near["pairs"],
     )
+
+
+def measure_rounding(portable: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:
+    """Measure what rounding the weights of the network in the page costs.
+
+    Args:
+        portable: an entry of experiments.portable.
+        probabilities: of the test pictures by the network itself, (n, classes).
+        labels: (n,).
+
+    Returns:
+        fits; and if so accuracy and accuracy_rounded, shares of n_test pictures, and n_changed, differing answers.
+    """
+    if not read_json(portable / "portable.json")["fits"]:
+        return {"fits": False}
+    answers, rounded = probabilities.argmax(axis=1), load_arrays(portable / "portable.npz")["test"].argmax(axis=1)
+    accuracies = {"accuracy": float((answers == labels).mean()), "accuracy_rounded": float((rounded == labels).mean())}
+    return {"fits": True, "n_test": len(labels), **accuracies, "n_changed": int((rounded != answers).sum())}
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:

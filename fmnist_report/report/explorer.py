@@ -41,7 +41,7 @@ def build_explorer(
 
     Args:
         answers: as evaluation.answers gathers them.
-        portable: the documents of evaluation.portable.
+        portable: the documents of experiments.portable.
         results: as in results.json.
 
     Returns:

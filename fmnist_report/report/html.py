@@ -70,7 +70,6 @@ def render_html(
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(portable / "portable.json"), load_arrays(portable / "portable.npz")
     explorer = build_explorer(load_arrays(answers / "answers.npz"), network, results, language)
-    results["portable"] = {name: value for name, value in network[0].items() if name != "operations"}
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), explorer, language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
