@@ -213,15 +213,15 @@ function explore(root, data, give) {
     place.append(" ", make("a", { href: "#" + place.dataset.explore }, place.dataset.words));
   }
   root.hidden = false;
-  if (give) root.first = () => give(pixelsOf(0));
+  if (give && n) sheet.decode().then(() => give(pixelsOf(0)));
   draw();
   follow();
 }
-const answers = document.getElementById("answers");
-if (answers) {
-  const data = JSON.parse(answers.textContent), bench = document.getElementById("network");
-  const sameSize = data.network && data.height === data.network.operations[0].shape[0];
-  const give = data.network ? tryNetwork(bench, data.network, data.classes, data.words) : null;
-  explore(document.getElementById("explorer"), data, sameSize ? give : null);
-  if (sameSize && data.n) addEventListener("load", () => setTimeout(() => document.getElementById("explorer").first?.(), 0));
+// After the first paint: the page is there to be read before it can be explored.
+function begin() {
+  const answers = document.getElementById("answers"), data = JSON.parse(answers.textContent);
+  const give = data.network ? tryNetwork(document.getElementById("network"), data.network, data.classes, data.words) : null;
+  const fits = give && data.height === data.network.operations[0].shape[0]; // images may have been made smaller
+  explore(document.getElementById("explorer"), data, fits ? give : null);
 }
+requestAnimationFrame(() => setTimeout(begin));

@@ -44,6 +44,8 @@ def show(browser, real_run):
         page.on("request", lambda request: not request.url.startswith(("file:", "data:"))
                 and page.troubles.append(request.url))  # fmt: skip
         page.goto((real_run.folder / "report" / f"report.{lang}.html").as_uri() + view)
+        if options.get("java_script_enabled", True):
+            page.locator("#explorer .tiles button").first.wait_for()
         return page
 
     yield show
