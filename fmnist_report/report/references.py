@@ -112,7 +112,8 @@ METHODS = (
         N_("Newcombe’s interval"),
         N_("a confidence interval for the difference between two proportions"),
         "R. G. Newcombe. Improved Confidence Intervals for the Difference between Binomial Proportions Based on "
-        "Paired Data. Statistics in Medicine 17, 1998",
+        "Paired Data; Interval Estimation for the Difference between Independent Proportions. Statistics in "
+        "Medicine 17, 1998",
         "https://doi.org/10.1002/(SICI)1097-0258(19981130)17:22%3C2635::AID-SIM954%3E3.0.CO;2-C",
     ),
     Method(
@@ -125,6 +126,13 @@ METHODS = (
     Method(
         N_("MAC"),
         N_("a multiplication and an addition, the unit in which the cost of a prediction is counted"),
+    ),
+    Method(
+        N_("precision and recall"),
+        N_(
+            "the share of predictions of a class that are right, and the share of its images that are found; F1 is "
+            "their harmonic mean, macro-F1 the mean of F1 over the classes"
+        ),
     ),
     Method(
         N_("expected calibration error"),
@@ -206,6 +214,13 @@ METHODS = (
         N_("draws points on a plane so that close ones stay close"),
         "L. van der Maaten, G. Hinton. Visualizing Data Using t-SNE. Journal of Machine Learning Research 9, 2008",
         "https://www.jmlr.org/papers/v9/vandermaaten08a.html",
+    ),
+    Method(
+        N_("Optuna"),
+        N_("a library that proposes trials, watches them and stops poor ones early"),
+        "T. Akiba et al. Optuna: A Next-Generation Hyperparameter Optimization Framework, 2019",
+        "https://arxiv.org/abs/1907.10902",
+        when="search",
     ),
     Method(
         N_("TPE"),

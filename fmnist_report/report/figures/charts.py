@@ -86,7 +86,7 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "per_class": plot_per_class(results, language),
         "cost": plot_cost(results, language),
         "reliability": plot_reliability(models, language),
-        "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes], pictures["missed"], language),
+        "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes // 2], pictures["missed"], language),
         "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
     }
 
