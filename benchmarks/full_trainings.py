@@ -9,7 +9,9 @@ labels closed; one that was interrupted goes on with the same command. All end b
 
 import argparse
 import datetime
+import itertools
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -138,8 +140,10 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
         results: a results.json, or a validation.json, of standard.
 
     Returns:
-        By stage: pairs of (factor, value, full accuracy, accuracy in the study), the best first, and Spearman's
-        correlation of the two accuracies.
+        By stage: pairs of (factor, value, full accuracy, accuracy in the study), the best first; Spearman's
+        correlation of the two accuracies; sd, the deviation of the chosen settings' full trainings over their seeds;
+        and how many of two rows whose full accuracies differ by more than twice the deviation of a difference of two
+        trainings there are, n_apart, and in how many the study has the same order, n_agreed.
     """
     from scipy.stats import spearmanr
 
@@ -159,7 +163,12 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
             pairs.append(("as chosen", "", chosen, own[0]))
             pairs.sort(key=lambda pair: -pair[2])
             correlation = spearmanr([pair[2] for pair in pairs], [pair[3] for pair in pairs]).statistic
-            found[stage] = {"pairs": pairs, "spearman": float(correlation)}
+            own = [row["val_accuracy"] for row in read_json(FILE) if row["stage"] == stage and not row["factor"]]
+            sd = statistics.stdev(own) if len(own) > 1 else 0.0
+            apart = [(a, b) for a, b in itertools.combinations(pairs, 2) if a[2] - b[2] > 2 * math.sqrt(2) * sd]
+            agreed = sum(a[3] > b[3] for a, b in apart)
+            found[stage] = {"pairs": pairs, "spearman": float(correlation), "sd": sd}
+            found[stage] |= {"n_apart": len(apart), "n_agreed": agreed}
     return found
 
 
