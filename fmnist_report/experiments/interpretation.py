@@ -11,7 +11,7 @@ from keras import ops
 from fmnist_report.experiments.gradients import gradient
 from fmnist_report.models.arrays import Weights
 from fmnist_report.models.base import LAST, Base, copy_layers, find_preprocessing, set_base_weights
-from fmnist_report.models.cnn import build_cnn
+from fmnist_report.models.cnn import build_cnn, find_maps
 from fmnist_report.models.transfer import assemble
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
@@ -22,8 +22,7 @@ from fmnist_report.training.stores import VIEWS, FeatureStore
 
 # What each part shows, and the stage whose answers choose the pictures.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
-CNN_HEAT = "stage2_add"
-CNN_ACTIVATIONS = ("stem_relu", "stage1_add", "stage2_add", "stage3_add")
+FINE = 6  # cells a side, at least, of the convolutional network's maps that show where evidence lies
 HEAT_BLOCK = 4
 N_CHANNELS = 8
 N_RIGHT = 4
@@ -73,7 +72,7 @@ def explain(
                 for layer, (maps, numbers) in found.items():
                     arrays[f"{name}/{layer}"], channels[f"{name}/{layer}"] = maps, numbers
         progress.update(2, 3, "map of the features")
-        arrays["cnn/filters"] = trained["cnn"].network.get_layer("stem_conv").get_weights()[0]
+        arrays["cnn/filters"] = _first_kernels(trained["cnn"].network)
         arrays["base/filters"] = first_filters(base, store.given.backbone)
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
@@ -107,9 +106,9 @@ def load_networks(
     n_classes, unfreeze = store.task.n_classes, chosen["finetune"].unfreeze
     network = build_cnn(chosen["cnn"], store.task.shape, n_classes)
     network.load_weights(cnn / "network.weights.h5")
-    outputs = {name: network.get_layer(name).output for name in (CNN_HEAT, *CNN_ACTIVATIONS)}
-    shown = {name: outputs[name] for name in CNN_ACTIVATIONS}
-    networks = {"cnn": Seen(network, (CNN_HEAT, outputs[CNN_HEAT]), [], shown)}
+    maps = {name: network.get_layer(name).output for name in find_maps(network)}
+    heat = [name for name, output in maps.items() if output.shape[1] >= FINE][-1]
+    networks = {"cnn": Seen(network, (heat, maps[heat]), [], maps)}
     for name, first in (("vgg_head", 1), ("vgg_finetuned", unfreeze)):
         found, _, logits = assemble(store.given, chosen["head"], unfreeze, n_classes)
         networks[name] = _look_into(found, keras.Model(found.network.inputs[0], logits), first)
@@ -127,6 +126,11 @@ def _look_into(base: Base, network: keras.Model, first: int) -> Seen:
     beside = [base.outputs[3], *base.borders[HEAT_BLOCK][1:]]
     maps = {base.maps[block][0]: base.maps[block][1] for block in sorted(base.maps) if first <= block <= LAST}
     return Seen(network, base.maps[HEAT_BLOCK], beside, maps)
+
+
+def _first_kernels(network: keras.Model) -> np.ndarray:
+    """Return the kernels of a network's first convolution, (k, k, channels, n)."""
+    return next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)).get_weights()[0]
 
 
 def first_filters(base: Weights, backbone: str) -> np.ndarray:

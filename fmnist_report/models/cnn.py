@@ -79,3 +79,12 @@ def _activate(x, name: str, normalised: bool):
     if normalised:
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
+
+
+def find_maps(network: keras.Model) -> list[str]:
+    """Name the layers whose maps are worth a look: at each resolution the last activation or sum, the finest first."""
+    last: dict[int, str] = {}
+    for layer in network.layers:
+        if isinstance(layer, (layers.Activation, layers.Add)) and len(layer.output.shape) == 4:
+            last[layer.output.shape[1]] = layer.name
+    return list(last.values())

@@ -6,6 +6,8 @@ import typing
 import keras
 import numpy as np
 
+from fmnist_report.models.cnn import find_maps
+
 STEPS = 127  # of a weight's size
 Operation = dict[str, typing.Any]
 
@@ -67,7 +69,8 @@ def carry_over(network: keras.Model) -> Portable:
             raise ValueError(f"a page cannot carry out the layer {layer.name} ({kind})")
         numbers[layer.name] = len(operations)
         operations.append(found)
-    mark_maps(operations)
+    for name in find_maps(network):
+        operations[numbers[name]]["shown"] = True
     return Portable(operations, np.concatenate(whole).astype("int8"), np.concatenate(fine).astype("float32"))
 
 
@@ -86,16 +89,6 @@ def round_weights(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
     scale = (np.where(largest > 0, largest, 1) / STEPS).astype("float32")
     return np.round(kernel / scale).astype("int8"), scale
-
-
-def mark_maps(operations: list[Operation]) -> None:
-    """Mark the operations whose maps are worth a look: the last one at each resolution that is not a pooling."""
-    last: dict[int, Operation] = {}
-    for found in operations:
-        if len(found["shape"]) == 3 and found["op"] in ("relu", "add"):
-            last[found["shape"][0]] = found
-    for found in last.values():
-        found["shown"] = True
 
 
 def count_operations(portable: Portable) -> int:
