@@ -6,8 +6,8 @@ function explore(root, data, give) {
   const index = array(data.index, Int32Array), label = array(data.label, Uint16Array);
   const predicted = array(data.predicted, Uint16Array), probabilities = array(data.probabilities, Uint8Array);
   const neighbour = array(data.neighbour_labels, Uint16Array), rms = array(data.rms, Float32Array);
-  const percent = new Intl.NumberFormat(data.lang, { style: "percent", maximumFractionDigits: 0 });
   const number = new Intl.NumberFormat(data.lang, { maximumFractionDigits: 1 });
+  const percent = (share) => Math.round(100 * share) + (data.lang === "uk" ? "\u00a0%" : "%");
   const say = (word, values) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const guess = (i, net) => predicted[i * m + net];
   const sure = (i, net) => probabilities[(i * m + net) * c + guess(i, net)] / 255;
@@ -44,13 +44,27 @@ function explore(root, data, give) {
   // What is shown: a network, a true and a predicted class, filters, an order and an image; it stands in the address.
   const start = { net: "cnn", true: "", pred: "", both: "", filter: "", sort: "unsure", img: "" };
   let state = { ...start }, limit = page;
-  const read = () => ({ ...start, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) });
+  const known = {
+    net: (value) => models.some((model) => model.name === value),
+    true: (value) => value === "" || (/^\d+$/.test(value) && +value < c),
+    pred: (value) => value === "" || (/^\d+$/.test(value) && +value < c),
+    both: () => true,
+    filter: (value) => ["", "wrong", "all", "only"].includes(value),
+    sort: (value) => ["unsure", "sure"].includes(value),
+    img: (value) => value === "" || index.includes(+value),
+  };
+  function read() {
+    const found = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+    return Object.fromEntries(Object.keys(start).map((name) =>
+      [name, name in found && known[name](found[name]) ? found[name] : start[name]]));
+  }
   const isOurs = () => /^#(.*&)?net=/.test(location.hash);
-  function go(changes) {
+  function go(changes, add = true) {
     state = { ...state, ...changes };
-    limit = page;
+    if (Object.keys(changes).some((name) => name !== "img")) limit = page;
     const kept = Object.entries(state).filter(([name, value]) => value !== "" && (name === "net" || value !== start[name]));
-    history.pushState(null, "", "#" + new URLSearchParams(kept));
+    const hash = "#" + new URLSearchParams(kept);
+    if (hash !== location.hash) history[add ? "pushState" : "replaceState"](null, "", hash);
     draw();
   }
   const net = () => Math.max(0, models.findIndex((model) => model.name === state.net));
@@ -69,7 +83,8 @@ function explore(root, data, give) {
   function choice(name, options) {
     const select = root.querySelector(`select[name=${name}]`);
     if (options) select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
-    select.addEventListener("change", () => go({ [name]: select.value, both: "", img: "" }));
+    const narrows = name !== "net" && name !== "sort"; // the others keep the image that is open
+    select.addEventListener("change", () => go({ [name]: select.value, ...(narrows ? { both: "", img: "" } : {}) }, false));
     return select;
   }
   const every = [["", words.any], ...classes.map((name, i) => [String(i), name])];
@@ -109,6 +124,7 @@ function explore(root, data, give) {
   // Arrow keys move among buttons in rows of so many; one of them is reached by the tabulator.
   function move(parent, buttons, inRow) {
     parent.onkeydown = (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
       const at = buttons.indexOf(document.activeElement);
       const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: inRow(), ArrowUp: -inRow() }[event.key];
       const to = event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : step === undefined ? -1 : at + step;
@@ -124,10 +140,11 @@ function explore(root, data, give) {
     const own = net();
     const found = [...Array(n).keys()].filter(fits).sort((a, b) => (sure(a, own) - sure(b, own)) * (state.sort === "sure" ? -1 : 1));
     const buttons = found.slice(0, limit).map((i) => {
-      const told = { n: index[i], true: classes[label[i]], pred: classes[guess(i, own)], p: percent.format(sure(i, own)) };
+      const told = { n: index[i], true: classes[label[i]], pred: classes[guess(i, own)], p: percent(sure(i, own)) };
       const button = make("button", { type: "button", className: isWrong(i, own) ? "tile wrong" : "tile", tabIndex: -1 },
         picture("images", i, small));
       button.setAttribute("aria-label", say("open", told));
+      button.dataset.row = i;
       button.title = `${told.true} › ${told.pred}, ${told.p}`;
       button.setAttribute("aria-pressed", String(index[i]) === state.img);
       button.addEventListener("click", () => go({ img: String(index[i]) }));
@@ -142,9 +159,17 @@ function explore(root, data, give) {
     }
     move(tiles, buttons, () => Math.max(1, buttons.filter((button) => button.offsetTop === buttons[0].offsetTop).length));
     root.querySelector("button.more").hidden = found.length <= limit;
-    root.querySelector(".count").textContent = found.length ? say("shown", { n: found.length }) : words.none;
+    const [t, p] = [state.true, state.pred], all = t !== "" && p !== "" && !state.both ? models[own].confusion[t][p] : 0;
+    const counted = { n: number.format(buttons.length), kept: number.format(found.length), total: number.format(all) };
+    const more = all > found.length && state.filter === "";
+    root.querySelector(".count").textContent = found.length || more ? say(more ? "of_cell" : "shown", counted) : words.none;
   }
-  root.querySelector("button.more").addEventListener("click", () => { limit += page; drawTiles(); });
+  root.querySelector("button.more").addEventListener("click", () => {
+    const first = limit;
+    limit += page;
+    drawTiles();
+    root.querySelectorAll(".tiles button")[first]?.focus();
+  });
 
   function drawAnswer() {
     const i = index.indexOf(+state.img), panel = root.querySelector(".answer");
@@ -163,7 +188,7 @@ function explore(root, data, give) {
         const share = probabilities[offset + k] / 255, bar = make("span", { className: "bar" });
         bar.style.cssText = `width: ${100 * share}%; background: ${model.colour}`;
         return make("div", { className: "share" }, make("span", { className: "name" }, classes[k]),
-          make("span", { className: "track" }, bar), make("span", { className: "value" }, percent.format(share)));
+          make("span", { className: "track" }, bar), make("span", { className: "value" }, percent(share)));
       });
       return make("tr", {}, make("th", { scope: "row" }, model.label), make("td", {}, words[isWrong(i, own) ? "wrong" : "right"]),
         make("td", { className: "shares" }, ...bars));
@@ -173,6 +198,7 @@ function explore(root, data, give) {
       button.addEventListener("click", () => {
         give(pixelsOf(i));
         document.getElementById("network").scrollIntoView();
+        document.querySelector("canvas.pad").focus({ preventScroll: true });
       });
       head.append(button);
     }
@@ -197,17 +223,25 @@ function explore(root, data, give) {
 
   // The back button and links from the text lead to a view.
   function follow() {
-    if (!isOurs()) return;
+    if (!isOurs()) {
+      if (location.hash === "") { state = { ...start }; draw(); }
+      return;
+    }
     state = read();
-    limit = page;
+    limit = state.img === "" ? page : Math.max(page, n); // so that the image is among those that are shown
+    const from = document.activeElement?.closest("[data-explore]");
     draw();
-    root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    if (state.img === "") root.scrollIntoView({ behavior });
+    else root.querySelector(".answer").scrollIntoView({ behavior, block: "nearest" });
+    if (from) root.querySelector(".matrix button[tabindex='0'], select").focus({ preventScroll: true });
   }
   addEventListener("popstate", follow);
-  addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || state.img === "" || document.querySelector("dialog")?.open) return;
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || state.img === "") return;
+    const closed = index.indexOf(+state.img);
     go({ img: "" });
-    root.querySelector(".tiles button[tabindex='0']")?.focus();
+    root.querySelector(`.tiles button[data-row='${closed}']`)?.focus();
   });
   for (const place of document.querySelectorAll("[data-explore]")) {
     place.append(" ", make("a", { href: "#" + place.dataset.explore }, place.dataset.words));
@@ -223,5 +257,6 @@ function begin() {
   const give = data.network ? tryNetwork(document.getElementById("network"), data.network, data.classes, data.words) : null;
   const fits = give && data.height === data.network.operations[0].shape[0]; // images may have been made smaller
   explore(document.getElementById("explorer"), data, fits ? give : null);
+  if (["#explorer", "#network"].includes(location.hash)) document.querySelector(location.hash).scrollIntoView();
 }
 requestAnimationFrame(() => setTimeout(begin));

@@ -91,7 +91,8 @@ function tryNetwork(root, data, classes, words) {
   const network = makeNetwork(data), { height, width } = network;
   root.ask = (pixels) => network.ask(Float32Array.from(pixels)).probabilities; // for tests and the curious
   const pad = root.querySelector("canvas.pad"), says = root.querySelector(".says"), maps = root.querySelector(".maps");
-  const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
+  const lang = document.documentElement.lang, number = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
+  const percent = (share) => number.format(100 * share) + (lang === "uk" ? "\u00a0%" : "%");
   let pixels = new Float32Array(height * width), waiting = 0;
   pad.width = width;
   pad.height = height;
@@ -119,13 +120,15 @@ function tryNetwork(root, data, classes, words) {
       const row = document.createElement("div"), [name, track, bar, value] = ["span", "span", "span", "span"].map((tag) => document.createElement(tag));
       [row.className, name.className, track.className, bar.className, value.className] = ["share", "name", "track", "bar", "value"];
       name.textContent = classes[k];
-      value.textContent = percent.format(probabilities[k]);
+      value.textContent = percent(probabilities[k]);
       bar.style.cssText = `width: ${100 * probabilities[k]}%; background: var(--cnn)`;
       track.append(bar);
       row.append(name, track, value);
       return row;
     }));
     maps.replaceChildren();
+    root.querySelector(".best").textContent = pixels.some((value) => value > 0)
+      ? `${classes[order[0]]}: ${percent(probabilities[order[0]])}` : words.blank;
     const where = network.evidence(outputs, order[0]);
     if (where) addRow(words.evidence.replace("{class}", classes[order[0]]), [paint(document.createElement("canvas"),
       stretch(where.values), where.rows, where.columns, (value) => [230, 90, 0, 255 * value])], "evidence");
@@ -134,7 +137,7 @@ function tryNetwork(root, data, classes, words) {
       const [rows, columns, channels] = step.shape, sums = new Float32Array(channels);
       outputs[number].forEach((value, i) => { sums[i % channels] += value; });
       const strongest = [...sums.keys()].sort((a, b) => sums[b] - sums[a]).slice(0, 8);
-      addRow(step.name, strongest.map((channel) => {
+      addRow(words.maps.replace("{rows}", rows).replace("{columns}", columns).replace("{n}", channels), strongest.map((channel) => {
         const values = Array.from({ length: rows * columns }, (_, i) => outputs[number][i * channels + channel]);
         return paint(document.createElement("canvas"), stretch(values), rows, columns, grey);
       }), "");
@@ -148,28 +151,38 @@ function tryNetwork(root, data, classes, words) {
     row.append(caption, ...canvases);
     maps.append(row);
   }
-  function change(next) {
+  function change(next, wait = 30) {
     pixels = next;
     paint(pad, pixels.map((value) => value / 255), height, width, grey);
     clearTimeout(waiting);
-    waiting = setTimeout(show, 30);
+    waiting = setTimeout(show, wait);
   }
 
   // Drawing is with a soft point, covering with a square of a fifth of the side.
-  let drawing = false;
+  let last = null;
   function touch(event) {
     const box = pad.getBoundingClientRect();
-    const at = (event.clientX - box.left) / box.width * width, y = (event.clientY - box.top) / box.height * height;
+    const to = [(event.clientX - box.left) / box.width * width, (event.clientY - box.top) / box.height * height];
     const covers = root.querySelector("input[name=tool]:checked").value === "cover", reach = covers ? width / 10 : width / 18;
-    change(pixels.map((value, i) => {
-      const [dx, dy] = [Math.abs(i % width + 0.5 - at), Math.abs(Math.floor(i / width) + 0.5 - y)];
-      if (covers) return dx <= reach && dy <= reach ? 0 : value;
-      return Math.max(value, 255 * Math.min(1, Math.max(0, reach + 0.7 - Math.hypot(dx, dy))));
-    }));
+    const steps = last ? Math.ceil(Math.hypot(to[0] - last[0], to[1] - last[1])) : 0; // a fast stroke stays a line
+    const points = Array.from({ length: steps + 1 }, (_, k) => to.map((end, axis) => (steps ? last[axis] + (end - last[axis]) * k / steps : end)));
+    last = to;
+    change(pixels.map((value, i) => points.reduce((found, [x, y]) => {
+      const [dx, dy] = [Math.abs(i % width + 0.5 - x), Math.abs(Math.floor(i / width) + 0.5 - y)];
+      if (covers) return dx <= reach && dy <= reach ? 0 : found;
+      return Math.max(found, 255 * Math.min(1, Math.max(0, reach + 0.7 - Math.hypot(dx, dy))));
+    }, value)), 250);
   }
-  pad.addEventListener("pointerdown", (event) => { drawing = true; pad.setPointerCapture(event.pointerId); touch(event); });
-  pad.addEventListener("pointermove", (event) => { if (drawing) touch(event); });
-  pad.addEventListener("pointerup", () => { drawing = false; });
+  pad.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    pad.setPointerCapture(event.pointerId);
+    last = null;
+    touch(event);
+  });
+  pad.addEventListener("pointermove", (event) => { if (last) touch(event); });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    pad.addEventListener(end, () => { if (last) change(pixels); last = null; });
+  }
 
   function shift(right, down) {
     change(pixels.map((_, i) => {
@@ -179,20 +192,26 @@ function tryNetwork(root, data, classes, words) {
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   pad.addEventListener("keydown", (event) => {
-    if (!moves[event.key]) return;
+    if (!moves[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     shift(...moves[event.key]);
   });
   for (const button of root.querySelectorAll("button[data-move]")) {
     button.addEventListener("click", () => shift(...moves[button.dataset.move]));
   }
-  root.querySelector("button.clear").addEventListener("click", () => change(new Float32Array(height * width)));
+  root.querySelector("button.clear").addEventListener("click", () => { wanted++; change(new Float32Array(height * width)); });
 
   // A photo becomes what Fashion-MNIST's own pipeline makes of one: grey, on a dark ground, trimmed, its longest side
   // as long as the frame, in the middle of it.
+  let wanted = 0;
   async function take(file) {
-    const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) { says.textContent = words.unreadable; return; }
+    const own = ++wanted, bitmap = await createImageBitmap(file).catch(() => null);
+    if (own !== wanted) return; // something else was asked for meanwhile
+    if (!bitmap) {
+      change(new Float32Array(height * width));
+      setTimeout(() => { root.querySelector(".best").textContent = words.unreadable; }, 300);
+      return;
+    }
     const most = 512, scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
     const [w, h] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
     const sheet = Object.assign(document.createElement("canvas"), { width: w, height: h }), pen = sheet.getContext("2d");
@@ -227,13 +246,16 @@ function tryNetwork(root, data, classes, words) {
     }));
   }
   const field = root.querySelector("input[type=file]");
-  field.addEventListener("change", () => { if (field.files[0]) take(field.files[0]); });
-  root.addEventListener("dragover", (event) => event.preventDefault());
-  root.addEventListener("drop", (event) => {
+  field.addEventListener("change", () => {
+    if (field.files[0]) take(field.files[0]);
+    field.value = ""; // so that the same file can be opened again
+  });
+  addEventListener("dragover", (event) => event.preventDefault()); // a file that is dropped beside leaves the page as it is
+  addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
   });
 
   root.hidden = false;
-  return (values) => { change(Float32Array.from(values)); };
+  return (values) => { wanted++; change(Float32Array.from(values)); };
 }

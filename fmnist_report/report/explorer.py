@@ -12,7 +12,10 @@ from fmnist_report.report.language import Language
 
 # What the script says, by its own names for it; {braces} are filled in by the script.
 WORDS = {
-    "shown": N_("Images shown: {n}"),
+    "shown": N_("Images shown: {n} of {kept}"),
+    "of_cell": N_("Images shown: {n} of {kept} that are kept; the cell counts {total}"),
+    "maps": N_("{rows} × {columns}: the strongest of {n} maps"),
+    "blank": N_("The image is empty."),
     "cell": N_("true class {true}, predicted {pred}: {n}"),
     "matrix": N_("{network}: rows are true classes, columns predicted ones; numbers count test images"),
     "true": N_("True class"),
@@ -22,10 +25,10 @@ WORDS = {
     "image": N_("Test image {n}"),
     "open": N_("test image {n}, true class {true}, predicted {pred} with {p}"),
     "any": N_("all classes"),
-    "none": N_("No image that is kept here fits."),
+    "none": N_("None of the kept images match."),
     "give": N_("Give it to the network"),
     "evidence": N_("Where the last maps support “{class}”"),
-    "unreadable": N_("This file is no image that the browser can read."),
+    "unreadable": N_("This file cannot be read as an image."),
     "right": N_("right"),
     "wrong": N_("wrong"),
 }
