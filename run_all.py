@@ -69,12 +69,13 @@ def build_line(
         return line
     apart = functools.partial(line.stage, where=Where.APART, data=data, features=features)
     overlap = apart("overlap", "experiments.duplicates:find_overlap", overlap=s.overlap)
-    look = functools.partial(line.stage, networks=choose_networks(s), data=data, cnn=cnn)
-    explain = look(
-        "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact, weights=weights,
-        features=features, head=head, finetune=finetune,
+    explain = line.stage(
+        "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
+        networks=choose_networks(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
+        finetune=finetune,
     )  # fmt: skip
-    portable = look("portable", "experiments.portable:make_portable")
+    shape = choose_networks(s)["cnn"]
+    portable = line.stage("portable", "experiments.portable:make_portable", network=shape, data=data, cnn=cnn)
     evaluation = line.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
         overlap=overlap, portable=portable, **judged, measures=True, published=True,

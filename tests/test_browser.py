@@ -200,7 +200,7 @@ def test_the_network_in_the_page_answers_as_keras_does(show, real_run):
     chosen = range(0, len(pictures), max(1, len(pictures) // 200))
     images, expected = [pictures[i].ravel().tolist() for i in chosen], kept["test"][list(chosen)]
     answers = np.array(page.evaluate("images => images.map(document.getElementById('network').ask)", images))
-    assert len(answers) >= 200 and np.abs(answers - expected).max() < 1e-2
+    assert len(answers) >= min(200, len(pictures)) and np.abs(answers - expected).max() < 1e-2
     two_best = np.sort(expected, axis=1)[:, -2:]
     clear = two_best[:, 1] - two_best[:, 0] > 1e-2
     assert (answers.argmax(axis=1) == expected.argmax(axis=1))[clear].all() and clear.any()

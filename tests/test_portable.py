@@ -113,7 +113,7 @@ def test_the_stage_keeps_the_network_and_what_its_rounded_form_answers(tmp_path,
     network, pictures = trained(SMALL), RNG.integers(0, 256, (30, 12, 12), "uint8")
     network.save_weights(tmp_path / "network.weights.h5")
     save_arrays(tmp_path / "pictures.npz", test=pictures)
-    stage.make_portable(tmp_path, quiet, networks={"cnn": SMALL}, data=tmp_path, cnn=tmp_path)
+    stage.make_portable(tmp_path, quiet, network=SMALL, data=tmp_path, cnn=tmp_path)
     told, arrays = read_json(tmp_path / "portable.json"), load_arrays(tmp_path / "portable.npz")
     assert told["fits"] == (most > 10)
     if told["fits"]:
