@@ -16,7 +16,6 @@ from fmnist_report.evaluation.networks import (
     COMPARED,
     MAIN,
     ON_FEATURES,
-    network_of_stage,
     networks_of_part,
     stages_of_part,
 )
@@ -28,6 +27,7 @@ from fmnist_report.report.figures.canvas import STYLE, new_figure, percent_axis
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
+from fmnist_report.report.figures.studies import plot_ladder, plot_study, plot_ways
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.settings import ReportSettings
@@ -169,98 +169,6 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     for ax in axes[:, 0]:
         ax.set_ylabel(language.text(N_("True class")))
     return figure
-
-
-def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw the validation accuracy of every change to the starting point, which a line marks, and the band of noise.
-
-    Full colour: beyond the band; pale: lost in it.
-    """
-    shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
-    shown = {name: found for name, found in shown.items() if found}
-    n_rows = max((sum(not row["chosen"] for row in found) for found in shown.values()), default=1)
-    figure, axes = new_figure(0.6 + 0.165 * n_rows, 1, max(1, len(shown)))
-    for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
-        model, base = network_of_stage(name), study["bases"][name]
-        ax.axvspan(base["mean"] - base["half_width"], base["mean"] + base["half_width"], color="#e6e6e6", linewidth=0)
-        ax.axvline(base["mean"], color=COLOURS[model], linewidth=1)
-        own = {row["factor"]: row["value"] for row in found if row["chosen"]}
-        changes = [row for row in found if not row["chosen"]]
-        for y, row in enumerate(reversed(changes)):
-            edge = COLOURS[model] if row["beyond"] else "#8a8a8a"
-            face = edge if row["beyond"] else "white"
-            ax.plot(row["val_accuracy"], y, "o", color=edge, markersize=4.5, markerfacecolor=face)
-        ax.set_yticks(
-            range(len(changes)), [_name_change(row, own[row["factor"]], language) for row in reversed(changes)],
-            fontsize=7,
-        )  # fmt: skip
-        ax.set_ylim(-0.7, len(changes) - 0.3)
-        ax.set_title(textwrap.fill(language.model(model), 20))
-        ax.set_xlabel(language.text(N_("Validation accuracy")))
-        percent_axis(ax.xaxis, language)
-    return figure
-
-
-def _name_change(row: dict, own: str, language: Language) -> str:
-    return f"{language.factor(row['factor'])}: {language.value(own)} › {language.value(row['value'])}"
-
-
-def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
-    """Give every row a height, with a gap between hyperparameters, and write their names; returns the heights."""
-    ticks, y, former = [], 0.0, rows[0]["factor"]
-    for row in rows:
-        y -= 1.0 if row["factor"] == former else 1.8
-        former = row["factor"]
-        ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
-    ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
-    ax.grid(axis="y", visible=False)
-    return np.array([tick for tick, _ in ticks])
-
-
-def plot_ways(rows: list[dict], language: Language) -> Figure:
-    """Draw validation accuracy with its 95% interval for every way of input; filled: the chosen one."""
-    n_rows = len(rows) + len({row["factor"] for row in rows})
-    figure, axes = new_figure(0.6 + 0.125 * max(1, n_rows))
-    ax, colour = axes[0, 0], COLOURS["vgg_input"]
-    if rows:
-        ax.axvline(next(row["val_accuracy"] for row in rows if row["chosen"]), color="#999999", linewidth=0.8)
-        heights = _place_rows(ax, rows, language)
-        accuracies, chosen = (np.array([row[key] for row in rows]) for key in ("val_accuracy", "chosen"))
-        ax.hlines(heights, *zip(*(row["ci95"] for row in rows), strict=True), color=colour, linewidth=1)
-        for which, face in ((chosen, colour), (~chosen, "white")):
-            ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
-    ax.set_title(language.model("vgg_input"))
-    percent_axis(ax.xaxis, language)
-    ax.set_xlabel(language.text(N_("Validation accuracy, 95% interval")))
-    return figure
-
-
-def plot_ladder(rungs: list[dict], language: Language) -> Figure:
-    """Draw the accuracy of every rung, lowest at the bottom, and what it added with the interval of that."""
-    figure, axes = new_figure(0.6 + 0.23 * max(1, len(rungs)), 1, 2, sharey=True)
-    left, right = axes[0]
-    heights = np.arange(len(rungs))
-    colours = [COLOURS[network_of_stage(row["network"])] for row in rungs]
-    left.plot([row["val_accuracy"] for row in rungs], heights, color="#999999", linewidth=0.8, zorder=1)
-    for y, row, colour in zip(heights, rungs, colours, strict=True):
-        left.plot(row["val_accuracy"], y, "o", color=colour, markersize=5)
-        if "gain" in row:
-            edge = colour if row["beyond"] else "#8a8a8a"
-            right.plot([row["low"], row["high"]], [y, y], color=edge, linewidth=1.2)
-            right.plot(
-                row["gain"], y, "o", color=edge, markersize=5, markerfacecolor=edge if row["beyond"] else "white"
-            )
-    right.axvline(0, color="#333333", linewidth=0.8)
-    left.set_yticks(heights, [_name_rung(row, language) for row in rungs])
-    left.set_xlabel(language.text(N_("Validation accuracy")))
-    right.set_xlabel(language.text(N_("Gain of the rung, percentage points")))
-    percent_axis(left.xaxis, language)
-    right.xaxis.set_major_formatter(lambda value, place: language.points(value, 0))
-    return figure
-
-
-def _name_rung(row: dict, language: Language) -> str:
-    return ("+ " if "gain" in row else "") + language.ingredient(row["ingredient"])
 
 
 def plot_classifiers(results: Results, language: Language) -> Figure:
