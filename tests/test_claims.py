@@ -626,7 +626,7 @@ def test_effects_are_told_with_sign_and_two_digits():
     assert word(claim, Language("en")) == (
         "In the study of the convolutional network the accuracy at these values differs from that of the "
         "starting point by more than the noise of ±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); "
-        "schedule = constant (−10.00). Lost in the noise: dropout, shift, pixels."
+        "schedule = constant (−10.00). Lost in the noise: dropout, shift (pixels)."
     )
     assert "ядро = 5 (+2,35)" in word(claim, Language("uk")) or "5 (+2,35)" in word(claim, Language("uk"))
 
@@ -640,7 +640,7 @@ def test_lists_of_networks_and_classes_are_told():
     )
     of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
     assert word(of, language) == (
-        "The class with most misclassified images: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
+        "The class with the most misclassified images: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
     )
     top = claims.Claim("strongest", "part2", "beyond", values={"largest": {"head": ("width", "0", -0.021)}})
     assert (

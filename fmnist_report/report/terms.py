@@ -11,7 +11,7 @@ ORIGINAL_CLASS_NAMES = (
 )  # fmt: skip
 FACTORS = {
     "channels": N_("channels"),
-    "size": N_("side, pixels"),
+    "size": N_("side (pixels)"),
     "resizing": N_("resizing"),
     "layers": N_("blocks of {backbone}"),
     "widths": N_("layer widths"),
@@ -29,8 +29,8 @@ FACTORS = {
     "unfreeze": N_("first block that is trained"),
     "block_decay": N_("rate of a block relative to the next"),
     "easy_every": N_("easy images shown every (epochs)"),
-    "shift": N_("shift, pixels"),
-    "cutout": N_("cutout, pixels"),
+    "shift": N_("shift (pixels)"),
+    "cutout": N_("cutout (pixels)"),
     "architecture": N_("architecture"),
     "normalised": N_("batch normalisation"),
     "residual": N_("residual connections"),

@@ -104,8 +104,8 @@ MESSAGES = {
         "starting point by more than the noise of ±{half_width} percentage points, measured over {n_seeds}: "
         "{effects}."),
     ("effects", "none"): N_(
-        "In the study of {network} the accuracy at no value differs from that of the starting point by more than "
-        "the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
+        "In the study of {network} at no value does the accuracy differ from that of the starting point by more "
+        "than the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
     ("ladder", "raised"): N_(
         "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
         "the noise of ±{half_width} percentage points a rung: {steps}."),
@@ -116,8 +116,8 @@ MESSAGES = {
         "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
         "±{half_width} percentage points; single rungs beyond it: {steps}."),
     ("ladder", "raised_unnamed"): N_(
-        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}, but no "
-        "single rung by more than the noise of ±{half_width} percentage points."),
+        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}, but at "
+        "no single rung by more than the noise of ±{half_width} percentage points."),
     ("ladder", "lowered_unnamed"): N_(
         "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}, but at "
         "no single rung by more than the noise of ±{half_width} percentage points."),
@@ -181,8 +181,8 @@ MESSAGES = {
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
         " while the validation loss did not rise."),
     ("advice", "repeat_seeds"): N_(
-        "Repeat with further seeds what the study found better beyond its noise, and earlier full training too: "
-        "“{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
+        "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
+        "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
     ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
@@ -205,7 +205,7 @@ MESSAGES = {
     ("strongest", "none"): N_("No effect exceeds the noise."),
     ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
     ("hardest", "same"): N_("All networks misclassify more images of {classes} than of any other class."),
-    ("hardest", "by_network"): N_("The class with most misclassified images: {of}."),
+    ("hardest", "by_network"): N_("The class with the most misclassified images: {of}."),
     ("dear_and_cheap", "above"): N_(
         "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
         "points more accurate."),
