@@ -640,7 +640,8 @@ def test_lists_of_networks_and_classes_are_told():
     )
     of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
     assert word(of, language) == (
-        "The class with the most misclassified images: Multilayer perceptron: “hat”; Convolutional network: “tie”, “sock”."
+        "The class with the most misclassified images: Multilayer perceptron: “hat”; "
+        "Convolutional network: “tie”, “sock”."
     )
     top = claims.Claim("strongest", "part2", "beyond", values={"largest": {"head": ("width", "0", -0.021)}})
     assert (

@@ -98,6 +98,22 @@ def test_formats(method, arguments, english, ukrainian):
     assert getattr(Language("uk"), method)(*arguments) == ukrainian
 
 
+@pytest.mark.parametrize(
+    ("days", "english", "ukrainian"),
+    [
+        (("2026-11-25", "2026-11-25"), "25 November 2026", "25 листопада 2026\u00a0р."),
+        (("2026-11-26", "2026-11-25"), "25–26 November 2026", "25–26 листопада 2026\u00a0р."),
+        (
+            ("2026-10-25", "2026-11-02"),
+            "25 October 2026 – 2 November 2026",
+            "25 жовтня 2026\u00a0р. – 2 листопада 2026\u00a0р.",
+        ),
+    ],
+)
+def test_days_are_told_once_or_as_a_range(days, english, ukrainian):
+    assert (Language("en").days(days), Language("uk").days(days)) == (english, ukrainian)
+
+
 def test_values_are_written_out_in_the_language():
     assert Language("uk").value("6e-05") == "0,00006" and Language("en").value("1.5e-05") == "0.000015"
     assert Language("uk").value("0.004") == "0,004" and Language("en").value("64-192-192") == "64, 192, 192"
@@ -203,6 +219,7 @@ def test_every_counted_thing_has_every_case_and_number(entries):
             assert ends[1] == ends[21] and ends[2] == ends[22] and ends[5] == ends[11] == ends[25]
             assert ends[1] != ends[5] or unit.endswith("image")
         assert f"{forms[5]}" == f"{forms[5]:accusative}" and f"{forms[2]:genitive}"[1:] == f"{forms[5]:genitive}"[1:]
+        assert {f"{language.count(unit, 10_000):{case}}" for case in CASES} == {str(language.count(unit, 10_000))}
         assert not str(english.count(unit, 1)).endswith("s") or unit == "class"
         assert str(english.count(unit, 2)) != str(english.count(unit, 1)).replace("1", "2")
 

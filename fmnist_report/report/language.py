@@ -97,16 +97,25 @@ class Language:
         return Name({case: form.format(**filled) for case, form in {CASES[0]: self.text(phrase), **forms}.items()})
 
     def count(self, unit: str, n: int) -> Name:
-        """Return n and what is counted, one of UNITS, in every case."""
+        """Return n and what is counted, one of UNITS, in every case.
+
+        After whole thousands Ukrainian has one form in all cases: «на 2000 зображень».
+        """
         singular, plural = UNITS[unit]
-        forms = {case: self.catalogue.npgettext(case, singular, plural, n) for case in CASES[1:]}
-        forms[CASES[0]] = self.catalogue.ngettext(singular, plural, n)
+        nominative = self.catalogue.ngettext(singular, plural, n)
+        forms = dict.fromkeys(CASES, nominative)
+        if n == 0 or n % 1000:
+            forms |= {case: self.catalogue.npgettext(case, singular, plural, n) for case in CASES[1:]}
         return Name({case: form.format(n=self.integer(n)) for case, form in forms.items()})
+
+    def join(self, texts: typing.Iterable[str]) -> str:
+        """Join texts as a sentence lists them: a, b and c."""
+        return lists.format_list(list(texts), locale=self.locale)
 
     def name_all(self, models: typing.Iterable[str]) -> Name:
         """List models as sentences do, in every case."""
         names = [self.name(model).forms for model in models]
-        return Name({case: lists.format_list([forms[case] for forms in names], locale=self.locale) for case in CASES})
+        return Name({case: self.join(forms[case] for forms in names) for case in CASES})
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""
@@ -223,7 +232,12 @@ class Language:
     def days(self, isos: typing.Iterable[str]) -> str:
         """Write the first and the last of some dates; one where they are the same day."""
         found = sorted(isos)
-        return " – ".join(dict.fromkeys(map(self.day, (found[0], found[-1]))))
+        first, last = found[0], found[-1]
+        if first[:10] == last[:10]:
+            return self.day(first)
+        if first[:7] == last[:7]:
+            return f"{int(first[8:10])}–{self.day(last)}"
+        return f"{self.day(first)} – {self.day(last)}"
 
 
 def _plain(text: str) -> str:

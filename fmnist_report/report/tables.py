@@ -31,8 +31,8 @@ def name_stage(name: str, language: Language) -> str:
 def accuracy_list(results: Results, measure: str, language: Language) -> str:
     """Name every compared network with one of its accuracies."""
     values = {name: results["models"][name][measure] for name in COMPARED}
-    return "; ".join(
-        f"{language.model(name)} {'–' if share is None else language.percent(share, 2)}"
+    return ", ".join(
+        f"{language.name(name)} ({'–' if share is None else language.percent(share, 2)})"
         for name, share in values.items()
     )
 
@@ -106,8 +106,8 @@ def list_skipped(results: Results, language: Language) -> str:
 def mirror_list(results: Results, language: Language) -> str:
     """Name what averaging with the mirror image adds to each main network, in points of validation accuracy."""
     gains = {name: results["models"][name]["mirror_gain"] for name in MAIN}
-    return "; ".join(
-        f"{language.model(name)} {language.points(gain, 2)}" for name, gain in gains.items() if gain is not None
+    return ", ".join(
+        f"{language.name(name)} ({language.points(gain, 2)})" for name, gain in gains.items() if gain is not None
     )
 
 

@@ -268,7 +268,7 @@ FORMATS: dict[str, Format] = {
     "classes": lambda language, value: language.quoted(map(language.class_name, value)),
     "factor": lambda language, value: language.factor(value),
     "value": lambda language, value: language.value(value),
-    "reached": lambda language, value: ", ".join(language.percent(share, 2) for share in value),
+    "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
     "steps": lambda language, value: "; ".join(
