@@ -1,5 +1,5 @@
 # make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
-# make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
+# make sample: make the committed sample of best anew from its cache; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
 # make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
 # make mutants: count what the tests notice of broken code;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
@@ -12,10 +12,14 @@ DONE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 JOBS ?= 2
 
-.PHONY: report test test-all check setup dev pango browser inspect bench fuzz backends mutants audit lock clean
+.PHONY: report sample test test-all check setup dev pango browser inspect bench fuzz backends mutants audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
+
+# The finished report of best that is committed; made anew from its cache (ARGS="--cache-dir DIR") whenever the document changes.
+sample: setup pango
+	$(BIN)/python run_all.py --preset best --title-page title_page.example.toml --out docs/sample $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
