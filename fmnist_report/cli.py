@@ -22,7 +22,8 @@ from fmnist_report import __version__
 from fmnist_report.data.detection import DataSet, find_data_set
 from fmnist_report.doctor import examine, require_folder, require_pango, require_space
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.machine import prepare_libraries
+from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed
+from fmnist_report.machine import measure_precision, prepare_libraries
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.pipeline.plan import Plan
@@ -275,6 +276,7 @@ def _run_plan(request: Request, cache: Cache, plan: Plan) -> None:
     cache.prepare()
     _prepare_computation(request, plan)
     _tell_missing_letters(request)
+    _tell_plan(request, plan)
     try:
         with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
             run_plan(plan, request.progress, run_id, request.workers)
@@ -306,6 +308,19 @@ def _tell_missing_letters(request: Request) -> None:
             f"The shipped fonts lack {letters[:MOST_LETTERS]}{' and more' if len(letters) > MOST_LETTERS else ''}: a "
             "font of your system stands for them, or empty boxes."
         )
+
+
+def _tell_plan(request: Request, plan: Plan) -> None:
+    """Tell before a run of more than a minute how long its stages will take, if the size of the data is known."""
+    settings = request.settings()
+    seconds = {} if request.data_set.is_own else forecast(settings, plan.pending)
+    if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
+        return
+    precision, rates = measure_precision()  # as the first training would
+    if rates:
+        ratio = known_speed(settings.preset) / rates[precision]
+        seconds = {name: ratio * value for name, value in seconds.items()}
+        request.progress.say(describe_plan(seconds, add_up(seconds, plan.pending), precision, rates[precision]))
 
 
 def _print_plan(plan: Plan, progress: Progress) -> None:

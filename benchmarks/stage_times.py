@@ -1,0 +1,56 @@
+"""What every stage took in finished runs, for the plan that a run tells at its start.
+
+    python benchmarks/stage_times.py RESULTS...     writes fmnist_report/forecast.json and prints a table
+    python benchmarks/stage_times.py --check RESULTS...     sets each run beside the plan that it would be told
+
+RESULTS are results.json of runs on this machine, one a preset, with as little beside them as can be; how fast it
+multiplies is measured now. A stage that was taken from the cache counts with the time that it once took.
+"""
+
+import argparse
+import sys
+import typing
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from fmnist_report.forecast import KNOWN  # noqa: E402
+from fmnist_report.machine import describe_hardware, measure_precision, prepare_libraries  # noqa: E402
+from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS")
+    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    arguments = parser.parse_args()
+    prepare_libraries()
+    precision, rates = measure_precision()
+    known = read_json(KNOWN) if KNOWN.is_file() else {"presets": {}}
+    for path in arguments.results:
+        results = read_json(path)
+        preset = results["run"]["preset"]
+        seconds = {stage["name"]: stage["seconds"] for stage in results["stages"]}
+        if arguments.check:
+            compare(known["presets"][preset], seconds, rates[precision])
+            continue
+        known["presets"][preset] = {
+            "gflops": round(rates[precision]), "precision": precision, "hardware": describe_hardware(),
+            "date": results["run"]["started"][:10], "seconds": seconds,
+        }  # fmt: skip
+    if not arguments.check:
+        write_json(KNOWN, known)
+
+
+def compare(planned: dict[str, typing.Any], seconds: dict[str, float], gflops: float) -> None:
+    """Print what each stage was planned to take here and what it took, with the ratio."""
+    ratio = planned["gflops"] / gflops
+    for name, took in seconds.items():
+        if name in planned["seconds"]:
+            plan = ratio * planned["seconds"][name]
+            print(f"| {name} | {plan:.0f} | {took:.0f} | {plan / took:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
