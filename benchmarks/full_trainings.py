@@ -29,9 +29,9 @@ from fmnist_report.machine import describe_hardware  # noqa: E402
 from fmnist_report.pipeline.cache import Cache  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
+from fmnist_report.presets import override, preset  # noqa: E402
 from fmnist_report.report.tables import average_seeds  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.settings import override, preset  # noqa: E402
 from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
 from run_all import build_line  # noqa: E402
 

@@ -85,7 +85,8 @@ def measure_search(workers: Workers, cache: Path) -> float:
     from dataclasses import replace
 
     from fmnist_report.experiments.search import tune
-    from fmnist_report.settings import choose_networks, preset
+    from fmnist_report.presets import preset
+    from fmnist_report.settings import choose_networks
 
     s = preset("standard")
     few = replace(

@@ -26,8 +26,8 @@ from fmnist_report.pipeline.cache import Cache, Entry  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays  # noqa: E402
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.presets import preset  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.settings import preset  # noqa: E402
 from fmnist_report.training.fitting import dtype_policy  # noqa: E402
 from run_all import build_line  # noqa: E402
 

@@ -32,11 +32,12 @@ from fmnist_report.pipeline.runner import run_plan
 from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 from fmnist_report.pipeline.stage import Stage
 from fmnist_report.pipeline.workers import Workers, check_request, start_workers
+from fmnist_report.presets import override, validate
+from fmnist_report.presets import preset as find_preset
 from fmnist_report.report.assets import missing_letters
 from fmnist_report.report.publishing import list_stages, publish
 from fmnist_report.report.title_page import Document, read_document
-from fmnist_report.settings import Settings, feature_bytes, override, validate
-from fmnist_report.settings import preset as find_preset
+from fmnist_report.settings import Settings, feature_bytes
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent

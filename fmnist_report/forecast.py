@@ -5,7 +5,8 @@ from pathlib import Path
 
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.pipeline.stage import Step, Where
-from fmnist_report.settings import PRESETS, Settings
+from fmnist_report.presets import PRESETS
+from fmnist_report.settings import Settings
 
 KNOWN = Path(__file__).with_name("forecast.json")  # that benchmarks/stage_times.py writes
 WORTH_TELLING = 60.0  # seconds

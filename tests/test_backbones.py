@@ -14,8 +14,9 @@ from fmnist_report.models.digests import weights_content
 from fmnist_report.models.layers import GreyToColour
 from fmnist_report.models.summary import describe_layers
 from fmnist_report.models.transfer import build_assembled, build_top
+from fmnist_report.presets import override, preset, validate
 from fmnist_report.report.references import PAPERS, find_paper
-from fmnist_report.settings import HeadSettings, override, preset, validate
+from fmnist_report.settings import HeadSettings
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (3, 28, 28, 1)).astype("float32")

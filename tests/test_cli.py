@@ -26,10 +26,10 @@ from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.fingerprint import find_sources
 from fmnist_report.pipeline.plan import Plan
+from fmnist_report.presets import preset
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.publishing import list_stages
 from fmnist_report.report.title_page import read_document
-from fmnist_report.settings import preset
 from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,7 +139,7 @@ def follow(plan):
 def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, monkeypatch):
     known = functools.cache(lambda function: find_sources(function, {}))
     monkeypatch.setattr("fmnist_report.pipeline.plan.find_sources", lambda function, modules, root: known(function))
-    from fmnist_report.settings import override
+    from fmnist_report.presets import override
 
     def keys(*assignments):
         settings = override(preset("standard"), assignments)
@@ -167,8 +167,8 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
 
 
 def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
+    from fmnist_report.presets import override, preset
     from fmnist_report.report.title_page import read_document
-    from fmnist_report.settings import override, preset
 
     settings = override(preset("standard"), ["seeds.n=3"])
     line = {stage.name: stage for stage in build_line(settings, read_document([], None), find_data_set(None), tmp_path)}

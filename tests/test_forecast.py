@@ -9,8 +9,8 @@ from fmnist_report.data.detection import find_data_set
 from fmnist_report.forecast import KNOWN, add_up, describe_plan, forecast
 from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.stage import Stage, Step, Where
+from fmnist_report.presets import override, preset
 from fmnist_report.report.title_page import read_document
-from fmnist_report.settings import override, preset
 from run_all import build_line
 
 SECONDS = {"mlp": 100.0, "cnn": 400.0, "head": 30.0, "study": 50.0}

@@ -17,8 +17,8 @@ from fmnist_report.data.idx import IMAGES_MAGIC, LABELS_MAGIC, decompress, parse
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import is_sealed
+from fmnist_report.presets import override, preset, setting_names, validate
 from fmnist_report.report.title_page import read_document
-from fmnist_report.settings import override, preset, setting_names, validate
 
 KEY = "a" * 64
 no_deadline = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])

@@ -17,8 +17,8 @@ from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.runner import run_plan
 from fmnist_report.pipeline.stage import Stage
+from fmnist_report.presets import preset
 from fmnist_report.report.publishing import publish
-from fmnist_report.settings import preset
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITED = """

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from fmnist_report.errors import UsageError
-from fmnist_report.settings import PRESETS, feature_bytes, override, preset, reproduce_command, validate
+from fmnist_report.presets import PRESETS, override, preset, reproduce_command, validate
+from fmnist_report.settings import feature_bytes
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -14,14 +14,14 @@ from fmnist_report.evaluation import networks
 from fmnist_report.evaluation.results import RENDERING, STAGES
 from fmnist_report.pipeline.fingerprint import Module
 from fmnist_report.pipeline.plan import DISTRIBUTIONS
+from fmnist_report.presets import PRESETS, override, preset
 from fmnist_report.report.title_page import read_document
-from fmnist_report.settings import PRESETS, override, preset
 from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report")
-TOP = {"__init__", "backbones", "cli", "doctor", "errors", "forecast", "machine", "messages", "settings"}
+TOP = {"__init__", "backbones", "cli", "doctor", "errors", "forecast", "machine", "messages", "presets", "settings"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -24,6 +24,7 @@ from fmnist_report.evaluation.networks import (
 from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
+from fmnist_report.presets import reproduce_command
 from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
 from fmnist_report.report.claims import find_comparison
@@ -34,7 +35,7 @@ from fmnist_report.report.references import HUMAN, PUBLISHED, list_sources
 from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
 from fmnist_report.report.words import word_captions, word_conclusions
-from fmnist_report.settings import Settings, reproduce_command, starts_at_pixels
+from fmnist_report.settings import Settings, starts_at_pixels
 
 FACES = {
     "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),

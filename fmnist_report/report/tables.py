@@ -9,10 +9,11 @@ import typing
 from fmnist_report.evaluation.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
+from fmnist_report.presets import write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
-from fmnist_report.settings import Settings, write_value
+from fmnist_report.settings import Settings
 
 MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (

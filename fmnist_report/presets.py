@@ -1,0 +1,148 @@
+"""The presets, which are values of the settings; what --set changes in them, and what is checked before a run."""
+
+import dataclasses
+import typing
+
+from pydantic import TypeAdapter, ValidationError
+
+from fmnist_report.backbones import MODULES, least_side
+from fmnist_report.errors import UsageError, unknown
+from fmnist_report.settings import (
+    CNNSettings,
+    DataSettings,
+    ExplainSettings,
+    FeatureSettings,
+    FineTuneSettings,
+    HeadSettings,
+    InputSettings,
+    MLPSettings,
+    SeedSettings,
+    Settings,
+    StudySettings,
+    TuningSettings,
+)
+
+PRESETS = {
+    "quick": Settings(
+        preset="quick",
+        data=DataSettings(n_train=3_000, n_val=500),
+        mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, optimizer="adamw", learning_rate=1e-3),
+        cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64, learning_rate=6e-3),
+        features=FeatureSettings(size=32),
+        head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
+        finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
+        inputs=InputSettings(n_train=200, n_val=200),
+        explain=ExplainSettings(n_map=300),
+        study=StudySettings(
+            n_val=500, vgg_train=1_000, vgg_val=500, seeds=3, cnn_steps=0, head_steps=40, finetune_steps=0
+        ),
+        tuning=TuningSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
+    ),
+    "standard": Settings(),
+    "best": Settings(
+        preset="best",
+        mlp=MLPSettings(dropout=0.2, epochs=40, cutout=8),
+        cnn=CNNSettings(stem=48, widths=(96, 224, 224), epochs=36, cutout=12),
+        head=HeadSettings(width=1024, dropout=0.4, epochs=30),
+        finetune=FineTuneSettings(epochs=14, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=8, easy_every=1),
+        seeds=SeedSettings(n=3, n_long=1),
+        inputs=InputSettings(n_train=2_000, n_val=2_000),
+        study=StudySettings(n_train=40_000, cnn_steps=400, head_steps=240, finetune_steps=120),
+        tuning=TuningSettings(
+            n_train=10_000, n_val=5_000, at_once=8, cnn_trials=24, head_trials=40, cnn_steps=300, head_steps=200
+        ),
+    ),
+}
+
+
+def preset(name: str) -> Settings:
+    """Return the preset's settings; raises UsageError with the nearest valid name."""
+    if name not in PRESETS:
+        raise UsageError(unknown("preset", name, PRESETS))
+    return PRESETS[name]
+
+
+def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
+    """Apply "section.name=value" assignments; raises UsageError for an unknown name or bad value."""
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes section.name=value, for example cnn.epochs=12, not {text!r}.")
+        settings = _assign(settings, path.strip(), value.strip())
+    return settings
+
+
+def _assign(settings: Settings, path: str, value: str) -> Settings:
+    names = setting_names()
+    if path not in names:
+        raise UsageError(unknown("setting", path, names))
+    section, _, name = path.partition(".")
+    part = getattr(settings, section)
+    several = isinstance(getattr(part, name), tuple)
+    given = [item.strip() for item in value.strip("()[]").split(",") if item.strip()] if several else value
+    try:
+        checked = TypeAdapter(type(part)).validate_python(dataclasses.asdict(part) | {name: given})
+    except ValidationError as error:
+        raise UsageError(_word(path, value, error)) from None
+    return dataclasses.replace(settings, **{section: checked})
+
+
+def _word(path: str, value: str, error: ValidationError) -> str:
+    """Say in one sentence what a setting takes."""
+    told = error.errors()[0]
+    wanted = told["msg"].partition(", unable")[0].partition(" after validation")[0]
+    for words in ("Input should be ", "Input should have ", "Tuple should have "):
+        wanted = wanted.removeprefix(words)
+    if wanted.startswith(("greater", "less")):
+        wanted = f"a number {wanted}"
+    elif told["type"] == "missing":
+        wanted = "a value for each of its parts"
+    return f"{path} takes {wanted}, not {value!r}."
+
+
+def setting_names() -> list[str]:
+    """Return every name that --set takes, as "section.name"."""
+    return [
+        f"{section.name}.{entry.name}"
+        for section in dataclasses.fields(Settings)
+        if dataclasses.is_dataclass(part := getattr(PRESETS["standard"], section.name))
+        for entry in dataclasses.fields(part)
+    ]
+
+
+def write_value(value: typing.Any) -> str:
+    """Write a setting's value as --set takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def reproduce_command(settings: Settings) -> str:
+    """Return the command line of a run with these settings: preset, seed, and what differs from the preset."""
+    words = ["python run_all.py", f"--preset {settings.preset}", f"--seed {settings.seed}"]
+    words += ["--deterministic"] if settings.deterministic else []
+    for path in setting_names():
+        section, _, name = path.partition(".")
+        value, default = (getattr(getattr(part, section), name) for part in (settings, PRESETS[settings.preset]))
+        if value != default:
+            words.append(f"--set {path}={write_value(value)}")
+    return " ".join(words)
+
+
+def validate(settings: Settings, own_data: bool = False) -> None:
+    """Check before anything runs what several settings must be together; raises UsageError.
+
+    Args:
+        own_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
+    """
+    size, backbone = settings.features.size, settings.features.backbone
+    if backbone not in MODULES:
+        raise UsageError(unknown("features.backbone", backbone, MODULES))
+    if size < least_side(backbone):
+        raise UsageError(f"{backbone} takes a features.size of at least {least_side(backbone)}, not {size}.")
+    if settings.seed + max(settings.seeds.n, settings.seeds.n_long) > 2**32:
+        raise UsageError(f"--seed takes a number below 2**32, not {settings.seed}.")
+    if max(settings.classifiers.neighbours) > settings.data.n_train:
+        raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
+    for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
+        n = getattr(settings.data, name)
+        if n > most and not own_data:
+            raise UsageError(f"data.{name} takes 100 to {most} pictures, not {n}.")
