@@ -54,9 +54,9 @@ def test_short_stages_are_told_together():
 def tell(capsys, monkeypatch, tmp_path, *arguments, rates=None):
     """Start a run that computes nothing; returns what it tells."""
     measured = {"float32": 100.0} if rates is None else rates
-    monkeypatch.setattr("fmnist_report.cli.run_plan", lambda *arguments: None)
-    monkeypatch.setattr("fmnist_report.cli.publish", lambda *arguments: [])
-    monkeypatch.setattr("fmnist_report.cli.measure_precision", lambda: ("float32", measured))
+    monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: None)
+    monkeypatch.setattr("fmnist_report.request.publish", lambda *arguments: [])
+    monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", measured))
     folders = ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
     main(build_line, [*folders, "--only", "cnn", *arguments])
     return capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""What a command line asked for, and the run that answers it: checks before any work, the plan, the report."""
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import os
+import time
+import typing
+from pathlib import Path
+
+from fmnist_report.data.detection import DataSet, find_data_set
+from fmnist_report.doctor import require_folder, require_pango, require_space
+from fmnist_report.errors import UsageError
+from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed
+from fmnist_report.machine import measure_precision, prepare_libraries
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.runner import run_plan
+from fmnist_report.pipeline.stage import Stage
+from fmnist_report.pipeline.workers import Workers, start_workers
+from fmnist_report.presets import override, preset, validate
+from fmnist_report.report.assets import missing_letters
+from fmnist_report.report.publishing import list_stages, publish
+from fmnist_report.report.title_page import Document, read_document
+from fmnist_report.settings import Settings, feature_bytes
+
+MOST_LETTERS = 20  # that a sentence names
+
+BuildLine = typing.Callable[..., list[Stage]]
+
+
+@dataclasses.dataclass
+class Request:
+    """What the command line asked for."""
+
+    preset: str
+    lang: list[str]
+    seed: int
+    assignments: list[str]
+    title_page: Path | None
+    data_dir: Path | None
+    cache_dir: Path
+    out: Path
+    force: list[str]
+    only: str | None
+    no_test: bool
+    deterministic: bool
+    workers: Workers
+    progress: Progress
+    build_line: BuildLine
+
+    def settings(self) -> Settings:
+        """Return checked settings; raises UsageError."""
+        settings = override(preset(self.preset), self.assignments)
+        settings = dataclasses.replace(settings, seed=self.seed, deterministic=self.deterministic)
+        validate(settings, self.data_set.is_own)
+        return settings
+
+    @functools.cached_property
+    def data_set(self) -> DataSet:
+        """What --data-dir holds; raises ReportError."""
+        if self.data_dir and self.data_dir.is_file():
+            raise UsageError(f"--data-dir takes a folder, and {str(self.data_dir)!r} is a file; give its folder.")
+        if self.data_dir and not self.data_dir.is_dir():
+            raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
+        return find_data_set(self.data_dir)
+
+    @functools.cached_property
+    def document(self) -> Document:
+        """The languages and the title page; raises UsageError."""
+        return read_document(self.lang, self.title_page)
+
+    def cache(self) -> Cache:
+        """Return the cache, not yet created."""
+        return Cache(self.cache_dir, self.progress.warn)
+
+    def plan(self, cache: Cache) -> Plan:
+        """Plan the line; raises UsageError for a bad request."""
+        line = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
+        stages = self.build_line(self.settings(), *line)
+        return Plan(stages, cache, self.force, self.only)
+
+
+def run_request(request: Request, cache: Cache, plan: Plan) -> None:
+    """Compute what is pending in the plan of a request, and publish the report."""
+    started, moment = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
+    run_id = f"{moment:%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    require_pango()
+    require_folder(request.out, "--out")
+    cache.prepare()
+    _prepare_computation(request, plan)
+    _tell_missing_letters(request)
+    _tell_plan(request, plan)
+    try:
+        with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
+            run_plan(plan, request.progress, run_id, request.workers)
+    finally:
+        request.progress.close()
+    run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
+    written = publish(request.out, request.settings(), plan, run)
+    _print_stages(plan, request.progress)
+    _print_validation(plan, request.progress)
+    request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
+
+
+def _prepare_computation(request: Request, plan: Plan) -> None:
+    """Check what pending stages need, and set TensorFlow up before it is imported."""
+    prepare_libraries()
+    if request.deterministic:
+        os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
+    pending = {step.stage.name for step in plan.pending}
+    if "features" in pending:
+        require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
+
+
+def _tell_missing_letters(request: Request) -> None:
+    """Say once which letters of the user's own text the shipped fonts lack."""
+    pages = [str(value) for lang in request.document.languages for value in request.document.title_page(lang).values()]
+    names = [name for classes in request.data_set.classes.values() for name in classes]
+    if letters := missing_letters("".join([request.data_set.name, *pages, *names])):
+        request.progress.warn(
+            f"The shipped fonts lack {letters[:MOST_LETTERS]}{' and more' if len(letters) > MOST_LETTERS else ''}: a "
+            "font of your system stands for them, or empty boxes."
+        )
+
+
+def _tell_plan(request: Request, plan: Plan) -> None:
+    """Tell before a run of more than a minute how long its stages will take, if the size of the data is known."""
+    settings = request.settings()
+    seconds = {} if request.data_set.is_own else forecast(settings, plan.pending)
+    if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
+        return
+    precision, rates = measure_precision()  # as the first training would
+    if rates:
+        ratio = known_speed(settings.preset) / rates[precision]
+        seconds = {name: ratio * value for name, value in seconds.items()}
+        request.progress.say(describe_plan(seconds, add_up(seconds, plan.pending), precision, rates[precision]))
+
+
+def _print_stages(plan: Plan, progress: Progress) -> None:
+    rows = [(s["name"], s["status"], f"{s['seconds']:.1f}", s["key"][:12]) for s in list_stages(plan)]
+    progress.table(("stage", "status", "seconds", "key"), rows)
+
+
+def _print_validation(plan: Plan, progress: Progress) -> None:
+    """After --no-test, tell what each model reached on validation."""
+    step = plan.steps.get("validation")
+    if step and step.entry:
+        models = read_json(step.entry.path / "validation.json")["models"]
+        rows = [
+            (
+                name,
+                f"{100 * m['val_accuracy']:.2f} %",
+                "{:.2f}–{:.2f}".format(*(100 * end for end in m["val_accuracy_ci95"])),
+            )
+            for name, m in models.items()
+        ]
+        progress.table(("model", "validation", "95% interval"), rows)
