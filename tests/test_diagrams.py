@@ -30,6 +30,30 @@ def test_every_box_tells_its_shape_and_lower_pictures_make_lower_boxes():
     assert len(heights) == 5 and heights[3] < heights[0] and heights[4] < heights[3]
 
 
+def test_shortcuts_lead_over_what_they_skip():
+    def row(kind, *shape):
+        return {"name": kind, "type": kind, "output_shape": list(shape)}
+
+    wide, small = ("Conv2D", 14, 14, 8), (3, 3, 16)
+    layers = [
+        LAYERS[0], row("Conv2D", 28, 28, 8), row("MaxPooling2D", 14, 14, 8), row(*wide), row("Add", 14, 14, 8),
+        row(*wide), row(*wide), row("Add", 14, 14, 8), row("MaxPooling2D", *small), row("Conv2D", *small),
+    ]  # fmt: skip
+    rows = condense(layers)
+    assert [(row["count"], row["adds"]) for row in rows] == [
+        (1, None), (1, None), (1, None), (1, 2), (2, 3), (1, None), (1, None)
+    ]  # fmt: skip
+    axes = plot_architecture({"cnn": layers}, Language("en")).axes[0]
+    assert len(axes.lines) == 2 and all(min(line.get_ydata()) == 0 for line in axes.lines)
+    starts, ends = zip(*((min(line.get_xdata()), max(line.get_xdata())) for line in axes.lines), strict=True)
+    boxes = [(box.get_x(), box.get_x() + box.get_width()) for box in axes.patches]
+    assert boxes[2][1] < starts[0] < boxes[3][0] and boxes[3][1] < ends[0] == starts[1] < boxes[4][0]
+    assert boxes[4][1] < ends[1] < boxes[5][0]
+    assert all(row["adds"] is None for row in condense([row for row in layers if row["type"] != "Add"]))
+    many = [{**row, "output_shape": [14, 14, 8 + i]} for i in range(13) for row in (layers[3], layers[3], layers[4])]
+    assert all(row["adds"] is None for row in condense([layers[0], *many]))
+
+
 def test_deep_networks_are_drawn_by_resolution():
     shapes = [(side, side, channels) for side in (24, 12, 6) for channels in (16, 64) * 10]
     layers = [{"name": str(number), "type": "Conv2D", "output_shape": shape} for number, shape in enumerate(shapes)]

@@ -4,7 +4,9 @@ import itertools
 import math
 import typing
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from fmnist_report.messages import N_
@@ -22,6 +24,9 @@ KINDS = {
     "Dense": ("dense", "#009e73"),
     "InputLayer": ("input", "#999999"),
 }
+SHORTCUT = N_("residual connection")
+ARROW = "#444444"
+GAP = 0.14  # between boxes
 MOST_BOXES = 24  # in a row; deeper networks are drawn by resolution
 AVERAGES = ("AveragePooling2D", "GlobalAveragePooling2D")
 KIND_NAMES = {
@@ -43,19 +48,35 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
         layers: rows of name, type and output_shape, as architecture.describe_layers gives them.
 
     Returns:
-        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple) and count.
+        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, and adds, the number of the row whose output
+        is added to this one's; None where nothing is added, or boxes are joined by resolution.
     """
     joined = any(layer["type"] == "Concatenate" for layer in layers)
-    shown = [
-        (*KINDS[layer["type"]], tuple(layer["output_shape"]))
-        for layer in layers
-        if layer["type"] in KINDS and not (joined and layer["type"] in AVERAGES) and not _is_inner_input(layer)
-    ]
-    rows = [
-        {"kind": kind, "colour": colour, "shape": shape, "count": len(list(group))}
-        for (kind, colour, shape), group in itertools.groupby(shown)
-    ]
+    rows: list[dict[str, typing.Any]] = []
+    for layer in layers:
+        shape = tuple(layer["output_shape"])
+        if layer["type"] == "Add" and rows and rows[-1]["shape"] == shape:
+            rows[-1]["adds"] = _find_first(rows)
+        if layer["type"] in KINDS and not (joined and layer["type"] in AVERAGES) and not _is_inner_input(layer):
+            kind, colour = KINDS[layer["type"]]
+            box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "adds": None}
+            if rows and {**rows[-1], "count": 1} == box:
+                rows[-1]["count"] += 1
+            else:
+                rows.append(box)
     return rows if len(rows) <= MOST_BOXES else _join_resolutions(rows)
+
+
+def _find_first(rows: list[dict[str, typing.Any]]) -> int | None:
+    """Return where a shortcut to the last row begins: at the last sum, else at the first row, of its shape.
+
+    Returns:
+        The row's number; None where there is no earlier one of this shape.
+    """
+    first = len(rows) - 1
+    while first > 0 and rows[first - 1]["shape"] == rows[-1]["shape"] and rows[first]["adds"] is None:
+        first -= 1
+    return first if first < len(rows) - 1 else None
 
 
 def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
@@ -63,7 +84,7 @@ def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typin
     joined = []
     for _, group in itertools.groupby(rows, key=lambda row: (row["kind"], row["shape"][:-1])):
         boxes = list(group)
-        joined.append({**boxes[-1], "count": sum(box["count"] for box in boxes)})
+        joined.append({**boxes[-1], "adds": None, "count": sum(box["count"] for box in boxes)})
     return joined
 
 
@@ -77,6 +98,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     kinds: dict[str, str] = {}
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
         x, rows = 0.0, condense(layers)
+        ends: list[float] = []
         highest = max(48, *(row["shape"][0] for row in rows if len(row["shape"]) == 3))
         for row in rows:
             side, channels = (row["shape"][0], row["shape"][-1]) if len(row["shape"]) == 3 else (1, row["shape"][0])
@@ -87,11 +109,25 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
             if row["count"] > 1:
                 ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=6.5)
             kinds[row["kind"]] = row["colour"]
-            x += max(width, 0.34) + 0.14
+            ends.append(x + width)
+            if row["adds"] is not None:
+                _draw_shortcut(ax, ends[row["adds"]] + GAP / 2, ends[-1] + GAP / 2, height / 2)
+                kinds[SHORTCUT] = ""
+            x += max(width, 0.34) + GAP
         ax.set_xlim(-0.15, max(x, 4.5))
         ax.set_ylim(-0.85, 0.7)
         ax.set_title(language.model(name), fontsize=8)
         ax.axis("off")
+    shortcut = kinds.pop(SHORTCUT, None)
     handles = [Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()]
+    if shortcut is not None:
+        handles.append(Line2D([], [], color=ARROW, linewidth=0.9, label=language.text(SHORTCUT)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _draw_shortcut(ax: Axes, start: float, end: float, top: float) -> None:
+    """Lead from the gap after one box over those between to the gap after another."""
+    ax.plot([start, start, end], [0, top + 0.1, top + 0.1], color=ARROW, linewidth=0.9, solid_joinstyle="miter")
+    arrow = {"arrowstyle": "-|>", "color": ARROW, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
+    ax.annotate("", (end, 0), (end, top + 0.1), arrowprops=arrow)
