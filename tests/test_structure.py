@@ -25,6 +25,7 @@ TOP = {
     "__init__", "backbones", "cli", "doctor", "errors", "forecast", "machine", "messages", "presets", "request",
     "settings",
 }  # fmt: skip
+BINARY = (".png", ".ttf", ".pdf", ".npz")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 
@@ -140,6 +141,6 @@ def test_every_imported_distribution_is_declared_and_locked():
 
 def test_no_file_names_a_package_host():
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    for path in (ROOT / name for name in names if not name.endswith((".png", ".ttf", "test_structure.py"))):
+    for path in (ROOT / name for name in names if not name.endswith(BINARY + ("test_structure.py",))):
         if path.is_file():
             assert not re.search(r"pypi\.org|pythonhosted|debian\.org|npmjs", path.read_text("utf-8")), path

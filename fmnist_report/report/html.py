@@ -156,7 +156,7 @@ def fill_template(
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,
-        training_factors=tables.TRAINING_FACTORS,
+        training_rows=tables.training_rows,
         group_list=tables.group_list(results, language),
         search_rows={part: tables.search_rows(results, stages_of_part(part)) for part in (1, 2)},
         search_list={part: tables.search_list(results, stages_of_part(part), language) for part in (1, 2)},

@@ -19,8 +19,21 @@ MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
+AUGMENTATION = ("shift", "cutout")  # which not every network knows
 
 Results = dict[str, typing.Any]
+
+
+def training_rows(settings: Settings, stages: typing.Iterable[str]) -> list[dict[str, typing.Any]]:
+    """Return how networks were trained: rows of factor and values, one a stage; None where a network lacks the setting.
+
+    Augmentation has a row where one of them uses it.
+    """
+    chosen = [getattr(settings, stage) for stage in stages]
+    used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
+    return [
+        {"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in (*TRAINING_FACTORS, *used)
+    ]
 
 
 def name_stage(name: str, language: Language) -> str:

@@ -4,6 +4,7 @@ import itertools
 import math
 import typing
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -119,7 +120,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
         ax.set_title(language.model(name), fontsize=8)
         ax.axis("off")
     shortcut = kinds.pop(SHORTCUT, None)
-    handles = [Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()]
+    handles: list[Artist] = [Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()]
     if shortcut is not None:
         handles.append(Line2D([], [], color=ARROW, linewidth=0.9, label=language.text(SHORTCUT)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
