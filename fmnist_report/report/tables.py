@@ -31,9 +31,8 @@ def training_rows(settings: Settings, stages: typing.Iterable[str]) -> list[dict
     """
     chosen = [getattr(settings, stage) for stage in stages]
     used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
-    return [
-        {"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in (*TRAINING_FACTORS, *used)
-    ]
+    factors = (*TRAINING_FACTORS, *used)
+    return [{"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in factors]
 
 
 def name_stage(name: str, language: Language) -> str:

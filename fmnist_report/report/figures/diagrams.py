@@ -120,7 +120,9 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
         ax.set_title(language.model(name), fontsize=8)
         ax.axis("off")
     shortcut = kinds.pop(SHORTCUT, None)
-    handles: list[Artist] = [Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()]
+    handles: list[Artist] = [
+        Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()
+    ]
     if shortcut is not None:
         handles.append(Line2D([], [], color=ARROW, linewidth=0.9, label=language.text(SHORTCUT)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
