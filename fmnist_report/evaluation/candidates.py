@@ -1,6 +1,7 @@
 """The trained networks as their stages left them, the chosen classifier, and the ensemble."""
 
 import dataclasses
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +102,14 @@ def _trained_by(stage: str) -> str:
 
 
 def load_network(folder: Path) -> Candidate:
-    """Read what a training stage left; probabilities are (n, classes)."""
+    """Read what a training stage left; probabilities are (n, classes).
+
+    The summary's train_seconds are the median epoch times their number, so that a pause of the machine does not count.
+    """
     arrays, measured = load_arrays(folder / "probabilities.npz"), read_json(folder / MEASURED)
-    history = read_json(folder / "history.json") | {"seconds": measured.pop("epoch_seconds")}
+    seconds = measured.pop("epoch_seconds")
+    measured["train_seconds"] = len(seconds) * statistics.median(seconds)
+    history = read_json(folder / "history.json") | {"seconds": seconds}
     n_views = 2 if "val_original" in arrays else 1
     summary = read_json(folder / "summary.json") | measured | {"n_views": n_views}
     summary["clean"] = read_json(folder / "clean.json")
