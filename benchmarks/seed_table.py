@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.evaluation.networks import COMPARED  # noqa: E402
+from fmnist_report.evaluation.networks import COMPARED, network_of_stage, stages_of_part  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.report.language import Language  # noqa: E402
 
@@ -34,11 +34,20 @@ def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
         }
         for name in COMPARED
     }
-    minutes = [sum(stage["seconds"] for stage in row["stages"]) / 60 for row in results]
+    minutes = [sum(stage_seconds(row).values()) / 60 for row in results]
     described = {"seeds": [row["run"]["settings"]["seed"] for row in results]}
     started = [row["run"]["started"][:10] for row in results]
     hardware = results[0]["run"]["hardware"]
     return described | {"minutes": minutes, "started": started, "hardware": hardware, "models": models}
+
+
+def stage_seconds(results: dict[str, typing.Any]) -> dict[str, float]:
+    """Return what each stage took; of one that was interrupted, whose time counts from its last start, its epochs."""
+    seconds = {stage["name"]: stage["seconds"] for stage in results["stages"]}
+    for stage in (*stages_of_part(1), *stages_of_part(2)):
+        trained = results["models"][network_of_stage(stage)]
+        seconds[stage] = max(seconds[stage], trained["train_seconds"])
+    return seconds
 
 
 def write_rows(found: dict[str, typing.Any]) -> str:

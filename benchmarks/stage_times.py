@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from seed_table import stage_seconds  # noqa: E402
+
 from fmnist_report.forecast import KNOWN  # noqa: E402
 from fmnist_report.machine import describe_hardware, measure_precision, prepare_libraries  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
@@ -31,7 +33,7 @@ def main() -> None:
     for path in arguments.results:
         results = read_json(path)
         preset = results["run"]["preset"]
-        seconds = {stage["name"]: stage["seconds"] for stage in results["stages"]}
+        seconds = stage_seconds(results)
         if arguments.check:
             compare(known["presets"][preset], seconds, rates[precision])
             continue
