@@ -295,6 +295,13 @@ def test_pdf_declares_pdf_ua_and_describes_every_figure(real_run, lang):
 
 
 @pytest.mark.parametrize("lang", ["uk", "en"])
+def test_no_heading_and_no_list_is_empty(real_run, lang):
+    page = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
+    assert not re.search(r"<(ul|ol|p)\b(?![^>]* role=.status)[^>]*>\s*</\1>", page)
+    assert not re.search(r"</h3>\s*(</section>|<h\d)", page)
+
+
+@pytest.mark.parametrize("lang", ["uk", "en"])
 def test_html_asks_for_nothing_from_anywhere(real_run, lang):
     html = (real_run.folder / "report" / f"report.{lang}.html").read_text("utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", html, re.S)
