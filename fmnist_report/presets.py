@@ -41,7 +41,7 @@ PRESETS = {
     "standard": Settings(),
     "best": Settings(
         preset="best",
-        mlp=MLPSettings(dropout=0.2, epochs=40, cutout=8),
+        mlp=MLPSettings(dropout=0.1, epochs=40),
         cnn=CNNSettings(stem=48, widths=(96, 224, 224), epochs=36, cutout=12),
         head=HeadSettings(width=1024, dropout=0.4, epochs=30),
         finetune=FineTuneSettings(epochs=14, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=8, easy_every=1),
