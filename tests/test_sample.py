@@ -1,0 +1,46 @@
+"""The committed sample is the report of best, and the README says of it what its results.json holds."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pypdf
+import pytest
+
+from fmnist_report.evaluation.networks import COMPARED
+from fmnist_report.pipeline.files import read_json
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "docs" / "sample"
+
+
+@pytest.fixture(scope="module")
+def results():
+    return read_json(SAMPLE / "results.json")
+
+
+def test_readme_states_the_accuracies_of_the_sample(results):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert results["run"]["preset"] == "best"
+    for name in COMPARED:
+        row = next(line for line in readme.splitlines() if f"(`{name}`)" in line)  # the first table is that of best
+        model = results["models"][name]
+        for part in ("val", "test"):
+            assert f"{100 * model[f'{part}_accuracy']:.2f}" in re.split(r"[| ±]+", row), (name, part)
+
+
+def test_sample_has_every_file_and_no_path_of_a_machine():
+    names = {path.name for path in SAMPLE.iterdir()}
+    documents = {f"report.{lang}.{form}" for lang in ("uk", "en") for form in ("html", "pdf")}
+    assert names == documents | {"results.json", "predictions.npz"}
+    for lang in ("uk", "en"):
+        assert len(pypdf.PdfReader(SAMPLE / f"report.{lang}.pdf").pages) > 15
+        assert "/tmp/" not in re.sub(r"base64,[^\"')]*", "", (SAMPLE / f"report.{lang}.html").read_text("utf-8"))
+    assert "/tmp/" not in (SAMPLE / "results.json").read_text("utf-8")
+
+
+def test_accuracies_of_the_sample_follow_from_its_predictions(results):
+    predictions = np.load(SAMPLE / "predictions.npz")
+    for name in COMPARED:
+        right = predictions[name].argmax(axis=1) == predictions["y_test"]
+        assert right.mean() == pytest.approx(results["models"][name]["test_accuracy"], abs=1e-9)
