@@ -5,9 +5,10 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from fmnist_report.evaluation.networks import MAIN
-from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES
+from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
 from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_per_class
 from fmnist_report.report.figures.explanations import plot_feature_map
 from fmnist_report.report.figures.galleries import plot_samples
@@ -57,3 +58,27 @@ def test_figures_hold_any_number_of_classes(n):
             assert all(box.x0 >= -1 and box.x1 <= width * figure.dpi + 1 for box in boxes) and boxes
     if n <= 20:
         assert "$x_1^2$" in texts
+
+
+@pytest.mark.parametrize(
+    ("ticks", "texts"),
+    [
+        ([0.85, 0.9, 0.95], ["85%", "90%", "95%"]),
+        ([0.875, 0.88, 0.885], ["87.5%", "88.0%", "88.5%"]),
+        ([0.9525, 0.955], ["95.25%", "95.50%"]),
+    ],
+)
+def test_an_axis_of_percentages_tells_its_ticks_apart(ticks, texts):
+    axis = Figure().subplots().xaxis
+    axis.set_ticks(ticks)
+    percent_axis(axis, Language("en"))
+    assert axis.get_major_formatter().format_ticks(ticks) == texts
+    percent_axis(axis, Language("en"), 1)
+    assert all("." in text for text in axis.get_major_formatter().format_ticks(ticks))
+
+
+def test_an_axis_of_points_tells_its_ticks_apart():
+    axis = Figure().subplots().xaxis
+    axis.set_ticks([0.0, 0.025, 0.05])
+    points_axis(axis, Language("en"))
+    assert axis.get_major_formatter().format_ticks([0.025, 0.05]) == ["+2.5", "+5.0"]

@@ -56,9 +56,9 @@ MESSAGES = {
         "the trained blocks and the augmented images together: the head sees neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the gain cannot be ascribed to the "
-        "trained blocks: the difference from the head alone, trained for as many further epochs ({control}), is not"
-        " significant ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but that the trained blocks bring the gain "
+        "is not shown: the difference from the head alone, trained for as many further epochs ({control}), is not "
+        "significant ({p_control})."),
     ("fine_tuning", "same"): N_(
         "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
         "the fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to "
@@ -86,7 +86,7 @@ MESSAGES = {
         "on validation images ({val})."),
     ("fit", "gap"): N_(
         "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); its validation loss had not risen by the end (lowest {loss_lowest}, last "
+        "validation images ({val}); its validation loss ended near its lowest value (lowest {loss_lowest}, last "
         "{loss_last})."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
@@ -160,26 +160,26 @@ MESSAGES = {
         "{epochs}."),
     ("advice", "longer_own"): N_(
         "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
-        "images ({val}) do not differ significantly, and the validation loss did not rise."),
+        "images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
     ("advice", "longer_pretrained"): N_(
         "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies "
         "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
-        "validation loss did not rise."),
+        "validation loss ended near its lowest value."),
     ("advice", "longer_input"): N_(
         "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
-        "validation images ({val}) do not differ significantly, and the validation loss did not rise."),
+        "validation images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
     ("advice", "repeat"): N_(
         "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
         "there {gain} percentage points above the starting point (the best of {n_tried}, so probably an "
         "overestimate)."),
     ("advice", "generalise_own"): N_(
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
-        " is higher on training images ({train}) than on validation images ({val}), while the validation loss did "
-        "not rise."),
+        " is higher on training images ({train}) than on validation images ({val}), while the validation loss "
+        "ended near its lowest value."),
     ("advice", "generalise_pretrained"): N_(
         "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
-        " while the validation loss did not rise."),
+        " while the validation loss ended near its lowest value."),
     ("advice", "repeat_seeds"): N_(
         "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
         "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),

@@ -60,5 +60,16 @@ def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
 
 
 def percent_axis(axis, language: Language, digits: int = 0) -> None:
-    """Let an axis write shares as percentages of the language."""
-    axis.set_major_formatter(lambda value, position: language.percent(value, digits))
+    """Let an axis write shares as percentages of the language, with as many digits as its ticks need, at least some."""
+    axis.set_major_formatter(lambda value, place: language.percent(value, max(digits, count_digits(axis))))
+
+
+def points_axis(axis, language: Language) -> None:
+    """Let an axis write differences of shares as signed percentage points, with as many digits as its ticks need."""
+    axis.set_major_formatter(lambda value, place: language.points(value, count_digits(axis)))
+
+
+def count_digits(axis) -> int:
+    """Return how many decimals tell all ticks of an axis of shares apart as percentages, at most 2."""
+    ticks = 100 * np.asarray(axis.get_majorticklocs())
+    return next((digits for digits in (0, 1) if np.allclose(ticks, ticks.round(digits), atol=1e-6)), 2)

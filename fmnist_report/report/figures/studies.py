@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.evaluation.networks import COLOURS, network_of_stage
 from fmnist_report.messages import N_
-from fmnist_report.report.figures.canvas import new_figure, percent_axis
+from fmnist_report.report.figures.canvas import new_figure, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
 Results = dict[str, typing.Any]
@@ -98,7 +98,7 @@ def plot_ladder(rungs: list[dict], language: Language) -> Figure:
     left.set_xlabel(language.text(N_("Validation accuracy")))
     right.set_xlabel(language.text(N_("Gain of the rung, percentage points")))
     percent_axis(left.xaxis, language)
-    right.xaxis.set_major_formatter(lambda value, place: language.points(value, 0))
+    points_axis(right.xaxis, language)
     return figure
 
 
