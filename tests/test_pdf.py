@@ -14,6 +14,8 @@ from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.printed import pdf
+from fmnist_report.report.printed.archive import ends_plainly
 from fmnist_report.report.printed.pdf import drawings_to_images, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
@@ -49,6 +51,18 @@ def test_same_page_gives_the_same_bytes(page, quiet):
     time.sleep(1.1)  # dates in a PDF are in seconds
     write_pdf(page, quiet, html=page)
     assert (page / "report.pdf").read_bytes() == first
+
+
+def test_a_page_whose_tables_end_in_a_return_is_printed_again_otherwise(page, quiet, monkeypatch):
+    write_pdf(page, quiet, html=page)
+    first = (page / "report.pdf").read_bytes()
+    answers = iter([False, False, True])
+    seen = []
+    monkeypatch.setattr(pdf, "ends_plainly", lambda document: seen.append(document) or next(answers))
+    write_pdf(page, quiet, html=page)
+    assert seen[0] == first and len(set(seen)) == 3 and (page / "report.pdf").read_bytes() == seen[-1]
+    assert pypdf.PdfReader(page / "report.pdf").pages[0].extract_text() == "Їжак і ґанок"
+    assert ends_plainly(b"stream\nx\nendstream") and not ends_plainly(b"stream\nx\r\nendstream")
 
 
 def test_drawing_becomes_an_image_with_its_title():

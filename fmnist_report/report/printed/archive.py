@@ -51,3 +51,19 @@ def end_plainly(pdf: typing.Any) -> None:
                 found.stream = [*found.stream, b""]
             elif found.compress and zlib.adler32(data) % 256 == RETURN:  # the last byte of what is compressed
                 found.compress = False
+
+
+def ends_plainly(document: bytes) -> bool:
+    """Tell whether no stream of a written PDF ends in a carriage return.
+
+    Of those that exist before it is written end_plainly takes care; the tables of objects are written last.
+    """
+    return b"\r\nendstream" not in document
+
+
+def change_slightly(pdf: typing.Any, n: int) -> None:
+    """Add n empty objects that nothing refers to, so that the tables of objects become others."""
+    import pydyf
+
+    for _ in range(n):
+        pdf.add_object(pydyf.Dictionary())
