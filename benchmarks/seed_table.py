@@ -54,7 +54,8 @@ def write_rows(found: dict[str, typing.Any]) -> str:
     language, rows = Language("en"), []
     for name, model in found["models"].items():
         cells = [write_accuracies(model[part]) for part in ("val", "test")]
-        cells += [f"{model['n_params'] / 1e6:.2f} M", f"{model['macs_per_answer'] / 1e6:,.0f} M"]
+        macs = model["macs_per_answer"] / 1e6
+        cells += [f"{model['n_params'] / 1e6:.2f} M", f"{macs:,.0f} M" if macs >= 10 else f"{macs:.1f} M"]
         rows.append(f"| {language.model(name)} (`{name}`) | {' | '.join(cells)} |")
     return "\n".join(rows)
 
