@@ -42,7 +42,7 @@ def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
 
 
 def stage_seconds(results: dict[str, typing.Any]) -> dict[str, float]:
-    """Return what each stage took; of trainings the median epoch times their number, so that no pause counts."""
+    """Return what each stage took; of trainings their epochs alone, as results.json has them."""
     seconds = {stage["name"]: stage["seconds"] for stage in results["stages"]}
     for stage in (*stages_of_part(1), *stages_of_part(2)):
         seconds[stage] = results["models"][network_of_stage(stage)]["train_seconds"]

@@ -1,6 +1,6 @@
 """What every stage took in finished runs, for the plan that a run tells at its start.
 
-    python benchmarks/stage_times.py RESULTS...     writes fmnist_report/forecast.json and prints a table
+    python benchmarks/stage_times.py RESULTS...     writes fmnist_report/forecast.json
     python benchmarks/stage_times.py --check RESULTS...     sets each run beside the plan that it would be told
 
 RESULTS are results.json of runs on this machine, one a preset, with as little beside them as can be; how fast it

@@ -1,6 +1,5 @@
 """The plan of a run's minutes follows from what its stages took on a known machine, and from this one's speed."""
 
-
 import pytest
 
 from fmnist_report import forecast as module
@@ -73,8 +72,8 @@ def test_a_run_begins_with_its_plan_at_the_speed_of_this_machine(capsys, monkeyp
 
 
 @pytest.mark.parametrize("name", sorted(read_json(KNOWN)["presets"]))
-def test_every_stage_of_a_timed_preset_has_its_time(name):
+def test_what_was_timed_of_a_preset_are_its_stages(name):
     line = build_line(preset(name), read_document([], None), find_data_set(None), KNOWN.parent)
     known = read_json(KNOWN)["presets"][name]["seconds"]
-    assert {stage.name for stage in line} == set(known)
-    assert known["cnn"] > known["data"] > 0 and len(known) > 10
+    assert {"mlp", "cnn", "features", "finetune", "study"} <= set(known) <= {stage.name for stage in line}
+    assert known["cnn"] > known["data"] > 0
