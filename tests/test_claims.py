@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from invented import invent_ladder, invent_results, invent_study
 
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
-from fmnist_report.report import claims
-from fmnist_report.report.captions import decide_captions, first_classifier, strongest
+from fmnist_report.report.conclusions import claims
+from fmnist_report.report.conclusions.advice import GENERALISING, advise, is_better, repeat
+from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
+from fmnist_report.report.conclusions.words import MESSAGES, word, word_captions, word_conclusions
 from fmnist_report.report.language import Language
-from fmnist_report.report.words import MESSAGES, word, word_captions, word_conclusions
 
 STEPS = {"cnn": 300, "head": 160, "finetune": 100}
 share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
@@ -44,7 +45,7 @@ def results(draw):
 
 
 def all_claims(document):
-    found = [claim for section in claims.decide(document).values() for claim in section]
+    found = [claim for section in claims.decide(document).values() for claim in section] + advise(document)
     return found + [claim for claim in decide_captions(document).values() if claim]
 
 
@@ -74,7 +75,7 @@ def test_no_two_claims_contradict(document):
         if name in fits:
             assert (relation in ("regularise", "shorten")) == (fits[name] in ("overfits", "rose"))
             assert relation.startswith("longer") == (fits[name] == "even") and fits[name] != "short"
-    repeated = {c.subject for c in found if c.kind == "advice" and c.values.get("factor") in claims.GENERALISING}
+    repeated = {c.subject for c in found if c.kind == "advice" and c.values.get("factor") in GENERALISING}
     assert not any(advised.get(name, "").startswith(("regularise", "generalise")) for name in repeated)
     tuned = next(c for c in found if c.kind == "fine_tuning")
     if document["chosen_classifier"] == "vgg_head":  # then it is the same comparison as with the chosen classifier
@@ -375,7 +376,7 @@ def test_overfitting_follows_from_clean_images_and_the_validation_loss(document,
     document["models"]["cnn"]["history"]["val_loss"] = losses
     claim = claims.fit(document, "cnn")
     assert (claim.relation, claim.values["epoch"], claim.values["epochs"]) == (relation, epoch, len(losses))
-    advised = [c.relation for c in claims.advice(document) if c.subject == "cnn"]
+    advised = [c.relation for c in advise(document) if c.subject == "cnn"]
     words = {"overfits": ["regularise"], "rose": ["shorten"], "gap": ["generalise_own"], "even": ["longer_own"]}
     assert advised == words.get(relation, [])
 
@@ -414,13 +415,13 @@ def test_advice_on_fine_tuning_heeds_what_it_did_already(document, changes, trai
     document["models"]["vgg_finetuned"]["history"]["val_loss"] = [0.3, 0.2, 0.1]
     document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = train
     document["run"]["settings"]["finetune"] |= changes
-    assert relation in [c.relation for c in claims.advice(document) if c.subject == "vgg_finetuned"]
+    assert relation in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
 
 def test_a_pretrained_network_is_not_to_be_made_larger(document):
     document["models"]["vgg_finetuned"]["history"]["val_loss"] = [0.3, 0.2, 0.1]
     document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = 0.0
-    assert "longer_pretrained" in [c.relation for c in claims.advice(document) if c.subject == "vgg_finetuned"]
+    assert "longer_pretrained" in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
 
 def factor(**changes):
@@ -454,7 +455,7 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     document["full_trainings"] = [
         {"stage": row["network"], "factor": name, "value": value, "val_accuracy": val} for name, value, val in full
     ]
-    found = [c for c in claims.advice(document) if c.relation == "repeat"]
+    found = [c for c in advise(document) if c.relation == "repeat"]
     assert bool(found) == said
     if said:
         values = {"factor": row["factor"], "value": row["best"], "gain": row["gain"], "n_tried": 7}
@@ -471,11 +472,11 @@ def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document
     }
     document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": value, "val_accuracy": val}
                                   for name, value, val in (("", "", 0.95), ("kernel", "5", 0.951))]  # fmt: skip
-    (found,) = [c for c in claims.advice(document) if c.values.get("factor")]
+    (found,) = [c for c in advise(document) if c.values.get("factor")]
     assert found.relation == "repeat_seeds"
     assert found.values == {"factor": "kernel", "value": "5", "own": 0.951, "base": 0.95}
     document["run"]["preset"] = "quick"  # of which those trainings tell nothing
-    assert "repeat" in [c.relation for c in claims.advice(document)] and claims.splits(document) == []
+    assert "repeat" in [c.relation for c in advise(document)] and claims.splits(document) == []
 
 
 def test_more_augmentation_is_not_advised_where_less_did_better(document):
@@ -490,11 +491,11 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
         "ladders": {},
         "n_steps": STEPS,
     }
-    assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
+    assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
     document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.2, 0.25]
-    assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["repeat"]
+    assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
     document["study"]["factors"] = [factor()]  # a kernel says nothing of augmentation
-    assert [c.relation for c in claims.advice(document) if c.subject == "cnn"] == ["regularise", "repeat"]
+    assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["regularise", "repeat"]
 
 
 def test_the_ensemble_must_beat_every_network(document):
@@ -512,7 +513,7 @@ def test_of_several_better_values_the_best_is_advised(document):
     rows.append(factor(network="head", factor="width", best="7", gain=0.04))  # whose noise is larger
     bases = {"cnn": {"half_width": 0.01}, "head": {"half_width": 0.03}}
     document["study"] = {"bases": bases, "factors": rows, "rows": [], "ladders": {}, "n_steps": STEPS}
-    (found,) = [c for c in claims.advice(document) if c.relation == "repeat"]
+    (found,) = [c for c in advise(document) if c.relation == "repeat"]
     assert found.values["factor"] == "cutout" and found.subject == "cnn"
 
 
@@ -541,7 +542,7 @@ def test_too_short_trainings_conclude_nothing(document):
     document["study"]["factors"] = [factor(), factor(network="finetune", factor="dropout", best="7", gain=0.9)]
     bases["cnn"]["half_width"] = bases["finetune"]["half_width"] = 0.01
     assert claims.effects(document, "finetune") == [] and len(claims.effects(document, "cnn")) == 1
-    repeated = [c.subject for c in claims.advice(document) if c.relation == "repeat"]
+    repeated = [c.subject for c in advise(document) if c.relation == "repeat"]
     assert repeated == ["cnn"]
     found = decide_captions(document)
     assert found["study_part2"] is None and set(found["study_part1"].values["largest"]) == {"cnn"}
@@ -587,7 +588,7 @@ def test_sections_hold_what_they_are_about(document):
     assert [row[0] for row in found["overall"]] == [
         "best", "compare", "cost", "ensemble", "calibration", "val_minus_test"
     ]  # fmt: skip
-    assert set(found) == {"summary", "part1", "part2", "overall", "advice"}
+    assert set(found) == {"summary", "part1", "part2", "overall"}
     assert found["overall"][1:3] == [("compare", "vgg_finetuned", "cnn"), ("cost", "vgg_finetuned", "cnn")]
 
 
@@ -889,9 +890,9 @@ def test_advice_heeds_what_full_trainings_have_shown(document, rows, worth, rela
     bases = {"cnn": {"half_width": 0.01}}
     document["study"] = {**document["study"], "n_steps": {"cnn": 300}, "bases": bases, "rows": []}
     row = study_row()
-    assert claims._is_better(row, document) is worth
+    assert is_better(row, document) is worth
     if worth:
-        claim = claims._repeat(row, document)
+        claim = repeat(row, document)
         assert (claim.kind, claim.subject, claim.relation) == ("advice", "cnn", relation)
 
 
@@ -900,8 +901,8 @@ def test_what_is_set_already_is_not_advised(document):
                          "bases": {"cnn": {"half_width": 0.01}, "odd": {"half_width": 0.01}}}  # fmt: skip
     settings = document["run"]["settings"]["cnn"]
     settings |= {"kernel": 5, "learning_rate": 0.00024}
-    assert not claims._is_better(study_row(), document)
-    assert not claims._is_better(study_row(factor="learning_rate", best="0.00024"), document)
-    assert claims._is_better(study_row(factor="learning_rate", best="0.0003"), document)
-    assert claims._is_better(study_row(network="odd"), document)  # nothing is known of its settings
-    assert not claims._is_better(study_row(gain=0.01, best="7"), document)  # not beyond the noise
+    assert not is_better(study_row(), document)
+    assert not is_better(study_row(factor="learning_rate", best="0.00024"), document)
+    assert is_better(study_row(factor="learning_rate", best="0.0003"), document)
+    assert is_better(study_row(network="odd"), document)  # nothing is known of its settings
+    assert not is_better(study_row(gain=0.01, best="7"), document)  # not beyond the noise

@@ -10,10 +10,10 @@ from jinja2.ext import babel_extract
 
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
+from fmnist_report.report.conclusions.words import MESSAGES
+from fmnist_report.report.conclusions.words import UNITS as COUNTED
 from fmnist_report.report.language import CASES, Language
 from fmnist_report.report.terms import UNITS
-from fmnist_report.report.words import MESSAGES
-from fmnist_report.report.words import UNITS as COUNTED
 
 ROOT = TEMPLATES.parent
 KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "N_n": (1, 2), "t": None}

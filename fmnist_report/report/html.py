@@ -27,14 +27,14 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
 from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
-from fmnist_report.report.claims import find_comparison
+from fmnist_report.report.conclusions.claims import find_comparison
+from fmnist_report.report.conclusions.words import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.report.numbering import Numbering
 from fmnist_report.report.references import HUMAN, PUBLISHED, list_sources
 from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
-from fmnist_report.report.words import word_captions, word_conclusions
 from fmnist_report.settings import Settings, starts_at_pixels
 
 FACES = {

@@ -6,8 +6,9 @@ import urllib.parse
 
 from fmnist_report.evaluation.networks import MAIN, network_of_stage
 from fmnist_report.messages import N_
-from fmnist_report.report.captions import decide_captions
-from fmnist_report.report.claims import Claim, Results, decide
+from fmnist_report.report.conclusions.advice import advise
+from fmnist_report.report.conclusions.captions import decide_captions
+from fmnist_report.report.conclusions.claims import Claim, Results, decide
 from fmnist_report.report.language import Language, Name
 
 MESSAGES = {
@@ -312,10 +313,13 @@ def word(claim: Claim, language: Language) -> str:
 
 
 def word_conclusions(results: Results, language: Language) -> dict[str, list[dict[str, str]]]:
-    """Return the sentences of every section of claims.decide: text, and view, what the explorer shows of it."""
+    """Return the sentences of every section of claims.decide, and of "advice".
+
+    Each has its text, and view, what the explorer shows of it.
+    """
     return {
         section: [{"text": word(claim, language), "view": find_view(claim)} for claim in claims]
-        for section, claims in decide(results).items()
+        for section, claims in {**decide(results), "advice": advise(results)}.items()
     }
 
 

@@ -9,7 +9,7 @@ from fmnist_report.evaluation.networks import (
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.report.claims import (
+from fmnist_report.report.conclusions.claims import (
     Claim,
     Results,
     calibration,

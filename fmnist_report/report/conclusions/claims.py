@@ -1,8 +1,8 @@
 """What the results allow to be said, as data: claims are decided here, and worded elsewhere.
 
 Every claim has a kind, a subject, a relation and the values from which it follows. No threshold, sign or comparison
-stands outside this module, so that claims can be checked against the numbers, and against each other, without a look
-at words.
+stands outside this module and advice.py, so that claims can be checked against the numbers, and against each other,
+without a look at words.
 """
 
 import dataclasses
@@ -10,16 +10,8 @@ import typing
 from dataclasses import dataclass
 
 from fmnist_report.evaluation.comparison import ALPHA, difference_of_parts
-from fmnist_report.evaluation.networks import (
-    CHOSEN,
-    CONTROL,
-    ENSEMBLE,
-    MAIN,
-    ON_FEATURES,
-    network_of_stage,
-    networks_of_part,
-)
-from fmnist_report.settings import FineTuneSettings, starts_at_pixels
+from fmnist_report.evaluation.networks import CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.settings import FineTuneSettings
 
 Results = dict[str, typing.Any]
 
@@ -28,9 +20,6 @@ Results = dict[str, typing.Any]
 ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
 TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
-GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
-LEAST_UNFREEZE = 2  # the earliest block that finetune.unfreeze takes
-SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
 
 @dataclass(frozen=True)
@@ -38,7 +27,7 @@ class Claim:
     """One thing that follows from the results.
 
     Args:
-        kind: what it is about; the name of a function here.
+        kind: what it is about; the name of a function here, or "advice".
         subject: a model, a network's stage, a figure or a part.
         relation: what holds; which words are taken depends on kind and relation.
         other: the second model of a comparison.
@@ -53,7 +42,7 @@ class Claim:
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
-    """Decide the claims of "summary", "part1", "part2", "overall" and "advice".
+    """Decide the claims of "summary", "part1", "part2" and "overall".
 
     Args:
         results: as in results.json.
@@ -93,7 +82,6 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             val_minus_test(results),
             *splits(results),
         ],
-        "advice": advice(results),
     }
 
 
@@ -319,73 +307,6 @@ def val_minus_test(results: Results) -> Claim:
     relation = "all" if len(above) == len(MAIN) else "some" if above else "none"
     values = {"low": min(differences), "high": max(differences)} | ({"models": above} if relation == "some" else {})
     return Claim("val_minus_test", "", relation, values=values)
-
-
-def advice(results: Results) -> list[Claim]:
-    """Claim what the numbers suggest to try: for each network one thing that follows from how it fits, and one value
-    that the study found better beyond its noise.
-
-    Nothing of regularisation and augmentation is advised where the study or an earlier full training did better with
-    another value of those.
-    """
-    better = [row for row in results["study"]["factors"] if _is_better(row, results)]
-    contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
-    found = []
-    for name in MAIN:
-        if name == CHOSEN:
-            continue
-        claim = fit(results, name)
-        gap, even = "generalise_own", "longer_own"
-        if name == "vgg_finetuned":
-            settings = read_finetune(results)
-            gap = gap if starts_at_pixels(settings) else "generalise_pretrained"
-            even = "longer_pretrained" if settings.unfreeze > LEAST_UNFREEZE else "longer_input"
-        relation = {"overfits": "regularise", "rose": "shorten", "gap": gap, "even": even}
-        advised = relation.get(claim.relation)
-        if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
-            found.append(dataclasses.replace(claim, kind="advice", relation=advised))
-    if better:
-        found.append(_repeat(max(better, key=lambda row: row["gain"] / _half_width(row, results)), results))
-    return found
-
-
-def _repeat(row: dict[str, typing.Any], results: Results) -> Claim:
-    """Advise to repeat a value of the study in a full training, or such a training with further seeds."""
-    network = network_of_stage(row["network"])
-    n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
-    values = {"factor": row["factor"], "value": row["best"]}
-    own, base = find_full(results, row["network"], row["factor"], row["best"])
-    if own is not None and base is not None:
-        return Claim("advice", network, "repeat_seeds", values=values | {"own": own, "base": base})
-    return Claim("advice", network, "repeat", values=values | {"gain": row["gain"], "n_tried": n_tried})
-
-
-def _half_width(row: dict[str, typing.Any], results: Results) -> float:
-    return results["study"]["bases"][row["network"]]["half_width"]
-
-
-def _is_better(row: dict[str, typing.Any], results: Results) -> bool:
-    """Tell whether the study's best value of a factor is worth a full training."""
-    if row["gain"] <= _half_width(row, results) or is_too_short(row["network"], results):
-        return False
-    if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
-        return False
-    set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
-    if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
-        return False
-    own, base = find_full(results, row["network"], row["factor"], row["best"])
-    return own is None or base is None or own > base
-
-
-def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
-    """Return what earlier full trainings reached with a value and with the chosen settings; None where there was none.
-
-    They were made with the preset standard on Fashion-MNIST, and tell nothing of other runs.
-    """
-    if results["run"]["preset"] != "standard":
-        return None, None
-    reached = {(row["stage"], row["factor"], row["value"]): row["val_accuracy"] for row in results["full_trainings"]}
-    return reached.get((stage, factor, value)), reached.get((stage, "", ""))
 
 
 def splits(results: Results) -> list[Claim]:

@@ -1,0 +1,79 @@
+"""What the numbers suggest to try next, as claims."""
+
+import dataclasses
+import typing
+
+from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
+from fmnist_report.report.conclusions.claims import Claim, Results, fit, is_too_short, read_finetune
+from fmnist_report.settings import starts_at_pixels
+
+GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
+LEAST_UNFREEZE = 2  # the earliest block that finetune.unfreeze takes
+SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
+
+
+def advise(results: Results) -> list[Claim]:
+    """Claim what the numbers suggest to try: for each network one thing that follows from how it fits, and one value
+    that the study found better beyond its noise.
+
+    Nothing of regularisation and augmentation is advised where the study or an earlier full training did better with
+    another value of those.
+    """
+    better = [row for row in results["study"]["factors"] if is_better(row, results)]
+    contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
+    found = []
+    for name in MAIN:
+        if name == CHOSEN:
+            continue
+        claim = fit(results, name)
+        gap, even = "generalise_own", "longer_own"
+        if name == "vgg_finetuned":
+            settings = read_finetune(results)
+            gap = gap if starts_at_pixels(settings) else "generalise_pretrained"
+            even = "longer_pretrained" if settings.unfreeze > LEAST_UNFREEZE else "longer_input"
+        relation = {"overfits": "regularise", "rose": "shorten", "gap": gap, "even": even}
+        advised = relation.get(claim.relation)
+        if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
+            found.append(dataclasses.replace(claim, kind="advice", relation=advised))
+    if better:
+        found.append(repeat(max(better, key=lambda row: row["gain"] / _half_width(row, results)), results))
+    return found
+
+
+def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
+    """Advise to repeat a value of the study in a full training, or such a training with further seeds."""
+    network = network_of_stage(row["network"])
+    n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
+    values = {"factor": row["factor"], "value": row["best"]}
+    own, base = find_full(results, row["network"], row["factor"], row["best"])
+    if own is not None and base is not None:
+        return Claim("advice", network, "repeat_seeds", values=values | {"own": own, "base": base})
+    return Claim("advice", network, "repeat", values=values | {"gain": row["gain"], "n_tried": n_tried})
+
+
+def _half_width(row: dict[str, typing.Any], results: Results) -> float:
+    return results["study"]["bases"][row["network"]]["half_width"]
+
+
+def is_better(row: dict[str, typing.Any], results: Results) -> bool:
+    """Tell whether the study's best value of a factor is worth a full training."""
+    if row["gain"] <= _half_width(row, results) or is_too_short(row["network"], results):
+        return False
+    if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
+        return False
+    set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
+    if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
+        return False
+    own, base = find_full(results, row["network"], row["factor"], row["best"])
+    return own is None or base is None or own > base
+
+
+def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
+    """Return what earlier full trainings reached with a value and with the chosen settings; None where there was none.
+
+    They were made with the preset standard on Fashion-MNIST, and tell nothing of other runs.
+    """
+    if results["run"]["preset"] != "standard":
+        return None, None
+    reached = {(row["stage"], row["factor"], row["value"]): row["val_accuracy"] for row in results["full_trainings"]}
+    return reached.get((stage, factor, value)), reached.get((stage, "", ""))
