@@ -151,12 +151,15 @@ def group_list(results: Results, language: Language) -> str:
 
 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    """Name those of the networks that were studied, with their steps, batches and what their starting point reached."""
+    """Say of each network that was studied how long, and what its starting point reached, in sentences."""
     bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
-    return "; ".join(
+    return " ".join(
         language.text(
-            N_("{model}: {steps} of {images} each, {accuracy} ± {sd} (mean and standard deviation over {seeds})"),
-            model=language.model(network_of_stage(name)),
+            N_(
+                "As the starting point of the study, after {steps} of {images} each, {network} reaches {accuracy} ± "
+                "{sd} on validation (mean and standard deviation over {seeds})."
+            ),
+            network=language.name(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
             images=language.count("image", bases[name]["batch_size"]),
             accuracy=language.percent(bases[name]["mean"], 2),
@@ -210,11 +213,11 @@ def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typ
 
 
 def search_list(results: Results, stages: tuple[str, ...], language: Language) -> str:
-    """Name each search of some stages with its trials and the best validation accuracy."""
-    return "; ".join(
+    """Say of each search of some stages its trials and the best validation accuracy, in sentences."""
+    return " ".join(
         language.text(
-            N_("{model}: {trials}, {pruned} stopped early, best {accuracy}"),
-            model=language.model(network_of_stage(network)),
+            N_("For {network} there were {trials}, {pruned} of them stopped early; the best reached {accuracy}."),
+            network=language.name(network_of_stage(network)),
             trials=language.count("trial", found["n_trials"]),
             pruned=found["n_pruned"],
             accuracy=language.percent(found["best"]["val_accuracy"]),

@@ -63,18 +63,21 @@ def last_epoch(results: Results) -> Claim:
 
 
 def ways_of_input(results: Results) -> Claim | None:
-    """Claim whether another way of input than the chosen one reached more on validation, and whether beyond chance."""
+    """Claim whether other ways of input than the chosen one reached more on validation, and whether beyond chance.
+
+    "within" or "beyond" the interval of their difference; "_tied" where several ways share the highest accuracy.
+    """
     rows, n_val = results["inputs"]["rows"], results["inputs"]["n_val"]
     if not rows:
         return None
-    chosen = next(row for row in rows if row["chosen"])
-    top = max(rows, key=lambda row: row["val_accuracy"])
-    values = {"a": chosen["val_accuracy"]}
-    if top["val_accuracy"] <= chosen["val_accuracy"]:
-        return Claim("ways_of_input", "vgg_input", "chosen", values=values)
-    _, low, _ = difference_of_parts(top["val_accuracy"], n_val, chosen["val_accuracy"], n_val)
-    values |= {"b": top["val_accuracy"], "factor": top["factor"], "value": top["value"]}
-    return Claim("ways_of_input", "vgg_input", "beyond" if low > 0 else "within", values=values)
+    chosen = next(row["val_accuracy"] for row in rows if row["chosen"])
+    top = max(row["val_accuracy"] for row in rows)
+    if top <= chosen:
+        return Claim("ways_of_input", "vgg_input", "chosen", values={"a": chosen})
+    ways = tuple((row["factor"], row["value"]) for row in rows if row["val_accuracy"] == top)
+    _, low, _ = difference_of_parts(top, n_val, chosen, n_val)
+    relation = ("beyond" if low > 0 else "within") + ("_tied" if len(ways) > 1 else "")
+    return Claim("ways_of_input", "vgg_input", relation, values={"a": chosen, "b": top, "ways": ways})
 
 
 def first_classifier(results: Results) -> Claim | None:

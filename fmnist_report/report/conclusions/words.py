@@ -190,9 +190,12 @@ MESSAGES = {
     ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
     ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
     ("ways_of_input", "within"): N_(
-        "The best, “{factor}: {value}”, reaches {b}, the chosen way {a}: the difference is not significant by "
-        "Newcombe’s interval."),
-    ("ways_of_input", "beyond"): N_("The best, “{factor}: {value}”, reaches {b}, the chosen way {a}."),
+        "The best, {ways}, reaches {b}, the chosen way {a}; by Newcombe’s interval the difference is not significant."),
+    ("ways_of_input", "within_tied"): N_(
+        "The best, {ways}, reach {b} each, the chosen way {a}; by Newcombe’s interval the difference is not "
+        "significant."),
+    ("ways_of_input", "beyond"): N_("The best, {ways}, reaches {b}, the chosen way {a}."),
+    ("ways_of_input", "beyond_tied"): N_("The best, {ways}, reach {b} each, the chosen way {a}."),
     ("first_classifier", "beyond"): N_(
         "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}."),
     ("first_classifier", "within"): N_(
@@ -269,6 +272,9 @@ FORMATS: dict[str, Format] = {
     "classes": lambda language, value: language.quoted(map(language.class_name, value)),
     "factor": lambda language, value: language.factor(value),
     "value": lambda language, value: language.value(value),
+    "ways": lambda language, value: language.join(
+        language.quoted([f"{language.factor(factor)}: {language.value(way)}"]) for factor, way in value
+    ),
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
