@@ -16,7 +16,7 @@ from standard_cache import ROOT, STANDARD, Entries, Figures, in_turn, seconds
 from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.training.batches import one_hot
-from fmnist_report.training.classifiers import _candidates
+from fmnist_report.training.classifiers import list_classifiers
 from fmnist_report.training.head import standardisation
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.stores import BorderBatches, FeatureStore
@@ -92,8 +92,8 @@ def growth(entries: Entries) -> Figures:
     for n in counts:
 
         def fit(n: int = n) -> None:
-            for options in _candidates(STANDARD.classifiers, train.shape, 0).values():
-                next(iter(options.values())).fit(train[:n], labels["train"][:n])
+            for values, build in list_classifiers(STANDARD.classifiers, train.shape, 0).values():
+                build(values[0]).fit(train[:n], labels["train"][:n])
 
         found["classifiers"].append((n, seconds(fit), peak_memory_bytes()))
     return found

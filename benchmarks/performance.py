@@ -3,20 +3,21 @@
     make bench                        all of it: about 35 minutes on two idle cores, after a run of standard
     make bench ARGS="--part disk"     one part anew; the others' figures stay as they are
 
-The figures lie in benchmarks/performance.json, with the date of each part, which is measured in a process of its own.
-Both sides of a ratio are measured in one process, in turn, and repeated; a figure is the median.
+The figures lie in benchmarks/performance.json, with the date, machine and packages of each part, which is measured in a
+process of its own. Both sides of a ratio are measured in one process, in turn, and repeated; a figure is the median.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import math
 import subprocess
 import sys
 import typing
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jinja2
@@ -32,14 +33,24 @@ PARTS = ("extraction", "engines", "fine_tuning", "minibatches", "disk", "cnn", "
 PACKAGES = ("tensorflow", "keras", "h5py", "hdf5plugin", "onnxruntime", "openvino", "weasyprint", "matplotlib")
 
 
+def find_versions() -> dict[str, str]:
+    """Return the versions of those of PACKAGES that are installed."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def measure(part: str, cache: Path) -> dict[str, typing.Any]:
     """Measure one part in a process of its own."""
     command = [sys.executable, __file__, "--child", part, "--cache-dir", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{part}: {done.stderr[-3000:]}")
-    day = datetime.date.today().isoformat()
-    return {"day": day, "hardware": describe_hardware(), "figures": json.loads(done.stdout[done.stdout.index("{") :])}
+    figures = json.loads(done.stdout[done.stdout.index("{") :])
+    described = {"day": datetime.date.today().isoformat(), "hardware": describe_hardware()}
+    return {**described, "versions": find_versions(), "figures": figures}
 
 
 def exponent(rows: list[list[float]]) -> float:
@@ -69,8 +80,11 @@ def write_page(parts: dict[str, typing.Any]) -> None:
     environment.globals |= {"exponent": exponent}
     figures = {name: part["figures"] for name, part in parts.items()}
     days = sorted({part["day"] for part in parts.values()})
+    machines = list({json.dumps(part["hardware"]): part["hardware"] for part in parts.values()}.values())
+    known = {name: {part["versions"].get(name) for part in parts.values()} - {None} for name in PACKAGES}
+    versions = {name: sorted(found) for name, found in known.items() if found}
     page = environment.get_template("performance.md.jinja").render(
-        **figures, days=days, hardware=parts["extraction"]["hardware"], versions={n: version(n) for n in PACKAGES}
+        **figures, days=days, machines=machines, versions=versions
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 

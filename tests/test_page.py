@@ -52,20 +52,32 @@ def read_page(results, settings):
 
 
 KEPT = "the settings were kept"
-DIFFER = "the settings of this run, of the preset {}, differ from those"
+DIFFER = "the settings of this run differ from those"
 ONE_RUN = "All test results come from one run"
 DEVIATIONS = "the standard deviations over the seeds tell"
 ONCE = "the convolutional and the fine-tuned network were trained once"
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "unsaid"),
-    [("standard", [KEPT], ["differ from those"]), ("best", [DIFFER.format("best")], [KEPT]),
-     ("quick", [DIFFER.format("quick")], [KEPT])],
+    ("name", "assignments", "kept"),
+    [("standard", [], True), ("standard", ["mlp.epochs=4"], True), ("standard", ["cnn.stem=16"], False),
+     ("best", [], False), ("quick", [], False)],
 )  # fmt: skip
-def test_full_trainings_speak_of_the_preset_that_they_were_made_with(results, name, said, unsaid):
-    page = read_page(results, preset(name))
-    assert all(text in page for text in said) and not any(text in page for text in unsaid)
+def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, name, assignments, kept):
+    page = read_page(results, override(preset(name), assignments))
+    assert (KEPT in page, DIFFER in page) == (kept, not kept)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "low", "said"),
+    [([], 0.001, "also lies significantly above its test accuracy"), ([], -0.001, "validation accuracy was 92."),
+     (["mlp.epochs=4"], 0.001, None), (["data.n_train=50000"], 0.001, None), (["cnn.epochs=4"], 0.001, "also lies")],
+)  # fmt: skip
+def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
+    results["models"]["mlp"] |= {"test_accuracy": 0.905}
+    results["models"]["mlp"]["val_minus_test"]["low"] = low
+    page = read_page(results, override(preset("standard"), assignments))
+    assert ("On other splits" in page) == (said is not None) and (said or "") in page
 
 
 @pytest.mark.parametrize(
@@ -95,12 +107,58 @@ def test_cutout_is_told_of_the_networks_that_have_it(results, assignments, said)
     assert page.count("a square at a random place is blacked out") == bool(said) and said in page
 
 
-@pytest.mark.parametrize("mirror", [True, False])
-def test_mirroring_is_told_where_there_is_some(results, mirror):
+MIRRORED = {
+    "both": "Every image is mirrored in every other epoch; both networks average",
+    "one": "Only for the multilayer perceptron every image",
+    "neither": "Nothing is mirrored.",
+    "forbidden": "Nothing is mirrored, because",
+}
+
+
+@pytest.mark.parametrize(
+    ("mirror", "mlp", "cnn", "expected"),
+    [(True, True, True, "both"), (True, True, False, "one"), (True, False, False, "neither"),
+     (False, True, True, "forbidden")],
+)  # fmt: skip
+def test_mirroring_is_told_of_the_networks_that_have_it(results, mirror, mlp, cnn, expected):
     results["data"]["mirror"] = mirror
-    page = read_page(results, preset("standard"))
-    assert ("every image mirrored in every other epoch" in page) is mirror
-    assert ("Nothing is mirrored" in page) is not mirror
+    page = read_page(results, override(preset("standard"), [f"mlp.mirror={mlp}", f"cnn.mirror={cnn}"]))
+    assert [name for name, text in MIRRORED.items() if text in page] == [expected]
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.0])
+def test_labels_are_smoothed_where_both_networks_smooth_them(results, smoothing):
+    page = read_page(results, override(preset("standard"), [f"cnn.label_smoothing={smoothing}"]))
+    assert ("Labels are smoothed." in page) == (smoothing > 0)
+
+
+@pytest.mark.parametrize(("rate", "lower"), [(1e-3, True), (2e-3, False), (4e-3, False)])
+def test_the_rate_of_fine_tuning_is_called_lower_where_it_is(results, rate, lower):
+    page = read_page(results, override(preset("standard"), [f"finetune.learning_rate={rate}"]))
+    assert ("at a lower learning rate than the head before" in page) is lower and "low learning rate" not in page
+
+
+def test_the_ladder_leads_to_fine_tuning_only_where_that_was_studied(results):
+    page = read_page(results, preset("best"))
+    assert "the last block to fine-tuning" in page and "Fine-tuning starts from a head" in page
+    study = results["study"]
+    study["n_steps"]["finetune"] = 0
+    study["bases"].pop("finetune")
+    study["rows"] = [row for row in study["rows"] if row["network"] != "finetune"]
+    study["factors"] = [row for row in study["factors"] if row["network"] != "finetune"]
+    study["ladders"]["part2"] = [row for row in study["ladders"]["part2"] if row["network"] != "finetune"]
+    page = read_page(results, preset("best"))
+    assert "the last block to the dense head, as fine-tuning was not studied" in page
+    assert "Fine-tuning starts from a head" not in page and "The dense head, one hyperparameter at a time" in page
+
+
+def test_rungs_of_too_short_trainings_are_left_out_of_account(results):
+    results["study"]["n_steps"]["finetune"] = 60
+    rows = results["study"]["ladders"]["part2"]
+    rows[-1] |= {"val_accuracy": 0.5, "gain": -0.4, "beyond": True}
+    page = read_page(results, preset("best"))
+    assert "because so short a training (60 steps) tells little: fine-tuning of the upper blocks" in page
+    assert "50.00%" not in page.split("Conclusions of part 2")[-1]
 
 
 @pytest.mark.parametrize("deterministic", [True, False])

@@ -146,3 +146,20 @@ def test_no_file_names_a_package_host():
     for path in (ROOT / name for name in names if not name.endswith(BINARY + ("test_structure.py",))):
         if path.is_file():
             assert not re.search(r"pypi\.org|pythonhosted|debian\.org|npmjs", path.read_text("utf-8")), path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
+def test_what_benchmarks_import_is_there(path):
+    """They are long and rarely run, so a name that moved is found here."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("fmnist_report."):
+            continue
+        module = ROOT / Path(*node.module.split(".")).with_suffix(".py")
+        folder = module.with_suffix("")
+        there = {file.stem for file in folder.glob("*.py")}
+        for statement in ast.parse(module.read_text("utf-8")).body if module.is_file() else []:
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            there |= {target.id for target in targets if isinstance(target, ast.Name)}
+            there |= {statement.name} if hasattr(statement, "name") else set()
+            there |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
+        assert {alias.name for alias in node.names} <= there, (path.name, node.module)

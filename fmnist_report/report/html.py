@@ -27,7 +27,7 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
 from fmnist_report.report import tables
 from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
-from fmnist_report.report.conclusions.claims import find_comparison
+from fmnist_report.report.conclusions.claims import find_comparison, is_trained_as_standard
 from fmnist_report.report.conclusions.words import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
@@ -151,7 +151,12 @@ def fill_template(
             row["output_shape"][-1] for row in results["models"]["vgg_finetuned"]["layers"] if row["type"] == "Conv2D"
         ),
         grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
+        studied={
+            part: [network_of_stage(stage) for stage in stages_of_part(part) if stage in results["study"]["bases"]]
+            for part in (1, 2)
+        },
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
+        as_standard=is_trained_as_standard(results, "cnn"),
         full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},

@@ -4,7 +4,14 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
-from fmnist_report.report.conclusions.claims import Claim, Results, fit, is_too_short, read_finetune
+from fmnist_report.report.conclusions.claims import (
+    Claim,
+    Results,
+    fit,
+    is_too_short,
+    is_trained_as_standard,
+    read_finetune,
+)
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
@@ -71,9 +78,9 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
     """Return what earlier full trainings reached with a value and with the chosen settings; None where there was none.
 
-    They were made with the preset standard on Fashion-MNIST, and tell nothing of other runs.
+    They were made with the preset standard on Fashion-MNIST, and tell nothing of networks that are trained otherwise.
     """
-    if results["run"]["preset"] != "standard":
+    if not is_trained_as_standard(results, stage):
         return None, None
     reached = {(row["stage"], row["factor"], row["value"]): row["val_accuracy"] for row in results["full_trainings"]}
     return reached.get((stage, factor, value)), reached.get((stage, "", ""))

@@ -6,11 +6,13 @@ without a look at words.
 """
 
 import dataclasses
+import json
 import typing
 from dataclasses import dataclass
 
 from fmnist_report.evaluation.comparison import ALPHA, difference_of_parts
 from fmnist_report.evaluation.networks import CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.presets import preset
 from fmnist_report.settings import FineTuneSettings
 
 Results = dict[str, typing.Any]
@@ -238,9 +240,11 @@ def ladder(results: Results, part: str) -> list[Claim]:
     """Claim what the ladder of a part brought in all, and which rungs brought it; nothing where there is none.
 
     "raised", "lowered" or "same" tells the top against the bottom by the interval of one rung; rungs are named that
-    leave the noise, as (ingredient, gain).
+    leave the noise, as (ingredient, gain). From rungs that were trained too short nothing is concluded, which a second
+    claim, "ladder_left", says.
     """
-    rows = results["study"].get("ladders", {}).get(part, [])
+    every = results["study"].get("ladders", {}).get(part, [])
+    rows = [row for row in every if not is_too_short(row["network"], results)]
     if len(rows) < 2:
         return []
     first, last = rows[0]["val_accuracy"], rows[-1]["val_accuracy"]
@@ -248,7 +252,12 @@ def ladder(results: Results, part: str) -> list[Claim]:
     relation = "same" if abs(last - first) <= half else "raised" if last > first else "lowered"
     steps = tuple((row["ingredient"], row["gain"]) for row in rows[1:] if row["beyond"])
     values = {"bottom": first, "top": last, "half_width": half} | ({"steps": steps} if steps else {})
-    return [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
+    found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
+    if left := [row for row in every if row not in rows]:
+        n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)
+        values = {"ingredients": tuple(row["ingredient"] for row in left), "n_steps": n_steps}
+        found.append(Claim("ladder_left", part, "stated", values=values))
+    return found
 
 
 def most_confused(confusion: list[list[int]]) -> tuple[int, int, int]:
@@ -309,12 +318,25 @@ def val_minus_test(results: Results) -> Claim:
     return Claim("val_minus_test", "", relation, values=values)
 
 
+SETTLED_BY = {"mlp": ("data", "mlp"), "cnn": ("data", "cnn"), "finetune": ("data", "features", "head", "finetune")}
+
+
+def is_trained_as_standard(results: Results, stage: str) -> bool:
+    """Tell whether a stage trained its network by the settings of the preset standard, as full_trainings vary them."""
+    own, standard = results["run"]["settings"], dataclasses.asdict(preset("standard"))
+    return all(json.dumps(own[section]) == json.dumps(standard[section]) for section in SETTLED_BY.get(stage, own))
+
+
 def splits(results: Results) -> list[Claim]:
-    """Claim whether the perceptron's validation accuracy on other splits lies above its test accuracy here as well."""
+    """Claim how the perceptron's validation accuracy on other splits, in earlier trainings, lies to its test accuracy.
+
+    "above" where it lies significantly above, here too; else "stated". Nothing where it was trained in another way.
+    """
     rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
-    if not rows or results["run"]["preset"] != "standard":
+    if not rows or not is_trained_as_standard(results, "mlp"):
         return []
     test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]
     reached = tuple(row["val_accuracy"] for row in rows)
     above = all(difference_of_parts(val, n_val, test, n_test)[1] > 0 for val in reached)
+    above = above and results["models"]["mlp"]["val_minus_test"]["low"] > 0
     return [Claim("splits", "mlp", "above" if above else "stated", values={"reached": reached, "test": test})]

@@ -48,12 +48,12 @@ MESSAGES = {
     ("fine_tuning", "blocks"): N_(
         "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which points to "
+        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
         "the trained blocks."),
     ("fine_tuning", "augmented"): N_(
         "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same low rate, reaches {control}, significantly less ({p_control}), which points to "
+        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
         "the trained blocks and the augmented images together: the head sees neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
@@ -108,23 +108,25 @@ MESSAGES = {
         "In the study of {network} at no value does the accuracy differ from that of the starting point by more "
         "than the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
     ("ladder", "raised"): N_(
-        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}; beyond "
-        "the noise of ±{half_width} percentage points a rung: {steps}."),
+        "Along the ladder the validation accuracy rose from {bottom} to {top}; beyond the noise of ±{half_width} "
+        "percentage points a rung: {steps}."),
     ("ladder", "lowered"): N_(
-        "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}; beyond "
-        "the noise of ±{half_width} percentage points a rung: {steps}."),
+        "Along the ladder the validation accuracy fell from {bottom} to {top}; beyond the noise of ±{half_width} "
+        "percentage points a rung: {steps}."),
     ("ladder", "same"): N_(
-        "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
+        "The lower end of the ladder ({bottom}) and the upper ({top}) differ by no more than the noise of "
         "±{half_width} percentage points; single rungs beyond it: {steps}."),
     ("ladder", "raised_unnamed"): N_(
-        "From the lowest rung of the ladder to the top the validation accuracy rose from {bottom} to {top}, but at "
-        "no single rung by more than the noise of ±{half_width} percentage points."),
+        "Along the ladder the validation accuracy rose from {bottom} to {top}, but at no single rung by more than "
+        "the noise of ±{half_width} percentage points."),
     ("ladder", "lowered_unnamed"): N_(
-        "From the lowest rung of the ladder to the top the validation accuracy fell from {bottom} to {top}, but at "
-        "no single rung by more than the noise of ±{half_width} percentage points."),
+        "Along the ladder the validation accuracy fell from {bottom} to {top}, but at no single rung by more than "
+        "the noise of ±{half_width} percentage points."),
     ("ladder", "same_unnamed"): N_(
-        "The lowest rung of the ladder ({bottom}) and the top ({top}) differ by no more than the noise of "
+        "The lower end of the ladder ({bottom}) and the upper ({top}) differ by no more than the noise of "
         "±{half_width} percentage points, and no single rung adds or takes more than that."),
+    ("ladder_left", "stated"): N_(
+        "Left out of account, because so short a training ({n_steps}) tells little: {ingredients}."),
     ("errors", "one"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
         "confuses {class_a} and {class_b} most often ({count} in both directions)."),
@@ -246,7 +248,7 @@ ACCURACIES = (
     "test",
 )
 COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
-UNITS = {"n_test": "test image", "count": "error", "n_seeds": "seed", "n_tried": "value tried"}
+UNITS = {"n_test": "test image", "count": "error", "n_seeds": "seed", "n_steps": "step", "n_tried": "value tried"}
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
@@ -278,6 +280,7 @@ FORMATS: dict[str, Format] = {
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
+    "ingredients": lambda language, value: ", ".join(map(language.ingredient, value)),
     "steps": lambda language, value: "; ".join(
         f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
     ),
@@ -310,7 +313,7 @@ def word(claim: Claim, language: Language) -> str:
     names = {}
     if claim.kind == "effects":
         names["network"] = language.name(network_of_stage(claim.subject))
-    elif claim.kind not in ("ladder", "strongest", "confused", "hardest", "val_minus_test"):
+    elif claim.kind not in ("ladder", "ladder_left", "strongest", "confused", "hardest", "val_minus_test"):
         names["subject"] = language.name(claim.subject)
     if claim.other:
         names["other"] = language.name(claim.other)
