@@ -5,11 +5,13 @@ import json
 import sys
 import textwrap
 import traceback
+import typing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
+from rich.markup import escape
 
 from fmnist_report import __version__
 from fmnist_report.doctor import examine
@@ -200,7 +202,12 @@ def _print_plan(plan: Plan, progress: Progress) -> None:
     rows = []
     for name, step in plan.steps.items():
         rows.append((name, step.status, (step.key or "")[:12], step.reason))
-    progress.console.print(make_table(("stage", "would", "key", "why"), rows))
+    _print_table(progress, ("stage", "would", "key", "why"), rows)
+
+
+def _print_table(progress: Progress, columns: tuple[str, ...], rows: typing.Iterable[tuple[str, ...]]) -> None:
+    """Print rows of text, in which brackets are brackets: names of files and settings may have some."""
+    progress.console.print(make_table(columns, ([escape(cell) for cell in row] for row in rows)))
 
 
 @app.command(short_help="Tell what is cached and what a run would compute.")
@@ -233,7 +240,7 @@ def doctor(context: typer.Context) -> None:
     request: Request = context.obj
     findings = examine(request.data_dir, request.cache_dir)
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
-    request.progress.console.print(make_table(("what", "state", "found"), rows))
+    _print_table(request.progress, ("what", "state", "found"), rows)
     raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
 
 
@@ -245,7 +252,7 @@ def cache_ls(context: typer.Context) -> None:
         (stage, key[:12], f"{entry.n_bytes / 1e6:.1f} MB" if entry else damage or "", entry.created if entry else "")
         for stage, key, entry, damage in request.cache().entries()
     ]
-    request.progress.console.print(make_table(("stage", "key", "size", "created"), rows))
+    _print_table(request.progress, ("stage", "key", "size", "created"), rows)
 
 
 @cache_app.command("verify")

@@ -111,9 +111,10 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
-    pending = {step.stage.name for step in plan.pending}
-    if "features" in pending:
-        require_space(request.cache_dir, feature_bytes(request.settings()), "The features' cache")
+    features = plan.steps.get("features")
+    if features and features.status == "compute":
+        missing = feature_bytes(request.settings()) - plan.cache.count_unfinished("features", features.key)
+        require_space(request.cache_dir, missing, "The features' cache")
 
 
 def _tell_missing_letters(request: Request) -> None:

@@ -652,7 +652,7 @@ def test_effects_are_told_with_sign_and_two_digits():
         "starting point by more than the noise of ±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); "
         "schedule = constant (−10.00). Lost in the noise: dropout, shift (pixels)."
     )
-    assert "ядро = 5 (+2,35)" in word(claim, Language("uk")) or "5 (+2,35)" in word(claim, Language("uk"))
+    assert "розмір ядра = 5 (+2,35)" in word(claim, Language("uk"))
 
 
 def test_lists_of_networks_and_classes_are_told():

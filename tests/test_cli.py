@@ -19,6 +19,7 @@ import numpy as np
 import pypdf
 import pytest
 from fontTools.ttLib import TTFont
+from PIL import Image
 
 from fmnist_report.cli import lead_with_shared, main, parse_size
 from fmnist_report.data.detection import find_data_set
@@ -30,6 +31,7 @@ from fmnist_report.presets import preset
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.publishing import list_stages
 from fmnist_report.report.title_page import read_document
+from fmnist_report.settings import feature_bytes
 from run_all import build_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +58,7 @@ def call(capsys, *arguments):
         (["--scheduler", "127.0.0.1"], "takes an address such as tcp://"),
         (["--title-page", "/nowhere.toml"], "cannot be read"),
         (["--seed", "-1"], "seed"),
+        (["--seed", str(2**31)], "--seed takes a number below 2**31"),
         (["stats"], "status"),
     ],
 )
@@ -80,6 +83,37 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert code == 1
     assert "takes about 3.5 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+
+
+def test_disk_is_asked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
+    """An interrupted extraction goes on from its shards, and what need not be extracted needs no room."""
+    from fmnist_report.request import _prepare_computation
+
+    asked = []
+    monkeypatch.setattr("fmnist_report.request.require_space", lambda folder, n_bytes, what: asked.append(n_bytes))
+    features = SimpleNamespace(stage=SimpleNamespace(name="features"), status="compute", key="k")
+    cache, settings = Cache(tmp_path), preset("standard")
+    plan = SimpleNamespace(steps={"features": features}, pending=[features], cache=cache)
+    request = SimpleNamespace(deterministic=False, cache_dir=tmp_path, settings=lambda: settings)
+    _prepare_computation(request, plan)
+    shard = cache.work_folder("features", "k") / "unfinished" / "shard-00000.h5"
+    shard.parent.mkdir()
+    shard.write_bytes(bytes(1_000))
+    _prepare_computation(request, plan)
+    features.status = "undecided"  # until it is known whether the data are the same
+    _prepare_computation(request, plan)
+    plan.steps = plan.pending = {}
+    _prepare_computation(request, plan)
+    assert asked == [feature_bytes(settings), feature_bytes(settings) - 1_000]
+
+
+def test_brackets_in_names_are_printed(capsys, tmp_path):
+    folder = tmp_path / "[new] photos [b]"
+    for name in "ab":
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(folder / name / "1.png")
+    _, output = call(capsys, "doctor", "--data-dir", str(folder), "--cache-dir", str(tmp_path / "c"))
+    assert "[new]photos[b]" in "".join((output.err + output.out).split())
 
 
 def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
@@ -160,7 +194,8 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         "features.size=64": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
-        "report.accent=#000000": end - {"evaluation", "answers"},
+        "report.mistakes=6": end - {"evaluation", "answers"},
+        "report.accent=#000000": {"html-uk", "pdf-uk", "html-en", "pdf-en"},
     }.items():
         before, after = keys(), keys(assignment)
         assert {name for name in after if before.get(name) != after[name]} == expected, assignment
@@ -222,21 +257,22 @@ def test_status_after_a_run_is_fresh(real_run):
 
 
 @pytest.mark.parametrize(
-    ("stage", "name", "published"),
+    ("stage", "name", "published", "options"),
     [
-        ("pdf-en", "report.pdf", "report.en.pdf"),
-        ("html-en", "report.html", "report.en.html"),
-        ("evaluation", "predictions.npz", "predictions.npz"),
+        ("pdf-en", "report.pdf", "report.en.pdf", []),
+        ("html-en", "report.html", "report.en.html", []),
+        ("html-en", "report.html", "report.en.html", ["--only", "pdf"]),
+        ("evaluation", "predictions.npz", "predictions.npz", []),
     ],
 )
-def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, stage, name, published):
+def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, stage, name, published, options):
     path = next((real_run.cache / stage).glob(f"*/{name}"))
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(bytes(raw))
     verify = real_run("cache", "verify")
     assert verify.returncode == 1 and "does not match its digest" in verify.stderr
-    again = real_run()
+    again = real_run(*options)
     assert again.returncode == 0 and "set aside" in again.stderr
     assert (real_run.folder / "report" / published).read_bytes() != bytes(raw)
     assert real_run("cache", "verify").returncode == 0

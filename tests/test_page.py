@@ -182,6 +182,15 @@ def test_what_was_not_searched_or_studied_is_not_told(results):
     assert "Optuna’s tree-structured" not in page and "ladder" not in page.lower()
 
 
+@pytest.mark.parametrize(("n", "shown"), [(12, ["mistakes", "missed"]), (1, ["mistakes"]), (0, [])])
+def test_mistakes_are_shown_as_many_as_were_asked_for(results, n, shown):
+    settings = override(preset("best"), [f"report.mistakes={n}"])
+    page = fill_template(results, settings, {}, FASHION, Drawn(), EXPLORER, Language("en"))
+    assert results["mistakes"] and results["missed"]["shown"]
+    assert [name for name in ("mistakes", "missed") if f'id="figure-{name}"' in page] == shown
+    assert [name for name in ("mistakes", "missed") if f'href="#figure-{name}"' in page] == shown
+
+
 def test_the_command_reproduces_the_settings(results):
     settings = override(preset("best"), ["cnn.epochs=3"])
     assert "python run_all.py --preset best --seed 0 --set cnn.epochs=3" in read_page(results, settings)

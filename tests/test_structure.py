@@ -163,3 +163,9 @@ def test_what_benchmarks_import_is_there(path):
             there |= {statement.name} if hasattr(statement, "name") else set()
             there |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
         assert {alias.name for alias in node.names} <= there, (path.name, node.module)
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_links_lead_to_files(path):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []

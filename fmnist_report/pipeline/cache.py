@@ -155,6 +155,11 @@ class Cache:
             leftover.unlink()
         return path
 
+    def count_unfinished(self, stage: str, key: str | None) -> int:
+        """Return the bytes that an interrupted computation of an entry left to go on from."""
+        paths = (self.root / stage / f".work-{key}").rglob("*")
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     def commit(
         self,
         stage: str,

@@ -110,9 +110,10 @@ class _Run:
             step.status, step.reason = former[:2]
             return True
         is_target = step.stage.name in self.plan.targets
-        if step.entry and is_target and (damage := step.entry.damage(deep=True)):
+        damage = step.entry.damage(deep=True) if step.entry and (is_target or step.stage.published) else None
+        if damage:
             step.entry, step.reason = None, f"the entry is damaged: {damage}"
-        if step.entry:
+        elif step.entry:
             step.status = "cached"
         elif step.contents and not is_target:
             step.status = "skip"  # until something that must be computed reads it

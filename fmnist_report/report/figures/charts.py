@@ -30,7 +30,6 @@ from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistake
 from fmnist_report.report.figures.studies import plot_ladder, plot_study, plot_ways
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
-from fmnist_report.settings import ReportSettings
 
 Results = dict[str, typing.Any]
 
@@ -41,7 +40,7 @@ def draw_figures(
     *,
     lang: str,
     classes: list[str] | None,
-    report: ReportSettings,
+    mistakes: int,
     evaluation: Path,
     explain: Path,
 ) -> None:
@@ -49,6 +48,7 @@ def draw_figures(
 
     Args:
         classes: as name_classes takes them.
+        mistakes: as in ReportSettings.
     """
     for path in FONTS.glob("*.ttf"):
         font_manager.fontManager.addfont(path)
@@ -58,12 +58,12 @@ def draw_figures(
     seen = load_arrays(explain / "explain.npz")
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told in our words before the run
-        every = build_figures(results, pictures, report, language) | build_explanations(seen, language)
+        every = build_figures(results, pictures, mistakes, language) | build_explanations(seen, language)
         for name, figure in every.items():
             (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
 
 
-def build_figures(results: Results, pictures: dict, report: ReportSettings, language: Language) -> dict[str, Figure]:
+def build_figures(results: Results, pictures: dict, mistakes: int, language: Language) -> dict[str, Figure]:
     """Build every figure by name."""
     models, part1, part2 = results["models"], networks_of_part(1), networks_of_part(2)
     tuned = [name for name in part2 if name != CHOSEN]
@@ -86,8 +86,8 @@ def build_figures(results: Results, pictures: dict, report: ReportSettings, lang
         "per_class": plot_per_class(results, language),
         "cost": plot_cost(results, language),
         "reliability": plot_reliability(models, language),
-        "missed": plot_mistakes(results["missed"]["shown"][: report.mistakes // 2], pictures["missed"], language),
-        "mistakes": plot_mistakes(results["mistakes"][: report.mistakes], pictures["mistakes"], language),
+        "missed": plot_mistakes(results["missed"]["shown"][: mistakes // 2], pictures["missed"], language),
+        "mistakes": plot_mistakes(results["mistakes"][:mistakes], pictures["mistakes"], language),
     }
 
 
