@@ -86,9 +86,8 @@ def build_line(
     for lang in document.languages:
         classes = data_set.classes_in(lang)
         figures = line.stage(
-            f"figures-{lang}", "report.figures.charts:draw_figures", lang=lang, classes=classes,
-            mistakes=s.report.mistakes, evaluation=evaluation, explain=explain, digests=catalogue_digests(lang),
-            where=beside,
+            f"figures-{lang}", "report.figures.charts:draw_figures", lang=lang, classes=classes, explain=explain,
+            evaluation=evaluation, mistakes=s.report.mistakes, digests=catalogue_digests(lang), where=beside,
         )  # fmt: skip
         html = line.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),

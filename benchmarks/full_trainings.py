@@ -36,6 +36,7 @@ from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
 from run_all import build_line  # noqa: E402
 
 FILE = ROOT / "templates" / "full_trainings.json"
+FORMER_FILE = ROOT / "benchmarks" / "former_trainings.json"
 FIDELITY = ROOT / "benchmarks" / "fidelity.json"
 PAGE = ROOT / "docs" / "tuning.md"
 
@@ -66,14 +67,15 @@ class Row:
         return named | {"set": list(self.assignments), "seed": self.seed}
 
 
-PLAIN = Row("cnn", "structure", "residual", "False", ("cnn.residual=False",))
+WIDER = Row("cnn", "regularisation", "shift", "2", ("cnn.shift=2",))
 ROWS = (
     Row("cnn"),
     Row("cnn", seed=1),
     Row("cnn", seed=2),
-    PLAIN,
-    replace(PLAIN, seed=1),
-    replace(PLAIN, seed=2),
+    WIDER,
+    replace(WIDER, seed=1),
+    replace(WIDER, seed=2),
+    Row("cnn", "structure", "residual", "True", ("cnn.residual=True",)),
     Row("cnn", "structure", "architecture", "plain", ("cnn.architecture=plain",)),
     Row("cnn", "structure", "widths", "half", ("cnn.widths=32,96,96", "cnn.stem=16")),
     Row("cnn", "regularisation", "shift", "0", ("cnn.shift=0",)),
@@ -97,6 +99,9 @@ ROWS = (
     Row("mlp", "data", "split_seed", "1", ("data.split_seed=1",)),
     Row("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
 )  # fmt: skip
+
+# What the convolutional network was before its last two changes, which docs/tuning.md sets beside what it is now.
+FORMER = tuple(Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"), seed=seed) for seed in range(3))
 
 
 def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
@@ -123,13 +128,13 @@ def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
     }
 
 
-def train_missing(cache_dir: Path, networks: list[str]) -> None:
-    """Train the rows that the file lacks and add each as soon as it is there."""
-    found = read_json(FILE) if FILE.is_file() else []
-    for row in ROWS:
-        if row.network in networks and not any(known.items() >= row.describe().items() for known in found):
+def train_missing(file: Path, rows: typing.Iterable[Row], cache_dir: Path) -> None:
+    """Train the rows that a file lacks and add each as soon as it is there."""
+    found = read_json(file) if file.is_file() else []
+    for row in rows:
+        if not any(known.items() >= row.describe().items() for known in found):
             found.append({**row.describe(), **train_row(row, cache_dir)})
-            write_json(FILE, found)
+            write_json(file, found)
             print(json.dumps(found[-1]), flush=True)
 
 
@@ -184,6 +189,27 @@ def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
     return found
 
 
+def compare_steps(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Return accuracies by seed, and means, from the former convolutional network to the chosen one."""
+    cnn = [row for row in full if row["stage"] == "cnn"]
+    steps = {
+        "shortcuts, shifts of up to 2 pixels (former)": read_json(FORMER_FILE),
+        "no shortcuts": [row for row in cnn if (row["factor"], row["value"]) == ("shift", "2")],
+        "no shortcuts, shifts of up to 1 pixel (chosen)": [row for row in cnn if not row["factor"]],
+    }
+    return [
+        {
+            "name": name,
+            "accuracies": [row["val_accuracy"] for row in rows],
+            "mean": statistics.fmean(row["val_accuracy"] for row in rows),
+            "sd": statistics.stdev(row["val_accuracy"] for row in rows),
+            "loss": statistics.fmean(row["val_loss"] for row in rows),
+            "loss_sd": statistics.stdev(row["val_loss"] for row in rows),
+        }
+        for name, rows in steps.items()
+    ]
+
+
 def write_page() -> None:
     """Fill benchmarks/tuning.md.jinja."""
     loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
@@ -192,7 +218,11 @@ def write_page() -> None:
     )
     full = read_json(FILE)
     page = environment.get_template("tuning.md.jinja").render(
-        full=full, noise=measure_seeds(full), study=preset("standard").study, fidelity=read_json(FIDELITY)
+        full=full,
+        noise=measure_seeds(full),
+        steps=compare_steps(full),
+        study=preset("standard").study,
+        fidelity=read_json(FIDELITY),
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
@@ -207,7 +237,9 @@ def main() -> None:
     if options.fidelity:
         write_json(FIDELITY, compare_orders(options.fidelity))
     elif not options.page_only:
-        train_missing(options.cache_dir.resolve(), options.stage or [row.network for row in ROWS])
+        networks = options.stage or [row.network for row in ROWS]
+        for file, rows in ((FILE, ROWS), (FORMER_FILE, FORMER)):
+            train_missing(file, [row for row in rows if row.network in networks], options.cache_dir.resolve())
     if FIDELITY.is_file():
         write_page()
 
