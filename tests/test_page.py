@@ -126,6 +126,12 @@ def test_mirroring_is_told_of_the_networks_that_have_it(results, mirror, mlp, cn
     assert [name for name, text in MIRRORED.items() if text in page] == [expected]
 
 
+@pytest.mark.parametrize(("shift", "said"), [(1, "at most 1 pixel."), (2, "at most 1 pixel (perceptron) or 2 pixels")])
+def test_equal_shifts_are_told_once(results, shift, said):
+    page = read_page(results, override(preset("standard"), [f"cnn.shift={shift}"]))
+    assert said.rstrip(".") in page and ("(perceptron) or" in page) == (shift > 1)
+
+
 @pytest.mark.parametrize("smoothing", [0.1, 0.0])
 def test_labels_are_smoothed_where_both_networks_smooth_them(results, smoothing):
     page = read_page(results, override(preset("standard"), [f"cnn.label_smoothing={smoothing}"]))

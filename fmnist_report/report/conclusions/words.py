@@ -126,7 +126,8 @@ MESSAGES = {
         "The lower end of the ladder ({bottom}) and the upper ({top}) differ by no more than the noise of "
         "±{half_width} percentage points, and no single rung adds or takes more than that."),
     ("ladder_left", "stated"): N_(
-        "Left out of account, because so short a training ({n_steps}) tells little: {ingredients}."),
+        "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
+        "{ingredients}."),
     ("errors", "one"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
         "confuses {class_a} and {class_b} most often ({count} in both directions)."),
