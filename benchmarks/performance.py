@@ -79,7 +79,8 @@ def write_page(parts: dict[str, typing.Any]) -> None:
     )
     environment.globals |= {"exponent": exponent}
     figures = {name: part["figures"] for name, part in parts.items()}
-    days = sorted({part["day"] for part in parts.values()})
+    measured_on = {name: parts[name]["day"] for name in PARTS}
+    days = {day: [name for name in PARTS if measured_on[name] == day] for day in sorted(set(measured_on.values()))}
     machines = list({json.dumps(part["hardware"]): part["hardware"] for part in parts.values()}.values())
     known = {name: {part["versions"].get(name) for part in parts.values()} - {None} for name in PACKAGES}
     versions = {name: sorted(found) for name, found in known.items() if found}
