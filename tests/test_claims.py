@@ -458,7 +458,7 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     row = factor(**changes)
     bases = {row["network"]: {"half_width": 0.01, "accuracies": [1, 2, 3]}}
     others = factor(gain=0.0, best="3", factor="shift")
-    rows = [{"chosen": False}] * 7 + [{"chosen": True}]
+    rows = [{"chosen": False, "beyond": False}] * 7 + [{"chosen": True, "beyond": False}]
     document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}, "n_steps": STEPS}
     document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
     document["full_trainings"] = [
@@ -505,6 +505,29 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
     document["study"]["factors"] = [factor()]  # a kernel says nothing of augmentation
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["regularise", "repeat"]
+
+
+@pytest.mark.parametrize(
+    ("where", "factor", "value", "effect", "advised"),
+    [
+        ("study", "dropout", "0.5", -0.02, False), ("study", "dropout", "0.5", 0.02, True),
+        ("study", "dropout", "0.1", 0.02, False), ("study", "mirror", "False", 0.02, False),
+        ("study", "mirror", "False", -0.02, True), ("study", "kernel", "5", -0.02, True),
+        ("noise", "dropout", "0.5", -0.02, True), ("full", "shift", "2", -0.002, False),
+        ("full", "shift", "0", -0.002, True), ("full", "shift", "0", 0.002, False),
+    ],
+)  # fmt: skip
+def test_more_regularisation_is_not_advised_where_more_did_worse(document, where, factor, value, effect, advised):
+    document["data"]["n_val"] = 5_000
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["cnn"]["history"]["val_loss"] = [0.3, 0.25, 0.2]
+    row = {"network": "cnn", "chosen": False, "factor": factor, "value": value, "effect": effect}
+    rows = [] if where == "full" else [row | {"beyond": where == "study"}]
+    document["study"] |= {"rows": rows, "n_steps": STEPS, "bases": {"cnn": {"half_width": 0.01}}}
+    document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": text, "val_accuracy": val}
+                                  for name, text, val in (("", "", 0.95), (factor, value, 0.95 + effect))
+                                  if where == "full"]  # fmt: skip
+    assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "cnn"]) is advised
 
 
 def test_the_ensemble_must_beat_every_network(document):
@@ -606,7 +629,8 @@ def test_sections_hold_what_they_are_about(document):
     assert found["part2"] == [
         ("compare", "vgg_features", "mlp"), ("chosen_classifier", document["chosen_classifier"], ""),
         ("ladder", "part2", ""), ("fine_tuning", "vgg_finetuned", "vgg_head"), ("compare", "vgg_finetuned", "mlp"),
-        ("fit", "vgg_finetuned", ""), ("effects", "finetune", ""), ("errors", "vgg_finetuned", ""),
+        ("fit", "vgg_finetuned", ""), ("effects", "head", ""), ("effects", "finetune", ""),
+        ("errors", "vgg_finetuned", ""),
     ]  # fmt: skip
     assert [row[0] for row in found["overall"]] == [
         "best", "compare", "cost", "ensemble", "calibration", "val_minus_test"
@@ -672,11 +696,12 @@ def test_lists_of_networks_and_classes_are_told():
         word(top, language)
         == "Largest effect beyond the noise, in percentage points: Dense head: layer width = 0 (−2.10)."
     )
-    steps = {"bottom": 0.8, "top": 0.9, "half_width": 0.01, "steps": (("grid", 0.05), ("width", -0.02))}
+    steps = {"bottom": 0.8, "top": 0.9, "upto": "width", "half_width": 0.01}
+    steps |= {"steps": (("grid", 0.05), ("width", -0.02))}
     assert word(claims.Claim("ladder", "part2", "raised", values=steps), language) == (
-        "Along the ladder the validation accuracy rose from 80.00% to 90.00%; beyond the "
-        "noise of ±1.00 percentage points a rung: block 3 on a grid +5.00; dense head instead of a linear classifier "
-        "−2.00."
+        "Up to the rung “dense head instead of a linear classifier” the validation accuracy rose from 80.00% to "
+        "90.00%; the noise is ±1.00 percentage points a rung, and beyond it are: block 3 on a grid +5.00; dense head "
+        "instead of a linear classifier −2.00."
     )
 
 

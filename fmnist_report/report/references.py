@@ -118,7 +118,7 @@ METHODS = (
     ),
     Method(
         N_("Hahn’s interval"),
-        N_("holds several further values at once, by the spread of repeated ones"),
+        N_("a prediction interval for several further values at once, from the spread of repeated measurements"),
         "G. J. Hahn. Factors for Calculating Two-Sided Prediction Intervals for Samples from a Normal Distribution. "
         "Journal of the American Statistical Association 64, 1969",
         "https://doi.org/10.1080/01621459.1969.10501007",

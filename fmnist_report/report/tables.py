@@ -93,7 +93,7 @@ def entered_ranges(results: Results, language: Language) -> str:
 def ensemble_list(results: Results, language: Language) -> str:
     """Name the ensemble's members with their weights, heaviest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{language.name(name)} ({language.percent(weight)})" for name, weight in weights if weight)
+    return ", ".join(f"{language.name(name)} ({language.percent(weight)})" for name, weight in weights)
 
 
 def list_methods(results: Results) -> list[Method]:
@@ -177,25 +177,31 @@ def ladder_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
 
 
 def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Join full trainings that differ by their seed alone: the means of accuracy and loss, and n_seeds."""
+    """Join full trainings that differ by their seed alone.
+
+    Returns:
+        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
+        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
+    """
     grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
     for row in rows:
         grouped.setdefault((row["stage"], row["factor"], row["value"]), []).append(row)
     measured = ("val_accuracy", "val_loss")
-    return [
-        {**same[0], **{key: statistics.fmean(row[key] for row in same) for key in measured}, "n_seeds": len(same)}
-        for same in grouped.values()
-    ]
+    found = []
+    for (stage, factor, _), same in grouped.items():
+        means = {key: statistics.fmean(row[key] for row in same) for key in measured}
+        chosen = {row["seed"]: row["val_accuracy"] for row in grouped.get((stage, "", ""), [])}
+        paired = [row["val_accuracy"] - chosen[row["seed"]] for row in same if factor and row["seed"] in chosen]
+        effect = statistics.fmean(paired) if len(paired) == len(same) else None
+        sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
+        found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
+    return found
 
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
-    """Return earlier full trainings of a stage, best first, each with its difference from the chosen settings' one."""
+    """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
     rows = [row for row in results["full_trainings"] if row["stage"] == stage]
-    own = next((row["val_accuracy"] for row in rows if not row["factor"]), None)
-    if own is None:
-        return []
-    found = [{**row, "effect": row["val_accuracy"] - own if row["factor"] else None} for row in rows]
-    return sorted(found, key=lambda row: -row["val_accuracy"])
+    return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
 
 
 def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typing.Any]]:

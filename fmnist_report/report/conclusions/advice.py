@@ -23,11 +23,12 @@ def advise(results: Results) -> list[Claim]:
     """Claim what the numbers suggest to try: for each network one thing that follows from how it fits, and one value
     that the study found better beyond its noise.
 
-    Nothing of regularisation and augmentation is advised where the study or an earlier full training did better with
-    another value of those.
+    Nothing of regularisation and augmentation is advised where the study found better, beyond its noise, with another
+    value of those, or worse with more of them, or an earlier full training reached less with more of them.
     """
     better = [row for row in results["study"]["factors"] if is_better(row, results)]
     contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
+    contrary |= {network_of_stage(stage) for stage in ("cnn", "finetune") if did_worse_with_more(stage, results)}
     found = []
     for name in MAIN:
         if name == CHOSEN:
@@ -45,6 +46,28 @@ def advise(results: Results) -> list[Claim]:
     if better:
         found.append(repeat(max(better, key=lambda row: row["gain"] / _half_width(row, results)), results))
     return found
+
+
+def did_worse_with_more(stage: str, results: Results) -> bool:
+    """Tell whether more regularisation or augmentation than is set lowered a network's validation accuracy, or less
+    raised it: in the study beyond its noise, or in an earlier full training.
+    """
+    effects = [] if is_too_short(stage, results) else [row for row in results["study"]["rows"] if row["beyond"]]
+    effects = [(row["factor"], row["value"], row["effect"]) for row in effects if row["network"] == stage]
+    for row in results["full_trainings"] if is_trained_as_standard(results, stage) else []:
+        own, base = find_full(results, stage, row["factor"], row["value"])
+        if row["stage"] == stage and own is not None and base is not None:
+            effects.append((row["factor"], row["value"], own - base))
+    chosen = results["run"]["settings"][stage]
+    return any(
+        (_amount(value) - _amount(str(chosen[factor]))) * effect < 0
+        for factor, value, effect in effects
+        if factor in GENERALISING
+    )
+
+
+def _amount(value: str) -> float:
+    return float({"True": "1", "False": "0"}.get(value, value))
 
 
 def repeat(row: dict[str, typing.Any], results: Results) -> Claim:

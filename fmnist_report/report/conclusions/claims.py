@@ -72,6 +72,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             fine_tuning(results),
             compare(results, "vgg_finetuned", "mlp"),
             fit(results, "vgg_finetuned"),
+            *effects(results, "head"),
             *effects(results, "finetune"),
             *errors(results, "vgg_finetuned"),
         ],
@@ -233,7 +234,7 @@ def effects(results: Results, network: str) -> list[Claim]:
 
 def is_too_short(network: str, results: Results) -> bool:
     """Tell whether the study trained a network for too few steps to conclude from."""
-    return results["study"]["n_steps"][network] < TELLING_STEPS
+    return results["study"]["n_steps"].get(network, 0) < TELLING_STEPS
 
 
 def ladder(results: Results, part: str) -> list[Claim]:
@@ -251,7 +252,8 @@ def ladder(results: Results, part: str) -> list[Claim]:
     half = (rows[1]["high"] - rows[1]["low"]) / 2
     relation = "same" if abs(last - first) <= half else "raised" if last > first else "lowered"
     steps = tuple((row["ingredient"], row["gain"]) for row in rows[1:] if row["beyond"])
-    values = {"bottom": first, "top": last, "half_width": half} | ({"steps": steps} if steps else {})
+    values = {"bottom": first, "top": last, "upto": rows[-1]["ingredient"], "half_width": half}
+    values |= {"steps": steps} if steps else {}
     found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
     if left := [row for row in every if row not in rows]:
         n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)

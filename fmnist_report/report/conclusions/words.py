@@ -108,23 +108,23 @@ MESSAGES = {
         "In the study of {network} at no value does the accuracy differ from that of the starting point by more "
         "than the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
     ("ladder", "raised"): N_(
-        "Along the ladder the validation accuracy rose from {bottom} to {top}; beyond the noise of ±{half_width} "
-        "percentage points a rung: {steps}."),
+        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}; the noise is ±{half_width} "
+        "percentage points a rung, and beyond it are: {steps}."),
     ("ladder", "lowered"): N_(
-        "Along the ladder the validation accuracy fell from {bottom} to {top}; beyond the noise of ±{half_width} "
-        "percentage points a rung: {steps}."),
+        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}; the noise is ±{half_width} "
+        "percentage points a rung, and beyond it are: {steps}."),
     ("ladder", "same"): N_(
-        "The lower end of the ladder ({bottom}) and the upper ({top}) differ by no more than the noise of "
-        "±{half_width} percentage points; single rungs beyond it: {steps}."),
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} percentage "
+        "points; single rungs beyond it: {steps}."),
     ("ladder", "raised_unnamed"): N_(
-        "Along the ladder the validation accuracy rose from {bottom} to {top}, but at no single rung by more than "
-        "the noise of ±{half_width} percentage points."),
+        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}, but at no single rung by more "
+        "than the noise of ±{half_width} percentage points."),
     ("ladder", "lowered_unnamed"): N_(
-        "Along the ladder the validation accuracy fell from {bottom} to {top}, but at no single rung by more than "
-        "the noise of ±{half_width} percentage points."),
+        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}, but at no single rung by more "
+        "than the noise of ±{half_width} percentage points."),
     ("ladder", "same_unnamed"): N_(
-        "The lower end of the ladder ({bottom}) and the upper ({top}) differ by no more than the noise of "
-        "±{half_width} percentage points, and no single rung adds or takes more than that."),
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} percentage "
+        "points, and no single rung adds or takes more than that."),
     ("ladder_left", "stated"): N_(
         "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
         "{ingredients}."),
@@ -281,6 +281,7 @@ FORMATS: dict[str, Format] = {
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
+    "upto": lambda language, value: language.ingredient(value),
     "ingredients": lambda language, value: ", ".join(map(language.ingredient, value)),
     "steps": lambda language, value: "; ".join(
         f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
