@@ -81,6 +81,7 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
 )  # fmt: skip
 def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
     results["models"]["mlp"] |= {"test_accuracy": 0.905}
+    results["full_trainings"] = [{"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921}]
     results["models"]["mlp"]["val_minus_test"]["low"] = low
     page = read_page(results, override(preset("standard"), assignments))
     assert ("On other splits" in page) == (said is not None) and (said or "") in page
@@ -142,6 +143,12 @@ def test_equal_shifts_are_told_once(results, shift, said):
 def test_labels_are_smoothed_where_both_networks_smooth_them(results, smoothing):
     page = read_page(results, override(preset("standard"), [f"cnn.label_smoothing={smoothing}"]))
     assert ("Labels are smoothed." in page) == (smoothing > 0)
+
+
+@pytest.mark.parametrize(("smoothing", "warned"), [(0.05, True), (0.1, False)])
+def test_calibration_is_not_ranked_over_different_smoothing(results, smoothing, warned):
+    page = read_page(results, override(preset("standard"), [f"mlp.label_smoothing={smoothing}"]))
+    assert ("calibration errors are not to be ranked" in page) is warned
 
 
 @pytest.mark.parametrize(("rate", "lower"), [(1e-3, True), (2e-3, False), (4e-3, False)])

@@ -158,6 +158,7 @@ def fill_template(
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         as_standard=is_trained_as_standard(results, "cnn"),
         full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
+        smoothing={getattr(settings, stage).label_smoothing for stage in ("mlp", "cnn", "head", "finetune")},
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,

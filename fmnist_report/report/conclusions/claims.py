@@ -310,12 +310,15 @@ def calibration(results: Results) -> Claim:
 def val_minus_test(results: Results) -> Claim:
     """Claim of how many single networks the validation accuracy lies above the test accuracy beyond chance.
 
-    "all", "some" or "none"; values low and high are the smallest and the largest difference.
+    "all", "some" or "none", or "none_all_higher" where it lies above for all of them, but within chance; values low and
+    high are the smallest and the largest difference.
     """
     found = {name: results["models"][name]["val_minus_test"] for name in MAIN}
     above = tuple(name for name in MAIN if found[name]["low"] > 0)
     differences = [found[name]["difference"] for name in MAIN]
     relation = "all" if len(above) == len(MAIN) else "some" if above else "none"
+    if not above and min(differences) > 0:
+        relation = "none_all_higher"
     values = {"low": min(differences), "high": max(differences)} | ({"models": above} if relation == "some" else {})
     return Claim("val_minus_test", "", relation, values=values)
 

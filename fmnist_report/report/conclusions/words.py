@@ -156,6 +156,10 @@ MESSAGES = {
     ("val_minus_test", "none"): N_(
         "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
         "{low} to {high} percentage points)."),
+    ("val_minus_test", "none_all_higher"): N_(
+        "All networks are more accurate on validation than on test, by {low} to {high} percentage points; for none of "
+        "them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because settings "
+        "were chosen on validation."),
     ("advice", "regularise"): N_(
         "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
         "{epoch} of {epochs}."),
@@ -193,17 +197,18 @@ MESSAGES = {
     ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
     ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
     ("ways_of_input", "within"): N_(
-        "The best, {ways}, reaches {b}, the chosen way {a}; by Newcombe’s interval the difference is not significant."),
+        "The best, {ways}, reaches {b}, the chosen way {a}; by Newcombe’s interval for independent samples the "
+        "difference is not significant."),
     ("ways_of_input", "within_tied"): N_(
-        "The best, {ways}, reach {b} each, the chosen way {a}; by Newcombe’s interval the difference is not "
-        "significant."),
+        "The best, {ways}, reach {b} each, the chosen way {a}; by Newcombe’s interval for independent samples "
+        "the difference is not significant."),
     ("ways_of_input", "beyond"): N_("The best, {ways}, reaches {b}, the chosen way {a}."),
     ("ways_of_input", "beyond_tied"): N_("The best, {ways}, reach {b} each, the chosen way {a}."),
     ("first_classifier", "beyond"): N_(
         "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}."),
     ("first_classifier", "within"): N_(
         "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}; by Newcombe’s "
-        "interval the difference is not significant."),
+        "interval for independent samples the difference is not significant."),
     ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share first place."),
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
