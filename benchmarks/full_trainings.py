@@ -97,12 +97,16 @@ ROWS = (
     Row("finetune", "optimisation", "learning_rate", "0.00384", ("finetune.learning_rate=3.84e-3",)),
     Row("finetune", "regularisation", "dropout", "0.5", ("finetune.dropout=0.5",)),
     Row("mlp"),
+    Row("mlp", seed=1),
+    Row("mlp", seed=2),
     Row("mlp", "data", "split_seed", "1", ("data.split_seed=1",)),
     Row("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
 )  # fmt: skip
 
-# What the convolutional network was before its last two changes, which docs/tuning.md sets beside what it is now.
-FORMER = tuple(Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"), seed=seed) for seed in range(3))
+# What two networks were before their last changes, which docs/tuning.md sets beside what they are now.
+SHORTER = Row("mlp", assignments=("mlp.epochs=16", "mlp.dropout=0.0"))
+SHORTCUTS = Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"))
+FORMER = tuple(replace(row, seed=seed) for row in (SHORTCUTS, SHORTER) for seed in range(3))
 
 
 def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
@@ -190,25 +194,37 @@ def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
     return found
 
 
-def compare_steps(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Return accuracies by seed, and means, from the former convolutional network to the chosen one."""
-    cnn = [row for row in full if row["stage"] == "cnn"]
+def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
+    """Describe, of two networks, the trainings from the former settings to the chosen ones."""
+    former = read_json(FORMER_FILE)
     steps = {
-        "shortcuts, shifts of up to 2 pixels (former)": read_json(FORMER_FILE),
-        "no shortcuts": [row for row in cnn if (row["factor"], row["value"]) == ("shift", "2")],
-        "no shortcuts, shifts of up to 1 pixel (chosen)": [row for row in cnn if not row["factor"]],
+        "cnn": {
+            "shortcuts, shifts of up to 2 pixels (former)": find_rows(former, "cnn"),
+            "no shortcuts": find_rows(full, "cnn", "shift", "2"),
+            "no shortcuts, shifts of up to 1 pixel (chosen)": find_rows(full, "cnn"),
+        },
+        "mlp": {
+            "16 epochs, no dropout (former)": find_rows(former, "mlp"),
+            "32 epochs, dropout 0.1 (chosen)": find_rows(full, "mlp"),
+        },
     }
-    return [
-        {
-            "name": name,
-            "accuracies": [row["val_accuracy"] for row in rows],
-            "mean": statistics.fmean(row["val_accuracy"] for row in rows),
-            "sd": statistics.stdev(row["val_accuracy"] for row in rows),
-            "loss": statistics.fmean(row["val_loss"] for row in rows),
-            "loss_sd": statistics.stdev(row["val_loss"] for row in rows),
-        }
-        for name, rows in steps.items()
-    ]
+    return {stage: [describe_seeds(name, rows) for name, rows in found.items()] for stage, found in steps.items()}
+
+
+def find_rows(
+    rows: list[dict[str, typing.Any]], stage: str, factor: str = "", value: str = ""
+) -> list[dict[str, typing.Any]]:
+    """Return the trainings of one variation; by default those without any."""
+    return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]
+
+
+def describe_seeds(name: str, rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
+    """Return name, accuracies, and means and standard deviations of accuracy and loss."""
+    accuracies, losses = ([row[key] for row in rows] for key in ("val_accuracy", "val_loss"))
+    found: dict[str, typing.Any] = {"name": name, "accuracies": accuracies}
+    for key, values in (("accuracy", accuracies), ("loss", losses)):
+        found |= {key: statistics.fmean(values), f"{key}_sd": statistics.stdev(values)}
+    return found
 
 
 def write_page() -> None:
