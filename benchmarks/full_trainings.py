@@ -183,15 +183,14 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
 
 
 def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Return, for each variation that was trained with several seeds, stage, factor, value, accuracies, mean and sd."""
+    """Describe, as describe_seeds does, each variation that was trained with several seeds, with stage, factor, value."""
     names = dict.fromkeys((row["stage"], row["factor"], row["value"]) for row in full)
-    found = []
-    for name in names:
-        own = [row["val_accuracy"] for row in full if (row["stage"], row["factor"], row["value"]) == name]
-        if len(own) > 1:
-            described = dict(zip(("stage", "factor", "value"), name, strict=True))
-            found.append({**described, "accuracies": own, "mean": statistics.fmean(own), "sd": statistics.stdev(own)})
-    return found
+    groups = {name: find_rows(full, *name) for name in names}
+    return [
+        {**dict(zip(("stage", "factor", "value"), name, strict=True)), **describe_seeds(rows)}
+        for name, rows in groups.items()
+        if len(rows) > 1
+    ]
 
 
 def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
@@ -208,7 +207,10 @@ def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str,
             "32 epochs, dropout 0.1 (chosen)": find_rows(full, "mlp"),
         },
     }
-    return {stage: [describe_seeds(name, rows) for name, rows in found.items()] for stage, found in steps.items()}
+    return {
+        stage: [{"name": name, **describe_seeds(rows)} for name, rows in found.items()]
+        for stage, found in steps.items()
+    }
 
 
 def find_rows(
@@ -218,10 +220,10 @@ def find_rows(
     return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]
 
 
-def describe_seeds(name: str, rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Return name, accuracies, and means and standard deviations of accuracy and loss."""
+def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
+    """Return accuracies, and means and standard deviations of accuracy and loss, of trainings that differ by seed."""
     accuracies, losses = ([row[key] for row in rows] for key in ("val_accuracy", "val_loss"))
-    found: dict[str, typing.Any] = {"name": name, "accuracies": accuracies}
+    found: dict[str, typing.Any] = {"accuracies": accuracies}
     for key, values in (("accuracy", accuracies), ("loss", losses)):
         found |= {key: statistics.fmean(values), f"{key}_sd": statistics.stdev(values)}
     return found

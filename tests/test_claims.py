@@ -14,9 +14,18 @@ from fmnist_report.report.conclusions.advice import GENERALISING, advise, is_bet
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
 from fmnist_report.report.conclusions.words import MESSAGES, word, word_captions, word_conclusions
 from fmnist_report.report.language import Language
+from fmnist_report.report.tables import average_seeds
 
 STEPS = {"cnn": 300, "head": 160, "finetune": 100}
 share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
+
+
+def full_row(value, accuracy, factor="kernel", stage="cnn", seed=0):
+    return {"stage": stage, "factor": factor, "value": value, "val_accuracy": accuracy, "val_loss": 0.2, "seed": seed}
+
+
+def average(*rows):
+    return average_seeds(list(rows))
 
 
 @st.composite
@@ -463,9 +472,7 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     rows = [{"chosen": False, "beyond": False}] * 7 + [{"chosen": True, "beyond": False}]
     document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}, "n_steps": STEPS}
     document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
-    document["full_trainings"] = [
-        {"stage": row["network"], "factor": name, "value": value, "val_accuracy": val} for name, value, val in full
-    ]
+    document["full_trainings"] = average(*[full_row(value, val, name, row["network"]) for name, value, val in full])
     found = [c for c in advise(document) if c.relation == "repeat"]
     assert bool(found) == said
     if said:
@@ -481,11 +488,10 @@ def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document
         "ladders": {},
         "n_steps": STEPS,
     }
-    document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": value, "val_accuracy": val}
-                                  for name, value, val in (("", "", 0.95), ("kernel", "5", 0.951))]  # fmt: skip
+    document["full_trainings"] = average(full_row("", 0.95, factor=""), full_row("5", 0.951))
     (found,) = [c for c in advise(document) if c.values.get("factor")]
     assert found.relation == "repeat_seeds"
-    assert found.values == {"factor": "kernel", "value": "5", "own": 0.951, "base": 0.95}
+    assert found.values == {"factor": "kernel", "value": "5", "own": 0.951, "base": pytest.approx(0.95)}
     document["run"]["settings"]["data"]["n_train"] = 3_000  # of which those trainings tell nothing
     assert "repeat" in [c.relation for c in advise(document)] and claims.splits(document) == []
 
@@ -526,9 +532,8 @@ def test_more_regularisation_is_not_advised_where_more_did_worse(document, where
     row = {"network": "cnn", "chosen": False, "factor": factor, "value": value, "effect": effect}
     rows = [] if where == "full" else [row | {"beyond": where == "study"}]
     document["study"] |= {"rows": rows, "n_steps": STEPS, "bases": {"cnn": {"half_width": 0.01}}}
-    document["full_trainings"] = [{"stage": "cnn", "factor": name, "value": text, "val_accuracy": val}
-                                  for name, text, val in (("", "", 0.95), (factor, value, 0.95 + effect))
-                                  if where == "full"]  # fmt: skip
+    trained = [full_row("", 0.95, factor=""), full_row(value, 0.95 + effect, factor)]
+    document["full_trainings"] = average(*trained) if where == "full" else []
     assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "cnn"]) is advised
 
 
@@ -929,10 +934,6 @@ def study_row(**changes):
     return {"network": "cnn", "factor": "kernel", "best": "5", "gain": 0.05, **changes}
 
 
-def full_row(value, accuracy, factor="kernel", stage="cnn"):
-    return {"stage": stage, "factor": factor, "value": value, "val_accuracy": accuracy}
-
-
 @pytest.mark.parametrize(
     ("rows", "worth", "relation"),
     [
@@ -943,10 +944,13 @@ def full_row(value, accuracy, factor="kernel", stage="cnn"):
         ([full_row("", 0.95, factor=""), full_row("5", 0.94)], False, None),
         ([full_row("", 0.95, factor=""), full_row("7", 0.94), full_row("5", 0.94, factor="stem")], True, "repeat"),
         ([full_row("", 0.95, factor="", stage="head"), full_row("5", 0.94, stage="head")], True, "repeat"),
+        # the first seed's is better than both seeds' of the chosen settings together, and than its own it is not
+        ([full_row("", 0.95, factor=""), full_row("", 0.93, factor="", seed=1), full_row("5", 0.945)], False, None),
+        ([full_row("", 0.95, factor=""), full_row("5", 0.96), full_row("5", 0.94, seed=1)], True, "repeat"),
     ],
 )
 def test_advice_heeds_what_full_trainings_have_shown(document, rows, worth, relation):
-    document["full_trainings"] = rows
+    document["full_trainings"] = average(*rows)
     bases = {"cnn": {"half_width": 0.01}}
     document["study"] = {**document["study"], "n_steps": {"cnn": 300}, "bases": bases, "rows": []}
     row = study_row()

@@ -99,11 +99,12 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
-    """Return what earlier full trainings reached with a value and with the chosen settings; None where there was none.
+    """Return what earlier full trainings reached with a value, and with the chosen settings and the same seeds.
 
-    They were made with the preset standard on Fashion-MNIST, and tell nothing of networks that are trained otherwise.
+    Both are None where there was none. They were made with the preset standard on Fashion-MNIST, and tell nothing of
+    networks that are trained otherwise.
     """
-    if not is_trained_as_standard(results, stage):
-        return None, None
-    reached = {(row["stage"], row["factor"], row["value"]): row["val_accuracy"] for row in results["full_trainings"]}
-    return reached.get((stage, factor, value)), reached.get((stage, "", ""))
+    for row in results["full_trainings"] if is_trained_as_standard(results, stage) else []:
+        if (row["stage"], row["factor"], row["value"]) == (stage, factor, value) and row["effect"] is not None:
+            return row["val_accuracy"], row["val_accuracy"] - row["effect"]
+    return None, None
