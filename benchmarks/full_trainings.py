@@ -183,7 +183,7 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
 
 
 def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Describe, as describe_seeds does, each variation that was trained with several seeds, with stage, factor, value."""
+    """Describe each variation that has several seeds as describe_seeds does, with its stage, factor and value."""
     names = dict.fromkeys((row["stage"], row["factor"], row["value"]) for row in full)
     groups = {name: find_rows(full, *name) for name in names}
     return [
