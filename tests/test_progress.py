@@ -40,3 +40,11 @@ def test_quiet_shows_warnings_alone(monkeypatch):
     shown.say("done")
     shown.warn("careful")
     assert text.getvalue() == "Warning: careful\n"
+
+
+def test_a_note_is_shown_as_it_stands(monkeypatch):
+    shown, clock, text = make_progress(monkeypatch)
+    shown.begin("photos [b]")
+    clock[0] = 60.0
+    shown.update(1, 2, "reads [new] photos")
+    assert text.getvalue().splitlines() == ["photos [b]: started", "photos [b]:  50% reads [new] photos"]

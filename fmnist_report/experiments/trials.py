@@ -15,7 +15,6 @@ from keras import layers
 
 from fmnist_report.models.base import POOLED
 from fmnist_report.models.weights import load_base
-from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings, first_cached
 from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
@@ -183,6 +182,16 @@ def train_settings(
     return reached
 
 
+class Unseen:
+    """Takes a training's position and shows it nowhere: so no key depends on how a run displays its progress."""
+
+    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
+        pass
+
+    def warn(self, message: str) -> None:
+        pass
+
+
 def _fit(
     prepared: Prepared,
     settings: TrainingSettings,
@@ -190,7 +199,7 @@ def _fit(
     validation: typing.Callable[[keras.Model], tuple[float, float]] = lambda model: (math.nan, math.nan),
 ) -> None:
     batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
-    fit(prepared.network, batches, validation, settings, None, Progress(quiet=True), prepared.slower)
+    fit(prepared.network, batches, validation, settings, None, Unseen(), prepared.slower)
 
 
 def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:

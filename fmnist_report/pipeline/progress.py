@@ -11,6 +11,14 @@ from rich.table import Table
 PLAIN_INTERVAL_SECONDS = 15.0
 
 
+class Position(typing.Protocol):
+    """What a training tells while it goes on; as Progress takes it."""
+
+    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None: ...
+
+    def warn(self, message: str) -> None: ...
+
+
 class Progress:
     """Shows the stage at work, its position, pictures per second and the time left.
 
@@ -34,7 +42,7 @@ class Progress:
             self._bar = Bar(
                 TextColumn("[bold]{task.fields[stage]}"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
@@ -44,7 +52,7 @@ class Progress:
             self._bar.start()
             self._task = self._bar.add_task("", total=None, stage=stage)
         elif not self.quiet:
-            self.console.print(f"{stage}: started")
+            self.console.print(f"{stage}: started", markup=False)
         self._stage = stage
 
     def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
@@ -70,7 +78,7 @@ class Progress:
             left = ""
             if done > first_done:
                 left = f", {(now - since) * (total - done) / (done - first_done):.0f} s left"
-            self.console.print(f"{self._stage}: {done / total:4.0%} {note}{left}")
+            self.console.print(f"{self._stage}: {done / total:4.0%} {note}{left}", markup=False)
 
     def end(self, stage: str, seconds: float) -> None:
         """Announce a finished stage."""

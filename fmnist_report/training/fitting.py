@@ -18,7 +18,7 @@ from keras import ops
 from fmnist_report.models.summary import describe_layers
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, save_arrays, write_json
-from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.settings import TrainingSettings
 from fmnist_report.training.material import Material
 from fmnist_report.training.metrics import score
@@ -147,7 +147,7 @@ def fit(
     validation,
     settings,
     out: Path | None,
-    progress: Progress,
+    progress: Position,
     slower: dict[str, float] | None = None,
 ) -> History:
     """Train for settings.epochs, resuming from the last finished epoch.
@@ -188,7 +188,7 @@ def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSetti
     return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
 
-def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Progress) -> dict:
+def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Position) -> dict:
     """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
     totals = {"cross_entropy": 0.0, "accuracy": 0.0}
     note = f"epoch {epoch + 1}/{n_epochs}"
