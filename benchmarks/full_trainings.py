@@ -2,6 +2,7 @@
 
     python benchmarks/full_trainings.py --cache-dir DIR     train what templates/full_trainings.json lacks
     python benchmarks/full_trainings.py --fidelity FILE     compare their order with the study in a results.json
+    python benchmarks/full_trainings.py --best --cache-dir DIR    the same of what was tried for best, many hours
 
 The report tells these trainings as earlier measurements of the project. Each is a run of the line that leaves the test
 labels closed; one that was interrupted goes on with the same command. All end by writing docs/tuning.md.
@@ -30,12 +31,14 @@ from fmnist_report.pipeline.cache import Cache  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
 from fmnist_report.presets import override, preset  # noqa: E402
-from fmnist_report.report.tables import average_seeds  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
+from fmnist_report.report.trainings import average_seeds  # noqa: E402
+from fmnist_report.settings import Settings  # noqa: E402
 from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
 from run_all import build_line  # noqa: E402
 
 FILE = ROOT / "templates" / "full_trainings.json"
+TRIED_FILE = ROOT / "templates" / "best_trainings.json"
 FORMER_FILE = ROOT / "benchmarks" / "former_trainings.json"
 FIDELITY = ROOT / "benchmarks" / "fidelity.json"
 PAGE = ROOT / "docs" / "tuning.md"
@@ -65,6 +68,23 @@ class Row:
         """Return what the file tells a row by."""
         named = {"stage": self.network, "group": self.group, "factor": self.factor, "value": self.value}
         return named | {"set": list(self.assignments), "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One training for best.
+
+    Args:
+        network: whose, as its stage is named.
+        changes: (setting, value) of its section, from the chosen ones.
+    """
+
+    network: str
+    changes: tuple[tuple[str, str], ...] = ()
+
+    def describe(self) -> dict[str, typing.Any]:
+        """Return what the file tells a row by."""
+        return {"stage": self.network, "changes": dict(self.changes)}
 
 
 WIDER = Row("cnn", "regularisation", "shift", "2", ("cnn.shift=2",))
@@ -109,13 +129,36 @@ SHORTCUTS = Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"))
 FORMER = tuple(replace(row, seed=seed) for row in (SHORTCUTS, SHORTER) for seed in range(3))
 
 
+# What was trained in full for best, seed 0: the chosen settings, and others.
+BEST = (
+    Tried("mlp"),
+    Tried("mlp", (("dropout", "0"),)),
+    Tried("mlp", (("dropout", "0.2"), ("cutout", "8"))),
+    Tried("cnn"),
+)
+
+
 def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
-    """Train one row by the command line; returns what it reached and what it took."""
-    stage = row.trained_by or row.network
-    options = ["--no-test", "--only", stage, *(["--seed", str(row.seed)] if row.seed else [])]
-    options += [word for text in row.assignments for word in ("--set", text)]
-    subprocess.run([sys.executable, "run_all.py", *options, "--cache-dir", str(cache_dir)], cwd=ROOT, check=True)
+    """Train one row of standard; returns what it reached and what it took."""
+    seed = ["--seed", str(row.seed)] if row.seed else []
     settings = replace(override(preset("standard"), row.assignments), seed=row.seed)
+    return train(settings, row.trained_by or row.network, seed, row.assignments, cache_dir)
+
+
+def train_tried(row: Tried, cache_dir: Path) -> dict[str, typing.Any]:
+    """Train one row of best; returns what it reached and what it took."""
+    assignments = tuple(f"{row.network}.{name}={value}" for name, value in row.changes)
+    settings = override(preset("best"), assignments)
+    return train(settings, row.network, ["--preset", "best"], assignments, cache_dir)
+
+
+def train(
+    settings: Settings, stage: str, options: list[str], assignments: tuple[str, ...], cache_dir: Path
+) -> dict[str, typing.Any]:
+    """Train one network by the command line, or find it in the cache; returns what it reached and what it took."""
+    options = [*options, "--no-test", "--only", stage]
+    options += [word for text in assignments for word in ("--set", text)]
+    subprocess.run([sys.executable, "run_all.py", *options, "--cache-dir", str(cache_dir)], cwd=ROOT, check=True)
     line = build_line(settings, read_document([], None), find_data_set(None), cache_dir, no_test=True)
     steps = Plan(line, Cache(cache_dir)).steps
     entries = {name: step.entry for name, step in steps.items()}
@@ -133,12 +176,14 @@ def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
     }
 
 
-def train_missing(file: Path, rows: typing.Iterable[Row], cache_dir: Path) -> None:
+def train_missing(
+    file: Path, rows: typing.Iterable, cache_dir: Path, train_one: typing.Callable[..., dict[str, typing.Any]]
+) -> None:
     """Train the rows that a file lacks and add each as soon as it is there."""
     found = read_json(file) if file.is_file() else []
     for row in rows:
         if not any(known.items() >= row.describe().items() for known in found):
-            found.append({**row.describe(), **train_row(row, cache_dir)})
+            found.append({**row.describe(), **train_one(row, cache_dir)})
             write_json(file, found)
             print(json.dumps(found[-1]), flush=True)
 
@@ -229,6 +274,14 @@ def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
     return found
 
 
+def group_tried(rows: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
+    """Return what was tried for best by network, the highest accuracy first."""
+    groups: dict[str, list[dict[str, typing.Any]]] = {}
+    for row in sorted(rows, key=lambda row: -row["val_accuracy"]):
+        groups.setdefault(row["stage"], []).append(row)
+    return groups
+
+
 def write_page() -> None:
     """Fill benchmarks/tuning.md.jinja."""
     loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
@@ -242,6 +295,7 @@ def write_page() -> None:
         steps=compare_steps(full),
         study=preset("standard").study,
         fidelity=read_json(FIDELITY),
+        tried=group_tried(read_json(TRIED_FILE)),
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
@@ -251,14 +305,18 @@ def main() -> None:
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache")
     parser.add_argument("--stage", action="append", help="only these networks; may be repeated")
     parser.add_argument("--fidelity", type=Path, metavar="RESULTS", help="compare with the study in this results.json")
+    parser.add_argument("--best", action="store_true", help="what was tried for best, in place of standard")
     parser.add_argument("--page-only", action="store_true", help="write docs/tuning.md from the figures at hand")
     options = parser.parse_args()
     if options.fidelity:
         write_json(FIDELITY, compare_orders(options.fidelity))
+    elif options.best:
+        train_missing(TRIED_FILE, BEST, options.cache_dir.resolve(), train_tried)
     elif not options.page_only:
         networks = options.stage or [row.network for row in ROWS]
         for file, rows in ((FILE, ROWS), (FORMER_FILE, FORMER)):
-            train_missing(file, [row for row in rows if row.network in networks], options.cache_dir.resolve())
+            asked = [row for row in rows if row.network in networks]
+            train_missing(file, asked, options.cache_dir.resolve(), train_row)
     if FIDELITY.is_file():
         write_page()
 

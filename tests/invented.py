@@ -43,6 +43,7 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "inputs": {"rows": [], "n_val": 100},
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "full_trainings": [],
+        "tried": {"preset": "best", "rows": []},
     }
     return document | parts
 

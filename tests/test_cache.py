@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fmnist_report.errors import ReportError
-from fmnist_report.pipeline.cache import MANIFEST, Cache
+from fmnist_report.pipeline.cache import MANIFEST, Cache, join_provenance
 from fmnist_report.pipeline.files import (
     UNFINISHED,
     digest_json,
@@ -310,3 +310,13 @@ def test_hdf5_files_of_equal_content_are_equal_and_of_an_old_format(tmp_path):
     assert contents[0] == contents[1]
     superblock = contents[0][512:]
     assert superblock.startswith(b"\x89HDF\r\n\x1a\n") and superblock[8] < 2
+
+
+def test_of_what_was_computed_twice_the_later_word_counts():
+    older, newer = ({"created": f"2026-01-0{day}", "seconds": day} for day in (1, 2))
+    assert join_provenance([{"features": newer}, {"features": older, "data": older}]) == {
+        "features": newer,
+        "data": older,
+    }
+    assert join_provenance([{"features": older}, {"features": newer}]) == {"features": newer}
+    assert join_provenance([]) == {}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.evaluation.networks import MAIN
 from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
-from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_per_class
+from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_cost, plot_curves, plot_per_class
 from fmnist_report.report.figures.explanations import plot_feature_map
 from fmnist_report.report.figures.galleries import plot_samples
 from fmnist_report.report.figures.vector import figure_to_svg
@@ -82,3 +82,33 @@ def test_an_axis_of_points_tells_its_ticks_apart():
     axis.set_ticks([0.0, 0.025, 0.05])
     points_axis(axis, Language("en"))
     assert axis.get_major_formatter().format_ticks([0.025, 0.05]) == ["+2.5", "+5.0"]
+
+
+def invent_history(n_epochs):
+    rising = [1 - 0.5 / (epoch + 1) for epoch in range(n_epochs)]
+    falling = [1 / (epoch + 1) for epoch in range(n_epochs)]
+    return {"accuracy": rising, "val_accuracy": rising, "loss": falling, "val_loss": falling}
+
+
+@pytest.mark.parametrize(("n_epochs", "first"), [(6, 1), (7, 3), (30, 3)])
+def test_learning_curves_are_not_flattened_by_their_first_epochs(n_epochs, first):
+    history = invent_history(n_epochs)
+    accuracy, loss = plot_curves({"mlp": history, "cnn": invent_history(40)}, Language("en")).axes
+    low, high = accuracy.get_ylim()
+    shown = [value for value in history["accuracy"] if low <= value <= high]
+    assert shown == history["accuracy"][first - 1 :]
+    low, high = loss.get_ylim()
+    assert [value for value in history["loss"] if low <= value <= high] == history["loss"][first - 1 :]
+
+
+@pytest.mark.parametrize("spread", [10.0, 1000.0])
+def test_axes_of_cost_have_at_least_two_labels(spread):
+    measures = ("n_params", "macs_per_answer", "total_seconds", "ms_per_answer")
+    models = {name: {"test_accuracy": 0.9 + number / 100, **dict.fromkeys(measures, 1.7e6 * spread ** (number / 3))}
+              for number, name in enumerate(MAIN)}  # fmt: skip
+    figure = plot_cost({"models": models}, Language("en"))
+    figure.draw_without_rendering()
+    for ax in figure.axes[:4]:
+        low, high = ax.get_xlim()
+        labels = [tick.label1.get_text() for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        assert len(labels) >= 2 and len(set(labels)) == len(labels) and all(labels)

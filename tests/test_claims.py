@@ -1,6 +1,7 @@
 """Claims follow from the numbers and do not contradict each other, whatever the numbers are."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from invented import invent_ladder, invent_results, invent_study
 
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
+from fmnist_report.presets import preset
 from fmnist_report.report.conclusions import claims
 from fmnist_report.report.conclusions.advice import GENERALISING, advise, is_better, repeat
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
 from fmnist_report.report.conclusions.words import MESSAGES, word, word_captions, word_conclusions
 from fmnist_report.report.language import Language
-from fmnist_report.report.tables import average_seeds
+from fmnist_report.report.trainings import average_seeds
 
 STEPS = {"cnn": 300, "head": 160, "finetune": 100}
 share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
@@ -47,10 +49,15 @@ def results(draw):
         parts["inputs"] = {"rows": ways, "n_val": draw(st.sampled_from([50, 500, 5_000]))}
     if draw(st.booleans()):
         splits = [
-            {"stage": "mlp", "factor": "split_seed", "value": str(i), "val_accuracy": draw(share)} for i in (1, 2)
+            {"stage": "mlp", "factor": "split_seed", "value": str(i), "val_accuracy": draw(share), "effect": None}
+            for i in (1, 2)
         ]
         parts["full_trainings"] = splits
-    return invent_results(accuracy, draw(st.sampled_from([60, 400, 3_000])), n_classes, seed, **parts)
+    document = invent_results(accuracy, draw(st.sampled_from([60, 400, 3_000])), n_classes, seed, **parts)
+    smoothing = draw(st.sampled_from([{}, dict.fromkeys(("mlp", "cnn", "head", "finetune"), 0.1)]))
+    for stage, strength in smoothing.items():
+        document["run"]["settings"][stage]["label_smoothing"] = strength
+    return document
 
 
 def all_claims(document):
@@ -216,6 +223,7 @@ def check_effects(document, claim):
     assert set(claim.values.get("lost", ())) == lost
     assert claim.relation == ("none" if not beyond else "beyond" if lost else "all")
     assert claim.values["half_width"] == half and claim.values["n_seeds"] == 3
+    assert claim.values["n_steps"] == document["study"]["n_steps"][claim.subject]
     sizes = [abs(effect) for _, _, effect in claim.values.get("effects", ())]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -229,6 +237,13 @@ def check_ladder(document, claim):
     direction = claim.relation.removesuffix("_unnamed")
     assert direction == ("same" if abs(total) <= claim.values["half_width"] else "raised" if total > 0 else "lowered")
     assert claim.values["half_width"] == pytest.approx(0.01)
+
+
+def check_ladder_peak(document, claim):
+    rows = [r for r in document["study"]["ladders"][claim.subject] if document["study"]["n_steps"][r["network"]] >= 100]
+    assert claim.values["highest"] == max(r["val_accuracy"] for r in rows) > claim.values["top"]
+    assert claim.values["top"] == rows[-1]["val_accuracy"]
+    assert claim.values["highest_at"] in [r["ingredient"] for r in rows if r["val_accuracy"] == claim.values["highest"]]
 
 
 def check_ladder_left(document, claim):
@@ -263,7 +278,12 @@ def check_calibration(document, claim):
     if claim.relation == "differ":
         assert errors[claim.other] == max(errors.values()) == claim.values["error_high"]
     spread = f"{min(errors.values()):.3f}" != f"{max(errors.values()):.3f}"
-    assert (claim.relation == "differ") == spread
+    alike = len(set(claims.smoothing_of_networks(document).values())) == 1
+    assert claim.relation == ("equal" if not spread else "differ" if alike else "not_ranked")
+    if claim.relation == "not_ranked":
+        scaled = [document["models"][name]["ece_scaled"] for name in MAIN]
+        assert (claim.values["scaled_low"], claim.values["scaled_high"]) == (min(scaled), max(scaled))
+        assert claim.values["error_high"] == max(errors.values()) and not claim.other
 
 
 def check_val_minus_test(document, claim):
@@ -273,8 +293,10 @@ def check_val_minus_test(document, claim):
     within = "none_all_higher" if higher else "none"
     assert claim.relation == ("all" if above == set(MAIN) else "some" if above else within)
     assert set(claim.values.get("models", above if claim.relation == "all" else ())) == above
-    assert claim.values["low"] == min(row["difference"] for row in found.values())
-    assert claim.values["high"] == max(row["difference"] for row in found.values())
+    low, high = ("least", "most") if claim.relation in ("all", "none_all_higher") else ("low", "high")
+    assert claim.values[low] == min(row["difference"] for row in found.values())
+    assert claim.values[high] == max(row["difference"] for row in found.values())
+    assert low == "low" or claim.values[low] > 0  # told without a sign
 
 
 def check_extremes(document, claim):
@@ -592,13 +614,13 @@ def test_rungs_of_too_short_trainings_are_left_out_of_account(document):
     rungs[2]["network"] = "finetune"
     document["study"] |= {"ladders": {"part2": rungs}, "n_steps": STEPS | {"finetune": 60}}
     found, left = claims.ladder(document, "part2")
-    assert found.relation == "raised" and found.values["top"] == rungs[1]["val_accuracy"]
+    assert found.relation == "raised" and left.kind == "ladder_left" and found.values["top"] == rungs[1]["val_accuracy"]
     assert found.values["steps"] == (("normalised", 0.02),)
     assert left == claims.Claim("ladder_left", "part2", "stated", values={"ingredients": ("residual",), "n_steps": 60})
     document["study"]["n_steps"]["cnn"] = 99
     assert claims.ladder(document, "part2") == []
     document["study"]["n_steps"] = STEPS
-    assert [claim.relation for claim in claims.ladder(document, "part2")] == ["lowered"]
+    assert [claim.relation for claim in claims.ladder(document, "part2")] == ["lowered", "stated"]
 
 
 def test_a_network_without_errors_has_no_hardest_class(document):
@@ -676,12 +698,13 @@ def test_an_interval_around_zero_is_told_as_it_is():
 
 
 def test_effects_are_told_with_sign_and_two_digits():
-    values = {"half_width": 0.0123, "n_seeds": 5, "effects": (("kernel", "5", 0.0235), ("schedule", "constant", -0.1))}
+    values = {"half_width": 0.0123, "n_seeds": 5, "n_steps": 300}
+    values |= {"effects": (("kernel", "5", 0.0235), ("schedule", "constant", -0.1))}
     claim = claims.Claim("effects", "cnn", "beyond", values=values | {"lost": ("dropout", "shift")})
     assert word(claim, Language("en")) == (
-        "In the study of the convolutional network the accuracy at these values differs from that of the "
-        "starting point by more than the noise of ±1.23 percentage points, measured over 5 seeds: kernel = 5 (+2.35); "
-        "schedule = constant (−10.00). Lost in the noise: dropout, shift (pixels)."
+        "In the study of the convolutional network (300 steps a training, whatever the batch) the accuracy at these "
+        "values differs from that of the starting point by more than the noise of ±1.23 percentage points, measured "
+        "over 5 seeds: kernel = 5 (+2.35); schedule = constant (−10.00). Lost in the noise: dropout, shift (pixels)."
     )
     assert "розмір ядра = 5 (+2,35)" in word(claim, Language("uk"))
 
@@ -791,13 +814,16 @@ def test_ways_of_input(document, accuracy, n, relation):
 @pytest.mark.parametrize(
     ("lows", "relation", "models"),
     [((0.1, 0.1, 0.1, 0.1), "all", None), ((0.1, 0.0, 0.1, -0.1), "some", (MAIN[0], MAIN[2])),
-     ((0.0, -0.1, 0.0, 0.0), "none", None)],
+     ((0.0, -0.1, 0.0, 0.0), "none", None), ((-0.1, -0.1, -0.1, -0.1), "none_all_higher", None)],
 )  # fmt: skip
 def test_validation_against_test(document, lows, relation, models):
     for number, (name, low) in enumerate(zip(MAIN, lows, strict=True)):
-        document["models"][name]["val_minus_test"] = {"difference": number / 100, "low": low, "high": 0.5}
+        difference = (number + (relation in ("all", "none_all_higher"))) / 100
+        document["models"][name]["val_minus_test"] = {"difference": difference, "low": low, "high": 0.5}
     claim = claims.val_minus_test(document)
-    expected = {"low": 0.0, "high": 0.03} | ({"models": models} if models else {})
+    unsigned = {"least": 0.01, "most": 0.04}  # where all are higher
+    signed = {"low": 0.0, "high": 0.03} | ({"models": models} if models else {})
+    expected = signed if relation in ("some", "none") else unsigned
     assert claim == claims.Claim("val_minus_test", "", relation, values=expected)
 
 
@@ -815,12 +841,43 @@ def test_equals_share_the_first_place(document):
      ((0.0104, 0.0104, 0.0106, 0.0104), "differ", MAIN[0], MAIN[2])],
 )  # fmt: skip
 def test_calibration_is_told_apart_where_it_differs_in_print(document, errors, relation, subject, other):
+    smooth_alike(document)
     for name, error in zip(MAIN, errors, strict=True):
         document["models"][name] |= {"ece": error, "ece_scaled": error / 2}
     claim = claims.calibration(document)
     assert (claim.relation, claim.subject, claim.other) == (relation, subject, other)
     if relation == "differ":
         assert claim.values["scaled_low"] == claim.values["error_low"] / 2 < claim.values["scaled_high"]
+
+
+def smooth_alike(document):
+    """Let all compared networks be trained with the same label smoothing, the classifier on features among them."""
+    document["chosen_classifier"] = "vgg_head"
+    for stage in ("mlp", "cnn", "head", "finetune"):
+        document["run"]["settings"][stage]["label_smoothing"] = 0.1
+
+
+@pytest.mark.parametrize(("stage", "chosen"), [("mlp", "vgg_head"), ("finetune", "vgg_head"), (None, "vgg_lda")])
+def test_calibration_is_not_ranked_over_different_smoothing(document, stage, chosen):
+    smooth_alike(document)
+    document["chosen_classifier"] = chosen  # which is no network, and has none
+    for number, name in enumerate(MAIN):
+        document["models"][name] |= {"ece": 0.01 + number / 100, "ece_scaled": 0.05 - number / 100}
+    if stage:
+        document["run"]["settings"][stage]["label_smoothing"] = 0.05
+    claim = claims.calibration(document)
+    assert (claim.relation, claim.other) == ("not_ranked", "")
+    told = {"error_low": 0.01, "error_high": 0.04, "scaled_low": 0.02, "scaled_high": 0.05}
+    assert claim.values == pytest.approx(told)
+    said = word(claim, Language("en"))
+    assert "range from 0.010 to 0.040; they are not ranked" in said and "range from 0.020 to 0.050" in said
+
+
+@pytest.mark.parametrize(("gains", "told"), [([0.02, -0.01], "normalised"), ([0.02, 0.01], None), ([0.02, 0.0], None)])
+def test_the_peak_of_a_ladder_is_told_where_it_is_not_the_last_rung(document, gains, told):
+    document["study"] |= {"ladders": {"part1": invent_ladder(gains)}, "n_steps": STEPS}
+    found = [claim for claim in claims.ladder(document, "part1") if claim.kind == "ladder_peak"]
+    assert [claim.values["highest_at"] for claim in found] == ([told] if told else [])
 
 
 @pytest.mark.parametrize(
@@ -830,7 +887,7 @@ def test_calibration_is_told_apart_where_it_differs_in_print(document, errors, r
 )  # fmt: skip
 def test_ladders_in_every_direction(document, gains, relation):
     document["study"] |= {"ladders": {"part1": invent_ladder(gains)}, "n_steps": STEPS}
-    (claim,) = claims.ladder(document, "part1")
+    claim = claims.ladder(document, "part1")[0]
     assert claim.relation == relation and claim.values["half_width"] == pytest.approx(0.01)
     assert claim.values["bottom"] == 0.8 and claim.values["top"] == pytest.approx(0.8 + sum(gains))
     assert [name for name, _ in claim.values.get("steps", ())] == [
@@ -845,7 +902,8 @@ def test_ladders_in_every_direction(document, gains, relation):
 def test_other_splits_against_test(document, reached, test, relation):
     document["models"]["mlp"]["test_accuracy"], document["data"]["n_val"] = test, 5_000
     document["models"]["mlp"]["val_minus_test"]["low"] = 0.001
-    document["full_trainings"] = [{"stage": "mlp", "factor": "split_seed", "val_accuracy": val} for val in reached]
+    rows = [full_row(str(number), val, "split_seed", "mlp") for number, val in enumerate(reached)]
+    document["full_trainings"] = average(*rows)
     (claim,) = claims.splits(document)
     assert (claim.kind, claim.subject, claim.relation) == ("splits", "mlp", relation)
     assert claim.values == {"reached": reached, "test": test}
@@ -970,3 +1028,35 @@ def test_what_is_set_already_is_not_advised(document):
     assert is_better(study_row(factor="learning_rate", best="0.0003"), document)
     assert is_better(study_row(network="odd"), document)  # nothing is known of its settings
     assert not is_better(study_row(gain=0.01, best="7"), document)  # not beyond the noise
+
+
+@pytest.mark.parametrize(
+    ("epoch", "n_epochs", "relation"), [(1, 6, "generalise_early"), (3, 6, "generalise_own"), (6, 6, "generalise_own")]
+)
+def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(document, epoch, n_epochs, relation):
+    document["data"]["n_val"] = 5_000
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    losses = [0.205] * n_epochs
+    losses[epoch - 1] = 0.2
+    document["models"]["cnn"]["history"]["val_loss"] = losses
+    assert [c.relation for c in advise(document) if c.subject == "cnn"] == [relation]
+
+
+@pytest.mark.parametrize(
+    ("changes", "effect", "preset_name", "advised"),
+    [
+        ({"dropout": "0.3", "cutout": "8"}, -0.01, "best", False),
+        ({"dropout": "0.3", "cutout": "8"}, 0.01, "best", True),
+        ({"dropout": "0"}, 0.01, "best", False), ({"dropout": "0"}, -0.01, "best", True),
+        ({"dropout": "0.3", "epochs": "9"}, -0.01, "best", True),  # whose share is the epochs'
+        ({"dropout": "0.3"}, -0.01, "standard", True), ({}, 0.0, "best", True),
+    ],
+)  # fmt: skip
+def test_what_was_tried_in_full_is_heeded(document, changes, effect, preset_name, advised):
+    document["run"]["settings"] = dataclasses.asdict(preset("best"))
+    document["data"]["n_val"] = 5_000
+    document["models"]["mlp"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["mlp"]["history"]["val_loss"] = [0.3, 0.25, 0.2]
+    row = {"stage": "mlp", "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
+    document["tried"] = {"preset": preset_name, "rows": [row, {**row, "stage": "cnn", "effect": -effect}]}
+    assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "mlp"]) is advised

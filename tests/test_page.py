@@ -11,10 +11,9 @@ import pytest
 from fmnist_report.evaluation.results import RENDERING
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
-from fmnist_report.report.assets import FULL_TRAININGS
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
-from fmnist_report.report.tables import average_seeds
+from fmnist_report.report.trainings import read_trainings
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json"
 FASHION = {"name": "Fashion-MNIST", "classes": None}
@@ -35,7 +34,7 @@ class Drawn(dict):
 def sample():
     results = read_json(SAMPLE)
     stages = [stage for stage in results["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    return {**results, "stages": stages, "full_trainings": average_seeds(read_json(FULL_TRAININGS))}
+    return {**results, "stages": stages, **read_trainings(fashion=True)}
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def read_page(results, settings):
 
 KEPT = "the settings were kept"
 NONE = "none of them reached a higher accuracy"
-DIFFER = "the settings of this run differ from those"
+DIFFER = "The settings of this run differ from those"
 ONE_RUN = "All test results come from one run"
 DEVIATIONS = "the standard deviations over the seeds tell"
 ONCE = "the convolutional and the fine-tuned network were trained once"
@@ -81,7 +80,8 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
 )  # fmt: skip
 def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
     results["models"]["mlp"] |= {"test_accuracy": 0.905}
-    results["full_trainings"] = [{"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921}]
+    row = {"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921, "effect": None}
+    results["full_trainings"] = [row]
     results["models"]["mlp"]["val_minus_test"]["low"] = low
     page = read_page(results, override(preset("standard"), assignments))
     assert ("On other splits" in page) == (said is not None) and (said or "") in page
@@ -213,3 +213,56 @@ def test_mistakes_are_shown_as_many_as_were_asked_for(results, n, shown):
 def test_the_command_reproduces_the_settings(results):
     settings = override(preset("best"), ["cnn.epochs=3"])
     assert "python run_all.py --preset best --seed 0 --set cnn.epochs=3" in read_page(results, settings)
+
+
+FEW = "few others were compared"
+
+
+@pytest.mark.parametrize(
+    ("name", "assignments", "told"),
+    [("best", [], True), ("best", ["mlp.epochs=4"], False), ("best", ["data.n_train=50000"], False),
+     ("standard", [], False)],
+)  # fmt: skip
+def test_what_was_tried_is_told_of_the_settings_with_which_it_was(results, name, assignments, told):
+    rows = [("mlp", {}, 0.91), ("mlp", {"dropout": "0.2", "cutout": "8"}, 0.92), ("finetune", {}, 0.95)]
+    results["tried"]["rows"] = [{"stage": stage, "changes": changes, "val_accuracy": val, "effect": val - 0.91}
+                                for stage, changes, val in rows]  # fmt: skip
+    page = read_page(results, override(preset(name), assignments))
+    assert (FEW in page) == told == ("dropout 0.2 + cutout (pixels) 8 92.00%, as chosen 91.00%." in page)
+
+
+@pytest.mark.parametrize(
+    ("name", "orders", "said"), [("standard", 1, "1.00"), ("standard", -1, "−1.00"), ("best", 1, "")]
+)
+def test_the_study_is_held_against_full_trainings(results, name, orders, said):
+    studied = [row for row in results["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]][:4]
+    chosen = next(row for row in results["study"]["rows"] if row["network"] == "cnn" and row["chosen"])
+    results["full_trainings"] = [
+        {**results["full_trainings"][0], "stage": "cnn", "factor": row.get("factor", ""), "value": row.get("value", ""),
+         "val_accuracy": 0.9 + number / 100, "effect": number / 100 if number else None}
+        for number, row in enumerate([{}, *studied])
+    ]  # fmt: skip
+    for number, row in enumerate([chosen, *studied]):
+        row["val_accuracy"] = 0.8 + orders * number / 100
+    page = read_page(results, preset(name))
+    assert ("Of 5 values that were tried both ways" in page) == bool(said)
+    assert f"a rank correlation (Spearman’s) of {said}." in page or not said
+
+
+@pytest.mark.parametrize("effect", [0.0022, -0.0022, None])
+def test_the_head_in_place_of_fine_tuning_is_told_as_it_was(results, effect):
+    for row in results["full_trainings"]:
+        if (row["stage"], row["factor"], row["value"]) == ("finetune", "unfreeze", "none"):
+            row["effect"] = effect
+    page = read_page(results, preset("best"))
+    assert ("trained further in place of fine-tuning" in page) is (effect is not None)
+    assert effect is None or ("by +0.22" if effect > 0 else "by −0.22") in page
+
+
+@pytest.mark.parametrize(("n_epochs", "first"), [(6, None), (7, 3), (36, 3)])
+def test_learning_curves_say_where_their_axes_begin(results, n_epochs, first):
+    for name in ("mlp", "cnn"):
+        results["models"][name]["history"]["val_loss"] = [0.2] * n_epochs
+    page = read_page(results, preset("best"))
+    assert (f"The axes begin at what epoch {first} reached." in page) == bool(first)
+    assert ("The axes begin" in page) == bool(first)

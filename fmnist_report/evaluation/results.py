@@ -5,6 +5,7 @@ import typing
 from pathlib import Path
 
 from fmnist_report.messages import N_
+from fmnist_report.pipeline.cache import join_provenance
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import Settings
 
@@ -43,9 +44,7 @@ def stages_behind(*folders: Path) -> list[dict[str, typing.Any]]:
     Raises:
         KeyError: a stage that STAGES does not know.
     """
-    provenance: dict[str, typing.Any] = {}
-    for folder in folders:
-        provenance |= read_json(folder / "manifest.json")["provenance"]
+    provenance = join_provenance(read_json(folder / "manifest.json")["provenance"] for folder in folders)
     run, order = provenance["evaluation"]["run"], list(STAGES)
     kinds = {name: name.partition("-")[0] for name in provenance}  # of repetitions, the stage that they repeat
     if missing := {kind for kind in kinds.values() if kind not in (*order, *RENDERING)}:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fmnist_report.errors import ReportError
 from fmnist_report.machine import peak_memory_bytes, prepare_libraries
-from fmnist_report.pipeline.cache import Cache, Entry
+from fmnist_report.pipeline.cache import Cache, Entry, join_provenance
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.processes import run_side_by_side
 from fmnist_report.pipeline.progress import Progress
@@ -188,9 +188,8 @@ class _Run:
     def _job(self, step: Step) -> Job:
         stage = step.stage
         folders = {name: self._folder(up) for name, up in stage.upstream.items()}
-        provenance: dict[str, typing.Any] = {}
-        for up in stage.upstream.values():
-            provenance |= typing.cast(Entry, self.steps[up.name].entry).manifest["provenance"]
+        entries = [typing.cast(Entry, self.steps[up.name].entry) for up in stage.upstream.values()]
+        provenance = join_provenance(entry.manifest["provenance"] for entry in entries)
         return Job(
             stage, typing.cast(str, step.key), step.components, {**stage.settings, **stage.places, **folders},
             provenance, self.run_id, self.cache.root, bool(step.forced),

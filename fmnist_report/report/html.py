@@ -25,9 +25,9 @@ from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
-from fmnist_report.report import tables
-from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TEMPLATES
-from fmnist_report.report.conclusions.claims import find_comparison, is_trained_as_standard
+from fmnist_report.report import tables, trainings
+from fmnist_report.report.assets import FONTS, TEMPLATES
+from fmnist_report.report.conclusions.claims import find_comparison, is_trained_as
 from fmnist_report.report.conclusions.words import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
@@ -67,7 +67,8 @@ def render_html(
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(evaluation, settings, described, stages_behind(evaluation, answers, portable, figures))
-    results["full_trainings"] = tables.average_seeds(read_json(FULL_TRAININGS)) if data_set["classes"] is None else []
+    for name, known in trainings.read_trainings(fashion=data_set["classes"] is None).items():
+        results[name] = known
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(portable / "portable.json"), load_arrays(portable / "portable.npz")
     explorer = build_explorer(load_arrays(answers / "answers.npz"), network, results, language)
@@ -156,14 +157,18 @@ def fill_template(
             for part in (1, 2)
         },
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
-        as_standard=is_trained_as_standard(results, "cnn"),
-        full_rows={1: tables.full_rows(results, "cnn"), 2: tables.full_rows(results, "finetune")},
+        as_standard=is_trained_as("standard", results, "cnn"),
+        full_rows={1: trainings.full_rows(results, "cnn"), 2: trainings.full_rows(results, "finetune")},
         smoothing={getattr(settings, stage).label_smoothing for stage in ("mlp", "cnn", "head", "finetune")},
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,
         training_rows=tables.training_rows,
-        group_list=tables.group_list(results, language),
+        group_list={part: tables.group_list(results, stages_of_part(part), language) for part in (1, 2)},
+        tried_list=trainings.tried_list(results, language),
+        agreement={1: trainings.study_agreement(results, "cnn"), 2: trainings.study_agreement(results, "finetune")},
+        head_instead=trainings.head_instead(results),
+        curves_from=tables.first_epoch_shown([results["models"][name]["history"] for name in networks_of_part(1)]),
         search_rows={part: tables.search_rows(results, stages_of_part(part)) for part in (1, 2)},
         search_list={part: tables.search_list(results, stages_of_part(part), language) for part in (1, 2)},
         comparison_rows=tables.comparison_rows(results),

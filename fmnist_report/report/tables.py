@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import itertools
-import statistics
 import typing
 
 from fmnist_report.evaluation.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
@@ -20,6 +19,7 @@ TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
 AUGMENTATION = ("shift", "cutout")  # which not every network knows
+FIRST_SHOWN = 3  # epoch, of long learning curves
 
 Results = dict[str, typing.Any]
 
@@ -142,10 +142,10 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
     return sorted(rows, key=lambda row: -row["total"])[:n]
 
 
-def group_list(results: Results, language: Language) -> str:
-    """Name the groups of hyperparameters that were studied, each with what belongs to it."""
+def group_list(results: Results, networks: tuple[str, ...], language: Language) -> str:
+    """Name the groups of hyperparameters that were studied in some networks, each with what belongs to it."""
     found: dict[str, dict[str, None]] = {}
-    for row in results["study"]["rows"]:
+    for row in (row for row in results["study"]["rows"] if row["network"] in networks):
         found.setdefault(row["group"], {})[language.factor(row["factor"])] = None
     return "; ".join(f"{language.text(GROUPS[group])} ({', '.join(names)})" for group, names in found.items())
 
@@ -176,32 +176,9 @@ def ladder_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
     return results["study"]["ladders"].get(part, [])
 
 
-def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Join full trainings that differ by their seed alone.
-
-    Returns:
-        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
-        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
-    """
-    grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
-    for row in rows:
-        grouped.setdefault((row["stage"], row["factor"], row["value"]), []).append(row)
-    measured = ("val_accuracy", "val_loss")
-    found = []
-    for (stage, factor, _), same in grouped.items():
-        means = {key: statistics.fmean(row[key] for row in same) for key in measured}
-        chosen = {row["seed"]: row["val_accuracy"] for row in grouped.get((stage, "", ""), [])}
-        paired = [row["val_accuracy"] - chosen[row["seed"]] for row in same if factor and row["seed"] in chosen]
-        effect = statistics.fmean(paired) if len(paired) == len(same) else None
-        sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
-        found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
-    return found
-
-
-def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
-    """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
-    rows = [row for row in results["full_trainings"] if row["stage"] == stage]
-    return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
+def first_epoch_shown(histories: list[dict[str, typing.Any]]) -> int:
+    """Return the epoch at whose height the axes of learning curves begin: the first ones would flatten the rest."""
+    return FIRST_SHOWN if min(len(history["val_loss"]) for history in histories) > 2 * FIRST_SHOWN else 1
 
 
 def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typing.Any]]:

@@ -9,7 +9,7 @@ from fmnist_report.report.conclusions.claims import (
     Results,
     fit,
     is_too_short,
-    is_trained_as_standard,
+    is_trained_as,
     read_finetune,
 )
 from fmnist_report.settings import starts_at_pixels
@@ -28,7 +28,7 @@ def advise(results: Results) -> list[Claim]:
     """
     better = [row for row in results["study"]["factors"] if is_better(row, results)]
     contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
-    contrary |= {network_of_stage(stage) for stage in ("cnn", "finetune") if did_worse_with_more(stage, results)}
+    contrary |= {network_of_stage(stage) for stage in ("mlp", "cnn", "finetune") if did_worse_with_more(stage, results)}
     found = []
     for name in MAIN:
         if name == CHOSEN:
@@ -40,6 +40,8 @@ def advise(results: Results) -> list[Claim]:
             gap = gap if starts_at_pixels(settings) else "generalise_pretrained"
             even = "longer_pretrained" if settings.unfreeze > LEAST_UNFREEZE else "longer_input"
         relation = {"overfits": "regularise", "rose": "shorten", "gap": gap, "even": even}
+        if 2 * claim.values["epoch"] < claim.values["epochs"]:  # so that longer is no advice
+            relation["gap"] = "generalise_early"
         advised = relation.get(claim.relation)
         if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
             found.append(dataclasses.replace(claim, kind="advice", relation=advised))
@@ -52,18 +54,27 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
     """Tell whether more regularisation or augmentation than is set lowered a network's validation accuracy, or less
     raised it: in the study beyond its noise, or in an earlier full training.
     """
-    effects = [] if is_too_short(stage, results) else [row for row in results["study"]["rows"] if row["beyond"]]
-    effects = [(row["factor"], row["value"], row["effect"]) for row in effects if row["network"] == stage]
-    for row in results["full_trainings"] if is_trained_as_standard(results, stage) else []:
+    effects: list[tuple[dict[str, str], float]] = []
+    if not is_too_short(stage, results):
+        rows = [row for row in results["study"]["rows"] if row["beyond"] and row["network"] == stage]
+        effects += [({row["factor"]: row["value"]}, row["effect"]) for row in rows]
+    for row in results["full_trainings"]:
         own, base = find_full(results, stage, row["factor"], row["value"])
         if row["stage"] == stage and own is not None and base is not None:
-            effects.append((row["factor"], row["value"], own - base))
+            effects.append(({row["factor"]: row["value"]}, own - base))
+    if is_trained_as(results["tried"]["preset"], results, stage):
+        rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
+        effects += [(row["changes"], row["effect"]) for row in rows if row["changes"]]
     chosen = results["run"]["settings"][stage]
-    return any(
-        (_amount(value) - _amount(str(chosen[factor]))) * effect < 0
-        for factor, value, effect in effects
-        if factor in GENERALISING
-    )
+    return any(_is_contrary(changes, effect, chosen) for changes, effect in effects)
+
+
+def _is_contrary(changes: dict[str, str], effect: float, chosen: dict[str, typing.Any]) -> bool:
+    """Tell whether changes of regularisation and augmentation alone, all more or all less, speak against more of it."""
+    if not all(factor in GENERALISING for factor in changes):
+        return False
+    more = [_amount(value) - _amount(str(chosen[factor])) for factor, value in changes.items()]
+    return (min(more) >= 0 and max(more) * effect < 0) or (max(more) <= 0 and min(more) * effect < 0)
 
 
 def _amount(value: str) -> float:
@@ -104,7 +115,7 @@ def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[fl
     Both are None where there was none. They were made with the preset standard on Fashion-MNIST, and tell nothing of
     networks that are trained otherwise.
     """
-    for row in results["full_trainings"] if is_trained_as_standard(results, stage) else []:
+    for row in results["full_trainings"] if is_trained_as("standard", results, stage) else []:
         if (row["stage"], row["factor"], row["value"]) == (stage, factor, value) and row["effect"] is not None:
             return row["val_accuracy"], row["val_accuracy"] - row["effect"]
     return None, None

@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 
 from fmnist_report.evaluation.comparison import ALPHA, difference_of_parts
-from fmnist_report.evaluation.networks import CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.evaluation.networks import CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.presets import preset
 from fmnist_report.settings import FineTuneSettings
 
@@ -21,6 +21,7 @@ Results = dict[str, typing.Any]
 # difference of two mean losses near 0.2 on the same 5,000 images, whose differences spread by 0.3.
 ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
+TRAINED_BY = {"mlp": "mlp", "cnn": "cnn", "vgg_features": "head", "vgg_finetuned": "finetune"}
 TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
 
 
@@ -226,6 +227,7 @@ def effects(results: Results, network: str) -> list[Claim]:
     lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in told))
     base = results["study"]["bases"][network]
     values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
+    values |= {"n_steps": results["study"]["n_steps"][network]}
     values |= {"effects": beyond} if beyond else {}
     values |= {"lost": lost} if lost else {}
     relation = "none" if not beyond else "beyond" if lost else "all"
@@ -241,8 +243,8 @@ def ladder(results: Results, part: str) -> list[Claim]:
     """Claim what the ladder of a part brought in all, and which rungs brought it; nothing where there is none.
 
     "raised", "lowered" or "same" tells the top against the bottom by the interval of one rung; rungs are named that
-    leave the noise, as (ingredient, gain). From rungs that were trained too short nothing is concluded, which a second
-    claim, "ladder_left", says.
+    leave the noise, as (ingredient, gain). Where the highest rung is not the last, "ladder_peak" names it. From rungs
+    that were trained too short nothing is concluded, which "ladder_left" says.
     """
     every = results["study"].get("ladders", {}).get(part, [])
     rows = [row for row in every if not is_too_short(row["network"], results)]
@@ -255,6 +257,10 @@ def ladder(results: Results, part: str) -> list[Claim]:
     values = {"bottom": first, "top": last, "upto": rows[-1]["ingredient"], "half_width": half}
     values |= {"steps": steps} if steps else {}
     found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
+    peak = max(rows, key=lambda row: row["val_accuracy"])
+    if peak["val_accuracy"] > last:
+        values = {"highest_at": peak["ingredient"], "highest": peak["val_accuracy"], "top": last}
+        found.append(Claim("ladder_peak", part, "stated", values=values))
     if left := [row for row in every if row not in rows]:
         n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)
         values = {"ingredients": tuple(row["ingredient"] for row in left), "n_steps": n_steps}
@@ -297,21 +303,35 @@ def chosen_classifier(results: Results) -> Claim:
 
 
 def calibration(results: Results) -> Claim:
-    """Claim which network is calibrated best and which worst; "equal" where their errors do not differ as printed."""
+    """Claim which network is calibrated best and which worst; "equal" where their errors do not differ as printed.
+
+    "not_ranked" where labels were smoothed to different degrees, which alone shifts the errors.
+    """
     found = {name: results["models"][name]["ece"] for name in MAIN}
     low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
     values = {"error_low": found[low], "error_high": found[high]}
     if round(found[low], 3) == round(found[high], 3):
         return Claim("calibration", low, "equal", values={"error_low": found[low]})
-    values |= {"scaled_low": results["models"][low]["ece_scaled"], "scaled_high": results["models"][high]["ece_scaled"]}
+    scaled = {name: results["models"][name]["ece_scaled"] for name in MAIN}
+    if len(set(smoothing_of_networks(results).values())) > 1:
+        values |= {"scaled_low": min(scaled.values()), "scaled_high": max(scaled.values())}
+        return Claim("calibration", low, "not_ranked", values=values)
+    values |= {"scaled_low": scaled[low], "scaled_high": scaled[high]}
     return Claim("calibration", low, "differ", high, values)
+
+
+def smoothing_of_networks(results: Results) -> dict[str, float]:
+    """Return the label smoothing with which each single network was trained; 0 of a classifier that is no network."""
+    settings = results["run"]["settings"]
+    of_stage = {name: settings[stage]["label_smoothing"] for name, stage in TRAINED_BY.items()}
+    return of_stage | ({} if results["chosen_classifier"] == "vgg_head" else {CHOSEN: 0.0})
 
 
 def val_minus_test(results: Results) -> Claim:
     """Claim of how many single networks the validation accuracy lies above the test accuracy beyond chance.
 
     "all", "some" or "none", or "none_all_higher" where it lies above for all of them, but within chance; values low and
-    high are the smallest and the largest difference.
+    high, or least and most where all are above, are the smallest and the largest difference.
     """
     found = {name: results["models"][name]["val_minus_test"] for name in MAIN}
     above = tuple(name for name in MAIN if found[name]["low"] > 0)
@@ -319,6 +339,8 @@ def val_minus_test(results: Results) -> Claim:
     relation = "all" if len(above) == len(MAIN) else "some" if above else "none"
     if not above and min(differences) > 0:
         relation = "none_all_higher"
+    if relation in ("all", "none_all_higher"):
+        return Claim("val_minus_test", "", relation, values={"least": min(differences), "most": max(differences)})
     values = {"low": min(differences), "high": max(differences)} | ({"models": above} if relation == "some" else {})
     return Claim("val_minus_test", "", relation, values=values)
 
@@ -326,10 +348,10 @@ def val_minus_test(results: Results) -> Claim:
 SETTLED_BY = {"mlp": ("data", "mlp"), "cnn": ("data", "cnn"), "finetune": ("data", "features", "head", "finetune")}
 
 
-def is_trained_as_standard(results: Results, stage: str) -> bool:
-    """Tell whether a stage trained its network by the settings of the preset standard, as full_trainings vary them."""
-    own, standard = results["run"]["settings"], dataclasses.asdict(preset("standard"))
-    return all(json.dumps(own[section]) == json.dumps(standard[section]) for section in SETTLED_BY.get(stage, own))
+def is_trained_as(name: str, results: Results, stage: str) -> bool:
+    """Tell whether a stage trained its network by the settings of a preset, as earlier trainings vary them."""
+    own, others = results["run"]["settings"], dataclasses.asdict(preset(name))
+    return all(json.dumps(own[section]) == json.dumps(others[section]) for section in SETTLED_BY.get(stage, own))
 
 
 def splits(results: Results) -> list[Claim]:
@@ -338,7 +360,7 @@ def splits(results: Results) -> list[Claim]:
     "above" where it lies significantly above, here too; else "stated". Nothing where it was trained in another way.
     """
     rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
-    if not rows or not is_trained_as_standard(results, "mlp"):
+    if not rows or not is_trained_as("standard", results, "mlp"):
         return []
     test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]
     reached = tuple(row["val_accuracy"] for row in rows)

@@ -4,7 +4,7 @@ import functools
 import typing
 import urllib.parse
 
-from fmnist_report.evaluation.networks import MAIN, network_of_stage
+from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
@@ -32,8 +32,8 @@ MESSAGES = {
         "difference is {signed} percentage points (Holm-adjusted interval {low} to {high}; {p})."),
     ("ensemble", "above"): N_(
         "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
-        "network, without any further training; it leads the most accurate of them on the test images, {other} "
-        "({b}), by {difference} percentage points ({p})."),
+        "network, without any further training: it is {difference} percentage points ahead of {other} ({b}), which "
+        "has the highest test accuracy of them ({p})."),
     ("ensemble", "below"): N_(
         "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less accurate "
         "than {other} ({b}), which has the highest test accuracy of the single networks ({p})."),
@@ -54,12 +54,12 @@ MESSAGES = {
         "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
         "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
-        "the trained blocks and the augmented images together: the head sees neither."),
+        "the trained blocks and the shifted or partly blacked-out images together: the head has neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but that the trained blocks bring the gain "
-        "is not shown: the difference from the head alone, trained for as many further epochs ({control}), is not "
-        "significant ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); it is not shown, however, that the trained "
+        "blocks bring this gain: the head alone, trained for as many further epochs, reaches {control}, and the "
+        "difference is not significant ({p_control})."),
     ("fine_tuning", "same"): N_(
         "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
         "the fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to "
@@ -74,7 +74,7 @@ MESSAGES = {
         "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained for as many "
         "further epochs, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
-        "Cost, with everything that a network builds on and all views over which it averages: one prediction of "
+        "Cost, including everything that a network builds on and all views over which it averages: one prediction of "
         "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
         " {params_b} parameters, and training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
@@ -87,8 +87,8 @@ MESSAGES = {
         "on validation images ({val})."),
     ("fit", "gap"): N_(
         "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); its validation loss ended near its lowest value (lowest {loss_lowest}, last "
-        "{loss_last})."),
+        "validation images ({val}); its validation loss was {loss_lowest} at its lowest, after epoch {epoch} of "
+        "{epochs}, and {loss_last} at the end."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
@@ -97,16 +97,17 @@ MESSAGES = {
         "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
         "images; so few epochs do not tell whether it overfits."),
     ("effects", "beyond"): N_(
-        "In the study of {network} the accuracy at these values differs from that of the starting point by more "
-        "than the noise of ±{half_width} percentage points, measured over {n_seeds}: {effects}. Lost in the noise: "
-        "{lost}."),
+        "In the study of {network} ({n_steps} a training, whatever the batch) the accuracy at these values differs "
+        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
+        "{n_seeds}: {effects}. Lost in the noise: {lost}."),
     ("effects", "all"): N_(
-        "In the study of {network} every hyperparameter has a value at which the accuracy differs from that of the "
-        "starting point by more than the noise of ±{half_width} percentage points, measured over {n_seeds}: "
-        "{effects}."),
+        "In the study of {network} ({n_steps} a training, whatever the batch) every hyperparameter has a value at "
+        "which the accuracy differs from that of the starting point by more than the noise of ±{half_width} "
+        "percentage points, measured over {n_seeds}: {effects}."),
     ("effects", "none"): N_(
-        "In the study of {network} at no value does the accuracy differ from that of the starting point by more "
-        "than the noise of ±{half_width} percentage points, measured over {n_seeds}. Hyperparameters tried: {lost}."),
+        "In the study of {network} ({n_steps} a training, whatever the batch) at no value does the accuracy differ "
+        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
+        "{n_seeds}. Hyperparameters tried: {lost}."),
     ("ladder", "raised"): N_(
         "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}; the noise is ±{half_width} "
         "percentage points a rung, and beyond it are: {steps}."),
@@ -114,8 +115,8 @@ MESSAGES = {
         "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}; the noise is ±{half_width} "
         "percentage points a rung, and beyond it are: {steps}."),
     ("ladder", "same"): N_(
-        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} percentage "
-        "points; single rungs beyond it: {steps}."),
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
+        "percentage points; single rungs beyond it: {steps}."),
     ("ladder", "raised_unnamed"): N_(
         "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}, but at no single rung by more "
         "than the noise of ±{half_width} percentage points."),
@@ -123,8 +124,11 @@ MESSAGES = {
         "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}, but at no single rung by more "
         "than the noise of ±{half_width} percentage points."),
     ("ladder", "same_unnamed"): N_(
-        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} percentage "
-        "points, and no single rung adds or takes more than that."),
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
+        "percentage points, and no single rung adds or takes more than that."),
+    ("ladder_peak", "stated"): N_(
+        "The highest accuracy of the ladder was at the rung “{highest_at}”: {highest}, against {top} at the last one "
+        "(picked afterwards, so not tested)."),
     ("ladder_left", "stated"): N_(
         "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
         "{ingredients}."),
@@ -136,18 +140,22 @@ MESSAGES = {
         "{class_a} and {class_b} most often ({count} in both directions)."),
     ("chosen_classifier", "highest"): N_(
         "Of the classifiers on the cached features, {subject} was chosen for the highest validation accuracy "
-        "({val})."),
+        "({val}); it is the network “{chosen}” of this report."),
     ("chosen_classifier", "tied"): N_(
-        "Of the classifiers on the cached features, {subject} was chosen; others with the same validation accuracy "
-        "({val}): {rivals}."),
+        "Of the classifiers on the cached features, {subject} was chosen, which is the network “{chosen}” of this "
+        "report; others with the same validation accuracy ({val}): {rivals}."),
     ("calibration", "differ"): N_(
         "Of the single networks, {subject} has the lowest expected calibration error ({error_low}) and {other} the "
         "highest ({error_high}). With a temperature fitted on the validation set the errors are {scaled_low} and "
         "{scaled_high}."),
+    ("calibration", "not_ranked"): N_(
+        "The expected calibration errors of the single networks range from {error_low} to {error_high}; they are "
+        "not ranked, because label smoothing of different strength shifts them. With a temperature fitted on the "
+        "validation set they range from {scaled_low} to {scaled_high}."),
     ("calibration", "equal"): N_(
         "The expected calibration errors of all networks agree to three decimal places ({error_low})."),
     ("val_minus_test", "all"): N_(
-        "All networks are more accurate on validation than on test, by {low} to {high} percentage points, each "
+        "All networks are more accurate on validation than on test, by {least} to {most} percentage points, each "
         "significantly (Newcombe’s 95% interval). Part of this may arise because settings were chosen on "
         "validation; the other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
@@ -157,9 +165,9 @@ MESSAGES = {
         "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
         "{low} to {high} percentage points)."),
     ("val_minus_test", "none_all_higher"): N_(
-        "All networks are more accurate on validation than on test, by {low} to {high} percentage points; for none of "
-        "them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because settings "
-        "were chosen on validation."),
+        "All networks are more accurate on validation than on test, by {least} to {most} percentage points; for "
+        "none of them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because "
+        "settings were chosen on validation."),
     ("advice", "regularise"): N_(
         "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
         "{epoch} of {epochs}."),
@@ -175,7 +183,8 @@ MESSAGES = {
         "validation loss ended near its lowest value."),
     ("advice", "longer_input"): N_(
         "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
-        "validation images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
+        "validation images ({val}) do not differ significantly, and the validation loss ended near its lowest "
+        "value."),
     ("advice", "repeat"): N_(
         "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
         "there {gain} percentage points above the starting point (the best of {n_tried}, so probably an "
@@ -184,6 +193,10 @@ MESSAGES = {
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
         " is higher on training images ({train}) than on validation images ({val}), while the validation loss "
         "ended near its lowest value."),
+    ("advice", "generalise_early"): N_(
+        "Regularise {subject} more strongly, or augment its training images more: the accuracy is higher on training "
+        "images ({train}) than on validation images ({val}), and after epoch {epoch} of {epochs} the validation loss "
+        "fell no lower."),
     ("advice", "generalise_pretrained"): N_(
         "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
@@ -249,6 +262,7 @@ ACCURACIES = (
     "val",
     "bottom",
     "top",
+    "highest",
     "own",
     "base",
     "test",
@@ -256,6 +270,7 @@ ACCURACIES = (
 COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
 UNITS = {"n_test": "test image", "count": "error", "n_seeds": "seed", "n_steps": "step", "n_tried": "value tried"}
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
+WITHOUT_SUBJECT = ("ladder", "ladder_peak", "ladder_left", "strongest", "confused", "hardest", "val_minus_test")
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
 
@@ -268,6 +283,7 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(COUNTS, lambda language, value: language.integer(value)),
     **{name: functools.partial(_count, unit=unit) for name, unit in UNITS.items()},
     **dict.fromkeys(LOSSES, lambda language, value: language.number(value, 3)),
+    **dict.fromkeys(("least", "most"), lambda language, value: language.number(100 * value, 2)),
     **dict.fromkeys(("low", "high", "signed"), lambda language, value: language.points(value, 2)),
     **dict.fromkeys(("difference", "gain"), lambda language, value: language.number(abs(100 * value), 2)),
     **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
@@ -286,6 +302,7 @@ FORMATS: dict[str, Format] = {
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
+    "highest_at": lambda language, value: language.ingredient(value),
     "upto": lambda language, value: language.ingredient(value),
     "ingredients": lambda language, value: ", ".join(map(language.ingredient, value)),
     "steps": lambda language, value: "; ".join(
@@ -320,11 +337,13 @@ def word(claim: Claim, language: Language) -> str:
     names = {}
     if claim.kind == "effects":
         names["network"] = language.name(network_of_stage(claim.subject))
-    elif claim.kind not in ("ladder", "ladder_left", "strongest", "confused", "hardest", "val_minus_test"):
+    elif claim.kind not in WITHOUT_SUBJECT:
         names["subject"] = language.name(claim.subject)
     if claim.other:
         names["other"] = language.name(claim.other)
     texts = {name: FORMATS[name](language, value) for name, value in given.items()}
+    if claim.kind == "chosen_classifier":
+        texts["chosen"] = language.model(CHOSEN)
     return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)
 
 

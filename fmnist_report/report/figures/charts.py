@@ -30,6 +30,7 @@ from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistake
 from fmnist_report.report.figures.studies import plot_ladder, plot_study, plot_ways
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
+from fmnist_report.report.tables import first_epoch_shown
 
 Results = dict[str, typing.Any]
 
@@ -95,8 +96,12 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 
 
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
-    """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked."""
+    """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked.
+
+    The axes begin at the heights of the first epoch that is shown in full.
+    """
     figure, axes = new_figure(2.4, 1, 2)
+    first = first_epoch_shown(list(histories.values()))
     for column, (measure, title) in enumerate(
         (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
     ):
@@ -107,6 +112,8 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
             ax.plot(epochs, history[f"val_{measure}"], color=COLOURS[name], label=language.model(name))
             best = int(np.argmax(history["val_accuracy"]))
             ax.plot(epochs[best], history[f"val_{measure}"][best], "o", color=COLOURS[name], markersize=5)
+        low, high = _range_from(first, [row[key] for row in histories.values() for key in (measure, f"val_{measure}")])
+        ax.set_ylim(low, high)
         ax.set_title(title)
         ax.set_xlabel(language.text(N_("Epoch")))
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
@@ -116,6 +123,13 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _range_from(first: int, curves: list[list[float]]) -> tuple[float, float]:
+    """Return the limits of an axis, with margins, that shows curves from an epoch on, counted from 1."""
+    values = [value for curve in curves for value in curve[first - 1 :]]
+    margin = 0.05 * (max(values) - min(values)) or 0.01
+    return min(values) - margin, max(values) + margin
 
 
 def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
@@ -241,14 +255,20 @@ def plot_cost(results: Results, language: Language) -> Figure:
         for name, point in points.items():
             ax.plot(*point, "o", color=COLOURS[name], markersize=6, label=language.model(name))
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, place: language.number(value, max(0, -round(np.log10(value)))))
+        ax.margins(0.15)
+        ax.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=_steps_of_log(*ax.get_xlim())))
+        ax.xaxis.set_major_formatter(lambda value, _: language.number(value, max(0, -int(np.floor(np.log10(value))))))
         ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(textwrap.fill(language.text(title), 20))
-        ax.margins(0.15)
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     percent_axis(axes[0, 0].yaxis, language, 1)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
+
+
+def _steps_of_log(low: float, high: float) -> tuple[float, ...]:
+    """Return the multiples of powers of ten to label on a logarithmic axis: more of them on a short one."""
+    return (1.0, 2.0, 5.0) if high / low < 100 else (1.0,)
 
 
 def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -38,7 +38,7 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
             fontsize=7,
         )  # fmt: skip
         ax.set_ylim(-0.7, len(changes) - 0.3)
-        ax.set_title(textwrap.fill(language.model(model), 16 if len(shown) > 1 else 40))
+        ax.set_title(textwrap.fill(language.model(model), 16 if len(shown) > 1 else 40, break_on_hyphens=False))
         percent_axis(ax.xaxis, language)
     write = figure.supxlabel if len(shown) > 1 else axes[0, 0].set_xlabel
     write(language.text(N_("Validation accuracy")))  # once: beside its neighbour's it would be cut off

@@ -1,0 +1,113 @@
+"""What earlier full trainings by the project say beside a run: of standard with single changes, and of best."""
+
+import statistics
+import typing
+
+from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.messages import N_
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.report.assets import FULL_TRAININGS, TRIED_IN_BEST
+from fmnist_report.report.conclusions.claims import is_trained_as
+from fmnist_report.report.language import Language
+
+TRIED = "best"  # the preset whose trainings TRIED_IN_BEST holds
+LEAST_RANKED = 5  # values whose order is compared
+
+Results = dict[str, typing.Any]
+
+
+def read_trainings(fashion: bool) -> dict[str, typing.Any]:
+    """Read what earlier trainings by the project reached on Fashion-MNIST; on other data they tell nothing.
+
+    Returns:
+        full_trainings, as average_seeds joins them; tried: the preset of which other settings were tried in full, and
+        rows of stage, changes (factor: value; empty of the chosen settings), val_accuracy, and effect, the difference
+        from the chosen settings.
+    """
+    if not fashion:
+        return {"full_trainings": [], "tried": {"preset": TRIED, "rows": []}}
+    rows = read_json(TRIED_IN_BEST)
+    chosen = {row["stage"]: row["val_accuracy"] for row in rows if not row["changes"]}
+    rows = [
+        {name: row[name] for name in ("stage", "changes", "val_accuracy")}
+        | {"effect": row["val_accuracy"] - chosen[row["stage"]]}
+        for row in rows
+    ]
+    return {
+        "full_trainings": average_seeds(read_json(FULL_TRAININGS)),
+        "tried": {"preset": TRIED, "rows": rows},
+    }
+
+
+def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Join full trainings that differ by their seed alone.
+
+    Returns:
+        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
+        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
+    """
+    grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["stage"], row["factor"], row["value"]), []).append(row)
+    measured = ("val_accuracy", "val_loss")
+    found = []
+    for (stage, factor, _), same in grouped.items():
+        means = {key: statistics.fmean(row[key] for row in same) for key in measured}
+        chosen = {row["seed"]: row["val_accuracy"] for row in grouped.get((stage, "", ""), [])}
+        paired = [row["val_accuracy"] - chosen[row["seed"]] for row in same if factor and row["seed"] in chosen]
+        effect = statistics.fmean(paired) if len(paired) == len(same) else None
+        sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
+        found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
+    return found
+
+
+def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
+    """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
+    rows = [row for row in results["full_trainings"] if row["stage"] == stage]
+    return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
+
+
+def tried_list(results: Results, language: Language) -> str:
+    """Say of each network that other settings were tried of in full what they reached; empty where there is none."""
+    found = []
+    for stage in dict.fromkeys(row["stage"] for row in results["tried"]["rows"]):
+        rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
+        if len(rows) > 1 and is_trained_as(results["tried"]["preset"], results, stage):
+            rows.sort(key=lambda row: -row["val_accuracy"])
+            told = ", ".join(f"{_write_changes(row['changes'], language)} {language.percent(row['val_accuracy'], 2)}"
+                             for row in rows)  # fmt: skip
+            found.append(f"{language.model(network_of_stage(stage))}: {told}")
+    return "; ".join(found)
+
+
+def _write_changes(changes: dict[str, str], language: Language) -> str:
+    told = " + ".join(f"{language.factor(name)} {language.value(value)}" for name, value in changes.items())
+    return told or language.text(N_("as chosen"))
+
+
+def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | None:
+    """Correlate the order of values in the study with that in full trainings.
+
+    Returns:
+        n, values that both tried, the chosen among them; spearman, their rank correlation. None where the network was
+        not trained by the settings around which full trainings were made, or fewer than LEAST_RANKED were tried.
+    """
+    if not is_trained_as("standard", results, stage):
+        return None
+    rows = [row for row in results["study"]["rows"] if row["network"] == stage]
+    studied = {(row["factor"], row["value"]): row["val_accuracy"] for row in rows if not row["chosen"]}
+    studied["", ""] = next((row["val_accuracy"] for row in rows if row["chosen"]), 0.0)
+    full = {(row["factor"], row["value"]): row["val_accuracy"] for row in full_rows(results, stage)}
+    both = [name for name in full if name in studied]
+    if not rows or len(both) < LEAST_RANKED:
+        return None
+    from scipy.stats import spearmanr
+
+    spearman = spearmanr([full[name] for name in both], [studied[name] for name in both]).statistic
+    return {"n": len(both), "spearman": float(spearman)}
+
+
+def head_instead(results: Results) -> float | None:
+    """Return by how much the head alone was above fine-tuning in earlier full trainings; None where nobody knows."""
+    rows = full_rows(results, "finetune")
+    return next((row["effect"] for row in rows if (row["factor"], row["value"]) == ("unfreeze", "none")), None)
