@@ -228,7 +228,7 @@ def test_what_was_tried_is_told_of_the_settings_with_which_it_was(results, name,
     results["tried"]["rows"] = [{"stage": stage, "changes": changes, "val_accuracy": val, "effect": val - 0.91}
                                 for stage, changes, val in rows]  # fmt: skip
     page = read_page(results, override(preset(name), assignments))
-    assert (FEW in page) == told == ("dropout 0.2 + cutout (pixels) 8 92.00%, as chosen 91.00%." in page)
+    assert (FEW in page) == told == ("92.00% (dropout = 0.2, cutout (pixels) = 8), 91.00% (as chosen)." in page)
 
 
 @pytest.mark.parametrize(

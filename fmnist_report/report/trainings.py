@@ -74,14 +74,14 @@ def tried_list(results: Results, language: Language) -> str:
         rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
         if len(rows) > 1 and is_trained_as(results["tried"]["preset"], results, stage):
             rows.sort(key=lambda row: -row["val_accuracy"])
-            told = ", ".join(f"{_write_changes(row['changes'], language)} {language.percent(row['val_accuracy'], 2)}"
+            told = ", ".join(f"{language.percent(row['val_accuracy'], 2)} ({_write_changes(row['changes'], language)})"
                              for row in rows)  # fmt: skip
             found.append(f"{language.model(network_of_stage(stage))}: {told}")
     return "; ".join(found)
 
 
 def _write_changes(changes: dict[str, str], language: Language) -> str:
-    told = " + ".join(f"{language.factor(name)} {language.value(value)}" for name, value in changes.items())
+    told = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in changes.items())
     return told or language.text(N_("as chosen"))
 
 
