@@ -27,7 +27,8 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
 from fmnist_report.report import tables, trainings
 from fmnist_report.report.assets import FONTS, TEMPLATES
-from fmnist_report.report.conclusions.claims import find_comparison, is_trained_as
+from fmnist_report.report.conclusions.claims import find_comparison
+from fmnist_report.report.conclusions.trained import is_trained_as
 from fmnist_report.report.conclusions.words import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes

@@ -7,7 +7,7 @@ from fmnist_report.evaluation.networks import network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.report.assets import FULL_TRAININGS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.claims import is_trained_as
+from fmnist_report.report.conclusions.trained import is_trained_as
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset whose trainings TRIED_IN_BEST holds

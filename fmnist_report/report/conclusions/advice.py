@@ -4,14 +4,8 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
-from fmnist_report.report.conclusions.claims import (
-    Claim,
-    Results,
-    fit,
-    is_too_short,
-    is_trained_as,
-    read_finetune,
-)
+from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")

@@ -9,17 +9,9 @@ from fmnist_report.evaluation.networks import (
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.report.conclusions.claims import (
-    Claim,
-    Results,
-    calibration,
-    errors,
-    find_comparison,
-    is_too_short,
-    ladder,
-    most_confused,
-    relate,
-)
+from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claims import calibration, errors, find_comparison, most_confused, relate
+from fmnist_report.report.conclusions.trained import is_too_short, ladder
 
 PARTS = {"part1": 1, "part2": 2}
 

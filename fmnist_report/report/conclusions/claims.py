@@ -1,47 +1,19 @@
 """What the results allow to be said, as data: claims are decided here, and worded elsewhere.
 
 Every claim has a kind, a subject, a relation and the values from which it follows. No threshold, sign or comparison
-stands outside this module and advice.py, so that claims can be checked against the numbers, and against each other,
-without a look at words.
+stands outside this module, trained.py, captions.py and advice.py, so that claims can be checked against the numbers,
+and against each other, without a look at words.
 """
 
 import dataclasses
-import json
 import typing
-from dataclasses import dataclass
 
-from fmnist_report.evaluation.comparison import ALPHA, difference_of_parts
+from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.evaluation.networks import CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
-from fmnist_report.presets import preset
-from fmnist_report.settings import FineTuneSettings
+from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.trained import effects, fit, ladder, read_finetune, splits
 
-Results = dict[str, typing.Any]
-
-# Of the lowest validation loss, by which a later one must be higher to count as risen: about two standard errors of the
-# difference of two mean losses near 0.2 on the same 5,000 images, whose differences spread by 0.3.
-ROSE = 0.04
-LEAST_LOSSES = 3  # of which a minimum says something
 TRAINED_BY = {"mlp": "mlp", "cnn": "cnn", "vgg_features": "head", "vgg_finetuned": "finetune"}
-TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One thing that follows from the results.
-
-    Args:
-        kind: what it is about; the name of a function here, or "advice".
-        subject: a model, a network's stage, a figure or a part.
-        relation: what holds; which words are taken depends on kind and relation.
-        other: the second model of a comparison.
-        values: numbers, and names of classes, models or hyperparameters, by placeholder.
-    """
-
-    kind: str
-    subject: str
-    relation: str
-    other: str = ""
-    values: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -153,11 +125,6 @@ def ensemble(results: Results) -> Claim:
     return dataclasses.replace(claim, kind="ensemble")
 
 
-def read_finetune(results: Results) -> FineTuneSettings:
-    """Return the settings of fine-tuning that the results tell."""
-    return FineTuneSettings(**results["run"]["settings"]["finetune"])
-
-
 def fine_tuning(results: Results) -> Claim:
     """Claim what fine-tuning brought: against the head from which it starts, and against that head trained further.
 
@@ -187,85 +154,6 @@ def cost(results: Results, a: str, b: str) -> Claim:
         values |= {f"macs_{letter}": model["macs_per_answer"], f"params_{letter}": model["n_params"]}
         values[f"time_{letter}"] = model["total_seconds"]
     return Claim("cost", a, "stated", b, values)
-
-
-def fit(results: Results, name: str) -> Claim:
-    """Claim whether a network over- or underfits, from clean training images and from the validation loss.
-
-    "overfits": the validation loss rose again after its minimum, and training images are classified better than
-    validation images. "rose": the loss rose, without such a gap. "gap": a gap, while the loss did not rise. "even":
-    neither. "short": too few losses to tell. Fine-tuning begins with the loss of the head, as epoch 0.
-    """
-    model = results["models"][name]
-    losses, clean, n_val = model["history"]["val_loss"], model["clean"], results["data"]["n_val"]
-    if name == "vgg_finetuned":
-        losses = [results["models"]["vgg_head"]["history"]["val_loss"][-1], *losses]
-    lowest = losses.index(min(losses))
-    rose = losses[-1] > losses[lowest] * (1 + ROSE)
-    _, low, _ = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)
-    relation = {(True, True): "overfits", (True, False): "rose", (False, True): "gap"}.get((rose, low > 0), "even")
-    first = 0 if name == "vgg_finetuned" else 1
-    values = {"train": clean["train_accuracy"], "val": model["val_accuracy"], "n_clean": clean["n"]}
-    values |= {"epoch": lowest + first, "epochs": len(losses) - 1 + first}
-    values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1]}
-    return Claim("fit", name, relation if len(losses) >= LEAST_LOSSES else "short", values=values)
-
-
-def effects(results: Results, network: str) -> list[Claim]:
-    """Claim which values moved a network's validation accuracy beyond the study's noise, largest effect first.
-
-    Nothing where the network was not studied, or in too short trainings. "none": all effects lie in the noise.
-    Otherwise "beyond", with the values as (factor, value, effect), and the factors without any by name; "all" where
-    there are none of these.
-    """
-    rows = [row for row in results["study"]["rows"] if row["network"] == network]
-    if not rows or is_too_short(network, results):
-        return []
-    found = sorted((row for row in rows if row["beyond"]), key=lambda row: -abs(row["effect"]))
-    beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
-    told = {row["factor"] for row in found}
-    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in told))
-    base = results["study"]["bases"][network]
-    values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
-    values |= {"n_steps": results["study"]["n_steps"][network]}
-    values |= {"effects": beyond} if beyond else {}
-    values |= {"lost": lost} if lost else {}
-    relation = "none" if not beyond else "beyond" if lost else "all"
-    return [Claim("effects", network, relation, values=values)]
-
-
-def is_too_short(network: str, results: Results) -> bool:
-    """Tell whether the study trained a network for too few steps to conclude from."""
-    return results["study"]["n_steps"].get(network, 0) < TELLING_STEPS
-
-
-def ladder(results: Results, part: str) -> list[Claim]:
-    """Claim what the ladder of a part brought in all, and which rungs brought it; nothing where there is none.
-
-    "raised", "lowered" or "same" tells the top against the bottom by the interval of one rung; rungs are named that
-    leave the noise, as (ingredient, gain). Where the highest rung is not the last, "ladder_peak" names it. From rungs
-    that were trained too short nothing is concluded, which "ladder_left" says.
-    """
-    every = results["study"].get("ladders", {}).get(part, [])
-    rows = [row for row in every if not is_too_short(row["network"], results)]
-    if len(rows) < 2:
-        return []
-    first, last = rows[0]["val_accuracy"], rows[-1]["val_accuracy"]
-    half = (rows[1]["high"] - rows[1]["low"]) / 2
-    relation = "same" if abs(last - first) <= half else "raised" if last > first else "lowered"
-    steps = tuple((row["ingredient"], row["gain"]) for row in rows[1:] if row["beyond"])
-    values = {"bottom": first, "top": last, "upto": rows[-1]["ingredient"], "half_width": half}
-    values |= {"steps": steps} if steps else {}
-    found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
-    peak = max(rows, key=lambda row: row["val_accuracy"])
-    if peak["val_accuracy"] > last:
-        values = {"highest_at": peak["ingredient"], "highest": peak["val_accuracy"], "top": last}
-        found.append(Claim("ladder_peak", part, "stated", values=values))
-    if left := [row for row in every if row not in rows]:
-        n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)
-        values = {"ingredients": tuple(row["ingredient"] for row in left), "n_steps": n_steps}
-        found.append(Claim("ladder_left", part, "stated", values=values))
-    return found
 
 
 def most_confused(confusion: list[list[int]]) -> tuple[int, int, int]:
@@ -343,27 +231,3 @@ def val_minus_test(results: Results) -> Claim:
         return Claim("val_minus_test", "", relation, values={"least": min(differences), "most": max(differences)})
     values = {"low": min(differences), "high": max(differences)} | ({"models": above} if relation == "some" else {})
     return Claim("val_minus_test", "", relation, values=values)
-
-
-SETTLED_BY = {"mlp": ("data", "mlp"), "cnn": ("data", "cnn"), "finetune": ("data", "features", "head", "finetune")}
-
-
-def is_trained_as(name: str, results: Results, stage: str) -> bool:
-    """Tell whether a stage trained its network by the settings of a preset, as earlier trainings vary them."""
-    own, others = results["run"]["settings"], dataclasses.asdict(preset(name))
-    return all(json.dumps(own[section]) == json.dumps(others[section]) for section in SETTLED_BY.get(stage, own))
-
-
-def splits(results: Results) -> list[Claim]:
-    """Claim how the perceptron's validation accuracy on other splits, in earlier trainings, lies to its test accuracy.
-
-    "above" where it lies significantly above, here too; else "stated". Nothing where it was trained in another way.
-    """
-    rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
-    if not rows or not is_trained_as("standard", results, "mlp"):
-        return []
-    test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]
-    reached = tuple(row["val_accuracy"] for row in rows)
-    above = all(difference_of_parts(val, n_val, test, n_test)[1] > 0 for val in reached)
-    above = above and results["models"]["mlp"]["val_minus_test"]["low"] > 0
-    return [Claim("splits", "mlp", "above" if above else "stated", values={"reached": reached, "test": test})]

@@ -1,0 +1,26 @@
+"""One thing that follows from the results, as data."""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+
+Results = dict[str, typing.Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that follows from the results.
+
+    Args:
+        kind: what it is about; the name of a function here, or "advice".
+        subject: a model, a network's stage, a figure or a part.
+        relation: what holds; which words are taken depends on kind and relation.
+        other: the second model of a comparison.
+        values: numbers, and names of classes, models or hyperparameters, by placeholder.
+    """
+
+    kind: str
+    subject: str
+    relation: str
+    other: str = ""
+    values: dict[str, typing.Any] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,241 @@
+"""The sentence of every claim, by its kind and relation, as messages of the catalogue."""
+
+from fmnist_report.messages import N_
+
+MESSAGES = {
+    ("best", "above"): N_(
+        "Of the single networks, {subject} is the most accurate, significantly more than each of the others: it "
+        "classifies {accuracy} of the {n_test} correctly (95% interval {ci_low} to {ci_high})."),
+    ("best", "unclear"): N_(
+        "Of the single networks, {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
+        "correctly (95% interval {ci_low} to {ci_high}); its lead over {rivals} is not significant."),
+    ("best", "tied"): N_(
+        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} (95% interval {ci_low}"
+        " to {ci_high}): {subject}, {rivals}."),
+    ("compare", "above"): N_(
+        "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) "
+        "(Holm-adjusted interval {low} to {high}; {p})."),
+    ("compare", "below"): N_(
+        "{subject:Nominative} ({a}) is {difference} percentage points less accurate than {other} ({b}) "
+        "(Holm-adjusted interval {low} to {high}; {p})."),
+    ("compare", "same"): N_(
+        "{subject:Nominative} ({a}) and {other} ({b}) do not differ significantly in accuracy: the observed "
+        "difference is {signed} percentage points (Holm-adjusted interval {low} to {high}; {p})."),
+    ("ensemble", "above"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
+        "network, without any further training: it is {difference} percentage points ahead of {other} ({b}), which "
+        "has the highest test accuracy of them ({p})."),
+    ("ensemble", "below"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less accurate "
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p})."),
+    ("ensemble", "same"): N_(
+        "The weighted average of the networks’ probabilities ({a}) brought no significant gain over {other} ({b}), "
+        "which has the highest test accuracy of the single networks: the observed difference is {signed} percentage"
+        " points ({p})."),
+    ("ensemble", "partly"): N_(
+        "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points more accurate "
+        "than {other} ({b}), which has the highest test accuracy of the single networks ({p}); its lead over "
+        "{rivals} is not significant."),
+    ("fine_tuning", "blocks"): N_(
+        "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the trained blocks."),
+    ("fine_tuning", "augmented"): N_(
+        "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the trained blocks and the shifted or partly blacked-out images together: the head has neither."),
+    ("fine_tuning", "epochs"): N_(
+        "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); it is not shown, however, that the trained "
+        "blocks bring this gain: the head alone, trained for as many further epochs, reaches {control}, and the "
+        "difference is not significant ({p_control})."),
+    ("fine_tuning", "same"): N_(
+        "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
+        "the fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to "
+        "{high}; {p}); the head alone, trained for as many further epochs, reaches {control} ({p_control} against "
+        "fine-tuning)."),
+    ("fine_tuning", "below"): N_(
+        "Fine-tuning lowered the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
+        "further epochs, reaches {control} ({p_control} against fine-tuning)."),
+    ("fine_tuning", "control"): N_(
+        "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained for as many "
+        "further epochs, reaches {control}, significantly more ({p_control})."),
+    ("cost", "stated"): N_(
+        "Cost, including everything that a network builds on and all views over which it averages: one prediction of "
+        "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
+        " {params_b} parameters, and training took {time_a} and {time_b}."),
+    ("fit", "overfits"): N_(
+        "{subject:Nominative} overfits: its validation loss was lowest after epoch {epoch} of {epochs} "
+        "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, "
+        "but only {val} of the validation images."),
+    ("fit", "rose"): N_(
+        "The validation loss of {subject} was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
+        "{loss_last} at the end, though the network is not significantly better on training images ({train}) than "
+        "on validation images ({val})."),
+    ("fit", "gap"): N_(
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+        "validation images ({val}); its validation loss was {loss_lowest} at its lowest, after epoch {epoch} of "
+        "{epochs}, and {loss_last} at the end."),
+    ("fit", "even"): N_(
+        "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
+        "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
+        "{loss_lowest} at its lowest and {loss_last} at the end."),
+    ("fit", "short"): N_(
+        "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
+        "images; so few epochs do not tell whether it overfits."),
+    ("effects", "beyond"): N_(
+        "In the study of {network} ({n_steps} a training, whatever the batch) the accuracy at these values differs "
+        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
+        "{n_seeds}: {effects}. Lost in the noise: {lost}."),
+    ("effects", "all"): N_(
+        "In the study of {network} ({n_steps} a training, whatever the batch) every hyperparameter has a value at "
+        "which the accuracy differs from that of the starting point by more than the noise of ±{half_width} "
+        "percentage points, measured over {n_seeds}: {effects}."),
+    ("effects", "none"): N_(
+        "In the study of {network} ({n_steps} a training, whatever the batch) at no value does the accuracy differ "
+        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
+        "{n_seeds}. Hyperparameters tried: {lost}."),
+    ("ladder", "raised"): N_(
+        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}; the noise is ±{half_width} "
+        "percentage points a rung, and beyond it are: {steps}."),
+    ("ladder", "lowered"): N_(
+        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}; the noise is ±{half_width} "
+        "percentage points a rung, and beyond it are: {steps}."),
+    ("ladder", "same"): N_(
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
+        "percentage points; single rungs beyond it: {steps}."),
+    ("ladder", "raised_unnamed"): N_(
+        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}, but at no single rung by more "
+        "than the noise of ±{half_width} percentage points."),
+    ("ladder", "lowered_unnamed"): N_(
+        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}, but at no single rung by more "
+        "than the noise of ±{half_width} percentage points."),
+    ("ladder", "same_unnamed"): N_(
+        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
+        "percentage points, and no single rung adds or takes more than that."),
+    ("ladder_peak", "stated"): N_(
+        "The highest accuracy of the ladder was at the rung “{highest_at}”: {highest}, against {top} at the last one "
+        "(picked afterwards, so not tested)."),
+    ("ladder_left", "stated"): N_(
+        "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
+        "{ingredients}."),
+    ("errors", "one"): N_(
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
+        "confuses {class_a} and {class_b} most often ({count} in both directions)."),
+    ("errors", "several"): N_(
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
+        "{class_a} and {class_b} most often ({count} in both directions)."),
+    ("chosen_classifier", "highest"): N_(
+        "Of the classifiers on the cached features, {subject} was chosen for the highest validation accuracy "
+        "({val}); it is the network “{chosen}” of this report."),
+    ("chosen_classifier", "tied"): N_(
+        "Of the classifiers on the cached features, {subject} was chosen, which is the network “{chosen}” of this "
+        "report; others with the same validation accuracy ({val}): {rivals}."),
+    ("calibration", "differ"): N_(
+        "Of the single networks, {subject} has the lowest expected calibration error ({error_low}) and {other} the "
+        "highest ({error_high}). With a temperature fitted on the validation set the errors are {scaled_low} and "
+        "{scaled_high}."),
+    ("calibration", "not_ranked"): N_(
+        "The expected calibration errors of the single networks range from {error_low} to {error_high}; they are "
+        "not ranked, because label smoothing of different strength shifts them. With a temperature fitted on the "
+        "validation set they range from {scaled_low} to {scaled_high}."),
+    ("calibration", "equal"): N_(
+        "The expected calibration errors of all networks agree to three decimal places ({error_low})."),
+    ("val_minus_test", "all"): N_(
+        "All networks are more accurate on validation than on test, by {least} to {most} percentage points, each "
+        "significantly (Newcombe’s 95% interval). Part of this may arise because settings were chosen on "
+        "validation; the other intervals in this report do not include it."),
+    ("val_minus_test", "some"): N_(
+        "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation "
+        "minus test); the difference is significant (Newcombe’s 95% interval) for: {models}."),
+    ("val_minus_test", "none"): N_(
+        "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
+        "{low} to {high} percentage points)."),
+    ("val_minus_test", "none_all_higher"): N_(
+        "All networks are more accurate on validation than on test, by {least} to {most} percentage points; for "
+        "none of them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because "
+        "settings were chosen on validation."),
+    ("advice", "regularise"): N_(
+        "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
+        "{epoch} of {epochs}."),
+    ("advice", "shorten"): N_(
+        "Train {subject} for fewer epochs or at a lower rate: the validation loss rose after epoch {epoch} of "
+        "{epochs}."),
+    ("advice", "longer_own"): N_(
+        "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
+        "images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
+    ("advice", "longer_pretrained"): N_(
+        "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies "
+        "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
+        "validation loss ended near its lowest value."),
+    ("advice", "longer_input"): N_(
+        "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
+        "validation images ({val}) do not differ significantly, and the validation loss ended near its lowest "
+        "value."),
+    ("advice", "repeat"): N_(
+        "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
+        "there {gain} percentage points above the starting point (the best of {n_tried}, so probably an "
+        "overestimate)."),
+    ("advice", "generalise_own"): N_(
+        "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
+        " is higher on training images ({train}) than on validation images ({val}), while the validation loss "
+        "ended near its lowest value."),
+    ("advice", "generalise_early"): N_(
+        "Regularise {subject} more strongly, or augment its training images more: the accuracy is higher on training "
+        "images ({train}) than on validation images ({val}), and after epoch {epoch} of {epochs} the validation loss "
+        "fell no lower."),
+    ("advice", "generalise_pretrained"): N_(
+        "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
+        "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
+        " while the validation loss ended near its lowest value."),
+    ("advice", "repeat_seeds"): N_(
+        "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
+        "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
+    ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
+    ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
+    ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
+    ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
+    ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
+    ("ways_of_input", "within"): N_(
+        "The best, {ways}, reaches {b}, the chosen way {a}; by Newcombe’s interval for independent samples the "
+        "difference is not significant."),
+    ("ways_of_input", "within_tied"): N_(
+        "The best, {ways}, reach {b} each, the chosen way {a}; by Newcombe’s interval for independent samples "
+        "the difference is not significant."),
+    ("ways_of_input", "beyond"): N_("The best, {ways}, reaches {b}, the chosen way {a}."),
+    ("ways_of_input", "beyond_tied"): N_("The best, {ways}, reach {b} each, the chosen way {a}."),
+    ("first_classifier", "beyond"): N_(
+        "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}."),
+    ("first_classifier", "within"): N_(
+        "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}; by Newcombe’s "
+        "interval for independent samples the difference is not significant."),
+    ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share first place."),
+    ("unfreezing", "stated"): N_(
+        "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
+        "for as many further epochs: {control}."),
+    ("strongest", "beyond"): N_("Largest effect beyond the noise, in percentage points: {largest}."),
+    ("strongest", "none"): N_("No effect exceeds the noise."),
+    ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
+    ("hardest", "same"): N_("All networks misclassify more images of {classes} than of any other class."),
+    ("hardest", "by_network"): N_("The class with the most misclassified images: {of}."),
+    ("dear_and_cheap", "above"): N_(
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
+        "points more accurate."),
+    ("dear_and_cheap", "below"): N_(
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
+        "points less accurate."),
+    ("dear_and_cheap", "same"): N_(
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and is not significantly more "
+        "accurate."),
+    ("splits", "above"): N_(
+        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy ({reached}) also "
+        "lies significantly above its test accuracy here ({test}); this split alone does not explain the "
+        "difference."),
+    ("splits", "stated"): N_(
+        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy was {reached}; "
+        "its test accuracy here is {test}."),
+}  # fmt: skip
