@@ -2,39 +2,20 @@
 
 import copy
 import dataclasses
-import html
-import re
 from pathlib import Path
 
 import pytest
+from pages import fill_page, prepare_results, read_text
 
-from fmnist_report.evaluation.results import RENDERING
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
-from fmnist_report.report.html import fill_template
-from fmnist_report.report.language import Language
-from fmnist_report.report.trainings import read_trainings
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json"
-FASHION = {"name": "Fashion-MNIST", "classes": None}
-EXPLORER = {"n_missing": 0}
-
-
-class Drawn(dict):
-    """Every figure there is, without its drawing."""
-
-    def __missing__(self, name):
-        return {"box": "0 0 10 10", "body": ""}
-
-    def __contains__(self, name):
-        return True
 
 
 @pytest.fixture(scope="module")
 def sample():
-    results = read_json(SAMPLE)
-    stages = [stage for stage in results["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    return {**results, "stages": stages, **read_trainings(fashion=True)}
+    return prepare_results(read_json(SAMPLE))
 
 
 @pytest.fixture
@@ -45,9 +26,7 @@ def results(sample):
 def read_page(results, settings):
     """Return the text of the English page."""
     results["run"] |= {"preset": settings.preset, "settings": dataclasses.asdict(settings)}
-    page = fill_template(results, settings, {}, FASHION, Drawn(), EXPLORER, Language("en"))
-    body = re.sub(r"(?s)<script.*?</script>", "", page.split("<body", 1)[1])
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", body)))
+    return read_text(fill_page(results, settings))
 
 
 KEPT = "the settings were kept"
@@ -190,7 +169,7 @@ def test_a_repetition_is_promised_only_where_operations_were_deterministic(resul
 @pytest.mark.parametrize(("name", "marked"), [("quick", 1), ("standard", 0), ("best", 0)])
 def test_a_quick_run_bears_its_mark(results, name, marked):
     settings = preset(name)
-    page = fill_template(results, settings, {}, FASHION, Drawn(), EXPLORER, Language("en"))
+    page = fill_page(results, settings)
     assert page.count('data-mark="Quick run"') == marked
 
 
@@ -204,7 +183,7 @@ def test_what_was_not_searched_or_studied_is_not_told(results):
 @pytest.mark.parametrize(("n", "shown"), [(12, ["mistakes", "missed"]), (1, ["mistakes"]), (0, [])])
 def test_mistakes_are_shown_as_many_as_were_asked_for(results, n, shown):
     settings = override(preset("best"), [f"report.mistakes={n}"])
-    page = fill_template(results, settings, {}, FASHION, Drawn(), EXPLORER, Language("en"))
+    page = fill_page(results, settings)
     assert results["mistakes"] and results["missed"]["shown"]
     assert [name for name in ("mistakes", "missed") if f'id="figure-{name}"' in page] == shown
     assert [name for name in ("mistakes", "missed") if f'href="#figure-{name}"' in page] == shown

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pypdf
 import pytest
+from pages import fill_page, prepare_results, read_text
 
 from fmnist_report.evaluation.networks import COMPARED
 from fmnist_report.pipeline.files import read_json
+from fmnist_report.presets import preset
+from fmnist_report.report.title_page import read_document
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "docs" / "sample"
@@ -44,3 +47,14 @@ def test_accuracies_of_the_sample_follow_from_its_predictions(results):
     for name in COMPARED:
         right = predictions[name].argmax(axis=1) == predictions["y_test"]
         assert right.mean() == pytest.approx(results["models"][name]["test_accuracy"], abs=1e-9)
+
+
+@pytest.mark.slow  # after a change of words the sample is made anew (make sample), which needs its cache
+@pytest.mark.parametrize("language", ["uk", "en"])
+def test_sample_says_what_the_templates_say(results, language):
+    """The page of today, filled with the sample's results, has the text of the sample, up to its appendix."""
+    title_page = read_document([language], ROOT / "title_page.example.toml").title_page(language)
+    page = fill_page(prepare_results(results), preset("best"), language, title_page)
+    sample = (SAMPLE / f"report.{language}.html").read_text("utf-8")
+    now, then = (read_text(html.split('<section id="appendix"')[0]) for html in (page, sample))
+    assert now == then

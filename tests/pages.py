@@ -1,0 +1,39 @@
+"""The report's page without its drawings, and its text."""
+
+import html
+import re
+
+from fmnist_report.evaluation.results import RENDERING
+from fmnist_report.report.html import fill_template
+from fmnist_report.report.language import Language
+from fmnist_report.report.trainings import read_trainings
+
+FASHION = {"name": "Fashion-MNIST", "classes": None}
+EXPLORER = {"n_missing": 0}
+
+
+class Drawn(dict):
+    """Every figure there is, without its drawing."""
+
+    def __missing__(self, name):
+        return {"box": "0 0 10 10", "body": ""}
+
+    def __contains__(self, name):
+        return True
+
+
+def prepare_results(document):
+    """Return a results.json as the page takes it: without the stages that make it, and with earlier trainings."""
+    stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] not in RENDERING]
+    return {**document, "stages": stages, **read_trainings(fashion=True)}
+
+
+def fill_page(results, settings, language="en", title_page=None):
+    """Return the HTML of the page on Fashion-MNIST, without drawings."""
+    return fill_template(results, settings, title_page or {}, FASHION, Drawn(), EXPLORER, Language(language))
+
+
+def read_text(page):
+    """Return the text of a page, without its scripts and what stands in drawings."""
+    body = re.sub(r"(?s)<script.*?</script>|<svg.*?</svg>", "", page.split("<body", 1)[1])
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", body)))
