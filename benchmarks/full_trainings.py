@@ -32,7 +32,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # n
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
 from fmnist_report.presets import override, preset  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.report.trainings import average_seeds  # noqa: E402
+from fmnist_report.report.trainings import average_seeds, pair_with_study, rank_correlation, set_as  # noqa: E402
 from fmnist_report.settings import Settings  # noqa: E402
 from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
 from run_all import build_line  # noqa: E402
@@ -84,7 +84,8 @@ class Tried:
 
     def describe(self) -> dict[str, typing.Any]:
         """Return what the file tells a row by."""
-        return {"stage": self.network, "changes": dict(self.changes)}
+        changes = dict(self.changes)
+        return {"stage": self.network, "changes": changes, "settings": set_as(self.network, changes)}
 
 
 WIDER = Row("cnn", "regularisation", "shift", "2", ("cnn.shift=2",))
@@ -200,29 +201,20 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
         and how many of two rows whose full accuracies differ by more than twice the deviation of a difference of two
         trainings there are, n_apart, and in how many the study has the same order, n_agreed.
     """
-    from scipy.stats import spearmanr
-
     full = average_seeds(read_json(FILE))
     studied = read_json(results)["study"]["rows"]
     found = {}
     for stage in dict.fromkeys(row["stage"] for row in full):
-        accuracy = {(row["factor"], row["value"]): row["val_accuracy"] for row in studied if row["network"] == stage}
-        own = [row["val_accuracy"] for row in studied if row["network"] == stage and row["chosen"]]
-        pairs = [
-            (row["factor"], row["value"], row["val_accuracy"], accuracy[row["factor"], row["value"]])
-            for row in full
-            if row["stage"] == stage and (row["factor"], row["value"]) in accuracy
-        ]
-        if pairs:
-            chosen = next(row["val_accuracy"] for row in full if row["stage"] == stage and not row["factor"])
-            pairs.append(("as chosen", "", chosen, own[0]))
+        paired = pair_with_study(full, studied, stage)
+        pairs = [(row["factor"] or "as chosen", row["value"], row["full"], row["studied"]) for row in paired]
+        if len(pairs) > 1:
             pairs.sort(key=lambda pair: -pair[2])
-            correlation = spearmanr([pair[2] for pair in pairs], [pair[3] for pair in pairs]).statistic
+            correlation = rank_correlation([pair[2] for pair in pairs], [pair[3] for pair in pairs])
             own = [row["val_accuracy"] for row in read_json(FILE) if row["stage"] == stage and not row["factor"]]
             sd = statistics.stdev(own) if len(own) > 1 else 0.0
             apart = [(a, b) for a, b in itertools.combinations(pairs, 2) if a[2] - b[2] > 2 * math.sqrt(2) * sd]
             agreed = sum(a[3] > b[3] for a, b in apart)
-            found[stage] = {"pairs": pairs, "spearman": float(correlation), "sd": sd}
+            found[stage] = {"pairs": pairs, "spearman": correlation, "sd": sd}
             found[stage] |= {"n_apart": len(apart), "n_agreed": agreed}
     return found
 
@@ -275,9 +267,10 @@ def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
 
 
 def group_tried(rows: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Return what was tried for best by network, the highest accuracy first."""
+    """Return what was tried for best, in its present form, by network, the highest accuracy first."""
     groups: dict[str, list[dict[str, typing.Any]]] = {}
-    for row in sorted(rows, key=lambda row: -row["val_accuracy"]):
+    present = [row for row in rows if row["settings"] == set_as(row["stage"], row["changes"])]
+    for row in sorted(present, key=lambda row: -row["val_accuracy"]):
         groups.setdefault(row["stage"], []).append(row)
     return groups
 
@@ -308,12 +301,13 @@ def main() -> None:
     parser.add_argument("--best", action="store_true", help="what was tried for best, in place of standard")
     parser.add_argument("--page-only", action="store_true", help="write docs/tuning.md from the figures at hand")
     options = parser.parse_args()
+    networks = options.stage or [row.network for row in (*ROWS, *BEST)]
     if options.fidelity:
         write_json(FIDELITY, compare_orders(options.fidelity))
     elif options.best:
-        train_missing(TRIED_FILE, BEST, options.cache_dir.resolve(), train_tried)
+        tried = [row for row in BEST if row.network in networks]
+        train_missing(TRIED_FILE, tried, options.cache_dir.resolve(), train_tried)
     elif not options.page_only:
-        networks = options.stage or [row.network for row in ROWS]
         for file, rows in ((FILE, ROWS), (FORMER_FILE, FORMER)):
             asked = [row for row in rows if row.network in networks]
             train_missing(file, asked, options.cache_dir.resolve(), train_row)

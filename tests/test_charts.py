@@ -101,7 +101,20 @@ def test_learning_curves_are_not_flattened_by_their_first_epochs(n_epochs, first
     assert [value for value in history["loss"] if low <= value <= high] == history["loss"][first - 1 :]
 
 
-@pytest.mark.parametrize("spread", [10.0, 1000.0])
+@pytest.mark.parametrize(
+    "accuracies",
+    [[0.85, 0.9, 0.88, 0.87, 0.86, 0.86, 0.85], [0.8, 0.85, 0.88, 0.89, 0.8, 0.9, 0.91], [float("nan")] * 7],
+)
+def test_the_marked_epoch_is_shown_wherever_it_is(accuracies):
+    history = {name: accuracies for name in ("accuracy", "val_accuracy", "loss", "val_loss")}
+    figure = plot_curves({"mlp": history}, Language("en"))
+    best = max(accuracies)
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        assert not best >= low or low <= best <= high
+
+
+@pytest.mark.parametrize("spread", [1.3, 2.0, 10.0, 1000.0])
 def test_axes_of_cost_have_at_least_two_labels(spread):
     measures = ("n_params", "macs_per_answer", "total_seconds", "ms_per_answer")
     models = {name: {"test_accuracy": 0.9 + number / 100, **dict.fromkeys(measures, 1.7e6 * spread ** (number / 3))}

@@ -18,6 +18,7 @@ from fmnist_report.report.conclusions.words import MESSAGES, word, word_captions
 from fmnist_report.report.language import Language
 from fmnist_report.report.trainings import average_seeds
 
+FOR_EVEN = ("longer_own", "longer_pretrained", "longer_input", "enlarge_early", "unfreeze_early", "input_early")
 STEPS = {"cnn": 300, "head": 160, "finetune": 100}
 share = st.sampled_from([0.0, 0.5, 0.88, 0.9, 0.905, 0.91, 0.95, 0.99, 1.0])
 
@@ -90,7 +91,7 @@ def test_no_two_claims_contradict(document):
     for name, relation in advised.items():
         if name in fits:
             assert (relation in ("regularise", "shorten")) == (fits[name] in ("overfits", "rose"))
-            assert relation.startswith("longer") == (fits[name] == "even") and fits[name] != "short"
+            assert (relation in FOR_EVEN) == (fits[name] == "even") and fits[name] != "short"
     repeated = {c.subject for c in found if c.kind == "advice" and c.values.get("factor") in GENERALISING}
     assert not any(advised.get(name, "").startswith(("regularise", "generalise")) for name in repeated)
     tuned = next(c for c in found if c.kind == "fine_tuning")
@@ -243,7 +244,9 @@ def check_ladder_peak(document, claim):
     rows = [r for r in document["study"]["ladders"][claim.subject] if document["study"]["n_steps"][r["network"]] >= 100]
     assert claim.values["highest"] == max(r["val_accuracy"] for r in rows) > claim.values["top"]
     assert claim.values["top"] == rows[-1]["val_accuracy"]
-    assert claim.values["highest_at"] in [r["ingredient"] for r in rows if r["val_accuracy"] == claim.values["highest"]]
+    assert claim.values["upto"] == rows[-1]["ingredient"]
+    peaks = [r["ingredient"] for r in rows if r["val_accuracy"] == claim.values["highest"]]
+    assert list(claim.values["highest_at"]) == peaks
 
 
 def check_ladder_left(document, claim):
@@ -857,6 +860,17 @@ def smooth_alike(document):
         document["run"]["settings"][stage]["label_smoothing"] = 0.1
 
 
+def test_the_peak_of_a_ladder_leaves_out_too_short_rungs(document):
+    rungs = invent_ladder([0.02, -0.01, 0.05])
+    rungs[-1]["network"] = "finetune"
+    document["study"] |= {"ladders": {"part2": rungs}, "n_steps": STEPS | {"finetune": 60}}
+    (claim,) = [claim for claim in claims.ladder(document, "part2") if claim.kind == "ladder_peak"]
+    assert word(claim, Language("en")).startswith(
+        "Of the rungs up to “residual connections” the validation accuracy was highest at “batch normalisation”: "
+        "82.00%, against 81.00% at “residual connections”"
+    )
+
+
 @pytest.mark.parametrize(("stage", "chosen"), [("mlp", "vgg_head"), ("finetune", "vgg_head"), (None, "vgg_lda")])
 def test_calibration_is_not_ranked_over_different_smoothing(document, stage, chosen):
     smooth_alike(document)
@@ -873,7 +887,11 @@ def test_calibration_is_not_ranked_over_different_smoothing(document, stage, cho
     assert "range from 0.010 to 0.040; they are not ranked" in said and "range from 0.020 to 0.050" in said
 
 
-@pytest.mark.parametrize(("gains", "told"), [([0.02, -0.01], "normalised"), ([0.02, 0.01], None), ([0.02, 0.0], None)])
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [([0.02, -0.01], ("normalised",)), ([0.02, 0.01], None), ([0.02, 0.0], None),
+     ([0.02, 0.0, -0.01], ("normalised", "residual"))],
+)  # fmt: skip
 def test_the_peak_of_a_ladder_is_told_where_it_is_not_the_last_rung(document, gains, told):
     document["study"] |= {"ladders": {"part1": invent_ladder(gains)}, "n_steps": STEPS}
     found = [claim for claim in claims.ladder(document, "part1") if claim.kind == "ladder_peak"]
@@ -1031,15 +1049,37 @@ def test_what_is_set_already_is_not_advised(document):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "n_epochs", "relation"), [(1, 6, "generalise_early"), (3, 6, "generalise_own"), (6, 6, "generalise_own")]
-)
-def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(document, epoch, n_epochs, relation):
+    ("epoch", "gap", "relation"),
+    [(1, True, "generalise_early"), (3, True, "generalise_own"), (6, True, "generalise_own"),
+     (1, False, "enlarge_early"), (3, False, "longer_own")],
+)  # fmt: skip
+def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(document, epoch, gap, relation):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
-    losses = [0.205] * n_epochs
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
+    losses = [0.205] * 6
     losses[epoch - 1] = 0.2
     document["models"]["cnn"]["history"]["val_loss"] = losses
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == [relation]
+
+
+@pytest.mark.parametrize(
+    ("unfreeze", "gap", "relation", "said"),
+    [(4, True, "pretrained_early", "Fine-tune VGG16 from pixels"),
+     (3, True, "generalise_early", "augment its training"),
+     (4, False, "unfreeze_early", "Unfreeze more blocks"),
+     (2, False, "input_early", "Enlarge the input of VGG16")],
+)  # fmt: skip
+def test_fine_tuning_that_never_fell_below_the_head_is_not_to_go_on_longer(document, unfreeze, gap, relation, said):
+    document["data"]["n_val"] = 5_000
+    document["run"]["settings"]["finetune"]["unfreeze"] = unfreeze
+    document["models"]["vgg_head"]["history"]["val_loss"][-1] = 0.2
+    model = document["models"]["vgg_finetuned"]
+    model |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
+    model["history"]["val_loss"] = [0.202] * 4
+    (claim,) = [c for c in advise(document) if c.subject == "vgg_finetuned"]
+    words = word(claim, Language("en"))
+    assert claim.relation == relation and words.startswith(("Regularise", said)) and said in words
+    assert words.endswith("the validation loss was lowest before fine-tuning.")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from pages import fill_page, prepare_results, read_text
 
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
+from fmnist_report.report import trainings
+from fmnist_report.report.language import Language
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json"
 
@@ -197,6 +200,24 @@ def test_the_command_reproduces_the_settings(results):
 FEW = "few others were compared"
 
 
+def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
+    rows = [
+        {"stage": "mlp", "changes": {}, "settings": trainings.set_as("mlp", {}), "val_accuracy": 0.92},
+        {"stage": "mlp", "changes": {"epochs": "3"}, "settings": trainings.set_as("mlp", {"epochs": "3"}),
+         "val_accuracy": 0.91},
+        {"stage": "mlp", "changes": {"epochs": "4"}, "settings": {}, "val_accuracy": 0.9},
+        {"stage": "cnn", "changes": {"epochs": "3"}, "settings": trainings.set_as("cnn", {"epochs": "3"}),
+         "val_accuracy": 0.9},  # of which the chosen settings are not there
+    ]  # fmt: skip
+    path = tmp_path / "best_trainings.json"
+    path.write_text(json.dumps(rows))
+    monkeypatch.setattr(trainings, "TRIED_IN_BEST", path)
+    tried = trainings.read_trainings(fashion=True)["tried"]
+    assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}]
+    assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01)]
+    assert trainings.read_trainings(fashion=False)["tried"]["rows"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "assignments", "told"),
     [("best", [], True), ("best", ["mlp.epochs=4"], False), ("best", ["data.n_train=50000"], False),
@@ -211,31 +232,37 @@ def test_what_was_tried_is_told_of_the_settings_with_which_it_was(results, name,
 
 
 @pytest.mark.parametrize(
-    ("name", "orders", "said"), [("standard", 1, "1.00"), ("standard", -1, "−1.00"), ("best", 1, "")]
+    ("name", "orders", "said"),
+    [("standard", 1, "1.00"), ("standard", -1, "−1.00"), ("standard", 0, ""), ("best", 1, "")],
 )
 def test_the_study_is_held_against_full_trainings(results, name, orders, said):
-    studied = [row for row in results["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]][:4]
-    chosen = next(row for row in results["study"]["rows"] if row["network"] == "cnn" and row["chosen"])
+    own = [row for row in results["study"]["rows"] if row["network"] == "cnn"]
+    studied = [row for row in own if not row["chosen"]][:4]
     results["full_trainings"] = [
-        {**results["full_trainings"][0], "stage": "cnn", "factor": row.get("factor", ""), "value": row.get("value", ""),
-         "val_accuracy": 0.9 + number / 100, "effect": number / 100 if number else None}
+        {**results["full_trainings"][0], "stage": "cnn", "factor": row.get("factor", ""),
+         "value": row.get("value", ""), "val_accuracy": 0.9 + number / 100, "effect": number / 100 if number else None}
         for number, row in enumerate([{}, *studied])
     ]  # fmt: skip
-    for number, row in enumerate([chosen, *studied]):
+    for row in own:
+        number = studied.index(row) + 1 if row in studied else 0
         row["val_accuracy"] = 0.8 + orders * number / 100
+    if said:
+        short = copy.deepcopy(results)
+        short["study"]["n_steps"]["cnn"] = 60  # of which nothing is concluded
+        assert "tried both ways" not in read_page(short, preset(name))
     page = read_page(results, preset(name))
     assert ("Of 5 values that were tried both ways" in page) == bool(said)
     assert f"a rank correlation (Spearman’s) of {said}." in page or not said
 
 
-@pytest.mark.parametrize("effect", [0.0022, -0.0022, None])
+@pytest.mark.parametrize("effect", [0.0022, -0.0022, 0.0, None])
 def test_the_head_in_place_of_fine_tuning_is_told_as_it_was(results, effect):
     for row in results["full_trainings"]:
         if (row["stage"], row["factor"], row["value"]) == ("finetune", "unfreeze", "none"):
             row["effect"] = effect
     page = read_page(results, preset("best"))
     assert ("trained further in place of fine-tuning" in page) is (effect is not None)
-    assert effect is None or ("by +0.22" if effect > 0 else "by −0.22") in page
+    assert effect is None or f"from that of fine-tuning by {Language('en').points(effect, 2)} percentage" in page
 
 
 @pytest.mark.parametrize(("n_epochs", "first"), [(6, None), (7, 3), (36, 3)])
@@ -243,5 +270,27 @@ def test_learning_curves_say_where_their_axes_begin(results, n_epochs, first):
     for name in ("mlp", "cnn"):
         results["models"][name]["history"]["val_loss"] = [0.2] * n_epochs
     page = read_page(results, preset("best"))
-    assert (f"The axes begin at what epoch {first} reached." in page) == bool(first)
-    assert ("The axes begin" in page) == bool(first)
+    assert (f"The axes are cut to the values from epoch {first} on" in page) == bool(first)
+    assert ("The axes are cut" in page) == bool(first)
+
+
+def test_hyperparameters_of_part_2_are_named_without_its_ladder(results):
+    results["study"]["ladders"]["part2"] = []
+    page = read_page(results, preset("best"))
+    assert page.count("The hyperparameters that were varied, by group") == 2
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_the_last_rung_is_one_of_the_seeds_where_images_are_mirrored(results, mirror):
+    results["data"]["mirror"] = mirror
+    assert ("The last rung is the training with the first" in read_page(results, preset("best"))) is mirror
+
+
+@pytest.mark.parametrize(("chosen", "smoothing", "warned"), [("vgg_lda", 0.0, False), ("vgg_lda", 0.1, True),
+                                                             ("vgg_head", 0.1, False)])  # fmt: skip
+def test_the_note_on_smoothing_agrees_with_the_conclusion(results, chosen, smoothing, warned):
+    results["chosen_classifier"] = chosen
+    settings = override(preset("best"), [f"{name}.label_smoothing={smoothing}" for name in ("mlp", "cnn", "finetune")])
+    page = read_page(results, settings)
+    assert ("calibration errors are not to be ranked" in page) is warned
+    assert ("they are not ranked, because label smoothing" in page) is warned

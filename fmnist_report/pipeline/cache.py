@@ -81,14 +81,14 @@ class Entry:
         return None
 
 
-def join_provenance(manifests: typing.Iterable[dict[str, typing.Any]]) -> dict[str, typing.Any]:
+def join_provenance(parts: typing.Iterable[dict[str, typing.Any]]) -> dict[str, typing.Any]:
     """Join what manifests tell of the stages behind them; of a stage that was computed twice the later word counts.
 
     Args:
-        manifests: rows by stage, with created.
+        parts: the provenance of each, rows by stage, with created.
     """
     joined: dict[str, typing.Any] = {}
-    for rows in manifests:
+    for rows in parts:
         for name, row in rows.items():
             if name not in joined or row["created"] > joined[name]["created"]:
                 joined[name] = row

@@ -27,7 +27,7 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
 from fmnist_report.report import tables, trainings
 from fmnist_report.report.assets import FONTS, TEMPLATES
-from fmnist_report.report.conclusions.claims import find_comparison
+from fmnist_report.report.conclusions.claims import find_comparison, smoothing_of_networks
 from fmnist_report.report.conclusions.trained import is_trained_as
 from fmnist_report.report.conclusions.words import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
@@ -160,7 +160,7 @@ def fill_template(
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         as_standard=is_trained_as("standard", results, "cnn"),
         full_rows={1: trainings.full_rows(results, "cnn"), 2: trainings.full_rows(results, "finetune")},
-        smoothing={getattr(settings, stage).label_smoothing for stage in ("mlp", "cnn", "head", "finetune")},
+        smoothing=set(smoothing_of_networks(results).values()),
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,

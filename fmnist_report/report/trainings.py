@@ -1,13 +1,17 @@
 """What earlier full trainings by the project say beside a run: of standard with single changes, and of best."""
 
+import dataclasses
+import json
+import math
 import statistics
 import typing
 
 from fmnist_report.evaluation.networks import network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
+from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_TRAININGS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import is_trained_as
+from fmnist_report.report.conclusions.trained import is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset whose trainings TRIED_IN_BEST holds
@@ -26,12 +30,13 @@ def read_trainings(fashion: bool) -> dict[str, typing.Any]:
     """
     if not fashion:
         return {"full_trainings": [], "tried": {"preset": TRIED, "rows": []}}
-    rows = read_json(TRIED_IN_BEST)
+    rows = [row for row in read_json(TRIED_IN_BEST) if row["settings"] == set_as(row["stage"], row["changes"])]
     chosen = {row["stage"]: row["val_accuracy"] for row in rows if not row["changes"]}
     rows = [
         {name: row[name] for name in ("stage", "changes", "val_accuracy")}
         | {"effect": row["val_accuracy"] - chosen[row["stage"]]}
         for row in rows
+        if row["stage"] in chosen
     ]
     return {
         "full_trainings": average_seeds(read_json(FULL_TRAININGS)),
@@ -43,8 +48,9 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
     """Join full trainings that differ by their seed alone.
 
     Returns:
-        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
-        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
+        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), apart, twice the
+        deviation of a difference of two such trainings, and effect: the mean minus that of the chosen settings with the
+        same seeds, None for those themselves and where a seed is lacking.
     """
     grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
     for row in rows:
@@ -58,6 +64,7 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
         effect = statistics.fmean(paired) if len(paired) == len(same) else None
         sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
         found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
+        found[-1]["apart"] = None if sd is None else 2 * math.sqrt(2) * sd
     return found
 
 
@@ -65,6 +72,14 @@ def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
     """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
     rows = [row for row in results["full_trainings"] if row["stage"] == stage]
     return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
+
+
+def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
+    """Return a section of the settings of TRIED with changes, as JSON has it: of rows that were trained otherwise, by
+    an earlier form of the preset, nothing is told.
+    """
+    settings = override(preset(TRIED), [f"{stage}.{name}={value}" for name, value in changes.items()])
+    return json.loads(json.dumps(dataclasses.asdict(getattr(settings, stage))))
 
 
 def tried_list(results: Results, language: Language) -> str:
@@ -90,21 +105,40 @@ def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | Non
 
     Returns:
         n, values that both tried, the chosen among them; spearman, their rank correlation. None where the network was
-        not trained by the settings around which full trainings were made, or fewer than LEAST_RANKED were tried.
+        not trained by the settings around which full trainings were made, where the study's trainings are too short to
+        conclude from, where fewer than LEAST_RANKED values were tried, and where all are alike.
     """
-    if not is_trained_as("standard", results, stage):
+    if not is_trained_as("standard", results, stage) or is_too_short(stage, results):
         return None
-    rows = [row for row in results["study"]["rows"] if row["network"] == stage]
-    studied = {(row["factor"], row["value"]): row["val_accuracy"] for row in rows if not row["chosen"]}
-    studied["", ""] = next((row["val_accuracy"] for row in rows if row["chosen"]), 0.0)
-    full = {(row["factor"], row["value"]): row["val_accuracy"] for row in full_rows(results, stage)}
-    both = [name for name in full if name in studied]
-    if not rows or len(both) < LEAST_RANKED:
+    pairs = pair_with_study(full_rows(results, stage), results["study"]["rows"], stage)
+    full, studied = ([pair[key] for pair in pairs] for key in ("full", "studied"))
+    if len(pairs) < LEAST_RANKED or len(set(full)) == 1 or len(set(studied)) == 1:
         return None
+    return {"n": len(pairs), "spearman": rank_correlation(full, studied)}
+
+
+def pair_with_study(
+    full: list[dict[str, typing.Any]], studied: list[dict[str, typing.Any]], stage: str
+) -> list[dict[str, typing.Any]]:
+    """Pair what full trainings of a network, as average_seeds joins them, and a study reached at the same values.
+
+    Returns:
+        Rows of factor and value, empty of the chosen settings, and the validation accuracies full and studied.
+    """
+    own = [row for row in studied if row["network"] == stage]
+    accuracy = {("", "") if row["chosen"] else (row["factor"], row["value"]): row["val_accuracy"] for row in own}
+    return [
+        {"factor": factor, "value": value, "full": row["val_accuracy"], "studied": accuracy[factor, value]}
+        for row in full
+        if row["stage"] == stage and (factor := row["factor"], value := row["value"]) in accuracy
+    ]
+
+
+def rank_correlation(first: list[float], second: list[float]) -> float:
+    """Return Spearman's rank correlation of two lists, neither of which is constant."""
     from scipy.stats import spearmanr
 
-    spearman = spearmanr([full[name] for name in both], [studied[name] for name in both]).statistic
-    return {"n": len(both), "spearman": float(spearman)}
+    return float(spearmanr(first, second).statistic)
 
 
 def head_instead(results: Results) -> float | None:

@@ -28,14 +28,14 @@ def advise(results: Results) -> list[Claim]:
         if name == CHOSEN:
             continue
         claim = fit(results, name)
-        gap, even = "generalise_own", "longer_own"
+        gap, even = ("generalise_own", "generalise_early"), ("longer_own", "enlarge_early")
         if name == "vgg_finetuned":
             settings = read_finetune(results)
-            gap = gap if starts_at_pixels(settings) else "generalise_pretrained"
-            even = "longer_pretrained" if settings.unfreeze > LEAST_UNFREEZE else "longer_input"
-        relation = {"overfits": "regularise", "rose": "shorten", "gap": gap, "even": even}
-        if 2 * claim.values["epoch"] < claim.values["epochs"]:  # so that longer is no advice
-            relation["gap"] = "generalise_early"
+            gap = gap if starts_at_pixels(settings) else ("generalise_pretrained", "pretrained_early")
+            deepest = settings.unfreeze == LEAST_UNFREEZE
+            even = ("longer_input", "input_early") if deepest else ("longer_pretrained", "unfreeze_early")
+        early = 2 * claim.values["epoch"] < claim.values["epochs"]  # so that longer is no advice
+        relation = {"overfits": "regularise", "rose": "shorten", "gap": gap[early], "even": even[early]}
         advised = relation.get(claim.relation)
         if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
             found.append(dataclasses.replace(claim, kind="advice", relation=advised))

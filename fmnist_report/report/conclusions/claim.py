@@ -12,7 +12,7 @@ class Claim:
     """One thing that follows from the results.
 
     Args:
-        kind: what it is about; the name of a function here, or "advice".
+        kind: what it is about, such as the name of the function that decides it.
         subject: a model, a network's stage, a figure or a part.
         relation: what holds; which words are taken depends on kind and relation.
         other: the second model of a comparison.

@@ -9,11 +9,9 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.networks import CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.trained import effects, fit, ladder, read_finetune, splits
-
-TRAINED_BY = {"mlp": "mlp", "cnn": "cnn", "vgg_features": "head", "vgg_finetuned": "finetune"}
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -210,9 +208,9 @@ def calibration(results: Results) -> Claim:
 
 def smoothing_of_networks(results: Results) -> dict[str, float]:
     """Return the label smoothing with which each single network was trained; 0 of a classifier that is no network."""
+    trained_by = {name: BY_NAME[results["chosen_classifier"] if name == CHOSEN else name].stage for name in MAIN}
     settings = results["run"]["settings"]
-    of_stage = {name: settings[stage]["label_smoothing"] for name, stage in TRAINED_BY.items()}
-    return of_stage | ({} if results["chosen_classifier"] == "vgg_head" else {CHOSEN: 0.0})
+    return {name: settings.get(stage, {}).get("label_smoothing", 0.0) for name, stage in trained_by.items()}
 
 
 def val_minus_test(results: Results) -> Claim:

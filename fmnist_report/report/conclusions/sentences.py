@@ -69,17 +69,17 @@ MESSAGES = {
         "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
         " {params_b} parameters, and training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
-        "{subject:Nominative} overfits: its validation loss was lowest after epoch {epoch} of {epochs} "
+        "{subject:Nominative} overfits: its validation loss was lowest {moment} "
         "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, "
         "but only {val} of the validation images."),
     ("fit", "rose"): N_(
-        "The validation loss of {subject} was lowest after epoch {epoch} of {epochs} ({loss_lowest}) and "
+        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and "
         "{loss_last} at the end, though the network is not significantly better on training images ({train}) than "
         "on validation images ({val})."),
     ("fit", "gap"): N_(
         "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); its validation loss was {loss_lowest} at its lowest, after epoch {epoch} of "
-        "{epochs}, and {loss_last} at the end."),
+        "validation images ({val}); its validation loss was {loss_lowest} at its lowest, {moment}, and "
+        "{loss_last} at the end."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
@@ -118,8 +118,8 @@ MESSAGES = {
         "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
         "percentage points, and no single rung adds or takes more than that."),
     ("ladder_peak", "stated"): N_(
-        "The highest accuracy of the ladder was at the rung “{highest_at}”: {highest}, against {top} at the last one "
-        "(picked afterwards, so not tested)."),
+        "Of the rungs up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
+        "“{upto}” (picked afterwards, so not tested)."),
     ("ladder_left", "stated"): N_(
         "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
         "{ingredients}."),
@@ -160,11 +160,25 @@ MESSAGES = {
         "none of them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because "
         "settings were chosen on validation."),
     ("advice", "regularise"): N_(
-        "Regularise {subject} more strongly or stop its training earlier: the validation loss rose after epoch "
-        "{epoch} of {epochs}."),
+        "Regularise {subject} more strongly or stop its training earlier: the validation loss was lowest {moment} and "
+        "rose again."),
     ("advice", "shorten"): N_(
-        "Train {subject} for fewer epochs or at a lower rate: the validation loss rose after epoch {epoch} of "
-        "{epochs}."),
+        "Train {subject} for fewer epochs or at a lower rate: the validation loss was lowest {moment} "
+        "and rose again."),
+    ("advice", "enlarge_early"): N_(
+        "Enlarge {subject}: the accuracies on training images ({train}) and on validation images ({val}) do not differ "
+        "significantly, and the validation loss was lowest {moment}."),
+    ("advice", "unfreeze_early"): N_(
+        "Unfreeze more blocks of {backbone} or enlarge its input: the accuracies of {subject} on training images "
+        "({train}) and on validation images ({val}) do not differ significantly, and the validation loss was lowest "
+        "{moment}."),
+    ("advice", "input_early"): N_(
+        "Enlarge the input of {backbone}: the accuracies of {subject} on training images ({train}) and on validation "
+        "images ({val}) do not differ significantly, and the validation loss was lowest {moment}."),
+    ("advice", "pretrained_early"): N_(
+        "Fine-tune {backbone} from pixels and with stronger augmentation, which cached activations do not allow: the "
+        "accuracy of {subject} is higher on training images ({train}) than on validation images ({val}), and the "
+        "validation loss was lowest {moment}."),
     ("advice", "longer_own"): N_(
         "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
         "images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
@@ -186,8 +200,7 @@ MESSAGES = {
         "ended near its lowest value."),
     ("advice", "generalise_early"): N_(
         "Regularise {subject} more strongly, or augment its training images more: the accuracy is higher on training "
-        "images ({train}) than on validation images ({val}), and after epoch {epoch} of {epochs} the validation loss "
-        "fell no lower."),
+        "images ({train}) than on validation images ({val}), and the validation loss was lowest {moment}."),
     ("advice", "generalise_pretrained"): N_(
         "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
@@ -239,3 +252,6 @@ MESSAGES = {
         "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy was {reached}; "
         "its test accuracy here is {test}."),
 }  # fmt: skip
+
+# When a validation loss was lowest; fine-tuning begins with that of the head.
+BEFORE, AFTER = N_("before fine-tuning"), N_("after epoch {epoch} of {epochs}")

@@ -90,9 +90,10 @@ def ladder(results: Results, part: str) -> list[Claim]:
     values = {"bottom": first, "top": last, "upto": rows[-1]["ingredient"], "half_width": half}
     values |= {"steps": steps} if steps else {}
     found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
-    peak = max(rows, key=lambda row: row["val_accuracy"])
-    if peak["val_accuracy"] > last:
-        values = {"highest_at": peak["ingredient"], "highest": peak["val_accuracy"], "top": last}
+    highest = max(row["val_accuracy"] for row in rows)
+    if highest > last:
+        peaks = tuple(row["ingredient"] for row in rows if row["val_accuracy"] == highest)
+        values = {"highest_at": peaks, "highest": highest, "top": last, "upto": rows[-1]["ingredient"]}
         found.append(Claim("ladder_peak", part, "stated", values=values))
     if left := [row for row in every if row not in rows]:
         n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)

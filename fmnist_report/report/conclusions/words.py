@@ -9,7 +9,7 @@ from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import decide
-from fmnist_report.report.conclusions.sentences import MESSAGES
+from fmnist_report.report.conclusions.sentences import AFTER, BEFORE, MESSAGES
 from fmnist_report.report.language import Language, Name
 
 ACCURACIES = (
@@ -65,7 +65,7 @@ FORMATS: dict[str, Format] = {
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
-    "highest_at": lambda language, value: language.ingredient(value),
+    "highest_at": lambda language, value: language.quoted(map(language.ingredient, value)),
     "upto": lambda language, value: language.ingredient(value),
     "ingredients": lambda language, value: ", ".join(map(language.ingredient, value)),
     "steps": lambda language, value: "; ".join(
@@ -105,6 +105,9 @@ def word(claim: Claim, language: Language) -> str:
     if claim.other:
         names["other"] = language.name(claim.other)
     texts = {name: FORMATS[name](language, value) for name, value in given.items()}
+    if "epoch" in given:
+        moment = AFTER if given["epoch"] else BEFORE
+        texts["moment"] = language.text(moment, epoch=texts["epoch"], epochs=texts["epochs"])
     if claim.kind == "chosen_classifier":
         texts["chosen"] = language.model(CHOSEN)
     return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)

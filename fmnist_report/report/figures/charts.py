@@ -1,5 +1,6 @@
 """Figures of the report as SVG, drawn from the evaluation alone, in one language."""
 
+import math
 import textwrap
 import typing
 import warnings
@@ -98,7 +99,7 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked.
 
-    The axes begin at the heights of the first epoch that is shown in full.
+    The axes show the values from an epoch on, which the caption tells, and those of the marked epochs.
     """
     figure, axes = new_figure(2.4, 1, 2)
     first = first_epoch_shown(list(histories.values()))
@@ -112,8 +113,10 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
             ax.plot(epochs, history[f"val_{measure}"], color=COLOURS[name], label=language.model(name))
             best = int(np.argmax(history["val_accuracy"]))
             ax.plot(epochs[best], history[f"val_{measure}"][best], "o", color=COLOURS[name], markersize=5)
-        low, high = _range_from(first, [row[key] for row in histories.values() for key in (measure, f"val_{measure}")])
-        ax.set_ylim(low, high)
+        shown = [value for row in histories.values() for value in _values_from(first, row, measure)]
+        if finite := [value for value in shown if math.isfinite(value)]:
+            margin = 0.05 * (max(finite) - min(finite)) or 0.01
+            ax.set_ylim(min(finite) - margin, max(finite) + margin)
         ax.set_title(title)
         ax.set_xlabel(language.text(N_("Epoch")))
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
@@ -125,11 +128,10 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     return figure
 
 
-def _range_from(first: int, curves: list[list[float]]) -> tuple[float, float]:
-    """Return the limits of an axis, with margins, that shows curves from an epoch on, counted from 1."""
-    values = [value for curve in curves for value in curve[first - 1 :]]
-    margin = 0.05 * (max(values) - min(values)) or 0.01
-    return min(values) - margin, max(values) + margin
+def _values_from(first: int, history: dict, measure: str) -> list[float]:
+    """Return what a measure reached from an epoch on, counted from 1, and at the epoch that is marked."""
+    best = int(np.argmax(history["val_accuracy"]))
+    return [*history[measure][first - 1 :], *history[f"val_{measure}"][first - 1 :], history[f"val_{measure}"][best]]
 
 
 def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
@@ -257,13 +259,18 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ax.set_xscale("log")
         ax.margins(0.15)
         ax.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=_steps_of_log(*ax.get_xlim())))
-        ax.xaxis.set_major_formatter(lambda value, _: language.number(value, max(0, -int(np.floor(np.log10(value))))))
+        ax.xaxis.set_major_formatter(lambda value, _: language.number(value, _digits_of(value)))
         ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(textwrap.fill(language.text(title), 20))
     axes[0, 0].set_ylabel(language.text(N_("Test accuracy")))
     percent_axis(axes[0, 0].yaxis, language, 1)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
+
+
+def _digits_of(value: float) -> int:
+    """Return how many decimals a tick needs, at most 3."""
+    return next((digits for digits in range(3) if math.isclose(round(value, digits), value, rel_tol=1e-6)), 3)
 
 
 def _steps_of_log(low: float, high: float) -> tuple[float, ...]:
