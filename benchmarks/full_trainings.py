@@ -136,6 +136,7 @@ BEST = (
     Tried("mlp", (("dropout", "0"),)),
     Tried("mlp", (("dropout", "0.2"), ("cutout", "8"))),
     Tried("cnn"),
+    Tried("cnn", (("residual", "True"), ("shift", "2"))),
 )
 
 
