@@ -264,3 +264,11 @@ def test_forbidden_terms_stay_away(catalogue):
     for code, found in texts.items():
         wrong = [text for text in found if re.search(FORBIDDEN[code], text)]
         assert not wrong, (code, wrong)
+
+
+def test_no_ukrainian_line_begins_with_a_dash_or_a_percent_sign():
+    language = Language("uk")
+    for message in messages():
+        if isinstance(message, str) and not re.search(r"{(\w+)", message.replace("{backbone}", "")):
+            assert not re.search(r" [—%]", language.text(message)), message
+    assert Language("en").text("a — b") == "a — b"

@@ -28,7 +28,7 @@ def test_sources_are_cited_in_the_order_of_their_numbers():
     assert numbers.cite("second", "first") == '[<a href="#source-1">1</a>, <a href="#source-2">2</a>]'
     cited = numbers.see("As there.", "source-second", "", "table-t") + numbers.head("table", "t")
     assert numbers.number_all(cited) == (
-        'As there [<a href="#source-2">2</a>] (<a href="#table-t">table\u00a01</a>).Table\u00a01'
+        'As there\u00a0[<a href="#source-2">2</a>] (<a href="#table-t">table\u00a01</a>).Table\u00a01'
     )
 
 

@@ -83,8 +83,9 @@ class Language:
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int | Name) -> str:
-        """Translate a message and fill in its {named} values."""
-        return self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
+        """Translate a message and fill in its {named} values; no Ukrainian line begins with a dash or with %."""
+        text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
+        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%") if self.code == "uk" else text
 
     def model(self, name: str) -> str:
         """Return a model's name."""

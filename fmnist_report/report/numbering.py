@@ -43,7 +43,7 @@ class Numbering:
         shown = [target for target in targets if target and not target.startswith("source-")]
         parts = [markupsafe.escape(plain)]
         if cited:
-            parts.append(self.cite(*cited))
+            parts = [markupsafe.Markup("\u00a0").join((*parts, self.cite(*cited)))]
         if shown:
             joined = markupsafe.Markup(", ").join(_mark("inline", target) for target in shown)
             parts.append(markupsafe.Markup("({})").format(joined))
