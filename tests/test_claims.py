@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fmnist_report.presets import preset
 from fmnist_report.report.conclusions import claims
 from fmnist_report.report.conclusions.advice import GENERALISING, advise, is_better, repeat
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
+from fmnist_report.report.conclusions.trained import is_trained_as
 from fmnist_report.report.conclusions.words import MESSAGES, word, word_captions, word_conclusions
 from fmnist_report.report.language import Language
 from fmnist_report.report.trainings import average_seeds
@@ -1100,3 +1102,10 @@ def test_what_was_tried_in_full_is_heeded(document, changes, effect, preset_name
     row = {"stage": "mlp", "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
     document["tried"] = {"preset": preset_name, "rows": [row, {**row, "stage": "cnn", "effect": -effect}]}
     assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "mlp"]) is advised
+
+
+def test_settings_are_those_of_a_preset_whatever_their_order(document):
+    document["run"]["settings"] = json.loads(json.dumps(dataclasses.asdict(preset("best")), sort_keys=True))
+    assert is_trained_as("best", document, "cnn") and not is_trained_as("standard", document, "cnn")
+    document["run"]["settings"]["cnn"]["widths"][0] += 1
+    assert not is_trained_as("best", document, "cnn") and is_trained_as("best", document, "mlp")

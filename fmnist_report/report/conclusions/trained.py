@@ -104,8 +104,9 @@ def ladder(results: Results, part: str) -> list[Claim]:
 
 def is_trained_as(name: str, results: Results, stage: str) -> bool:
     """Tell whether a stage trained its network by the settings of a preset, as earlier trainings vary them."""
-    own, others = results["run"]["settings"], dataclasses.asdict(preset(name))
-    return all(json.dumps(own[section]) == json.dumps(others[section]) for section in SETTLED_BY.get(stage, own))
+    own = results["run"]["settings"]
+    others = json.loads(json.dumps(dataclasses.asdict(preset(name))))  # as results.json has it, with lists
+    return all(json.loads(json.dumps(own[section])) == others[section] for section in SETTLED_BY.get(stage, own))
 
 
 def splits(results: Results) -> list[Claim]:

@@ -81,7 +81,7 @@ def plot_ways(rows: list[dict], language: Language) -> Figure:
 
 def plot_ladder(rungs: list[dict], language: Language) -> Figure:
     """Draw the accuracy of every rung, lowest at the bottom, and what it added with the interval of that."""
-    figure, axes = new_figure(0.6 + 0.23 * max(1, len(rungs)), 1, 2, sharey=True)
+    figure, axes = new_figure(0.6 + 0.195 * max(1, len(rungs)), 1, 2, sharey=True)
     left, right = axes[0]
     heights = np.arange(len(rungs))
     colours = [COLOURS[network_of_stage(row["network"])] for row in rungs]
