@@ -39,11 +39,7 @@ PRESETS = {
         ),
         tuning=TuningSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
     ),
-    "standard": Settings(
-        mlp=MLPSettings(dropout=0.1, epochs=32),
-        cnn=CNNSettings(residual=False, shift=1),
-        study=StudySettings(seeds=8),
-    ),
+    "standard": Settings(mlp=MLPSettings(dropout=0.1, epochs=32), cnn=CNNSettings(residual=False, shift=1)),
     "best": Settings(
         preset="best",
         mlp=MLPSettings(dropout=0.1, epochs=40),
