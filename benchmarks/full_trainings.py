@@ -32,7 +32,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # n
 from fmnist_report.pipeline.plan import Plan  # noqa: E402
 from fmnist_report.presets import override, preset  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.report.trainings import average_seeds, pair_with_study, rank_correlation, set_as  # noqa: E402
+from fmnist_report.report.trainings import average_seeds, is_current, pair_with_study, rank_correlation, set_as  # noqa: E402
 from fmnist_report.settings import Settings  # noqa: E402
 from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
 from run_all import build_line  # noqa: E402
@@ -270,8 +270,7 @@ def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
 def group_tried(rows: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
     """Return what was tried for best, in its present form, by network, the highest accuracy first."""
     groups: dict[str, list[dict[str, typing.Any]]] = {}
-    present = [row for row in rows if row["settings"] == set_as(row["stage"], row["changes"])]
-    for row in sorted(present, key=lambda row: -row["val_accuracy"]):
+    for row in sorted(filter(is_current, rows), key=lambda row: -row["val_accuracy"]):
         groups.setdefault(row["stage"], []).append(row)
     return groups
 

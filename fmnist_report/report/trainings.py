@@ -30,7 +30,7 @@ def read_trainings(fashion: bool) -> dict[str, typing.Any]:
     """
     if not fashion:
         return {"full_trainings": [], "tried": {"preset": TRIED, "rows": []}}
-    rows = [row for row in read_json(TRIED_IN_BEST) if row["settings"] == set_as(row["stage"], row["changes"])]
+    rows = [row for row in read_json(TRIED_IN_BEST) if is_current(row)]
     chosen = {row["stage"]: row["val_accuracy"] for row in rows if not row["changes"]}
     rows = [
         {name: row[name] for name in ("stage", "changes", "val_accuracy")}
@@ -75,11 +75,14 @@ def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
 
 
 def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
-    """Return a section of the settings of TRIED with changes, as JSON has it: of rows that were trained otherwise, by
-    an earlier form of the preset, nothing is told.
-    """
+    """Return a section of the settings of TRIED with changes, as JSON has it."""
     settings = override(preset(TRIED), [f"{stage}.{name}={value}" for name, value in changes.items()])
     return json.loads(json.dumps(dataclasses.asdict(getattr(settings, stage))))
+
+
+def is_current(row: dict[str, typing.Any]) -> bool:
+    """Tell whether a row was trained by the present form of TRIED; of others nothing is told."""
+    return row["settings"] == set_as(row["stage"], row["changes"])
 
 
 def tried_list(results: Results, language: Language) -> str:
