@@ -9,6 +9,7 @@ ACCELERATOR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
+CUDA := $(VENV)/.installed-cuda
 DEV := $(VENV)/.installed-dev
 JOBS ?= 2
 
@@ -31,7 +32,7 @@ check: dev pango browser
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-setup: $(DONE)
+setup: $(DONE) $(if $(filter cuda,$(ACCELERATOR)),$(CUDA))
 
 dev: $(DEV)
 
@@ -40,7 +41,10 @@ $(DONE): requirements.lock
 		+ sys.version.split()[0] + ". Name another with make PYTHON=…") if not (3, 11) <= sys.version_info < (3, 14) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	test "$(ACCELERATOR)" != cuda || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@touch $@
+
+$(CUDA): $(DONE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		"tensorflow[and-cuda]==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("tensorflow"))')"
 	@touch $@
 

@@ -26,7 +26,7 @@ FILE = ROOT / "benchmarks" / "seeds.json"
 
 
 def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Return what the runs reached: seeds, minutes, hardware, and by model accuracies in per cent and cost."""
+    """Return what the runs reached: seeds, minutes, hardware, by model accuracies in per cent and cost, comparisons."""
     models = {
         name: {
             **{part: [100 * row["models"][name][f"{part}_accuracy"] for row in results] for part in ("val", "test")},
@@ -34,11 +34,17 @@ def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
         }
         for name in COMPARED
     }
+    comparisons = [
+        {"a": rows[0]["a"], "b": rows[0]["b"], "points": [round(100 * row["difference"], 2) for row in rows],
+         "p_holm": [row["p_holm"] for row in rows]}
+        for rows in zip(*(row["comparisons"] for row in results), strict=True)
+    ]  # fmt: skip
     minutes = [sum(stage_seconds(row).values()) / 60 for row in results]
     described = {"seeds": [row["run"]["settings"]["seed"] for row in results]}
     started = [row["run"]["started"][:10] for row in results]
     hardware = results[0]["run"]["hardware"]
-    return described | {"minutes": minutes, "started": started, "hardware": hardware, "models": models}
+    told = {"minutes": minutes, "started": started, "hardware": hardware, "models": models, "comparisons": comparisons}
+    return described | told
 
 
 def stage_seconds(results: dict[str, typing.Any]) -> dict[str, float]:

@@ -20,11 +20,12 @@ from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.progress import Progress, make_table
 from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 from fmnist_report.pipeline.workers import Workers, check_request
+from fmnist_report.presets import SettingRow, describe_settings
 from fmnist_report.request import BuildLine, Request, run_request
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
-COMMANDS = ("status", "cache", "doctor")
+COMMANDS = ("status", "settings", "cache", "doctor")
 # Options that a command shares with a run, and whether they take a value.
 SHARED = {
     "--cache-dir": True, "--preset": True, "--set": True, "--lang": True, "--data-dir": True, "--out": True,
@@ -232,6 +233,16 @@ def status(
     else:
         _print_plan(plan, request.progress)
     raise typer.Exit(1 if stale else 0)
+
+
+@app.command(short_help="List what --set takes, and what it means.")
+def settings(context: typer.Context) -> None:
+    """List every setting: its value in a run with these options, what it takes, and what it means.
+
+    Takes a run's options too: --preset, --set. A list is written with commas: --set cnn.widths=64,192,192.
+    """
+    request: Request = context.obj
+    _print_table(request.progress, SettingRow._fields, describe_settings(request.settings()))
 
 
 @app.command(short_help="Look at what a run needs of this machine.")

@@ -1,6 +1,8 @@
 """The presets, which are values of the settings; what --set changes in them, and what is checked before a run."""
 
 import dataclasses
+import inspect
+import re
 import typing
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +24,7 @@ from fmnist_report.settings import (
     TuningSettings,
 )
 
+BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "multipleOf": "multiple of"}
 MOST_SEED = 2**31  # libraries take seeds below 2**32, and stages count on from the run's
 PRESETS = {
     "quick": Settings(
@@ -76,7 +79,7 @@ def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
 def _assign(settings: Settings, path: str, value: str) -> Settings:
     names = setting_names()
     if path not in names:
-        raise UsageError(unknown("setting", path, names))
+        raise UsageError(unknown("setting", path, names, "python run_all.py settings lists all of them"))
     section, _, name = path.partition(".")
     part = getattr(settings, section)
     several = isinstance(getattr(part, name), tuple)
@@ -109,6 +112,48 @@ def setting_names() -> list[str]:
         if dataclasses.is_dataclass(part := getattr(PRESETS["standard"], section.name))
         for entry in dataclasses.fields(part)
     ]
+
+
+class SettingRow(typing.NamedTuple):
+    """A setting as `run_all.py settings` prints it: section.name, value, what it takes, and what it means."""
+
+    name: str
+    value: str
+    takes: str
+    meaning: str
+
+
+def describe_settings(settings: Settings) -> list[SettingRow]:
+    """Return a row for every setting, in the order of setting_names."""
+    rows = []
+    for path in setting_names():
+        section, _, name = path.partition(".")
+        part = getattr(settings, section)
+        takes = _write_range(TypeAdapter(type(part)).json_schema()["properties"][name])
+        rows.append(SettingRow(path, write_value(getattr(part, name)), takes, _read_meanings(type(part))[name]))
+    return rows
+
+
+def _read_meanings(section: type) -> dict[str, str]:
+    """Return what the docstrings of a section and its bases say of each setting, in lines "name: meaning"."""
+    found: dict[str, str] = {}
+    for one in reversed(section.__mro__[:-1]):
+        _, *parts = re.split(r"^(\w+): ", inspect.cleandoc(one.__doc__ or ""), flags=re.MULTILINE)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        found |= {name: " ".join(words.split()).rstrip(".") for name, words in pairs}
+    return found
+
+
+def _write_range(schema: dict[str, typing.Any]) -> str:
+    """Write in a few words which values a JSON schema allows."""
+    if schema["type"] == "array":
+        n, each = schema.get("minItems"), schema.get("items") or schema["prefixItems"][0]
+        return f"{n if n == schema.get('maxItems') else 'one or more'}, each {_write_range(each)}"
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    kind = "true, false" if schema["type"] == "boolean" else schema["type"]
+    words = [f"{sign} {schema[bound]:g}" for bound, sign in BOUNDS.items() if bound in schema]
+    return " ".join([kind, ", ".join(words)]).rstrip()
 
 
 def write_value(value: typing.Any) -> str:

@@ -27,10 +27,14 @@ Optimizer = Literal["adamw", "muon", "sgd", "lion"]
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which pictures are used, at most so many. The split does not follow --seed: it is drawn once.
+    """Which images are used. The split does not follow --seed: it is drawn once.
 
-    side: in pixels, of the squares to which pictures are brought where their sizes differ or are over 224 pixels.
-    skip_unreadable: whether pictures that cannot be read are left out, in place of a refusal that names them.
+    n_train: training images, at most; those of Fashion-MNIST without its validation images are 55,000.
+    n_val: validation images, at most.
+    n_test: test images, at most.
+    split_seed: of the drawing of validation images.
+    side: in pixels, of the squares to which images are brought where their sizes differ or are over 224 pixels.
+    skip_unreadable: whether images that cannot be read are left out, in place of a refusal that names them.
     """
 
     n_train: Annotated[int, Field(ge=100)] = 55_000
@@ -45,8 +49,13 @@ class DataSettings:
 class TrainingSettings:
     """What every training has.
 
-    optimizer: adamw, muon, sgd (with Nesterov's momentum) or lion.
-    schedule: one_cycle, cosine or constant.
+    epochs: passes over the training images.
+    batch_size: images in one step; data sets of few images take fewer, so that an epoch has ten steps.
+    optimizer: sgd is with Nesterov's momentum.
+    schedule: of the learning rate: up and down to zero (one_cycle), down to zero (cosine), or constant.
+    learning_rate: the highest of the schedule.
+    weight_decay: decoupled, times the learning rate.
+    label_smoothing: share of each label that is spread over all classes.
     """
 
     epochs: Positive = 1
@@ -60,7 +69,15 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class MLPSettings(TrainingSettings):
-    """The multilayer perceptron and its training; mirror is as in CNNSettings."""
+    """The multilayer perceptron and its training.
+
+    widths: units of each hidden layer.
+    dropout: share of each hidden layer's units.
+    shift: pixels by which training images are shifted at most, in every direction.
+    cutout: side in pixels of the square that is blacked out in training images; 0 for none.
+    mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
+    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
+    """
 
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1024, 1024)
     dropout: Share = 0.0
@@ -80,10 +97,18 @@ class MLPSettings(TrainingSettings):
 class CNNSettings(TrainingSettings):
     """The convolutional network of part 1 and its training.
 
-    architecture: stages, or plain, which is two convolutions (stem, widths[0]) and a dense layer.
-    stem: channels of the first convolution; widths: of the three stages; kernel: side of all.
-    normalised: whether batches are normalised; residual: whether each stage has a shortcut.
+    architecture: stages, or plain, which is two convolutions (stem, the first width) and a dense layer.
+    stem: channels of the first convolution.
+    widths: channels of the three stages.
+    kernel: side of all kernels in pixels.
+    pooling: how a stage halves its maps.
+    normalised: whether batches are normalised.
+    residual: whether each stage has a shortcut.
     mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
+    dropout: share of the averaged last maps.
+    shift: pixels by which training images are shifted at most, in every direction.
+    cutout: side in pixels of the square that is blacked out in training images; 0 for none.
+    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
     """
 
     architecture: Literal["stages", "plain"] = "stages"
@@ -109,9 +134,10 @@ class FeatureSettings:
     """The convolutional base, its input and what is read from it.
 
     backbone: VGG16 or any other network of keras.applications, by Keras's name.
-    size: side of its input in pixels, a multiple of 8, at least 32; some networks need more.
-    shard: pictures in one HDF5 file; what an interrupted extraction loses at most.
-    precision: "auto" takes bfloat16 where this machine multiplies faster in it.
+    size: side of its input in pixels; some networks need more than 32.
+    batch_size: images that pass through it together.
+    shard: images in one HDF5 file; what an interrupted extraction loses at most.
+    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
     """
 
     backbone: str = DEFAULT
@@ -123,7 +149,13 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """The scikit-learn classifiers on pooled features; lists are tried on validation, and extended at their edges."""
+    """The scikit-learn classifiers on pooled features; lists are tried on validation, and extended at their edges.
+
+    logistic_c: inverse strength of regularisation of the logistic regression.
+    neighbours: so many nearest neighbours vote.
+    neighbour_components: principal components in which neighbours are sought.
+    shrinkage: of the covariance in linear discriminant analysis.
+    """
 
     logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.001, 0.003)
     neighbours: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10)
@@ -136,6 +168,7 @@ class HeadSettings(TrainingSettings):
     """The dense head on pooled features, and its training.
 
     width: of its hidden layer; 0 for none, which leaves a linear classifier.
+    dropout: share of the hidden layer's units.
     """
 
     width: Count = 512
@@ -149,14 +182,16 @@ class HeadSettings(TrainingSettings):
 class FineTuneSettings(TrainingSettings):
     """Training of the base's last blocks together with the head.
 
-    unfreeze: the first block that is trained, 2 to 5; a block is what the base computes at one resolution.
+    unfreeze: the first block that is trained; a block is what the base computes at one resolution.
     block_decay: each block of the base learns at the rate of the block after it times this (Howard and Ruder,
     "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2).
-    shift, cutout: as in CNNSettings; where one is not 0, or a block before the fourth is trained, training begins at
-    the pixels, which takes several times as long as from the cached output of the frozen blocks.
+    shift: as in cnn; where it or cutout is not 0, or a block before the fourth is trained, training begins at the
+    pixels, which takes several times as long as from the cached output of the frozen blocks.
+    cutout: as in cnn.
     dropout: of the head.
-    easy_every: 2 shows pictures that the head already names with less than the mean loss in every
-    other epoch, with twice the weight; 1 shows all pictures in every epoch, as training from pixels always does.
+    easy_every: 2 shows images that the head already names with less than the mean loss in every
+    other epoch, with twice the weight; 1 shows all images in every epoch, as training from pixels always does.
+    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
     """
 
     epochs: Positive = 2
@@ -173,10 +208,10 @@ class FineTuneSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class SeedSettings:
-    """How often every network is trained: n times, with the seeds seed, seed + 1, …
+    """How often every network is trained. The report shows the first training and the mean and deviation of all.
 
+    n: trainings of each network, with the seeds seed, seed + 1, …
     n_long: the same of the convolutional and the fine-tuned network, which take longest; 0 for n.
-    The report shows the first training and the mean and standard deviation of all.
     """
 
     n: Annotated[int, Field(ge=1, le=20)] = 1
@@ -191,12 +226,15 @@ class SeedSettings:
 class StudySettings:
     """The hyperparameter study: one at a time around the chosen point, short trainings, judged on validation.
 
-    n_train, n_val: the first images of each part, for the convolutional network; the split is shuffled, so they are a
-    random sample. vgg_train, vgg_val: the same of what reads the base's features.
+    n_train: images for the convolutional network, the first of the shuffled split, so that they are a random sample.
+    n_val: validation images for it.
+    vgg_train: images for what reads the base's features.
+    vgg_val: validation images for it.
     narrow: the widths of the convolutional network are divided by it, so that it takes enough steps in the time.
     seeds: so often is the starting point trained; what these trainings differ by is the noise.
-    cnn_steps, head_steps, finetune_steps: optimiser steps of each training, whatever its batch; 0 leaves a network out.
-    Fine-tuning starts from a head that was trained on the same images.
+    cnn_steps: optimiser steps of each training of the convolutional network, whatever its batch; 0 leaves it out.
+    head_steps: the same of the head.
+    finetune_steps: the same of fine-tuning, which starts from a head that was trained on the same images.
     """
 
     n_train: Pictures = 20_000
@@ -214,11 +252,16 @@ class StudySettings:
 class TuningSettings:
     """The search by Optuna, on a subset.
 
-    n_train, n_val: the first images of each part.
-    narrow: as in StudySettings.
+    n_train: training images, the first of the split.
+    n_val: validation images.
+    narrow: the widths of the convolutional network are divided by it.
     at_once: trials that are drawn together, so that they can be trained side by side.
-    cnn_trials, head_trials, finetune_trials: trainings of each network; 0 leaves it out.
-    cnn_steps, head_steps, finetune_steps: optimiser steps of each training that is not pruned.
+    cnn_trials: trainings of the convolutional network; 0 leaves it out.
+    head_trials: the same of the head.
+    finetune_trials: the same of fine-tuning.
+    cnn_steps: optimiser steps of each training of the convolutional network that is not pruned.
+    head_steps: the same of the head.
+    finetune_steps: the same of fine-tuning.
     """
 
     n_train: Pictures = 4_000
@@ -235,7 +278,11 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """The comparison of ways in which a greyscale picture can enter the base: pictures of each part."""
+    """The comparison of ways in which a greyscale image can enter the base.
+
+    n_train: training images.
+    n_val: validation images.
+    """
 
     n_train: Pictures = 500
     n_val: Pictures = 500
@@ -243,7 +290,7 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class OverlapSettings:
-    """When a picture counts as a near duplicate of a training picture.
+    """When an image counts as a near duplicate of a training image.
 
     rms: root-mean-square difference in grey levels of 255, at most.
     cosine: similarity of the averages of the base's blocks 4 and 5, at least.
@@ -255,7 +302,10 @@ class OverlapSettings:
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """How many validation pictures the map of the features shows."""
+    """What the figures of the features show.
+
+    n_map: validation images on their map.
+    """
 
     n_map: Annotated[int, Field(ge=LEAST_MAP)] = 1_000
 
@@ -264,6 +314,7 @@ class ExplainSettings:
 class ReportSettings:
     """What the document shows beyond its numbers.
 
+    accent: colour of headings and links, as in CSS.
     mistakes: the most confident errors of the fine-tuned network that are shown; half as many of those that all share.
     """
 

@@ -7,8 +7,8 @@ function explore(root, data, give) {
   const predicted = array(data.predicted, Uint16Array), probabilities = array(data.probabilities, Uint8Array);
   const neighbour = array(data.neighbour_labels, Uint16Array), rms = array(data.rms, Float32Array);
   const number = new Intl.NumberFormat(data.lang, { maximumFractionDigits: 1 });
-  const percent = (share) => Math.round(100 * share) + (data.lang === "uk" ? "\u00a0%" : "%");
   const say = (word, values) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const percent = (share) => say("percent", { number: Math.round(100 * share) });
   const guess = (i, net) => predicted[i * m + net];
   const sure = (i, net) => probabilities[(i * m + net) * c + guess(i, net)] / 255;
   const isWrong = (i, net) => guess(i, net) !== label[i];

@@ -92,7 +92,7 @@ function tryNetwork(root, data, classes, words) {
   root.ask = (pixels) => network.ask(Float32Array.from(pixels)).probabilities; // for tests and the curious
   const pad = root.querySelector("canvas.pad"), says = root.querySelector(".says"), maps = root.querySelector(".maps");
   const lang = document.documentElement.lang, number = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
-  const percent = (share) => number.format(100 * share) + (lang === "uk" ? "\u00a0%" : "%");
+  const percent = (share) => words.percent.replace("{number}", number.format(100 * share));
   let pixels = new Float32Array(height * width), waiting = 0;
   pad.width = width;
   pad.height = height;

@@ -1,6 +1,6 @@
 "use strict";
 // Sort a table by a click on a column's heading; enlarge a figure by a click on it. The page reads the same without.
-const decimalComma = document.documentElement.lang === "uk";
+const decimalComma = new Intl.NumberFormat(document.documentElement.lang).format(0.5).includes(",");
 
 function valueOf(row, column) {
   const cell = row.cells[column];

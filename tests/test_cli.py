@@ -116,6 +116,14 @@ def test_brackets_in_names_are_printed(capsys, tmp_path):
     assert "[new]photos[b]" in "".join((output.err + output.out).split())
 
 
+def test_settings_are_listed_as_the_options_set_them(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, output = call(capsys, "settings", "--preset", "quick", "--set", "cnn.epochs=3", "--cache-dir", str(tmp_path))
+    words = {line.split()[0]: line.split()[1] for line in (output.out + output.err).splitlines() if "." in line[:20]}
+    assert code == 0 and (words["cnn.epochs"], words["mlp.epochs"]) == ("3", "8")
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("fmnist_report.doctor._loads", lambda names: False)
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))

@@ -14,6 +14,7 @@ from fmnist_report.report.conclusions.words import MESSAGES
 from fmnist_report.report.conclusions.words import UNITS as COUNTED
 from fmnist_report.report.language import CASES, Language
 from fmnist_report.report.terms import UNITS
+from fmnist_report.settings import LANGUAGES
 
 ROOT = TEMPLATES.parent
 KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "N_n": (1, 2), "t": None}
@@ -266,9 +267,10 @@ def test_forbidden_terms_stay_away(catalogue):
         assert not wrong, (code, wrong)
 
 
-def test_no_ukrainian_line_begins_with_a_dash_or_a_percent_sign():
-    language = Language("uk")
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_line_begins_with_a_dash_or_a_percent_sign(code):
+    language = Language(code)
     for message in messages():
         if isinstance(message, str) and not re.search(r"{(\w+)", message.replace("{backbone}", "")):
             assert not re.search(r" [—%]", language.text(message)), message
-    assert Language("en").text("a — b") == "a — b"
+    assert language.text("a — b") == "a\u00a0— b"

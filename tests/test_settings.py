@@ -5,7 +5,16 @@ import dataclasses
 import pytest
 
 from fmnist_report.errors import UsageError
-from fmnist_report.presets import PRESETS, override, preset, reproduce_command, validate
+from fmnist_report.presets import (
+    PRESETS,
+    _read_meanings,
+    describe_settings,
+    override,
+    preset,
+    reproduce_command,
+    setting_names,
+    validate,
+)
 from fmnist_report.settings import feature_bytes
 
 
@@ -28,6 +37,7 @@ def test_values_take_the_type_of_the_setting():
         ("cnn.epochs=many", "cnn.epochs takes a valid integer, not 'many'"),
         ("mlp.widths=a,b", "mlp.widths takes a valid integer, not 'a,b'"),
         ("seed=3", "There is no setting 'seed'"),
+        ("xyzzy=3", "There is no setting 'xyzzy'; python run_all.py settings lists all of them"),
     ],
 )
 def test_bad_assignment_is_one_sentence(assignment, sentence):
@@ -45,6 +55,23 @@ def test_bad_assignment_is_one_sentence(assignment, sentence):
 def test_values_out_of_range_are_refused_before_a_run(assignment):
     with pytest.raises(UsageError, match=assignment.split("=")[0]):
         validate(override(preset("standard"), [assignment]))
+
+
+def test_every_setting_says_what_it_takes_and_means():
+    rows = {row.name: row for row in describe_settings(preset("best"))}
+    assert list(rows) == setting_names()
+    assert all(row.value and row.takes and len(row.meaning) > 5 for row in rows.values())
+    assert rows["head.dropout"] == ("head.dropout", "0.4", "number ≥ 0, < 1", "share of the hidden layer's units")
+    assert rows["head.schedule"].takes == "one_cycle, cosine, constant"  # of its base
+    assert rows["features.size"].takes == "integer ≥ 32, ≤ 224, multiple of 8"
+    assert rows["cnn.widths"][1:3] == ("96,224,224", "3, each integer > 0")
+    assert rows["mlp.widths"].takes == "one or more, each integer > 0"
+    assert rows["cnn.mirror"].takes == "true, false"
+
+
+def test_every_meaning_is_that_of_a_setting():
+    for section in {type(getattr(preset("best"), name.partition(".")[0])) for name in setting_names()}:
+        assert set(_read_meanings(section)) == {entry.name for entry in dataclasses.fields(section)}
 
 
 def test_unknown_preset_names_the_nearest():

@@ -115,7 +115,7 @@ def test_documents_name_every_option_command_and_preset():
     source = (PACKAGE / "cli.py").read_text("utf-8")
     options = set(re.findall(r'"(--[a-z-]+)"', source)) - {"--help"}
     assert len(options) > 12
-    commands = set(re.findall(r"^def (?:cache_)?(status|doctor|ls|verify|prune)\b", source, re.M))
+    commands = set(re.findall(r"^def (?:cache_)?(status|settings|doctor|ls|verify|prune)\b", source, re.M))
     for word in options | commands | set(PRESETS):
         assert word in text, f"neither README.md nor docs/usage.md names {word}"
 

@@ -26,7 +26,7 @@ def import_pyarrow() -> typing.Any:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise ReportError("To read .parquet, pyarrow is needed; run: pip install 'fmnist_report[parquet]'") from None
+        raise ReportError("To read .parquet, pyarrow is needed; run: .venv/bin/python -m pip install pyarrow") from None
     return parquet
 
 

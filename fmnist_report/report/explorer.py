@@ -8,7 +8,7 @@ import numpy as np
 
 from fmnist_report.evaluation.networks import BY_NAME, COMPARED
 from fmnist_report.messages import N_
-from fmnist_report.report.language import Language
+from fmnist_report.report.language import PERCENT, Language
 
 # What the script says, by its own names for it; {braces} are filled in by the script.
 WORDS = {
@@ -29,6 +29,7 @@ WORDS = {
     "give": N_("Give it to the network"),
     "evidence": N_("Where the last maps support “{class}”"),
     "unreadable": N_("This file cannot be read as an image."),
+    "percent": PERCENT,
     "right": N_("right"),
     "wrong": N_("wrong"),
 }

@@ -18,6 +18,7 @@ from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, UNITS,
 SOURCE_LANGUAGE = "en"
 LOCALES = {"en": "en_GB", "uk": "uk"}
 CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "locative")
+PERCENT = N_("{number}%")
 MANY = 20  # classes that figures can still name
 HARDEST = 30  # classes whose scores a figure shows, where there are more
 LONGEST = 16  # characters of a class's name in a figure
@@ -83,9 +84,9 @@ class Language:
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int | Name) -> str:
-        """Translate a message and fill in its {named} values; no Ukrainian line begins with a dash or with %."""
+        """Translate a message and fill in its {named} values; no line begins with a dash or with %."""
         text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
-        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%") if self.code == "uk" else text
+        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%")
 
     def model(self, name: str) -> str:
         """Return a model's name."""
@@ -152,8 +153,7 @@ class Language:
 
     def quoted(self, names: typing.Iterable[str]) -> str:
         """Write names in the language's quotation marks, separated by commas; of many, the first and how many more."""
-        left, right = ("«", "»") if self.code == "uk" else ("“", "”")
-        every = [f"{left}{name}{right}" for name in names]
+        every = [self.text(N_("“{name}”"), name=name) for name in names]
         if len(every) <= MOST_LISTED:
             return ", ".join(every)
         return self.text(N_("{names} and {n} more"), names=", ".join(every[: MOST_LISTED - 1]),
@@ -175,7 +175,7 @@ class Language:
             return text.replace("-", ", ")
         if "e-" in text:
             text = f"{float(text):.9f}".rstrip("0")
-        return text.replace(".", ",") if self.code == "uk" else text
+        return text.replace(".", numbers.get_decimal_symbol(self.locale))
 
     def number(self, value: float, digits: int = 1) -> str:
         """Write a number with a fixed count of decimals."""
@@ -192,7 +192,7 @@ class Language:
 
     def percent(self, share: float, digits: int = 1) -> str:
         """Write a share as a percentage, with the space that the language wants."""
-        return self.number(100 * share, digits) + ("\u00a0%" if self.code == "uk" else "%")
+        return self.text(PERCENT, number=self.number(100 * share, digits))
 
     def points(self, difference: float, digits: int = 1) -> str:
         """Write a difference of shares in percentage points with its sign; what rounds to nothing has none."""
