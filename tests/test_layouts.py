@@ -14,6 +14,7 @@ from fmnist_report.data.own import prepare_own_data
 from fmnist_report.data.split import load_task
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
+from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import DataSettings
 
 N, N_TEST = 160, 40
@@ -542,7 +543,7 @@ def test_class_names_bring_the_labels_of_all_files_to_one_order(tmp_path, prepar
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [(lambda y: {"label": [None, *y[1:].tolist()]}, "1 rows have no label"),
-     (lambda y: {}, "no column of labels; its columns are image")],
+     (lambda y: {}, "no column of labels, such as 'label'; its columns are image")],
 )  # fmt: skip
 def test_parquet_without_labels_is_refused(tmp_path, columns, sentence):
     parquet_set(tmp_path, columns)
@@ -563,3 +564,238 @@ def test_what_is_no_file_is_passed_by(tmp_path):
     put(tmp_path, "cat", "dog")
     os.mkfifo(tmp_path / "cat" / "pipe.png")
     assert len(find_data_set(tmp_path).pieces) == 2
+
+
+def named_by_pandas(row):
+    """What pandas makes of a row without a header that it takes for one: 0, 0.1, 0.2."""
+    seen, names = {}, []
+    for value in row.split(","):
+        names.append(f"{value}.{seen[value]}" if seen.get(value) else value)
+        seen[value] = seen.get(value, 0) + 1
+    return ",".join(names)
+
+
+def sorted_rows():
+    return sorted(rows_of(), key=lambda row: int(row.split(",")[0]))
+
+
+def last_pixel(value, rows):
+    return [",".join([*row.split(",")[:-1], str(value(i))]) for i, row in enumerate(rows)]
+
+
+def reordered(rows):
+    """Columns in the order of their names as text, with the labels last."""
+    order = sorted(range(1, 65), key=lambda i: f"pixel{i}") + [0]
+    return [",".join(row.split(",")[i] for i in order) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [",".join(map(str, range(65))), *rows_of()],
+        [",".join(map(str, range(1, 66))), *rows_of()],
+        [",".join(f"V{i}" for i in range(1, 66)), *rows_of()],
+        [named_by_pandas(sorted_rows()[0]), *sorted_rows()[1:]],
+        last_pixel(lambda i: 0, sorted_rows()),
+        reordered(["label," + ",".join(f"pixel{i}" for i in range(1, 65)), *rows_of()]),
+        ["target," + ",".join(f"pixel_{i}_{j}" for i in range(8) for j in range(8)), *rows_of()],
+        [",".join(f"{float(value):.18e}" for value in row.split(",")) for row in rows_of()],
+        [row.replace(",", ";").replace("250", "250,0") for row in rows_of(header=f"label,{PIXELS}")],
+        [f"y,label,{PIXELS}", *(f"{i % 7},{row}" for i, row in enumerate(rows_of()))],
+    ],
+    ids=["columns counted", "columns counted from 1", "names of R", "first row as names", "sorted by class",
+         "columns sorted as text", "two numbers a pixel", "powers of ten", "decimal commas", "two columns of labels"],
+)  # fmt: skip
+def test_tables_are_read_as_programs_write_them(tmp_path, prepare, rows):
+    write_rows(tmp_path / "set", rows)
+    pictures, labels = prepare(tmp_path / "set")
+    assert sum(map(len, labels.values())) == N
+    assert all((named(pictures[part]) == labels[part]).all() and pictures[part].max() >= 250 for part in pictures)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_are_read_in_unicode(tmp_path, prepare, encoding):
+    write_rows(tmp_path / "set", rows_of(label=lambda y: "їжакот"[y], header=f"label,{PIXELS}"))
+    table = tmp_path / "set" / "train.csv"
+    table.write_bytes(table.read_text("utf-8").encode(encoding))
+    prepare(tmp_path / "set")
+    assert sorted(prepare.origin["names"]) == sorted("їжак")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "whether its first or its last column"),
+        (f"y,class,{PIXELS}\n", "holds the labels, 'y' or 'class'; name it 'label'"),
+        ("\n".join(rows_of(header=f"species,{PIXELS}")), "none of labels; call the one 'label'"),
+        ("\n".join(rows_of(header=f"label,{PIXELS}".replace("pixel5,", "pixel4,"))), "the same pixel"),
+        ("\n".join(rows_of(header=f"label,{PIXELS}")[:9]) + '\n"3,1\n' + "1,2\n" * 400_000, "begins in line 10 a quot"),
+        ("\n".join(rows_of(header=f"label,{PIXELS}")).replace("\n3,", "\nїжак,").encode("cp1251"), "is not in UTF-8"),
+        ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",train")).replace(",train", ",holdout", 3),
+         "train.csv, line 2: 'holdout' in the column that tells the part is none"),
+        ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",")), "line 2: '' in the column"),
+    ],
+    ids=["first or last", "two labels", "no label", "a pixel twice", "open quotation", "cp1251",
+         "unknown part", "empty part"],
+)  # fmt: skip
+def test_tables_that_could_be_misread_are_refused(tmp_path, prepare, content, sentence):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ReportError, match=sentence):
+        prepare(tmp_path / "set")
+
+
+def test_the_column_of_the_part_counts_more_than_the_name_of_the_file(tmp_path, prepare):
+    rows = rows_of()
+    told = [f"{row},{'test' if i >= 120 else 'train'}" for i, row in enumerate(rows)]
+    write_rows(tmp_path / "set", [f"label,{PIXELS},Usage", *told], "train_test.csv")
+    _, labels = prepare(tmp_path / "set")
+    assert labels["test"].tolist() == [int(row.split(",")[0]) for row in rows[120:]]
+
+
+def test_large_pictures_fit_into_one_column(tmp_path, prepare):
+    x, y = arrays()["x_train"], arrays()["y_train"]
+    large = x.repeat(25, axis=1).repeat(25, axis=2)
+    rows = [f"{label},{' '.join(map(str, a.ravel()))}" for a, label in zip(large, y, strict=True)]
+    write_rows(tmp_path / "set", ["emotion,pixels", *rows])
+    prepare(tmp_path / "set")
+    assert prepare.task.height == 200
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [(("X", "y", "X_test", "y_test"), ["train", "test"]), (("images", "labels", "val_images", "val_labels"),
+                                                           ["train", "val"]),
+     (("train_images", "train_image_labels", "test_images", "test_image_labels"), ["train", "test"])],
+)  # fmt: skip
+def test_what_bears_no_part_is_training(tmp_path, prepare, names, given):
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", **dict(zip(names, arrays().values(), strict=True)))
+    pictures, labels = prepare(tmp_path / "set")
+    assert prepare.origin["given"] == given
+    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+
+
+def test_a_table_that_bears_no_part_is_training(tmp_path, prepare):
+    write_rows(tmp_path / "set", rows_of(header=f"label,{PIXELS}"), "signs.csv")
+    write_rows(tmp_path / "set", rows_of(header=f"label,{PIXELS}")[:41], "signs_test.csv")
+    _, labels = prepare(tmp_path / "set")
+    assert prepare.origin["given"] == ["train", "test"] and len(labels["test"]) == 40
+
+
+def test_pictures_are_taken_before_the_same_as_rows(tmp_path, prepare):
+    x, y = arrays()["x_train"], arrays()["y_train"]
+    (tmp_path / "set").mkdir()
+    bunch = {"data": 255 - x.reshape(-1, 64), "images": x, "target": y, "target_names": np.arange(4)}
+    np.savez(tmp_path / "set" / "digits.npz", **bunch, DESCR="digits")
+    pictures, labels = prepare(tmp_path / "set")
+    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+
+
+@pytest.mark.parametrize("labels", [lambda y: np.array([b"cat", b"dog", b"emu", b"fox"])[y],
+                                    lambda y: np.array(["cat ", " dog", "emu", "fox"])[y]])  # fmt: skip
+def test_text_labels_are_plain_names(tmp_path, prepare, labels):
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", x_train=arrays()["x_train"], y_train=labels(arrays()["y_train"]))
+    prepare(tmp_path / "set")
+    assert prepare.origin["names"] == ["cat", "dog", "emu", "fox"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "told"),
+    [(lambda x: x / 255, lambda x: x / 1.0, "train 0 to 0.980392, test 0 to 250"),
+     (lambda x: x / 125 - 1, lambda x: x / 250, "train -1 to 1, test 0 to 1")],
+)  # fmt: skip
+def test_parts_of_different_ranges_are_refused(tmp_path, prepare, train, test, told):
+    (tmp_path / "set").mkdir()
+    own = arrays()
+    own |= {"x_train": train(own["x_train"]), "x_test": test(own["x_test"])}
+    np.savez(tmp_path / "set" / "a.npz", **own)
+    with pytest.raises(ReportError, match=f"different ranges, {told}"):
+        prepare(tmp_path / "set")
+
+
+def test_a_dark_test_part_is_no_other_range(tmp_path, prepare):
+    (tmp_path / "set").mkdir()
+    own = arrays()
+    np.savez(tmp_path / "set" / "a.npz", **own | {"x_test": own["x_test"] // 40})
+    prepare(tmp_path / "set")
+
+
+@pytest.mark.parametrize("form", ["idx", "npy", "parquet"])
+def test_a_broken_download_is_named(tmp_path, prepare, form):
+    folder = tmp_path / "set"
+    if form == "idx":
+        write_idx(folder, arrays())
+        broken = folder / "t10k-images-idx3-ubyte.gz"
+        broken.write_bytes(broken.read_bytes()[:-20])
+        sentence = "t10k-images-idx3-ubyte.gz is cut short or damaged"
+    elif form == "npy":
+        folder.mkdir()
+        np.save(folder / "y_train.npy", arrays()["y_train"])
+        (folder / "x_train.npy").write_bytes(b"<html>404</html>")
+        sentence = "x_train.npy: it is no file of NumPy"
+    else:
+        folder.mkdir()
+        (folder / "train.parquet").write_bytes(b"")
+        sentence = "train.parquet cannot be read"
+    with pytest.raises(ReportError, match=sentence):
+        prepare(folder)
+
+
+def test_idx_files_without_a_test_part_are_divided(tmp_path, prepare):
+    write_idx(tmp_path / "set", {name: arrays()[name] for name in ("x_train", "y_train")})
+    _, labels = prepare(tmp_path / "set")
+    assert prepare.origin["given"] == ["train"] and len(labels["test"]) == N // 6
+
+
+def test_numbers_that_nobody_calls_labels_are_none(tmp_path, prepare):
+    parquet_set(tmp_path / "set", lambda y: {"width": [8 + int(value) % 3 for value in y]})
+    with pytest.raises(ReportError, match="no column of labels, such as 'label'; its columns are image, width"):
+        prepare(tmp_path / "set")
+
+
+def test_a_column_of_a_parquet_table_tells_the_part(tmp_path, prepare):
+    parquet_set(tmp_path / "set", lambda y: {"label": y.tolist(), "split": ["train"] * (len(y) - 40) + ["test"] * 40})
+    _, labels = prepare(tmp_path / "set")
+    assert prepare.origin["given"] == ["train", "test"] and len(labels["test"]) >= 40
+
+
+def test_pictures_that_are_not_read_are_told_by_class(tmp_path, prepare):
+    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
+    (tmp_path / "set" / "emu").mkdir()
+    (tmp_path / "set" / "emu" / "1.HEIC").write_bytes(b"photo")
+    with pytest.raises(ReportError, match="'emu' holds 1 .heic file, which are not read; convert"):
+        prepare(tmp_path / "set")
+
+
+def test_the_names_of_the_folders_in_another_order_are_refused(tmp_path, prepare):
+    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
+    (tmp_path / "set" / "classes.toml").write_text('en = ["dog", "cat"]')
+    with pytest.raises(ReportError, match="classes.toml lists dog, cat …; the order of the classes is cat, dog …"):
+        prepare(tmp_path / "set")
+
+
+def test_a_class_without_a_readable_picture_is_named(tmp_path, prepare):
+    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog", "fox"])
+    for path in (tmp_path / "set" / "fox").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ReportError, match="none of the 70 pictures of the class 'fox' can be read"):
+        prepare(tmp_path / "set", skip_unreadable=True)
+
+
+def test_one_picture_of_another_size_is_named(tmp_path, prepare, monkeypatch):
+    said = []
+    monkeypatch.setattr(Progress, "say", lambda self, text: said.append(text))
+    write_pictures(tmp_path / "set", n=80, classes=["cat", "dog"])
+    odd = sorted((tmp_path / "set" / "cat").iterdir())[3]
+    Image.open(odd).resize((33, 40)).save(odd)
+    prepare(tmp_path / "set", side=16)
+    sentence = f"1 another size, such as cat/{odd.name} with 33 × 40; all are cut to squares of 16 × 16"
+    assert any(sentence in text for text in said)
+
+
+def test_classes_may_be_called_train(tmp_path, prepare):
+    write_pictures(tmp_path / "set", n=70, classes=["bullet train", "steam train", "bus"])
+    prepare(tmp_path / "set")
+    assert prepare.origin["names"] == ["bullet train", "bus", "steam train"]

@@ -19,7 +19,7 @@ def encode(picture, kind="PNG", **options):
 
 
 def read(*sources, side=28):
-    found, numbers, faults = read_pictures(sources, side)
+    found, numbers, faults, _ = read_pictures(sources, side)
     assert not faults and numbers == list(range(len(sources)))
     return found
 
@@ -93,7 +93,7 @@ def test_large_photos_keep_their_middle():
 def test_what_cannot_be_read_is_told_with_its_place(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as some libraries do
     whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60)).astype("uint8")), "JPEG")
-    found, numbers, faults = read_pictures([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
+    found, numbers, faults, _ = read_pictures([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
     assert len(found) == 1 and numbers == [0] and list(faults) == [1, 2, 3]
     assert faults[1] == "no picture that Pillow reads" and "truncated" in faults[2]
 

@@ -24,6 +24,7 @@ CLASSES_FILE = "classes.toml"
 MAX_BYTES = 2 * 2**30
 PACKED = 3  # times that a file may be packed
 NOT_READ = "not readable"
+MOST_NAMED = 4  # classes that a sentence names
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def _digest_pieces(layout: Layout) -> list[str]:
         if piece.path not in known:
             try:
                 known[piece.path] = digest_file(piece.path)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise ValueError(f"{piece.path.name} is cut short or damaged ({error}); fetch it again") from None
             except OSError:
                 if layout.form != "pictures":
                     raise
@@ -147,10 +150,10 @@ def digest_file(path: Path) -> str:
 
 def _require_all(layout: Layout) -> None:
     found = {(piece.part, piece.what) for piece in layout.pieces}
-    for part in ("train", "test"):
+    for part in dict.fromkeys(("train", *(piece.part for piece in layout.pieces))):
         for what, noun in (("x", "pictures"), ("y", "labels")):
             if (part, what) not in found:
-                raise ValueError(f"the IDX file with the {part} {noun} is not there")
+                raise ValueError(f"the IDX file with the {part} {noun} is not there; add it")
 
 
 def _describe(
@@ -176,11 +179,20 @@ def _describe(
             raise ValueError(f"in {CLASSES_FILE}, {lang} takes a list of names")
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
-    classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES} if names else {}
-    if not classes and layout.form == "pictures":
-        classes = dict.fromkeys(LANGUAGES, sorted({piece.what for piece in layout.pieces}, key=sort_key))
-    elif not classes and layout.form == "parquet":
+    known = []
+    if layout.form == "pictures":
+        known = sorted({piece.what for piece in layout.pieces}, key=sort_key)
+    elif layout.form == "parquet":
         known = [show_name(name) for name in name_classes([piece.path for piece in layout.pieces])]
+    for listed in names.values():
+        if listed != known and sorted(listed) == sorted(known):
+            raise ValueError(
+                f"{CLASSES_FILE} lists {', '.join(listed[:MOST_NAMED])} …; the order of the classes is "
+                f"{', '.join(known[:MOST_NAMED])} …"
+            )
+    if names:
+        classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES}
+    else:
         classes = dict.fromkeys(LANGUAGES, known) if known else {}
     rows = (
         f"{piece.part}/{piece.what}/{piece.key}/{digest}"

@@ -3,11 +3,19 @@
 import re
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fmnist_report.data.tables import read_columns
-from fmnist_report.data.tree import PICTURE_SUFFIXES, Folder, count_kinds, describe_kinds, show_name, show_path
+from fmnist_report.data.tree import (
+    NOT_READ,
+    PICTURE_SUFFIXES,
+    Folder,
+    count_kinds,
+    describe_kinds,
+    show_name,
+    show_path,
+)
 
 PARTS = {
     **dict.fromkeys(("train", "training", "trainset", "trainval"), "train"),
@@ -27,6 +35,7 @@ DIVISION = re.compile(
     r"(images?|imgs?|pictures|photos|data|part|fold|batch)[\W_]*\d*|.*[\W_]part[\W_]*\d+", re.IGNORECASE
 )
 DRAWN = {"masks", "mask_images", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "trimaps", "labels"}
+MOST_NAMED = 8  # arrays that a sentence names
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
     "a folder of pictures a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
@@ -83,13 +92,28 @@ def find_layout(tree: Folder) -> Layout:
         except ValueError as error:
             trouble = error
     for find in (find_parquet, find_csv):
-        if layout := find(files, tree.path):
-            return layout
+        try:
+            if layout := find(files, tree.path):
+                return layout
+        except ValueError as error:
+            trouble = trouble or error
     if trouble:
         raise trouble
     found = f"it holds {describe_kinds(count_kinds(files))}, and no data set that is known" if files else "it is empty"
-    advice = "; unpack what is packed" if any(path.suffix.lower() in ARCHIVES for path in files) else ""
-    raise ValueError(f"{found}{advice}. Looked for: {LOOKED_FOR}")
+    raise ValueError(f"{found}{_advise(files)}. Looked for: {LOOKED_FOR}")
+
+
+def _advise(files: Iterable[Path]) -> str:
+    """Say what can be done about files that are nearly a data set."""
+    suffixes = {path.suffix.lower() for path in files}
+    advice = "; unpack what is packed" if suffixes & ARCHIVES else ""
+    if unread := sorted(suffixes & NOT_READ):
+        advice += f"; convert the pictures in {' and '.join(unread)} to JPEG or PNG"
+    for path in files:
+        if names := [name for name in _list_arrays(path) if name]:
+            listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+            return f"{advice}; the arrays in {path.name} are called {listed}"
+    return advice
 
 
 def split_words(name: str) -> list[str]:
@@ -101,8 +125,9 @@ def split_words(name: str) -> list[str]:
 def read_role(name: str) -> tuple[str, str]:
     """Return the part and what ("x", "y") that the words of a name tell; "" for what they do not."""
     words = split_words(name)
-    part, what = (next((table[word] for word in words if word in table), "") for table in (PARTS, WHAT))
-    return part, what
+    part = next((PARTS[word] for word in words if word in PARTS), "")
+    what = {WHAT[word] for word in words if word in WHAT}
+    return part, "y" if "y" in what else "x" if what else ""  # image_labels are labels
 
 
 def find_part(path: Path, folder: Path) -> str:
@@ -140,18 +165,23 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
                 n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
                 pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
     parts = {part for part, _ in pieces}
+    if {("", "x"), ("", "y")} <= set(pieces) and "train" not in parts:
+        pieces = {(part or "train", what): found for (part, what), found in pieces.items()}  # X, y, X_test, y_test
+        parts = parts - {""} | {"train"}
     if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
         return None
     chosen = []
     for (part, _), found in pieces.items():
         least = min(n for n, _ in found)  # x_train before x_train_ids in one file
         same = [piece for n, piece in found if n == least]
+        images = [piece for piece in same if "images" in split_words(piece.key)]
+        same = images if len(images) == 1 else same  # before data, which are often the same as rows
         if len(same) > 1 or len({piece.path for _, piece in found}) > 1:
             same = [piece for _, piece in found]
             names = " and ".join(_name_piece(piece, folder) for piece in same)
-            raise ValueError(f"{names} are the same part of several sets; keep one set in the folder")
+            raise ValueError(f"{names} are the same part of several sets; keep one of them in the folder")
         if part or parts == {""}:
-            chosen.append(same[0])
+            chosen.append(replace(same[0], part=part))
     return Layout("arrays", tuple(chosen))
 
 
@@ -186,6 +216,10 @@ def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
     tables = [(path, read_columns(path)) for path in files if path.suffix.lower() in (".csv", ".tsv")]
     labelled = [path for path, columns in tables if columns and columns.label is not None]
     blind = [show_path(path, folder) for path, columns in tables if columns and columns.label is None]
+    if blind and not labelled:
+        raise ValueError(
+            f"{blind[0]} has columns of pixels, but none of labels; call the one that tells the class 'label'"
+        )
     pieces = [Piece(find_part(path, folder), "xy", path) for path in labelled]
     for part in {piece.part for piece in pieces}:
         same = [_name_piece(piece, folder) for piece in pieces if piece.part == part]
@@ -195,7 +229,10 @@ def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
 
 
 def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
-    """Leave out what belongs to no part where others do."""
+    """Leave out what belongs to no part where others do; where these are no training part, it is that."""
+    parts = {piece.part for piece in pieces}
+    if "" in parts and len(parts) > 1 and "train" not in parts:
+        pieces = [replace(piece, part=piece.part or "train") for piece in pieces]
     kept = [piece for piece in pieces if piece.part] or pieces
     return Layout(form, tuple(kept), notes) if kept else None
 
@@ -259,13 +296,19 @@ def _check_parts(top: Folder, parts: dict[str, list[Folder]]) -> None:
 
 def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     classes = folder.filled()
+    for one in folder.folders:
+        if unread := one.every_unread():
+            raise ValueError(
+                f"{one.name!r} holds {describe_kinds(count_kinds(unread))}, which are not read; convert them to JPEG "
+                "or PNG, or take them out"
+            )
     if not classes:
         found = describe_kinds(count_kinds(folder.pictures))
         raise ValueError(
             f"it holds {found} and no class folder; put the pictures of each class into a folder that bears its "
             f"name{_give_example(folder.pictures)}"
         )
-    _check_classes(classes)
+    _check_classes(classes, part)
     notes = _tell_strays(folder)
     notes += [f"the folder {one.name!r} holds no pictures" for one in folder.folders if one not in classes]
     pieces = []
@@ -280,8 +323,12 @@ def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     return pieces, notes
 
 
-def _check_classes(classes: list[Folder]) -> None:
-    """Refuse folders that divide the pictures otherwise than by class, as far as their names tell."""
+def _check_classes(classes: list[Folder], part: str) -> None:
+    """Refuse folders that divide the pictures otherwise than by class, as far as their names tell.
+
+    Args:
+        part: in which they stand; "" where the set is not divided.
+    """
     names = {one.name: {inner.name for inner in one.filled()} for one in classes}
     divisions = [name for name in names if DIVISION.fullmatch(name)]
     divisions = divisions if len(divisions) > 1 or len(names) == 1 else []  # one alone may be a class, such as photos
@@ -297,10 +344,10 @@ def _check_classes(classes: list[Folder]) -> None:
                 "be a folder a class"
             )
     part_like = [name for name in names if read_role(name)[0]]
-    if len(part_like) > 1:
+    if not part and len({read_role(name)[0] for name in part_like}) > 1:
         raise ValueError(
             f"{' and '.join(map(repr, part_like[:4]))} look like parts, but hold no class folders; put the pictures of "
-            "each class into a folder that bears its name, in each part"
+            "each class into a folder that bears its name, in each part, or rename them if these are the classes"
         )
     seen: dict[str, str] = {}
     for name, inner in names.items():

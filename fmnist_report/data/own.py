@@ -56,7 +56,7 @@ def prepare_own_data(
         raise ReportError(f"The data set in {str(data_set.folder)!r} cannot be used: {error}") from None
     n_train, height, width = arrays["x_train"].shape
     progress.say(f"{data_set.name}: {n_train:,} pictures of {height} × {width} pixels in {len(labels)} classes.")
-    for note in [*notes, *describe_rest(data_set, read)]:
+    for note in [*notes, *read.notes, *describe_rest(data_set, read)]:
         progress.say(f"{data_set.name}: {note}.")
     write_parts(out, arrays, data, Task(height, width, labels, mirror))
     given = [part for part in PARTS if f"x_{part}" in read.arrays]

@@ -1,24 +1,34 @@
 """Tables of encoded pictures in .parquet files, as Hugging Face's datasets keep them; read by pyarrow."""
 
+import contextlib
 import json
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 
+from fmnist_report.data.tables import LABEL_NAMES as KNOWN
+from fmnist_report.data.tables import USAGE
 from fmnist_report.data.tree import sort_key
 from fmnist_report.errors import ReportError
 
-LABEL_NAMES = {"label", "labels", "class", "target"}
-PICTURE_NAMES = {"image", "img", "picture"}
+LABEL_NAMES = ("label", "labels", "class", "target")
+PICTURE_NAMES = ("image", "img", "picture")
 MOST_NAMED = 8  # columns that a sentence names
 
 
 class Table(typing.NamedTuple):
-    """One file: encoded pictures, labels (whole numbers, or text) and the names of the classes, where it tells them."""
+    """One file.
+
+    pictures: encoded.
+    labels: whole numbers, or text.
+    names: of the classes, where the file tells them.
+    usage: what a column says of each row's part; empty where there is none.
+    """
 
     pictures: list[bytes]
     labels: list[typing.Any]
     names: tuple[str, ...]
+    usage: list[str]
 
 
 def import_pyarrow() -> typing.Any:
@@ -40,21 +50,32 @@ def read_tables(paths: Sequence[Path], with_pictures: bool = True) -> tuple[list
     parquet = import_pyarrow()
     tables = []
     for path in paths:
-        try:
-            picture, label = find_columns(parquet.read_schema(path), path)
-            columns = [label, picture] if with_pictures else [label]
-            found = parquet.read_table(path, columns=columns)
+        with _naming(path):
+            schema = parquet.read_schema(path)
+        picture, label, usage = find_columns(schema, path)
+        with _naming(path):
+            found = parquet.read_table(path, columns=[label, *usage, *([picture] if with_pictures else [])])
             labels = found.column(label).to_pylist()
+            parts = [str(value) for name in usage for value in found.column(name).to_pylist()]
             rows = found.column(picture).to_pylist() if with_pictures else []
-            names = _read_names(found.schema, label)
-        except ValueError:
-            raise
-        except Exception as error:  # pyarrow's errors have many classes
-            raise ValueError(f"{path.name} cannot be read ({str(error).splitlines()[0]})") from None
         if n := sum(value is None for value in labels):
             raise ValueError(f"{path.name}: {n:,} rows have no label")
-        tables.append(Table([(r["bytes"] if isinstance(r, dict) else r) or b"" for r in rows], labels, names))
+        names = _read_names(schema, label)
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{path.name} has two classes with the name {twice!r}; rename one")
+        pictures = [(row["bytes"] if isinstance(row, dict) else row) or b"" for row in rows]
+        if rows and not any(pictures) and any(isinstance(row, dict) and row.get("path") for row in rows):
+            raise ValueError(f"{path.name} holds only the paths of its pictures; save it with the pictures in it")
+        tables.append(Table(pictures, labels, names, parts))
     return _unite(tables, paths)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> typing.Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # pyarrow's errors have many classes
+        raise ValueError(f"{path.name} cannot be read ({str(error).splitlines()[0]})") from None
 
 
 def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tuple[str, ...]]:
@@ -79,12 +100,16 @@ def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tup
             else value
             for value in table.labels
         ]  # fmt: skip
-        united.append(Table(table.pictures, labels, names))
+        united.append(table._replace(labels=labels, names=names))
     return united, names
 
 
-def find_columns(schema: typing.Any, path: Path) -> tuple[str, str]:
-    """Name the columns of pictures and of labels; raises ValueError where several could be meant."""
+def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
+    """Name the columns of pictures and of labels, and that of the part, if there is one.
+
+    Raises:
+        ValueError: several could be meant, or none of the labels is called so or bears the names of classes.
+    """
     import pyarrow as pa
 
     def is_encoded(kind: typing.Any) -> bool:
@@ -93,25 +118,36 @@ def find_columns(schema: typing.Any, path: Path) -> tuple[str, str]:
 
     def is_label(kind: typing.Any) -> bool:
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        return text or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)
+        return is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)
 
+    def is_text(kind: typing.Any) -> bool:
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+    pictures = [field.name for field in schema if is_encoded(field.type)]
+    labels = [field.name for field in schema if is_label(field.type)]
+    named = [name for name in labels if _read_names(schema, name)]  # by Hugging Face's datasets
+    unnamed = not named and len(labels) == 1 and labels[0].casefold() not in KNOWN
+    if unnamed and not is_text(schema.field(labels[0]).type):
+        labels = []  # one number a row may be anything
+    usage = [field.name for field in schema if field.name.casefold() in USAGE and is_text(field.type)]
     return (
-        _choose("pictures", PICTURE_NAMES, [field.name for field in schema if is_encoded(field.type)], schema, path),
-        _choose("labels", LABEL_NAMES, [field.name for field in schema if is_label(field.type)], schema, path),
+        _choose("pictures", PICTURE_NAMES, pictures, schema, path),
+        _choose("labels", LABEL_NAMES, named if len(named) == 1 else labels, schema, path),
+        usage[:1],
     )
 
 
-def _choose(what: str, usual: set[str], candidates: list[str], schema: typing.Any, path: Path) -> str:
+def _choose(what: str, usual: tuple[str, ...], candidates: list[str], schema: typing.Any, path: Path) -> str:
     named = [name for name in candidates if name.casefold() in usual]
     if len(candidates) == 1 or len(named) == 1:
         return (named or candidates)[0]
     columns = ", ".join(schema.names[:MOST_NAMED]) + (" …" if len(schema.names) > MOST_NAMED else "")
     if not candidates:
-        raise ValueError(f"{path.name} has no column of {what}; its columns are {columns}")
+        raise ValueError(f"{path.name} has no column of {what}, such as {usual[0]!r}; its columns are {columns}")
     raise ValueError(
         f"nothing tells which column of {path.name} holds the {what}, {' or '.join(candidates[:MOST_NAMED])}; name it "
-        f"{sorted(usual)[0]!r}"
+        f"{usual[0]!r}"
     )
 
 

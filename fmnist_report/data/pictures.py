@@ -41,6 +41,21 @@ class Header:
     wide: bool
 
 
+class Decoded(typing.NamedTuple):
+    """What read_pictures found.
+
+    grey: (n, height, width) uint8 of those that can be read.
+    read: their places in the sources.
+    faults: by the place of each of the others why it cannot be read.
+    sizes: width and height in pixels of each that could be opened, by its place.
+    """
+
+    grey: np.ndarray
+    read: list[int]
+    faults: dict[int, str]
+    sizes: dict[int, tuple[int, int]]
+
+
 @contextlib.contextmanager
 def _whole_alone() -> typing.Iterator[None]:
     """Let Pillow refuse truncated pictures, whatever other libraries of this process have told it, and keep quiet."""
@@ -56,7 +71,7 @@ def _whole_alone() -> typing.Iterator[None]:
 @_whole_alone()
 def read_pictures(
     sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
-) -> tuple[np.ndarray, list[int], dict[int, str]]:
+) -> Decoded:
     """Decode pictures to shades of grey of eight bits.
 
     Where all have one size of at most LARGEST pixels, they keep it; else they are cut to squares around their middle
@@ -66,10 +81,6 @@ def read_pictures(
     Args:
         sources: files, or their content.
         tick: called with the number of pictures that are done.
-
-    Returns:
-        (n, height, width) uint8 of those that can be read; their places in sources; and by the place of each of the
-        others why it cannot be read.
     """
     headers: dict[int, Header] = {}
     faults: dict[int, str] = {}
@@ -100,7 +111,8 @@ def read_pictures(
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
-    return found, list(grey), dict(sorted(faults.items()))
+    sizes_of = {number: header.size for number, header in headers.items()}
+    return Decoded(found, list(grey), dict(sorted(faults.items())), sizes_of)
 
 
 def _open(source: Encoded) -> Image.Image:

@@ -1,5 +1,6 @@
 """Readers of the forms of data sets: each gives the arrays of the parts that are there."""
 
+import collections
 import typing
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from fmnist_report.data.tree import show_path, sort_key
 from fmnist_report.settings import DataSettings
 
 MOST_NAMED = 10  # unreadable pictures that a sentence names
+MOST_APART = 50.0  # times that the brightest value of one part may be that of another
+NUMPY = (b"\x93NUMPY", b"PK")  # how .npy and .npz begin
 Tick = typing.Callable[[int, int], None]  # what is done, and of how many
 
 
@@ -26,11 +29,13 @@ class Read:
         test.
     names: of the classes by their label, where the files tell them.
     unreadable: how many pictures could not be read, where they are to be skipped.
+    notes: what the user should know of it, in sentences.
     """
 
     arrays: dict[str, np.ndarray]
     names: tuple[str, ...] = ()
     unreadable: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
@@ -58,12 +63,15 @@ def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
     for piece in data_set.pieces:
         name = piece.path.name
         try:
+            with open(piece.path, "rb") as file:
+                begins = file.read(6)
             loaded = np.load(piece.path, allow_pickle=False)
             values = loaded[piece.key] if piece.key else loaded
         except MemoryError:
             raise
         except Exception as error:  # of zip, zlib, tokenize and numpy
             told = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
+            told = told if begins.startswith(NUMPY) else "it is no file of NumPy; fetch it again"
             raise ValueError(f"{name}: {told}") from None
         if not isinstance(values, np.ndarray) or values.ndim == 0:
             raise ValueError(f"{name}: it holds no array of pictures or labels")
@@ -74,6 +82,13 @@ def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
 
 
 def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
+    if labels.dtype.kind == "S":
+        try:
+            labels = np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"{name}: the labels are not in UTF-8") from None
+    if labels.dtype.kind == "U":
+        labels = np.char.strip(labels)
     if labels.ndim == 2 and 1 in labels.shape:
         return labels.reshape(-1)
     numbers = labels.ndim == 2 and labels.dtype.kind in "buif"
@@ -90,12 +105,14 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
     for piece in data_set.pieces:
         columns = read_columns(piece.path)
         assert columns is not None, "the layout was found by it"
-        for label, usage, pixels in read_rows(piece.path, columns):
-            labels, rows = found.setdefault(piece.part or read_role(usage)[0] or "train", ([], []))
+        for label, usage, pixels, line in read_rows(piece.path, columns):
+            where = f"{piece.path.name}, line {line}"
+            part = piece.part or "train" if columns.usage is None else read_usage(usage, where)
+            labels, rows = found.setdefault(part, ([], []))
             try:
                 rows.append(np.array(pixels, "float32"))
             except ValueError as error:
-                raise ValueError(f"{piece.path.name}, row {len(rows) + 1}: {error}") from None
+                raise ValueError(f"{where}: {error}") from None
             labels.append(label)
     if not found:
         raise ValueError("its tables have no rows")
@@ -104,6 +121,15 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
         raise ValueError(f"its rows have different numbers of pixels, {min(lengths)} to {max(lengths)}")
     arrays = {f"x_{part}": np.stack(rows) for part, (_, rows) in found.items()}
     return _join_parts(arrays | {f"y_{part}": _number(labels) for part, (labels, _) in found.items()})
+
+
+def read_usage(word: str, where: str) -> str:
+    """Return the part that a word in a table tells; raises ValueError where it tells none."""
+    if part := read_role(word)[0]:
+        return part
+    raise ValueError(
+        f"{where}: {word!r} in the column that tells the part is none; write train, val or test, or take the column out"
+    )
 
 
 def _number(labels: list[str]) -> np.ndarray:
@@ -125,12 +151,15 @@ def read_parquet(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
     labels = np.array([label for table in tables for label in table.labels], "float64")
     if not len(labels) or (labels != np.floor(labels)).any():
         raise ValueError("the labels are not whole numbers" if len(labels) else "its tables have no rows")
-    parts = [piece.part or "train" for piece, table in zip(data_set.pieces, tables, strict=True) for _ in table.labels]
-    origin = [
-        f"{piece.path.name}, row {row}"
-        for piece, table in zip(data_set.pieces, tables, strict=True)
-        for row in range(len(table.labels))
-    ]
+    parts, origin = [], []
+    for piece, table in zip(data_set.pieces, tables, strict=True):
+        rows = [f"{piece.path.name}, row {row}" for row in range(len(table.labels))]
+        origin += rows
+        parts += (
+            [read_usage(word, where) for word, where in zip(table.usage, rows, strict=True)]
+            if table.usage
+            else [piece.part or "train"] * len(rows)
+        )
     return _decode(encoded, labels.astype("int64"), np.array(parts), names, origin, data, tick)
 
 
@@ -157,7 +186,7 @@ def _decode(
     Raises:
         ValueError: some cannot be read and may not be skipped; names them.
     """
-    pictures, read, faults = read_pictures(sources, data.side, lambda n: tick(n, len(sources)))
+    pictures, read, faults, sizes = read_pictures(sources, data.side, lambda n: tick(n, len(sources)))
     if faults and not data.skip_unreadable:
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
@@ -165,12 +194,31 @@ def _decode(
             f"pictures that cannot be read: {len(faults):,}.{named}{further}\nRepair or remove them, or leave them out "
             "with --set data.skip_unreadable=true."
         )
+    for label in np.setdiff1d(labels, labels[read]):
+        name = repr(names[label]) if 0 <= label < len(names) else str(label)
+        raise ValueError(
+            f"none of the {int((labels == label).sum()):,} pictures of the class {name} can be read; repair them, or "
+            "take the class out"
+        )
     labels, parts = labels[read], parts[read]
     order = np.random.default_rng(data.split_seed).permutation(len(labels))
     pictures, labels, parts = pictures[order], labels[order], parts[order]
     arrays = {f"x_{part}": pictures[parts == part] for part in dict.fromkeys(parts.tolist())}
     arrays |= {f"y_{part}": labels[parts == part] for part in dict.fromkeys(parts.tolist())}
-    return Read(arrays, names, len(faults))
+    return Read(arrays, names, len(faults), _tell_sizes(sizes, origin, data.side))
+
+
+def _tell_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
+    """Say which pictures have another size than most, if some have."""
+    counts = collections.Counter(sizes.values()).most_common()
+    if len(counts) < 2:
+        return ()
+    (width, height), n = counts[0]
+    other = next(place for place, size in sizes.items() if size != (width, height))
+    return (
+        f"{n:,} pictures have {width} × {height} pixels, {len(sizes) - n:,} another size, such as {origin[other]} with "
+        f"{' × '.join(map(str, sizes[other]))}; all are cut to squares of {side} × {side} (--set data.side)",
+    )
 
 
 def _join_parts(found: dict[str, np.ndarray]) -> Read:
@@ -191,6 +239,7 @@ def _join_parts(found: dict[str, np.ndarray]) -> Read:
     if len({values.dtype.kind in "fb" for values in pictures.values()}) > 1:
         types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in pictures.items())
         raise ValueError(f"the parts hold pictures of different types, so that they have no common scale: {types}")
+    _check_ranges(pictures)
     grey = arrays_to_grey(pictures)
     shapes = {part: grey[f"x_{part}"].shape[1:] for part in parts}
     if len(set(shapes.values())) > 1:
@@ -206,6 +255,20 @@ def _join_parts(found: dict[str, np.ndarray]) -> Read:
         if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
     return Read(grey | {name: values.astype("int64") for name, values in labels.items()})
+
+
+def _check_ranges(pictures: dict[str, np.ndarray]) -> None:
+    """Refuse parts whose values have different ranges, such as 0 to 1 and 0 to 255; raises ValueError."""
+    ranges = {}
+    for name, values in pictures.items():
+        finite = values[np.isfinite(values)]
+        if finite.size and finite.any():
+            ranges[name[2:]] = float(finite.min()), float(finite.max())
+    tops = [max(abs(low), abs(high)) for low, high in ranges.values()]
+    real = any(values.dtype.kind == "f" for values in pictures.values())
+    if tops and (max(tops) > MOST_APART * min(tops) or (real and len({low < 0 for low, _ in ranges.values()}) > 1)):
+        told = ", ".join(f"{part} {low:g} to {high:g}" for part, (low, high) in ranges.items())
+        raise ValueError(f"the values of the parts have different ranges, {told}; bring all to one")
 
 
 READERS: dict[str, typing.Callable[[DataSet, DataSettings, Tick], Read]] = {

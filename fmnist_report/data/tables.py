@@ -1,5 +1,7 @@
 """Tables of pixels in .csv files: how their columns are to be read, and their rows."""
 
+import collections
+import contextlib
 import csv
 import re
 import typing
@@ -10,10 +12,11 @@ from pathlib import Path
 LABEL_NAMES = {"label", "labels", "class", "target", "y", "digit", "character", "letter", "emotion", "category"}
 PACKED = "pixels"  # a column of all pixels, separated by spaces, as FER2013 has it
 USAGE = {"usage", "split", "part", "subset"}  # a column that tells the part
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
 LEAST_PIXELS = 25
 MOST_LABELS = 100
-PEEKED = 200  # rows that tell which of two columns is the label
 MOST_IN_ROW = 2**20  # characters
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how files begin that Excel saves as Unicode text
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Columns:
     """How a table of pixels is to be read.
 
     label: the column of the labels; None where it has none.
-    pixels: the columns of the pixels; one where all stand in it.
+    pixels: the columns of the pixels, from the first to the last; one where all stand in it.
     usage: the column that tells the part of each row; None where it has none.
     width: how many columns there are.
     has_header: whether its first row names the columns.
@@ -35,68 +38,140 @@ class Columns:
     has_header: bool
 
 
+class Row(typing.NamedTuple):
+    """One picture of a table, as text; usage is "" where no column tells the part, and line counts from 1."""
+
+    label: str
+    usage: str
+    pixels: list[str]
+    line: int
+
+
 def read_columns(path: Path) -> Columns | None:
-    """Tell from its first rows how a table holds pixels; None where it does not.
+    """Tell from its first row how a table holds pixels; None where it does not.
 
     Raises:
-        ValueError: it has no header, and nothing tells whether the first or the last column is the label.
+        ValueError: nothing tells which column is the label, or in which order the pixels stand.
     """
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    with open(path, encoding=_find_encoding(path), errors="replace") as file:
         line = file.readline(MOST_IN_ROW)
     separator = max(",;\t", key=line.count)
-    names = [name.strip().casefold() for name in next(csv.reader([line], delimiter=separator), [])]
+    row = next(csv.reader([line], delimiter=separator), [])
+    names = [name.strip().casefold() for name in row]
     if not names:
         return None
-    if all(re.fullmatch(r"-?\d+(\.\d*)?", name) for name in names):
-        return _read_unnamed(path, separator, len(names))
+    if all(NUMBER.fullmatch(name) for name in names):
+        counted = any(names == [str(first + i) for i in range(len(names))] for first in (0, 1))  # pandas names them so
+        return _read_unnamed(path, separator, row, counted)
     labels = [number for number, name in enumerate(names) if name in LABEL_NAMES]
     usage = next((number for number, name in enumerate(names) if name in USAGE), None)
-    groups: dict[str, list[int]] = {}  # by what stands before the number, as in pixel0 and 1x1
-    for number, name in enumerate(names):
-        if numbered := re.fullmatch(r"(.*?)\d+(x\d+)?", name):
-            groups.setdefault(numbered[1], []).append(number)
-    pixels = [names.index(PACKED)] if PACKED in names else max(groups.values(), key=len, default=[])
-    if PACKED not in names and (len(pixels) < LEAST_PIXELS or isqrt(len(pixels)) ** 2 != len(pixels)):
+    pixels = (names.index(PACKED),) if PACKED in names else _find_pixels(names, path)
+    if len(pixels) == len(names) and not _is_square(len(pixels)):
+        return _read_unnamed(path, separator, row, True)  # V1, V2, …, as R names them
+    if PACKED not in names and not _is_square(len(pixels)):
         return None
-    return Columns(separator, labels[0] if labels else None, tuple(pixels), usage, len(names), True)
+    if len(labels) > 1:
+        labels = [number for number in labels if names[number] == "label"] or labels
+    if len(labels) > 1:
+        told = " or ".join(repr(row[number].strip()) for number in labels)
+        raise ValueError(f"nothing tells which column of {path.name} holds the labels, {told}; name it 'label'")
+    return Columns(separator, labels[0] if labels else None, pixels, usage, len(names), True)
 
 
-def _read_unnamed(path: Path, separator: str, width: int) -> Columns | None:
-    n = width if isqrt(width) ** 2 == width else width - 1
-    if n < LEAST_PIXELS or isqrt(n) ** 2 != n:
+def _is_square(n: int) -> bool:
+    return n >= LEAST_PIXELS and isqrt(n) ** 2 == n
+
+
+def _find_pixels(names: list[str], path: Path) -> tuple[int, ...]:
+    """Find the columns of the largest group whose names differ by a number, or two as in 1x1, and sort them by it."""
+    groups: dict[str, list[tuple[tuple[int, ...], int]]] = {}
+    for column, name in enumerate(names):
+        if found := re.fullmatch(r"(.*?)(\d+)(?:[x_](\d+))?", name):
+            groups.setdefault(found[1], []).append((tuple(int(n) for n in found.groups()[1:] if n), column))
+    largest: list[tuple[tuple[int, ...], int]] = max(groups.values(), key=len, default=[])
+    largest.sort()
+    if _is_square(len(largest)) and len({place for place, _ in largest}) < len(largest):
+        raise ValueError(f"two columns of {path.name} are the same pixel by their names")
+    return tuple(column for _, column in largest)
+
+
+def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool) -> Columns | None:
+    """Tell by its values whether the first or the last column of a table is the label."""
+    width = len(first)
+    if _is_square(width):
+        return Columns(separator, None, tuple(range(width)), None, width, has_header)
+    if not _is_square(width - 1):
         return None
-    if n == width:
-        return Columns(separator, None, tuple(range(n)), None, width, False)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = [row for _, row in zip(range(PEEKED), csv.reader(file, delimiter=separator), strict=False)]
-    kinds = {number: {row[number] for row in rows if len(row) == width} for number in (0, width - 1)}
-    most = min(MOST_LABELS, max(2, len(rows) // 3))  # values, for labels repeat
-    likely = [number for number, found in kinds.items() if 1 < len(found) <= most]
+    ends: tuple[collections.Counter, collections.Counter] = collections.Counter(), collections.Counter()
+    with open(path, encoding=_find_encoding(path), errors="replace") as file:
+        file.readline()
+        outermost = [[line.split(separator, 1)[0], line.rsplit(separator, 1)[-1]] for line in file if line.strip()]
+    for values in outermost if has_header else [*outermost, _undo_endings(first)]:
+        ends[0][values[0].strip('" \n')] += 1
+        ends[1][values[-1].strip('" \n')] += 1
+    most = min(MOST_LABELS, max(2, ends[0].total() // 3))  # values, for labels repeat
+    likely = [number for number, found in zip((0, width - 1), ends, strict=True) if 1 < len(found) <= most]
     if len(likely) != 1:
         raise ValueError(
             f"{path.name} has no header, and nothing tells whether its first or its last column is the label; give it "
             "a first row with 'label' and the pixels' names"
         )
-    label = likely[0]
-    return Columns(separator, label, tuple(i for i in range(width) if i != label), None, width, False)
+    pixels = tuple(column for column in range(width) if column != likely[0])
+    return Columns(separator, likely[0], pixels, None, width, has_header)
 
 
-def read_rows(path: Path, columns: Columns) -> typing.Iterator[tuple[str, str, list[str]]]:
-    """Yield label, usage ("" where there is none) and pixels of each row, as text.
+def read_rows(path: Path, columns: Columns) -> typing.Iterator[Row]:
+    """Yield the pictures of a table.
 
     Raises:
-        ValueError: a row has more or fewer values than the first; names its line.
+        ValueError: a row has more or fewer values than the first, or is no text that can be read; names its line.
     """
     assert columns.label is not None, "a table without labels is no part of a data set"
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with open(path, encoding=_find_encoding(path), newline="") as file, _naming(path) as place:
         reader = csv.reader(file, delimiter=columns.separator)
         for number, row in enumerate(reader):
+            place["line"] = reader.line_num + 1  # at which the next row begins
             if not row or (columns.has_header and number == 0):
                 continue
             if len(row) != columns.width:
                 raise ValueError(
                     f"{path.name}: line {reader.line_num} has {len(row)} values, the first line {columns.width}"
                 )
+            row = _undo_endings(row) if number == 0 else row
             packed = len(columns.pixels) == 1
             pixels = row[columns.pixels[0]].split() if packed else [row[i] for i in columns.pixels]
-            yield row[columns.label].strip(), row[columns.usage] if columns.usage is not None else "", pixels
+            if columns.separator == ";":
+                pixels = [value.replace(",", ".") for value in pixels]  # decimals where a comma is none
+            usage = row[columns.usage] if columns.usage is not None else ""
+            yield Row(row[columns.label].strip(), usage.strip(), pixels, reader.line_num)
+
+
+def _undo_endings(row: list[str]) -> list[str]:
+    """Return what a row of whole numbers was before pandas took it for names and made them differ: 0, 0.1, 0.2."""
+    seen: collections.Counter = collections.Counter()
+    whole = [value.partition(".")[0] for value in row]
+    for value, number in zip(row, whole, strict=True):
+        if value != (f"{number}.{seen[number]}" if seen[number] else number):
+            return row
+        seen[number] += 1
+    return whole
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> typing.Iterator[dict[str, int]]:
+    """Let rows be long, and name the file, and the line where the row began, in what its reading raises."""
+    place, former = {"line": 1}, csv.field_size_limit(MOST_IN_ROW)
+    try:
+        yield place
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not in UTF-8; save it as “CSV UTF-8”") from None
+    except csv.Error as error:
+        told = "a quotation mark is opened and not closed" if "field larger" in str(error) else str(error)
+        raise ValueError(f"{path.name}: in the row that begins in line {place['line']} {told}") from None
+    finally:
+        csv.field_size_limit(former)
+
+
+def _find_encoding(path: Path) -> str:
+    with open(path, "rb") as file:
+        return "utf-16" if file.read(2) in UTF_16 else "utf-8-sig"
