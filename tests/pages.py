@@ -37,3 +37,10 @@ def read_text(page):
     """Return the text of a page, without its scripts and what stands in drawings."""
     body = re.sub(r"(?s)<script.*?</script>|<svg.*?</svg>", "", page.split("<body", 1)[1])
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", body)))
+
+
+def read_table(page, name):
+    """Return the cells of one of the page's tables, row by row, the head first."""
+    body = page.split(f'id="table-{name}"')[1].split("</table>")[0]
+    cells = [re.findall(r"(?s)<t[hd][^>]*>(.*?)</t[hd]>", row) for row in body.split("<tr")[1:]]
+    return [[html.unescape(re.sub(r"<[^>]*>", "", cell)).strip() for cell in row] for row in cells]

@@ -1,13 +1,16 @@
 """Figures: Pareto's front, and any names and numbers of classes."""
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import MAIN
+from fmnist_report.evaluation.networks import COMPARED, MAIN
+from fmnist_report.pipeline.files import read_json
+from fmnist_report.report.figures import charts, studies
 from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
 from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_cost, plot_curves, plot_per_class
 from fmnist_report.report.figures.explanations import plot_feature_map
@@ -15,6 +18,7 @@ from fmnist_report.report.figures.galleries import plot_samples
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import Language
 
+ENGLISH = Language("en")
 HIGHEST_INCHES = 9.0  # of a figure on a page, with its caption below it
 
 
@@ -125,3 +129,45 @@ def test_axes_of_cost_have_at_least_two_labels(spread):
         low, high = ax.get_xlim()
         labels = [tick.label1.get_text() for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
         assert len(labels) >= 2 and len(set(labels)) == len(labels) and all(labels)
+
+
+def test_a_confusion_matrix_has_the_true_class_in_its_rows():
+    found = {"models": {name: {"confusion": [[3, 1], [0, 2]]} for name in MAIN}}
+    ax = plot_confusions(found, MAIN[:2], Language("en", ["a", "b"])).axes[0]
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {(0, 0): "3", (1, 0): "1", (1, 1): "2"}
+    assert np.allclose(np.square(ax.images[0].get_array()), [[0.75, 0.25], [0, 1]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Predicted class", "True class")
+
+
+def lines(ax, marker="None"):
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines if line.get_marker() == marker]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return read_json(Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json")
+
+
+def test_figures_draw_the_numbers_that_they_name(sample):
+    ax = charts.plot_comparison(sample, ENGLISH).axes[0]
+    assert lines(ax)[-1][0] == sample["models"][COMPARED[0]]["test_accuracy_ci95"]
+    ax, rows = charts.plot_reliability(sample["models"], ENGLISH).axes[0], sample["models"]["mlp"]["reliability"]
+    assert lines(ax)[1] == ([row["confidence"] for row in rows], [row["accuracy"] for row in rows])
+    ax = charts.plot_cost(sample, ENGLISH).axes[2]
+    seconds = [sample["models"][name]["total_seconds"] for name in MAIN]
+    assert sorted(x[0] for x, _ in lines(ax, "o")) == sorted(one / 60 for one in seconds)
+
+
+def test_the_study_is_drawn_with_its_band_and_what_leaves_it(sample):
+    ax, base = studies.plot_study(sample["study"], ("cnn",), ENGLISH).axes[0], sample["study"]["bases"]["cnn"]
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (band.x0, band.x1) == pytest.approx((base["mean"] - base["half_width"], base["mean"] + base["half_width"]))
+    rows = [row for row in sample["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]]
+    hollow = {line.get_xdata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"}
+    assert hollow == {row["val_accuracy"] for row in rows if not row["beyond"]}
+
+
+def test_rungs_are_drawn_with_their_intervals(sample):
+    rungs = sample["study"]["ladders"]["part1"]
+    drawn = [x for x, _ in lines(studies.plot_ladder(rungs, ENGLISH).axes[1])]
+    assert drawn[:-1] == [[row["low"], row["high"]] for row in rungs[1:]]

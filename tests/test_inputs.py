@@ -8,6 +8,7 @@ from fmnist_report.experiments import inputs
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import FeatureSettings, InputSettings
+from fmnist_report.training.metrics import wilson_interval
 
 
 def test_chosen_way_is_the_extractors(data_folder):
@@ -93,5 +94,21 @@ def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatc
     monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or {"val_accuracy": 0.7})
     inputs.compare_inputs(tmp_path, quiet, **call)
     document = read_json(tmp_path / "inputs.json")
+    judged_now = {tuple(row["ci95"]) for row in document["rows"] if row["val_accuracy"] == 0.8}
+    assert judged_now == {wilson_interval(16, 20)}
     assert not any(way in first for way in judged) and len(document["rows"]) == 5 + 4 + 3 + 3
     assert (document["n_train"], document["n_val"]) == (30, 20)
+
+
+@pytest.mark.parametrize(("channels", "n_learned"), [("no_mean", 0), (inputs.LEARNED, 1)])
+def test_a_way_is_judged_on_validation(monkeypatch, tmp_path, channels, n_learned):
+    learned, labels = [], np.arange(40) % 4
+    for name in ("build_reader", "set_base_weights", "load_base"):
+        monkeypatch.setattr(inputs, name, lambda *args, **kwargs: None)
+    monkeypatch.setattr(inputs, "read_features", lambda network, pictures: pictures)
+    monkeypatch.setattr(inputs, "learn_colouring", lambda *args: learned.append(args))
+    x = {"train": 1e4 * np.eye(4)[labels] + 1e6, "val": 1e4 * np.eye(4) + 1e6}
+    y = {"train": labels, "val": np.array([0, 1, 2, 0])}
+    way = {"channels": channels, "size": 32, "resizing": "bilinear", "pooling": "average"}
+    found = inputs.judge_way(way, x, y, tmp_path, FeatureSettings(precision="float32"), 0)
+    assert found["val_accuracy"] == 0.75 and len(learned) == n_learned

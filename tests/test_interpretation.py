@@ -11,6 +11,7 @@ from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSetting
 from fmnist_report.training import finetune
 from fmnist_report.training.head import fit_head
 from fmnist_report.training.pixels import train_cnn
+from fmnist_report.training.stores import VIEWS, FeatureStore
 
 pytestmark = pytest.mark.backend
 
@@ -42,6 +43,22 @@ def test_heat_map_marks_the_place_that_speaks_for_the_answer():
     assert answers.tolist() == [1] and heat.max() == 0  # nothing speaks for it
 
 
+def test_every_heat_map_has_its_own_scale():
+    pixels = layers.Input((28, 28, 1))
+    x = layers.AveragePooling2D(7, name="places")(pixels)
+    network = keras.Model(pixels, layers.Dense(2, name="logits")(layers.GlobalAveragePooling2D()(x)))
+    network.get_layer("logits").set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
+    pictures = np.zeros((2, 28, 28), "uint8")
+    pictures[0, 7:14, 21:28], pictures[1, 7:14, 21:28] = 200, 50
+    heat = explain.heat_maps(network, network.get_layer("places").output, [], pictures)[1]
+    assert heat.max(axis=(1, 2)).tolist() == [1, 1]
+
+
+def test_filters_of_vgg16_are_shown_red_first():
+    kernel = np.arange(3.0).reshape(1, 1, 3, 1)
+    assert explain.first_filters({"a": (kernel, np.zeros(1))}, "VGG16").ravel().tolist() == [2, 1, 0]
+
+
 def test_activation_maps_are_the_strongest_channels():
     pixels = layers.Input((28, 28, 1))
     network = keras.Model(pixels, layers.Conv2D(12, 1, use_bias=False, name="scaled")(pixels))
@@ -60,7 +77,10 @@ def test_embedding_keeps_groups_apart():
 
 
 @pytest.mark.parametrize("unfreeze", [4, pytest.param(5, marks=pytest.mark.slow)])
-def test_stage_explains_trained_networks(tmp_path, data_folder, feature_folder, random_weights, quiet, unfreeze):
+def test_stage_explains_trained_networks(
+    tmp_path, data_folder, feature_folder, random_weights, quiet, unfreeze, monkeypatch
+):
+    monkeypatch.setattr(explain, "embed", lambda features, seed: features[:, [0, -1]])
     folders = {name: tmp_path / name for name in ("cnn", "head", "finetune", "explain")}
     for folder in folders.values():
         folder.mkdir()
@@ -90,3 +110,11 @@ def test_stage_explains_trained_networks(tmp_path, data_folder, feature_folder, 
     first = next(i for i, picture in enumerate(pictures) if np.array_equal(picture, seen["part2/pictures"][0]))
     assert seen["vgg_finetuned/answers"][0] == found["val_original"][first].argmax()
     assert read_json(folders["explain"] / "explain.json")["n_map"] == 20
+    rows = [next(i for i, own in enumerate(pictures) if np.array_equal(own, one)) for one in seen["part2/pictures"]]
+    head_alone = load_arrays(folders["head"] / "probabilities.npz")["val_original"].argmax(axis=1)
+    with FeatureStore(feature_folder) as store:
+        frozen = store.pooled("val", VIEWS[0], 20)[:, [0, -1]]
+    assert np.array_equal(seen["vgg_head/answers"], head_alone[rows])
+    assert np.allclose(seen["map/before"], frozen, rtol=1e-3)
+    assert np.allclose(seen["map/after"][:, 0], frozen[:, 0], rtol=1e-2)  # block 3 is not trained
+    assert not np.allclose(seen["map/after"][:, 1], frozen[:, 1], rtol=1e-5)

@@ -3,14 +3,16 @@
 import copy
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
-from pages import fill_page, prepare_results, read_text
+from pages import EXPLORER, Drawn, fill_page, prepare_results, read_table, read_text
 
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report import trainings
+from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json"
@@ -215,7 +217,8 @@ def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
     tried = trainings.read_trainings(fashion=True)["tried"]
     assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}]
     assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01)]
-    assert trainings.read_trainings(fashion=False)["tried"]["rows"] == []
+    other_data = {"full_trainings": [], "tried": {"preset": "best", "rows": []}}
+    assert trainings.read_trainings(fashion=False) == other_data
 
 
 @pytest.mark.parametrize(
@@ -294,3 +297,79 @@ def test_the_note_on_smoothing_agrees_with_the_conclusion(results, chosen, smoot
     page = read_page(results, settings)
     assert ("calibration errors are not to be ranked" in page) is warned
     assert ("they are not ranked, because label smoothing" in page) is warned
+
+
+EASY, LOWER, STAGES = (
+    "are shown only in alternate epochs", "at a lower learning rate", "a thin first layer and three stages"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("assignments", "block", "said"),
+    [([], 3, [EASY, LOWER]), (["finetune.unfreeze=5"], 4, [EASY, LOWER]), (["finetune.shift=1"], None, [LOWER]),
+     (["finetune.easy_every=1", "finetune.optimizer=sgd"], 3, []), (["cnn.residual=true"], 3, [EASY, LOWER, STAGES]),
+     (["cnn.residual=true", "cnn.normalised=false"], 3, [EASY, LOWER])],
+)  # fmt: skip
+def test_the_text_of_standard_says_what_its_settings_do(results, assignments, block, said):
+    page = read_page(results, override(preset("standard"), assignments))
+    assert [text for text in (EASY, LOWER, STAGES) if text in page] == said
+    assert re.findall(r"cached output of block (\d) replaces them", page) == ([str(block)] if block else [])
+
+
+def test_the_earlier_accuracy_is_the_students_word(results):
+    results["models"]["mlp"]["test_accuracy"] = 0.9
+    page = read_text(fill_page(results, preset("best"), title_page={"earlier_accuracy": 0.5}))
+    said = "previous assignment is 50.00%; it was not measured here. The perceptron of this report reaches 90.00%"
+    assert said in page
+
+
+def test_the_appendix_tells_the_numbers(results):
+    results["models"]["mlp"]["per_class"][0] |= {"precision": 0.111, "recall": 0.222}
+    results["models"]["vgg_finetuned"] |= {"n_params": 5_000, "n_trainable": 2_000, "precision": "bfloat16"}
+    results["features"]["precision"] = "float32"
+    results["stages"] = [{**row, "seconds": 600, "status": "cached" if row["name"] == "cnn" else "computed"}
+                         for row in results["stages"]]  # fmt: skip
+    page = fill_page(results, preset("best"))
+    assert read_table(page, "per_class")[2][1:3] == ["0.111", "0.222"]
+    assert "5.00 k parameters, 2.00 k of them trainable" in page and "features: float32; fine-tuning: bfloat16" in page
+    assert {row[0]: row[1] for row in read_table(page, "stages")[1:]}["Convolutional network"] == "cached"
+    assert f"together {len(results['stages'])}0.0 min" in page
+
+
+def test_tables_tell_the_numbers_that_their_heads_name(results):
+    row = results["comparisons"][0]
+    row |= {"only_a": 11, "only_b": 22, "holm_low": -0.03, "holm_high": 0.04, "ci95_low": -0.01, "p_holm": 0.0123,
+            "p_value": 0.0456}  # fmt: skip
+    each = {"accuracies": [1, 1]}
+    results["seeds"] = {"mlp": {"val": {**each, "mean": 0.8, "sd": 0.01}, "test": {**each, "mean": 0.7, "sd": 0.02}}}
+    results["models"]["mlp"] |= {"val_accuracy": 0.85, "test_accuracy": 0.75, "ece": 0.011, "ece_scaled": 0.022}
+    page = fill_page(results, preset("best"))
+    assert read_table(page, "pairs")[1][2:4] == ["11", "22"] and read_table(page, "pairs")[1][5] == "−3.00 … +4.00"
+    assert "0.012" in " ".join(read_table(page, "pairs")[1]) and "0.046" not in " ".join(read_table(page, "pairs")[1])
+    assert read_table(page, "seeds")[1] == ["Multilayer perceptron", "2", "80.00 ± 1.00%", "70.00 ± 2.00%"]
+
+
+def test_other_data_is_described_by_its_own_numbers(results):
+    results["class_counts"] = [7, *[9] * 8, 1_200]
+    results["data"] |= {"given": ["train", "val", "test"], "n_train": 1_279, "n_val": 300, "unreadable": 4,
+                        "skipped": {".txt": 3}}  # fmt: skip
+    settings, data_set = preset("standard"), {"name": "Clothes", "classes": list("abcdefghij")}
+    results["run"] |= {"preset": "standard", "settings": dataclasses.asdict(settings)}
+    language = Language("en", list("abcdefghij"))
+    page = read_text(fill_template(results, settings, {}, data_set, Drawn(), EXPLORER | {"n_missing": 5}, language))
+    for text in (
+        "which 1,279 training images and 300 validation images are used", "from 7 to 1,200 training images each",
+        ".txt (3)", "cannot be read: 4.", "Of the wrong ones 5 are left out", "The features of 300 validation images",
+    ):  # fmt: skip
+        assert text in page.replace("\u00a0", " "), text
+    assert "Despite its name" not in page and "Zalando" not in page
+
+
+def test_published_accuracies_of_vgg16_are_not_set_beside_another_base(results):
+    settings = override(preset("standard"), ["features.backbone=ResNet50"])
+    results["run"] |= {"preset": "standard", "settings": dataclasses.asdict(settings)}
+    results["models"]["mlp"]["test_accuracy"] = 0.9183
+    fashion = {"name": "Fashion-MNIST", "classes": None}
+    page = fill_template(results, settings, {}, fashion, Drawn(), EXPLORER, Language("en", None, "ResNet50"))
+    ours = {row[0]: row[2] for row in read_table(page, "published")[1:]}
+    assert ours["VGG16, 26 million parameters"] == "–" and ours["perceptron, 256-128-64"] == "91.83%"

@@ -23,13 +23,16 @@ def leave(folder, val, test):
 
 
 def test_gathers_the_trainings_of_each_model(tmp_path, quiet):
-    head = {f"head_{number}": leave(tmp_path / f"head-{number}", 10 + number, 5) for number in (1, 2)}
+    head = {f"head_{number}": leave(tmp_path / f"head-{number}", 10 + number, 5 + number) for number in (1, 2)}
     gather_seeds(tmp_path, quiet, **head, finetune_1=leave(tmp_path / "finetune-1", 18, 17))
     shapes = {name: values.shape for name, values in load_seeds(tmp_path).items()}
     assert shapes == {
         "vgg_head/val": (2, 20, 10), "vgg_head/test": (2, 20, 10),
         "vgg_finetuned/val": (1, 20, 10), "vgg_finetuned/test": (1, 20, 10),
     }  # fmt: skip
+    right = {name: (v.argmax(axis=2) == LABELS).sum(axis=1).tolist() for name, v in load_seeds(tmp_path).items()}
+    assert right == {"vgg_head/val": [11, 12], "vgg_head/test": [6, 7],
+                     "vgg_finetuned/val": [18], "vgg_finetuned/test": [17]}  # fmt: skip
 
 
 def test_what_takes_longest_may_be_repeated_less_often():

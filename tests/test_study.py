@@ -8,7 +8,7 @@ import pytest
 
 from fmnist_report.data.split import Task
 from fmnist_report.experiments import study
-from fmnist_report.experiments.noise import Noise
+from fmnist_report.experiments.noise import Noise, band_factor, step_factor
 from fmnist_report.experiments.trials import RATES, Reached, Source, Subset
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
@@ -252,3 +252,23 @@ def test_an_effect_counts_from_the_border_of_the_band_on(accuracy, beyond):
     assert rows[0] == {"network": "head", "group": "optimisation", "factor": "schedule", "value": "one_cycle",
                        "chosen": True, "val_accuracy": 0.8, "effect": 0.0, "beyond": False, "seconds": 0.0}  # fmt: skip
     assert (rows[1]["beyond"], rows[1]["seconds"], rows[1]["chosen"]) == (beyond, 2.0, False)
+
+
+SPREAD = {"cnn": 0.03, "head": 0.02, "finetune": 0.04}
+
+
+def test_the_band_holds_all_values_and_the_ladder_the_larger_noise(tmp_path, quiet, call, monkeypatch):
+    train = pretend([])
+
+    def train_apart(network, settings, n_steps, subset, seed):
+        reached = train(network, settings, n_steps, subset, seed)
+        return dataclasses.replace(reached, val_accuracy=0.8 + SPREAD[network] * (seed - 4))
+
+    monkeypatch.setattr(study, "train_settings", train_apart)
+    study.run_study(tmp_path, quiet, **call)
+    document = read_json(tmp_path / "study.json")
+    for name, base in document["bases"].items():
+        n = sum(row["network"] == name and not row["chosen"] for row in document["rows"])
+        assert base["half_width"] == pytest.approx(SPREAD[name] * band_factor(3, n))
+    rung = document["ladders"]["part2"][1]
+    assert rung["high"] - rung["gain"] == pytest.approx(0.04 * step_factor(3, 4))

@@ -112,3 +112,14 @@ def test_only_the_last_epoch_is_validated_unless_someone_asks(subset):
     asked = trials.train_settings("head", settings, 6, subset, 0, lambda epoch, value: seen.append((epoch, value)))
     assert [epoch for epoch, _ in seen] == [0, 1, 2] and seen[-1][1] == asked.val_accuracy
     assert trials.train_settings("head", settings, 6, subset, 0) == asked
+
+
+def test_one_view_is_judged_apart_and_statistics_are_taken_afresh(subset, monkeypatch):
+    labels, real, refreshed = subset.labels["val"], trials.PREPARE["head"], []
+    views = np.stack([np.eye(10)[labels], 3 * np.eye(10)[(labels + 1) % 10]])  # the mean is wrong, the first right
+    monkeypatch.setitem(
+        trials.PREPARE, "head", lambda *args: dataclasses.replace(real(*args), predict=lambda model, part: views)
+    )
+    monkeypatch.setattr(trials, "refresh_statistics", lambda *args: refreshed.append(args))
+    reached = trials.train_settings("head", dataclasses.replace(SMALL["head"], epochs=1), 2, subset, 0)
+    assert reached == trials.Reached(0.0, 1.0) and len(refreshed) == 1
