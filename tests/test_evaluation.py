@@ -95,6 +95,13 @@ def test_missed_by_all_and_agreed_on(models):
     assert [row["index"] for row in found["shown"]] == [4]
 
 
+def test_what_all_miss_alike_is_shown_the_surest_first():
+    labels, sures = np.array([0, 0, 0, 2]), (0.6, 0.9, 0.7, 0.9)
+    answers = np.concatenate([sure(np.array([1 if i < 3 else 2]), each) for i, each in enumerate(sures)])
+    alike = {name: Candidate(sure(VAL), answers, SUMMARY, {}) for name in MAIN}
+    assert [row["index"] for row in evaluation.find_missed(alike, labels)["shown"]] == [1, 2, 0]
+
+
 def test_no_more_mistakes_are_shown_than_there_is_room_for(models, monkeypatch):
     monkeypatch.setattr(evaluation, "N_MISTAKES", 2)
     assert [row["index"] for row in evaluation.find_mistakes(models, TEST)] == [5, 3]

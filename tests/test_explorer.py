@@ -64,6 +64,14 @@ def test_every_wrong_image_is_kept_with_what_all_models_say_of_it(run):
     assert (kept["neighbour_labels"] == neighbours[chosen] % CLASSES).all() and (kept["rms"] == chosen).all()
 
 
+def test_what_is_left_out_is_counted(tmp_path, quiet, run, monkeypatch):
+    monkeypatch.setattr(answers, "MOST", 3)
+    answers.gather_answers(tmp_path, quiet, **{name: tmp_path / name for name in ("data", "overlap", "evaluation")})
+    kept, (_, labels, predictions, *_) = load_arrays(tmp_path / "answers.npz"), run
+    wrong = np.any([values.argmax(axis=1) != labels for values in predictions.values()], axis=0).sum()
+    assert kept["n_wrong"] == wrong > 3 and kept["n_missing"] == wrong - 3
+
+
 def test_of_too_many_those_are_kept_that_most_models_get_wrong(monkeypatch):
     monkeypatch.setattr(answers, "MOST", 3)
     labels = np.zeros(6, int)

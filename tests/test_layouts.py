@@ -799,3 +799,10 @@ def test_classes_may_be_called_train(tmp_path, prepare):
     write_pictures(tmp_path / "set", n=70, classes=["bullet train", "steam train", "bus"])
     prepare(tmp_path / "set")
     assert prepare.origin["names"] == ["bullet train", "bus", "steam train"]
+
+
+def test_a_packed_file_counts_before_a_plain_one(tmp_path, prepare):
+    write_idx(tmp_path / "set", arrays())
+    write_idx(tmp_path / "set", arrays(), packed=False)
+    prepare(tmp_path / "set")
+    assert {piece.path.suffix for piece in prepare.data_set.pieces} == {".gz"}

@@ -127,3 +127,9 @@ def test_what_is_no_picture_is_named(tmp_path, prepare):
     _, pictures, _, _ = prepare(tmp_path / "pets", skip_unreadable=True)
     assert sum(map(len, pictures.values())) == 150
     assert read_json(tmp_path / "out" / "origin.json")["unreadable"] == 2
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_whether_images_may_be_mirrored_is_left_with_the_data(tmp_path, prepare, mirror):
+    write_idx(tmp_path / "digits", load_digits())
+    assert prepare(tmp_path / "digits", mirror=mirror)[0].mirror is mirror

@@ -259,3 +259,15 @@ def test_a_stage_apart_has_a_process_of_its_own_whose_memory_is_recorded(run_apa
 def test_an_error_of_a_stage_apart_reaches_the_user(run_apart):
     with pytest.raises(ReportError, match="It cannot be done"):
         run_apart(True)
+
+
+def test_a_stage_that_does_not_resume_begins_in_an_empty_folder(line):
+    line()
+    key = line.plan.steps["first"].key
+    for name, step in line.plan.steps.items():
+        shutil.rmtree(line.plan.cache.find(name, step.key).path)
+    left = line.plan.cache.work_folder("first", key) / "left.txt"
+    left.write_text("by a run that was killed")
+    assert "first" in line()
+    found = line.plan.cache.find("first", key).path.iterdir()
+    assert {path.name for path in found} == {"first.txt", "manifest.json"}

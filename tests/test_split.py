@@ -59,3 +59,8 @@ def test_a_validation_part_of_its_own_leaves_training_whole(tmp_path):
     labels = load_arrays(tmp_path / "labels.npz")
     counts = {name: np.bincount(values).tolist() for name, values in labels.items()}
     assert counts == {"train": [100, 100], "val": [30, 30]}
+
+
+def test_no_more_than_5000_are_set_apart():
+    train, val = split_indices(np.repeat(np.arange(10), 6_000), DataSettings(n_train=60_000, n_val=60_000))
+    assert (len(train), len(val)) == (55_000, 5_000)

@@ -1,8 +1,22 @@
-"""Rows of tables hold what the settings hold."""
+"""Rows of tables and lists in sentences hold what the settings and the results hold, in the order that they tell."""
 
+from fmnist_report.evaluation.networks import MAIN, ON_FEATURES
 from fmnist_report.presets import override, preset
 from fmnist_report.report.language import Language
-from fmnist_report.report.tables import TRAINING_FACTORS, entered_ranges, network_rows, training_rows
+from fmnist_report.report.tables import (
+    TRAINING_FACTORS,
+    classifier_rows,
+    comparison_rows,
+    confused_pairs,
+    ensemble_list,
+    entered_ranges,
+    mirror_list,
+    network_rows,
+    search_list,
+    search_rows,
+    study_points,
+    training_rows,
+)
 
 
 def rows(*assignments, stages=("mlp", "cnn")):
@@ -37,3 +51,61 @@ def test_layers_are_joined_with_their_sums():
 def test_ranges_of_the_base_are_those_that_it_is_given():
     features = {"scale": [2] * 3, "offset": [-100, 0, 0]}
     assert entered_ranges({"features": features}, Language("en")) == "−100 … 410; 0 … 510"
+
+
+ENGLISH = Language("en")
+HEAD = next(row.name for row in ON_FEATURES if row.stage == "head")
+
+
+def test_members_of_the_ensemble_stand_by_their_weight():
+    found = ensemble_list({"ensemble_weights": {"mlp": 0.1, "cnn": 0.7, "vgg_finetuned": 0.2}}, ENGLISH)
+    assert [piece.split("(")[1] for piece in found.split(", ")] == ["70.0%)", "20.0%)", "10.0%)"]
+
+
+def test_what_the_mirror_image_adds_is_told_with_its_sign():
+    gains = dict(zip(MAIN, (0.001, -0.002, None, 0.0), strict=True))
+    found = mirror_list({"models": {name: {"mirror_gain": gain} for name, gain in gains.items()}}, ENGLISH)
+    assert [piece.split("(")[1] for piece in found.split(", ")] == ["+0.10)", "−0.20)", "0.00)"]
+
+
+def test_pairs_are_counted_in_both_directions_the_most_first():
+    confusion = [[9, 1, 0], [2, 9, 4], [0, 1, 9]]
+    found = confused_pairs({"class_counts": [1, 1, 1], "models": {name: {"confusion": confusion} for name in MAIN}})
+    told = [(row["first"], row["second"], row["counts"]["cnn"], row["total"]) for row in found]
+    assert told == [(1, 2, 5, 20), (0, 1, 3, 12), (0, 2, 0, 0)]
+
+
+def test_the_start_of_the_study_is_told_with_its_deviation():
+    base = {"mean": 0.9, "sd": 0.0123, "half_width": 0.05, "accuracies": [0.9] * 4, "batch_size": 64}
+    found = study_points({"study": {"bases": {"cnn": base}, "n_steps": {"cnn": 300}}}, ("cnn",), ENGLISH)
+    assert "300 steps of 64 images" in found and "90.00% ± 1.23 on" in found and "4 seeds" in found
+
+
+SEARCH = {"best": {"learning_rate": 0.01234, "width": 512, "val_accuracy": 0.93}, "n_trials": 40, "n_pruned": 7,
+          "importance": {"learning_rate": 0.2, "width": 0.7}}  # fmt: skip
+
+
+def test_the_search_is_told_by_its_trials_and_the_most_important_first():
+    results = {"study": {"search": {"networks": {"head": SEARCH}}}}
+    assert "40 trials, 7 of them stopped early; the best reached 93.0%" in search_list(results, ("head",), ENGLISH)
+    told = [(row["factor"], row["best"], row["importance"]) for row in search_rows(results, ("head",))]
+    assert told == [("width", "512", 0.7), ("learning_rate", "0.01234", 0.2)] and not search_rows(results, ("cnn",))
+
+
+def test_a_pair_is_told_once_where_the_chosen_classifier_is_the_head():
+    pairs = [("vgg_finetuned", "vgg_features"), ("vgg_finetuned", "vgg_head"), ("vgg_finetuned", "vgg_control")]
+    results = {"comparisons": [{"a": a, "b": b} for a, b in pairs], "chosen_classifier": "vgg_head"}
+    assert [row["b"] for row in comparison_rows(results)] == ["vgg_features", "vgg_control"]
+    results["chosen_classifier"] = "vgg_lda"
+    assert len(comparison_rows(results)) == 3
+
+
+def test_classifiers_stand_by_their_validation_accuracy_and_the_chosen_one_is_marked():
+    accuracies = {row.name: 0.9 + number / 100 for number, row in enumerate(ON_FEATURES)}
+    names = ("logistic_regression", "lda", "k_neighbours")
+    results = {"models": {name: {"val_accuracy": value} for name, value in accuracies.items()},
+               "classifiers": {name: {"parameter": 1, "value": 1, "best": 1, "C": 1} for name in names},
+               "chosen_classifier": HEAD}  # fmt: skip
+    found = classifier_rows(results, ENGLISH)
+    assert [row["name"] for row in found] == sorted(accuracies, key=accuracies.get, reverse=True)
+    assert [row["name"] for row in found if row["chosen"]] == [HEAD]
