@@ -806,3 +806,11 @@ def test_a_packed_file_counts_before_a_plain_one(tmp_path, prepare):
     write_idx(tmp_path / "set", arrays(), packed=False)
     prepare(tmp_path / "set")
     assert {piece.path.suffix for piece in prepare.data_set.pieces} == {".gz"}
+
+
+def test_a_first_row_that_pandas_took_for_names_is_read_as_it_was(tmp_path, prepare):
+    first, *rest = sorted_rows()
+    write_rows(tmp_path / "set", [named_by_pandas(first), *rest])
+    pictures, _ = prepare(tmp_path / "set")
+    found = sorted(picture.tobytes() for part in pictures.values() for picture in part)
+    assert found == sorted(picture.tobytes() for picture in arrays()["x_train"])

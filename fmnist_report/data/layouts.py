@@ -164,10 +164,9 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
                 piece = Piece(part or find_part(path, folder), what, path, key)
                 n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
                 pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
-    parts = {part for part, _ in pieces}
-    if {("", "x"), ("", "y")} <= set(pieces) and "train" not in parts:
+    if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
         pieces = {(part or "train", what): found for (part, what), found in pieces.items()}  # X, y, X_test, y_test
-        parts = parts - {""} | {"train"}
+    parts = {part for part, _ in pieces}
     if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
         return None
     chosen = []
