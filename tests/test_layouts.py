@@ -627,7 +627,7 @@ def test_tables_are_read_in_unicode(tmp_path, prepare, encoding):
     [
         ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "whether its first or its last column"),
         (f"y,class,{PIXELS}\n", "holds the labels, 'y' or 'class'; name it 'label'"),
-        ("\n".join(rows_of(header=f"species,{PIXELS}")), "none of labels; call the one 'label'"),
+        ("\n".join(rows_of(header=f"species,{PIXELS}")), "none of labels; call the one that tells the class"),
         ("\n".join(rows_of(header=f"label,{PIXELS}".replace("pixel5,", "pixel4,"))), "the same pixel"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")[:9]) + '\n"3,1\n' + "1,2\n" * 400_000, "begins in line 10 a quot"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")).replace("\n3,", "\nїжак,").encode("cp1251"), "is not in UTF-8"),
