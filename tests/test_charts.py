@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import COMPARED, MAIN
+from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.report.figures import charts, studies
 from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
 from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_cost, plot_curves, plot_per_class
-from fmnist_report.report.figures.explanations import plot_feature_map
+from fmnist_report.report.figures.explanations import build_explanations, plot_feature_map
 from fmnist_report.report.figures.galleries import plot_samples
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import Language
@@ -171,3 +171,56 @@ def test_rungs_are_drawn_with_their_intervals(sample):
     rungs = sample["study"]["ladders"]["part1"]
     drawn = [x for x, _ in lines(studies.plot_ladder(rungs, ENGLISH).axes[1])]
     assert drawn[:-1] == [[row["low"], row["high"]] for row in rungs[1:]]
+
+
+def test_classifiers_and_ways_are_drawn_by_their_validation_accuracy(sample):
+    ax = charts.plot_classifiers(sample, ENGLISH).axes[0]
+    models = {ENGLISH.model(row.name): sample["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert {names[int(y[0])]: x[0] for x, y in lines(ax, "o")} == models and models[names[-1]] == max(models.values())
+    filled = [line for line in studies.plot_ways(sample["inputs"]["rows"], ENGLISH).axes[0].lines
+              if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]  # fmt: skip
+    chosen = [row["val_accuracy"] for row in sample["inputs"]["rows"] if row["chosen"]]
+    assert [list(line.get_xdata()) for line in filled] == [chosen]
+
+
+def test_curves_are_those_of_their_measure_with_the_best_epoch_marked(sample):
+    history = sample["models"]["cnn"]["history"]
+    best = int(np.argmax(history["val_accuracy"]))
+    for ax, measure in zip(charts.plot_curves({"cnn": history}, ENGLISH).axes, ("accuracy", "loss"), strict=True):
+        drawn = {line.get_linestyle(): list(line.get_ydata()) for line in ax.lines[:2]}
+        assert drawn == {":": history[measure], "-": history[f"val_{measure}"]}
+        assert lines(ax, "o") == [([best + 1], [history[f"val_{measure}"][best]])]
+
+
+def test_the_hardest_class_stands_at_the_top(sample):
+    ax = charts.plot_per_class(sample, ENGLISH).axes[0]
+    scores = [row["f1"] for row in sample["models"]["vgg_finetuned"]["per_class"]]
+    assert ax.get_yticklabels()[-1].get_text() == ENGLISH.short_name(int(np.argmin(scores)))
+    assert [list(line.get_xdata()) for line in ax.lines][-1] == sorted(scores, reverse=True)
+
+
+def test_the_map_before_fine_tuning_is_the_first():
+    maps = {"before": np.zeros((4, 2)), "after": np.ones((4, 2))}
+    axes = plot_feature_map(maps, np.array([0, 1, 0, 1]), ENGLISH).axes
+    assert [ax.get_title() for ax in axes[:2]] == ["before fine-tuning", "after fine-tuning"]
+    seen = {f"map/{name}": points for name, points in maps.items()} | {"map/labels": np.array([0, 1, 0, 1])}
+    for part, networks in (("part1", ("cnn",)), ("part2", ("vgg_head", "vgg_finetuned"))):
+        seen[f"{part}/pictures"] = np.zeros((2, 8, 8), "uint8")
+        seen[f"{part}/labels"] = np.zeros(2, int)
+        for name in networks:
+            seen |= {f"{name}/heat": np.zeros((2, 4, 4)), f"{name}/answers": np.zeros(2, int),
+                     f"{name}/layer": np.zeros((8, 4, 4))}  # fmt: skip
+    seen |= {f"{name}/filters": np.zeros((3, 3, 1, 16)) for name in ("cnn", "base")}
+    first = build_explanations(seen, ENGLISH)["feature_map"].axes[0]
+    points = np.concatenate([np.stack(line.get_data(), axis=1).astype(float) for line in first.lines])
+    assert np.nanmax(np.abs(points)) == 0
+
+
+def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(sample, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(charts, "plot_mistakes", lambda rows, shown, language: drawn.setdefault(len(drawn), shown))
+    pictures = {name: np.full((40, 28, 28), number, "uint8") for number, name in enumerate(("mistakes", "missed"))}
+    pictures |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
+    charts.build_figures(sample, pictures, 12, ENGLISH)
+    assert [int(each.max()) for each in drawn.values()] == [1, 0]  # missed first
