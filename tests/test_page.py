@@ -11,6 +11,7 @@ from pages import EXPLORER, Drawn, fill_page, prepare_results, read_table, read_
 
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
+from fmnist_report.report import html as page_of_report
 from fmnist_report.report import trainings
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
@@ -373,3 +374,22 @@ def test_published_accuracies_of_vgg16_are_not_set_beside_another_base(results):
     page = fill_template(results, settings, {}, fashion, Drawn(), EXPLORER, Language("en", None, "ResNet50"))
     ours = {row[0]: row[2] for row in read_table(page, "published")[1:]}
     assert ours["VGG16, 26 million parameters"] == "–" and ours["perceptron, 256-128-64"] == "91.83%"
+
+
+@pytest.mark.parametrize(("classes", "told"), [(None, True), ([], False), (["a", "b"], False)])
+def test_trainings_on_fashion_mnist_are_not_told_of_other_data(tmp_path, monkeypatch, quiet, sample, classes, told):
+    filled = {}
+    known = {"provenance": {"evaluation": {"key": "k", "created": "today"}}}
+    for name, given in {
+        "read_json": lambda path: known, "load_arrays": lambda path: {}, "stages_behind": lambda *folders: [],
+        "assemble_results": lambda *args: {"data": {"names": [], "labels": [0, 1]}, "features": {"backbone": "VGG16"}},
+        "read_figures": lambda folder: {}, "build_explorer": lambda *args: {},
+        "fill_template": lambda results, *args: filled.update(results) or "",
+    }.items():  # fmt: skip
+        monkeypatch.setattr(page_of_report, name, given)
+    folders = dict.fromkeys(("evaluation", "figures", "answers", "portable"), tmp_path)
+    data_set = {"name": "Clothes", "classes": classes}
+    page_of_report.render_html(
+        tmp_path, quiet, lang="en", settings=preset("quick"), title_page={}, data_set=data_set, **folders
+    )
+    assert (bool(filled["full_trainings"]), bool(filled["tried"]["rows"])) == (told, told)
