@@ -719,18 +719,18 @@ def test_lists_of_networks_and_classes_are_told():
     language = Language("en", ["hat", "tie", "sock"])
     pairs = claims.Claim("confused", "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
     assert word(pairs, language) == (
-        "Most often confused, errors in both directions: Multilayer perceptron: “hat”, “sock” (1,234); Convolutional "
-        "network: “tie”, “sock” (5)."
+        "Most often confused, errors in both directions: the multilayer perceptron: “hat”, “sock” (1,234); the "
+        "convolutional network: “tie”, “sock” (5)."
     )
     of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
     assert word(of, language) == (
-        "The class with the most misclassified images: Multilayer perceptron: “hat”; "
-        "Convolutional network: “tie”, “sock”."
+        "The class with the most misclassified images: the multilayer perceptron: “hat”; "
+        "the convolutional network: “tie”, “sock”."
     )
     top = claims.Claim("strongest", "part2", "beyond", values={"largest": {"head": ("width", "0", -0.021)}})
     assert (
         word(top, language)
-        == "Largest effect beyond the noise, in percentage points: Dense head: layer width = 0 (−2.10)."
+        == "Largest effect beyond the noise, in percentage points: the dense head: layer width = 0 (−2.10)."
     )
     steps = {"bottom": 0.8, "top": 0.9, "upto": "width", "half_width": 0.01}
     steps |= {"steps": (("grid", 0.05), ("width", -0.02))}

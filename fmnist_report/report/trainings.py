@@ -94,7 +94,7 @@ def tried_list(results: Results, language: Language) -> str:
             rows.sort(key=lambda row: -row["val_accuracy"])
             told = ", ".join(f"{language.percent(row['val_accuracy'], 2)} ({_write_changes(row['changes'], language)})"
                              for row in rows)  # fmt: skip
-            found.append(f"{language.model(network_of_stage(stage))}: {told}")
+            found.append(f"{language.name(network_of_stage(stage))}: {told}")
     return "; ".join(found)
 
 

@@ -72,15 +72,15 @@ FORMATS: dict[str, Format] = {
         f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
     ),
     "largest": lambda language, value: "; ".join(
-        f"{language.model(network_of_stage(network))}: {_effect(language, *effect)}"
+        f"{language.name(network_of_stage(network))}: {_effect(language, *effect)}"
         for network, effect in value.items()
     ),
     "pairs": lambda language, value: "; ".join(
-        f"{language.model(name)}: {language.quoted(map(language.class_name, pair[:2]))} ({language.integer(pair[2])})"
+        f"{language.name(name)}: {language.quoted(map(language.class_name, pair[:2]))} ({language.integer(pair[2])})"
         for name, pair in value.items()
     ),
     "of": lambda language, value: "; ".join(
-        f"{language.model(name)}: {language.quoted(map(language.class_name, classes))}"
+        f"{language.name(name)}: {language.quoted(map(language.class_name, classes))}"
         for name, classes in value.items()
     ),
 }  # fmt: skip
