@@ -11,6 +11,7 @@ from PIL import Image
 
 from fmnist_report.data.detection import find_data_set
 from fmnist_report.data.own import prepare_own_data
+from fmnist_report.data.parquet import find_columns
 from fmnist_report.data.split import load_task
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
@@ -595,6 +596,11 @@ def reordered(rows):
         [",".join(map(str, range(65))), *rows_of()],
         [",".join(map(str, range(1, 66))), *rows_of()],
         [",".join(f"V{i}" for i in range(1, 66)), *rows_of()],
+        ["," + ",".join(map(str, range(65))), *(f"{i},{row}" for i, row in enumerate(rows_of()))],
+        ['"",' + ",".join(f'"V{i}"' for i in range(1, 66)), *(f'"{i}",{row}' for i, row in enumerate(rows_of(), 1))],
+        rows_of(label=lambda y: "abcd"[y]),
+        last_pixel(lambda i: i % 7 if i % 40 == 0 else 0, rows_of()),
+        ["label," + ",".join(f"p{x}_{y}" for y in range(8) for x in range(8)), *rows_of()],
         [named_by_pandas(sorted_rows()[0]), *sorted_rows()[1:]],
         last_pixel(lambda i: 0, sorted_rows()),
         reordered(["label," + ",".join(f"pixel{i}" for i in range(1, 65)), *rows_of()]),
@@ -603,8 +609,10 @@ def reordered(rows):
         [row.replace(",", ";").replace("250", "250,0") for row in rows_of(header=f"label,{PIXELS}")],
         [f"y,label,{PIXELS}", *(f"{i % 7},{row}" for i, row in enumerate(rows_of()))],
     ],
-    ids=["columns counted", "columns counted from 1", "names of R", "first row as names", "sorted by class",
-         "columns sorted as text", "two numbers a pixel", "powers of ten", "decimal commas", "two columns of labels"],
+    ids=["columns counted", "columns counted from 1", "names of R", "pandas with its index", "R with its row names",
+         "text without a header", "an edge that is nearly always black", "x before y", "first row as names",
+         "sorted by class", "columns sorted as text", "two numbers a pixel", "powers of ten", "decimal commas",
+         "two columns of labels"],
 )  # fmt: skip
 def test_tables_are_read_as_programs_write_them(tmp_path, prepare, rows):
     write_rows(tmp_path / "set", rows)
@@ -625,17 +633,20 @@ def test_tables_are_read_in_unicode(tmp_path, prepare, encoding):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "whether its first or its last column"),
+        ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "no header, and nothing tells whether the first"),
+        ("\n".join([",".join(f"V{i}" for i in range(1, 66)), *last_pixel(lambda i: i % 3, rows_of())]),
+         "the names of the columns do not tell whether"),
         (f"y,class,{PIXELS}\n", "holds the labels, 'y' or 'class'; name it 'label'"),
         ("\n".join(rows_of(header=f"species,{PIXELS}")), "none of labels; call the one that tells the class"),
         ("\n".join(rows_of(header=f"label,{PIXELS}".replace("pixel5,", "pixel4,"))), "the same pixel"),
-        ("\n".join(rows_of(header=f"label,{PIXELS}")[:9]) + '\n"3,1\n' + "1,2\n" * 400_000, "begins in line 10 a quot"),
+        ("\n".join(rows_of(header=f"label,{PIXELS}")[:9]) + '\n"3,1\n' + "1,2\n" * 400_000,
+         "in the row that begins in line 10 a value has more than"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")).replace("\n3,", "\nїжак,").encode("cp1251"), "is not in UTF-8"),
         ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",train")).replace(",train", ",holdout", 3),
          "train.csv, line 2: 'holdout' in the column that tells the part is none"),
         ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",")), "line 2: '' in the column"),
     ],
-    ids=["first or last", "two labels", "no label", "a pixel twice", "open quotation", "cp1251",
+    ids=["first or last", "first or last of R", "two labels", "no label", "a pixel twice", "open quotation", "cp1251",
          "unknown part", "empty part"],
 )  # fmt: skip
 def test_tables_that_could_be_misread_are_refused(tmp_path, prepare, content, sentence):
@@ -765,14 +776,14 @@ def test_pictures_that_are_not_read_are_told_by_class(tmp_path, prepare):
     write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
     (tmp_path / "set" / "emu").mkdir()
     (tmp_path / "set" / "emu" / "1.HEIC").write_bytes(b"photo")
-    with pytest.raises(ReportError, match="'emu' holds 1 .heic file, which are not read; convert"):
+    with pytest.raises(ReportError, match="'emu' holds 1 .heic file, and such are not read; convert"):
         prepare(tmp_path / "set")
 
 
 def test_the_names_of_the_folders_in_another_order_are_refused(tmp_path, prepare):
     write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
     (tmp_path / "set" / "classes.toml").write_text('en = ["dog", "cat"]')
-    with pytest.raises(ReportError, match="classes.toml lists dog, cat …; the order of the classes is cat, dog …"):
+    with pytest.raises(ReportError, match="classes.toml has 'dog' as class 1, which is 'cat' in the data set"):
         prepare(tmp_path / "set")
 
 
@@ -814,3 +825,50 @@ def test_a_first_row_that_pandas_took_for_names_is_read_as_it_was(tmp_path, prep
     pictures, _ = prepare(tmp_path / "set")
     found = sorted(picture.tobytes() for part in pictures.values() for picture in part)
     assert found == sorted(picture.tobytes() for picture in arrays()["x_train"])
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: np.where(x > 60, x, 0) / 250, lambda x: (x - 5.0) / 250], ids=["clean", "overshot"]
+)
+def test_a_little_below_zero_is_the_same_range(tmp_path, prepare, change):
+    (tmp_path / "set").mkdir()
+    own = arrays()
+    np.savez(tmp_path / "set" / "a.npz", **own | {"x_train": own["x_train"] / 250, "x_test": change(own["x_test"])})
+    prepare(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [(lambda y: {"label": [f"c{value}" for value in y], "sex": y // 2}, ("image", "label", [])),
+     (lambda y: {"category": y, "width": y}, ("image", "category", [])),
+     (lambda y: {"part": [["hand", "foot"][value % 2] for value in y]}, ("image", "part", [])),
+     (lambda y: {"animal": [f"c{value}" for value in y], "split": ["train"] * len(y)}, ("image", "animal", ["split"]))],
+)  # fmt: skip
+def test_columns_of_parquet_are_told_by_their_names(tmp_path, columns, chosen):
+    from pyarrow import parquet
+
+    names = {"info": {"features": {"sex": {"names": ["f", "m"], "_type": "ClassLabel"}}}}
+    parquet_set(tmp_path, columns, metadata={"huggingface": json.dumps(names)})
+    path = tmp_path / "train-0.parquet"
+    assert find_columns(parquet.read_schema(path), path) == chosen
+
+
+def test_a_single_file_that_is_not_read_is_only_told(tmp_path):
+    write_pictures(tmp_path, n=4, classes=["cat", "dog"])
+    (tmp_path / "cat" / "000.dng").write_bytes(b"raw")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "readme.txt").write_text("read me")
+    assert "of 'cat' are not read: 1 .dng file" in find_data_set(tmp_path).notes
+
+
+def test_numbered_parts_are_no_classes(tmp_path):
+    write_pictures(tmp_path, n=4, classes=["train_1", "train_2"])
+    with pytest.raises(ReportError, match="'train_1' and 'train_2' look like parts"):
+        find_data_set(tmp_path)
+
+
+def test_a_table_of_pixels_without_labels_is_told(tmp_path, prepare):
+    write_rows(tmp_path / "set", rows_of(header=f"label,{PIXELS}"))
+    write_rows(tmp_path / "set", ["pixels", " ".join(["0"] * 64)], "test.csv")
+    prepare(tmp_path / "set")
+    assert "test.csv has no column of labels, so it is not used" in prepare.data_set.notes

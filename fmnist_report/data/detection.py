@@ -24,7 +24,6 @@ CLASSES_FILE = "classes.toml"
 MAX_BYTES = 2 * 2**30
 PACKED = 3  # times that a file may be packed
 NOT_READ = "not readable"
-MOST_NAMED = 4  # classes that a sentence names
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,14 @@ def _digest_pieces(layout: Layout) -> list[str]:
         if piece.path not in known:
             try:
                 known[piece.path] = digest_file(piece.path)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise ValueError(f"{piece.path.name} is cut short or damaged ({error}); fetch it again") from None
-            except OSError:
-                if layout.form != "pictures":
+            except (OSError, EOFError, zlib.error) as error:
+                if layout.form == "pictures":
+                    known[piece.path] = NOT_READ
+                elif isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
                     raise
-                known[piece.path] = NOT_READ
+                else:
+                    name = piece.path.name
+                    raise ValueError(f"{name} is cut short or damaged ({error}); fetch it again") from None
     return [known[piece.path] for piece in layout.pieces]
 
 
@@ -186,9 +187,9 @@ def _describe(
         known = [show_name(name) for name in name_classes([piece.path for piece in layout.pieces])]
     for listed in names.values():
         if listed != known and sorted(listed) == sorted(known):
+            place = next(i for i, (told_name, own) in enumerate(zip(listed, known, strict=True)) if told_name != own)
             raise ValueError(
-                f"{CLASSES_FILE} lists {', '.join(listed[:MOST_NAMED])} …; the order of the classes is "
-                f"{', '.join(known[:MOST_NAMED])} …"
+                f"{CLASSES_FILE} has {listed[place]!r} as class {place + 1}, which is {known[place]!r} in the data set"
             )
     if names:
         classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES}

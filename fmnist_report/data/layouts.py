@@ -1,4 +1,4 @@
-"""The forms in which data sets are passed on, found by the names of files and folders alone."""
+"""The forms in which data sets are passed on, found by the names of files and folders, and by how tables begin."""
 
 import re
 import zipfile
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fmnist_report.data.tables import read_columns
 from fmnist_report.data.tree import (
-    NOT_READ,
     PICTURE_SUFFIXES,
+    UNREAD_SUFFIXES,
     Folder,
     count_kinds,
     describe_kinds,
@@ -107,7 +107,7 @@ def _advise(files: Iterable[Path]) -> str:
     """Say what can be done about files that are nearly a data set."""
     suffixes = {path.suffix.lower() for path in files}
     advice = "; unpack what is packed" if suffixes & ARCHIVES else ""
-    if unread := sorted(suffixes & NOT_READ):
+    if unread := sorted(suffixes & UNREAD_SUFFIXES):
         advice += f"; convert the pictures in {' and '.join(unread)} to JPEG or PNG"
     for path in files:
         if names := [name for name in _list_arrays(path) if name]:
@@ -164,7 +164,10 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
                 piece = Piece(part or find_part(path, folder), what, path, key)
                 n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
                 pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
+    notes = []
     if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
+        if any(part for part, _ in pieces):
+            notes.append("the arrays that bear no part are its training part")
         pieces = {(part or "train", what): found for (part, what), found in pieces.items()}  # X, y, X_test, y_test
     parts = {part for part, _ in pieces}
     if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
@@ -179,9 +182,9 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
             same = [piece for _, piece in found]
             names = " and ".join(_name_piece(piece, folder) for piece in same)
             raise ValueError(f"{names} are the same part of several sets; keep one of them in the folder")
-        if part or parts == {""}:
+        if part:
             chosen.append(replace(same[0], part=part))
-    return Layout("arrays", tuple(chosen))
+    return Layout("arrays", tuple(chosen), tuple(notes))
 
 
 def _name_piece(piece: Piece, folder: Path) -> str:
@@ -231,6 +234,7 @@ def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
     """Leave out what belongs to no part where others do; where these are no training part, it is that."""
     parts = {piece.part for piece in pieces}
     if "" in parts and len(parts) > 1 and "train" not in parts:
+        notes += tuple(f"{piece.path.name} bears no part, so it is training" for piece in pieces if not piece.part)
         pieces = [replace(piece, part=piece.part or "train") for piece in pieces]
     kept = [piece for piece in pieces if piece.part] or pieces
     return Layout(form, tuple(kept), notes) if kept else None
@@ -295,11 +299,13 @@ def _check_parts(top: Folder, parts: dict[str, list[Folder]]) -> None:
 
 def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     classes = folder.filled()
+    unread = {one.name: one.every_unread() for one in folder.folders}
     for one in folder.folders:
-        if unread := one.every_unread():
+        n_others = sum(path.suffix.lower() not in UNREAD_SUFFIXES for path in one.every_file())
+        if 2 * len(unread[one.name]) > max(n_others, 1):  # of a class, or of most of it
             raise ValueError(
-                f"{one.name!r} holds {describe_kinds(count_kinds(unread))}, which are not read; convert them to JPEG "
-                "or PNG, or take them out"
+                f"{one.name!r} holds {describe_kinds(count_kinds(unread[one.name]))}, and such are not read; convert "
+                f"them to JPEG or PNG, or take {one.name!r} out"
             )
     if not classes:
         found = describe_kinds(count_kinds(folder.pictures))
@@ -309,6 +315,7 @@ def _find_classes(part: str, folder: Folder) -> tuple[list[Piece], list[str]]:
         )
     _check_classes(classes, part)
     notes = _tell_strays(folder)
+    notes += [f"of {name!r} are not read: {describe_kinds(count_kinds(left))}" for name, left in unread.items() if left]
     notes += [f"the folder {one.name!r} holds no pictures" for one in folder.folders if one not in classes]
     pieces = []
     for one in classes:
@@ -343,7 +350,8 @@ def _check_classes(classes: list[Folder], part: str) -> None:
                 "be a folder a class"
             )
     part_like = [name for name in names if read_role(name)[0]]
-    if not part and len({read_role(name)[0] for name in part_like}) > 1:
+    bare = [name for name in part_like if all(word in PARTS for word in split_words(name))]
+    if not part and (len(bare) > 1 or len({read_role(name)[0] for name in part_like}) > 1):
         raise ValueError(
             f"{' and '.join(map(repr, part_like[:4]))} look like parts, but hold no class folders; put the pictures of "
             "each class into a folder that bears its name, in each part, or rename them if these are the classes"

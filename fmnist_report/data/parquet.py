@@ -6,13 +6,11 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist_report.data.tables import LABEL_NAMES as KNOWN
-from fmnist_report.data.tables import USAGE
+from fmnist_report.data.tables import LABEL_NAMES, USAGE
 from fmnist_report.data.tree import sort_key
 from fmnist_report.errors import ReportError
 
-LABEL_NAMES = ("label", "labels", "class", "target")
-PICTURE_NAMES = ("image", "img", "picture")
+PICTURE_NAMES = {"image", "img", "picture"}
 MOST_NAMED = 8  # columns that a sentence names
 
 
@@ -56,7 +54,7 @@ def read_tables(paths: Sequence[Path], with_pictures: bool = True) -> tuple[list
         with _naming(path):
             found = parquet.read_table(path, columns=[label, *usage, *([picture] if with_pictures else [])])
             labels = found.column(label).to_pylist()
-            parts = [str(value) for name in usage for value in found.column(name).to_pylist()]
+            parts = [value or "" for name in usage for value in found.column(name).to_pylist()]
             rows = found.column(picture).to_pylist() if with_pictures else []
         if n := sum(value is None for value in labels):
             raise ValueError(f"{path.name}: {n:,} rows have no label")
@@ -126,28 +124,30 @@ def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
 
     pictures = [field.name for field in schema if is_encoded(field.type)]
     labels = [field.name for field in schema if is_label(field.type)]
+    usage = [field.name for field in schema if field.name.casefold() in USAGE and is_text(field.type)][:1]
+    labels = [name for name in labels if name not in usage] or labels
+    usual = [name for name in labels if name.casefold() in LABEL_NAMES]
     named = [name for name in labels if _read_names(schema, name)]  # by Hugging Face's datasets
-    unnamed = not named and len(labels) == 1 and labels[0].casefold() not in KNOWN
-    if unnamed and not is_text(schema.field(labels[0]).type):
+    if not usual and len(named) == 1:
+        labels = named
+    elif not usual and len(labels) == 1 and not is_text(schema.field(labels[0]).type):
         labels = []  # one number a row may be anything
-    usage = [field.name for field in schema if field.name.casefold() in USAGE and is_text(field.type)]
-    return (
-        _choose("pictures", PICTURE_NAMES, pictures, schema, path),
-        _choose("labels", LABEL_NAMES, named if len(named) == 1 else labels, schema, path),
-        usage[:1],
-    )
+    label = _choose("label", LABEL_NAMES, labels, schema, path)
+    picture = _choose("image", PICTURE_NAMES, pictures, schema, path)
+    return picture, label, [name for name in usage if name != label]
 
 
-def _choose(what: str, usual: tuple[str, ...], candidates: list[str], schema: typing.Any, path: Path) -> str:
+def _choose(what: str, usual: set[str], candidates: list[str], schema: typing.Any, path: Path) -> str:
     named = [name for name in candidates if name.casefold() in usual]
+    named = [name for name in named if name.casefold() == what] or named
     if len(candidates) == 1 or len(named) == 1:
         return (named or candidates)[0]
     columns = ", ".join(schema.names[:MOST_NAMED]) + (" …" if len(schema.names) > MOST_NAMED else "")
     if not candidates:
-        raise ValueError(f"{path.name} has no column of {what}, such as {usual[0]!r}; its columns are {columns}")
+        raise ValueError(f"{path.name} has no column of {what}s, such as {what!r}; its columns are {columns}")
     raise ValueError(
-        f"nothing tells which column of {path.name} holds the {what}, {' or '.join(candidates[:MOST_NAMED])}; name it "
-        f"{usual[0]!r}"
+        f"nothing tells which column of {path.name} holds the {what}s, {' or '.join(candidates[:MOST_NAMED])}; name it "
+        f"{what!r}"
     )
 
 

@@ -17,6 +17,7 @@ from fmnist_report.settings import DataSettings
 
 MOST_NAMED = 10  # unreadable pictures that a sentence names
 MOST_APART = 50.0  # times that the brightest value of one part may be that of another
+LEAST_BELOW = 0.12  # how far below zero values reach that have been centred, as a share of the highest
 NUMPY = (b"\x93NUMPY", b"PK")  # how .npy and .npz begin
 Tick = typing.Callable[[int, int], None]  # what is done, and of how many
 
@@ -211,7 +212,7 @@ def _decode(
 def _tell_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
     """Say which pictures have another size than most, if some have."""
     counts = collections.Counter(sizes.values()).most_common()
-    if len(counts) < 2:
+    if len(counts) < 2 or 2 * counts[0][1] <= len(sizes):
         return ()
     (width, height), n = counts[0]
     other = next(place for place, size in sizes.items() if size != (width, height))
@@ -265,8 +266,9 @@ def _check_ranges(pictures: dict[str, np.ndarray]) -> None:
         if finite.size and finite.any():
             ranges[name[2:]] = float(finite.min()), float(finite.max())
     tops = [max(abs(low), abs(high)) for low, high in ranges.values()]
-    real = any(values.dtype.kind == "f" for values in pictures.values())
-    if tops and (max(tops) > MOST_APART * min(tops) or (real and len({low < 0 for low, _ in ranges.values()}) > 1)):
+    negative = {low < -LEAST_BELOW * high for low, high in ranges.values()}  # resampling overshoots a little
+    of_one_kind = all(values.dtype.kind == "f" or values.dtype == np.uint8 for values in pictures.values())
+    if of_one_kind and tops and (max(tops) > MOST_APART * min(tops) or len(negative) > 1):
         told = ", ".join(f"{part} {low:g} to {high:g}" for part, (low, high) in ranges.items())
         raise ValueError(f"the values of the parts have different ranges, {told}; bring all to one")
 

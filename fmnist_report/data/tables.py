@@ -13,7 +13,10 @@ LABEL_NAMES = {"label", "labels", "class", "target", "y", "digit", "character", 
 PACKED = "pixels"  # a column of all pixels, separated by spaces, as FER2013 has it
 USAGE = {"usage", "split", "part", "subset"}  # a column that tells the part
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
+INDEX_NAMES = {"", "index", "id", "unnamed: 0"}  # what a first column is called that numbers the rows
 LEAST_PIXELS = 25
+LEAST_SIDE = 8  # of pictures in tables whose columns bear no names that tell
+MOST_OF_ONE = 0.9  # share of rows that may have the same label, where another column could be it
 MOST_LABELS = 100
 MOST_IN_ROW = 2**20  # characters
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how files begin that Excel saves as Unicode text
@@ -48,7 +51,10 @@ class Row(typing.NamedTuple):
 
 
 def read_columns(path: Path) -> Columns | None:
-    """Tell from its first row how a table holds pixels; None where it does not.
+    """Tell from its first row, and where that bears no names from its values, how a table holds pixels.
+
+    Returns:
+        None where it does not.
 
     Raises:
         ValueError: nothing tells which column is the label, or in which order the pixels stand.
@@ -56,25 +62,31 @@ def read_columns(path: Path) -> Columns | None:
     with open(path, encoding=_find_encoding(path), errors="replace") as file:
         line = file.readline(MOST_IN_ROW)
     separator = max(",;\t", key=line.count)
-    row = next(csv.reader([line], delimiter=separator), [])
+    with _naming(path):
+        row = next(csv.reader([line], delimiter=separator), [])
     names = [name.strip().casefold() for name in row]
     if not names:
         return None
-    if all(NUMBER.fullmatch(name) for name in names):
-        counted = any(names == [str(first + i) for i in range(len(names))] for first in (0, 1))  # pandas names them so
-        return _read_unnamed(path, separator, row, counted)
+    n_before = int(names[0] in INDEX_NAMES)
+    inner = names[n_before:]
+    if all(NUMBER.fullmatch(name) for name in inner) and (not n_before or _is_counted(inner)):
+        return _read_unnamed(path, separator, row, _is_counted(inner), n_before)
+    if columns := _find_text_label(names, separator):
+        return columns
     labels = [number for number, name in enumerate(names) if name in LABEL_NAMES]
     usage = next((number for number, name in enumerate(names) if name in USAGE), None)
     pixels = (names.index(PACKED),) if PACKED in names else _find_pixels(names, path)
-    if len(pixels) == len(names) and not _is_square(len(pixels)):
-        return _read_unnamed(path, separator, row, True)  # V1, V2, …, as R names them
+    alike = PACKED not in names and len(pixels) == len(inner) > LEAST_SIDE**2
+    if alike and not _is_square(len(pixels)):
+        return _read_unnamed(path, separator, row, True, n_before)  # V1, V2, …, as R names them
     if PACKED not in names and not _is_square(len(pixels)):
         return None
     if len(labels) > 1:
         labels = [number for number in labels if names[number] == "label"] or labels
     if len(labels) > 1:
         told = " or ".join(repr(row[number].strip()) for number in labels)
-        raise ValueError(f"nothing tells which column of {path.name} holds the labels, {told}; name it 'label'")
+        advice = "rename the others" if names[labels[0]] == "label" else "name it 'label'"
+        raise ValueError(f"nothing tells which column of {path.name} holds the labels, {told}; {advice}")
     return Columns(separator, labels[0] if labels else None, pixels, usage, len(names), True)
 
 
@@ -82,41 +94,74 @@ def _is_square(n: int) -> bool:
     return n >= LEAST_PIXELS and isqrt(n) ** 2 == n
 
 
+def _is_counted(names: list[str]) -> bool:
+    """Tell whether names count from 0 or 1, as pandas names columns that have none."""
+    return any(names == [str(first + i) for i in range(len(names))] for first in (0, 1))
+
+
+def _find_text_label(names: list[str], separator: str) -> Columns | None:
+    """Tell how a table without a header is to be read whose first or last column is text: the label, or nothing."""
+    others = [number for number, name in enumerate(names) if not NUMBER.fullmatch(name)]
+    pixels = tuple(number for number in range(len(names)) if number not in others)
+    repeated = len({names[number] for number in pixels}) < len(pixels)  # so that they are no names
+    if len(others) != 1 or others[0] not in (0, len(names) - 1) or not _is_square(len(pixels)) or not repeated:
+        return None
+    return Columns(separator, others[0] if names[others[0]] else None, pixels, None, len(names), False)
+
+
 def _find_pixels(names: list[str], path: Path) -> tuple[int, ...]:
-    """Find the columns of the largest group whose names differ by a number, or two as in 1x1, and sort them by it."""
+    """Find the columns of the largest group whose names differ by a number, or two as in 1x1, and sort them by it.
+
+    Those whose second number counts the rows of a picture, as in x_y, stay in the order of the file if it is that.
+    """
     groups: dict[str, list[tuple[tuple[int, ...], int]]] = {}
     for column, name in enumerate(names):
         if found := re.fullmatch(r"(.*?)(\d+)(?:[x_](\d+))?", name):
             groups.setdefault(found[1], []).append((tuple(int(n) for n in found.groups()[1:] if n), column))
     largest: list[tuple[tuple[int, ...], int]] = max(groups.values(), key=len, default=[])
-    largest.sort()
+    by_second = [place[::-1] for place, _ in largest]
+    if by_second != sorted(by_second):
+        largest.sort()
     if _is_square(len(largest)) and len({place for place, _ in largest}) < len(largest):
         raise ValueError(f"two columns of {path.name} are the same pixel by their names")
     return tuple(column for _, column in largest)
 
 
-def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool) -> Columns | None:
-    """Tell by its values whether the first or the last column of a table is the label."""
+def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool, n_before: int) -> Columns | None:
+    """Tell by its values whether the first or the last column of a table is the label.
+
+    Args:
+        first: its first row.
+        n_before: columns before them that number the rows.
+    """
     width = len(first)
-    if _is_square(width):
-        return Columns(separator, None, tuple(range(width)), None, width, has_header)
-    if not _is_square(width - 1):
+    if _is_square(width - n_before):
+        return Columns(separator, None, tuple(range(n_before, width)), None, width, has_header)
+    if not _is_square(width - n_before - 1):
         return None
-    ends: tuple[collections.Counter, collections.Counter] = collections.Counter(), collections.Counter()
+    ends: dict[int, collections.Counter] = {n_before: collections.Counter(), width - 1: collections.Counter()}
     with open(path, encoding=_find_encoding(path), errors="replace") as file:
         file.readline()
-        outermost = [[line.split(separator, 1)[0], line.rsplit(separator, 1)[-1]] for line in file if line.strip()]
-    for values in outermost if has_header else [*outermost, _undo_endings(first)]:
-        ends[0][values[0].strip('" \n')] += 1
-        ends[1][values[-1].strip('" \n')] += 1
-    most = min(MOST_LABELS, max(2, ends[0].total() // 3))  # values, for labels repeat
-    likely = [number for number, found in zip((0, width - 1), ends, strict=True) if 1 < len(found) <= most]
+        for line in file:
+            if line.strip():
+                outermost = line.split(separator, n_before + 1)[n_before : n_before + 1], line.rsplit(separator, 1)[-1:]
+                for found, value in zip(ends.values(), outermost, strict=True):
+                    found["".join(value).strip('" \n')] += 1
+    if not has_header:
+        whole = _undo_endings(first)
+        for column, found in ends.items():
+            found[whole[column].strip()] += 1
+    most = min(MOST_LABELS, max(2, ends[n_before].total() // 3))  # values, for labels repeat
+    likely = [column for column, found in ends.items() if 1 < len(found) <= most]
+    if len(likely) > 1:  # a pixel at the edge is nearly always black
+        likely = [column for column in likely if max(ends[column].values()) < MOST_OF_ONE * ends[column].total()]
     if len(likely) != 1:
+        header = "the names of the columns do not tell" if has_header else "it has no header, and nothing tells"
         raise ValueError(
-            f"{path.name} has no header, and nothing tells whether its first or its last column is the label; give it "
-            "a first row with 'label' and the pixels' names"
+            f"{path.name}: {header} whether the first or the last column is the label; give it a first row with "
+            "'label' and the pixels' names"
         )
-    pixels = tuple(column for column in range(width) if column != likely[0])
+    pixels = tuple(column for column in range(n_before, width) if column != likely[0])
     return Columns(separator, likely[0], pixels, None, width, has_header)
 
 
@@ -166,7 +211,8 @@ def _naming(path: Path) -> typing.Iterator[dict[str, int]]:
     except UnicodeDecodeError:
         raise ValueError(f"{path.name} is not in UTF-8; save it as “CSV UTF-8”") from None
     except csv.Error as error:
-        told = "a quotation mark is opened and not closed" if "field larger" in str(error) else str(error)
+        long = f"a value has more than {MOST_IN_ROW:,} characters; perhaps a quotation mark is not closed"
+        told = long if "field larger" in str(error) else str(error)
         raise ValueError(f"{path.name}: in the row that begins in line {place['line']} {told}") from None
     finally:
         csv.field_size_limit(former)

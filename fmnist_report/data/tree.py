@@ -14,7 +14,7 @@ PICTURE_SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
      ".pbm", ".pnm", ".avif", ".jp2", ".tga"}
 )  # fmt: skip
-NOT_READ = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # pictures, too
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # pictures, too
 DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 MOST_FILES = 2_000_000
 DEEPEST = 16  # folders below the one that was given
@@ -46,7 +46,7 @@ class Folder:
 
     def every_unread(self) -> list[Path]:
         """List all pictures in it and below it in forms that are not read."""
-        return [path for path in self.every_file() if path.suffix.lower() in NOT_READ]
+        return [path for path in self.every_file() if path.suffix.lower() in UNREAD_SUFFIXES]
 
     def every_picture(self) -> list[Path]:
         """List all pictures in it and below it."""
