@@ -76,8 +76,7 @@ def read_columns(path: Path) -> Columns | None:
     labels = [number for number, name in enumerate(names) if name in LABEL_NAMES]
     usage = next((number for number, name in enumerate(names) if name in USAGE), None)
     pixels = (names.index(PACKED),) if PACKED in names else _find_pixels(names, path)
-    alike = PACKED not in names and len(pixels) == len(inner) > LEAST_SIDE**2
-    if alike and not _is_square(len(pixels)):
+    if len(pixels) == len(inner) > LEAST_SIDE**2 and not _is_square(len(pixels)):
         return _read_unnamed(path, separator, row, True, n_before)  # V1, V2, …, as R names them
     if PACKED not in names and not _is_square(len(pixels)):
         return None
