@@ -137,6 +137,8 @@ BEST = (
     Tried("mlp", (("dropout", "0.2"), ("cutout", "8"))),
     Tried("cnn"),
     Tried("cnn", (("residual", "True"), ("shift", "2"))),
+    Tried("finetune"),
+    Tried("finetune", (("epochs", "14"), ("cutout", "8"))),
 )
 
 

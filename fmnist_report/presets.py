@@ -48,7 +48,7 @@ PRESETS = {
         mlp=MLPSettings(dropout=0.1, epochs=40),
         cnn=CNNSettings(residual=False, stem=48, widths=(96, 224, 224), epochs=36, shift=1, cutout=12),
         head=HeadSettings(width=1024, dropout=0.4, epochs=30),
-        finetune=FineTuneSettings(epochs=14, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=8, easy_every=1),
+        finetune=FineTuneSettings(epochs=24, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=10, easy_every=1),
         seeds=SeedSettings(n=3, n_long=1),
         inputs=InputSettings(n_train=2_000, n_val=2_000),
         study=StudySettings(n_train=40_000, seeds=12, cnn_steps=400, head_steps=240, finetune_steps=120),
