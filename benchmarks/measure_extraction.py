@@ -38,10 +38,10 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     from fmnist_report.training.features import ExtractorKind, compute_shard, load_extractor
     from fmnist_report.training.stores import VIEWS
 
-    pictures, base = entries.pictures()["train"][:n], entries.base()
+    pictures, base, side = entries.pictures()["train"][:n], entries.base(), STANDARD.features.size
     kind = ExtractorKind(GIVEN, 4, POLICY, "measured")
     extractor = load_extractor(kind, base)
-    naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(48, 48, 3))
+    naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
     for layer, weights in base.items():
         naive.get_layer(layer).set_weights(weights)
     with tempfile.TemporaryDirectory() as folder:
@@ -57,13 +57,13 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
             features = []
             for view in (pictures, pictures[:, :, ::-1]):
                 coloured = np.repeat(view[..., None], 3, axis=-1).astype("float32")
-                resized = tf.image.resize(coloured, (48, 48)).numpy()
+                resized = tf.image.resize(coloured, (side, side)).numpy()
                 features.append(naive.predict(keras.applications.vgg16.preprocess_input(resized), verbose=0))
             with h5py.File(Path(folder) / "naive.h5", "w") as file:
                 file.create_dataset("features", data=np.concatenate(features))
 
         extractor.predict_on_batch(pictures[: settings.batch_size, ..., None].astype("float32"))
-        naive.predict(np.zeros((32, 48, 48, 3), "float32"), verbose=0)
+        naive.predict(np.zeros((32, side, side, 3), "float32"), verbose=0)
         times = in_turn(ours=ours, naive=as_a_user_would)
     rates = product_rates()
     limit = rates["bfloat16"] * 1e9 / (2 * macs_of_base(extractor))
@@ -72,6 +72,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         "naive": 2 * n / times["naive"],
         "limit": limit,
         "rates": rates,
+        "side": side,
     }
 
 
@@ -159,6 +160,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
         "error": {name: error(name) for name in ("ours", "int8")},
         "val_accuracy": {name: judge(features) for name, features in values.items()},
         "n": {part: len(pictures) for part, pictures in parts.items()},
+        "side": size,
     }
 
 

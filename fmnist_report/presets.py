@@ -42,7 +42,11 @@ PRESETS = {
         ),
         tuning=TuningSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
     ),
-    "standard": Settings(mlp=MLPSettings(dropout=0.1, epochs=32), cnn=CNNSettings(residual=False, shift=1)),
+    "standard": Settings(
+        mlp=MLPSettings(dropout=0.1, epochs=32),
+        cnn=CNNSettings(residual=False, shift=1),
+        features=FeatureSettings(size=64),
+    ),
     "best": Settings(
         preset="best",
         mlp=MLPSettings(dropout=0.1, epochs=40),

@@ -43,10 +43,14 @@ def fit_classifiers(
     """
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
-        views = {part: [store.pooled(part, view) for view in store.views] for part in PARTS}
-    mean, scale = standardisation(views["train"][0])
-    views = {part: [(values - mean) * scale for values in found] for part, found in views.items()}
-    material = Views(mix_views(views["train"], seed), labels["train"], views["val"], labels["val"], views["test"])
+        train, val, test = ([store.pooled(part, view) for view in store.views] for part in PARTS)
+        mean, scale = standardisation(train[0])
+        mixed = mix_views(train, seed)
+        train.clear()  # what both views take in memory is wanted for the fits
+    for values in (mixed, *val, *test):  # in place, for the same reason
+        values -= mean
+        values *= scale
+    material = Views(mixed, labels["train"], val, labels["val"], test)
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
     kinds = list_classifiers(classifiers, material.train.shape, seed)
