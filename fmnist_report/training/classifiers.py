@@ -47,9 +47,9 @@ def fit_classifiers(
         mean, scale = standardisation(train[0])
         mixed = mix_views(train, seed)
         train.clear()  # what both views take in memory is wanted for the fits
-    for values in (mixed, *val, *test):  # in place, for the same reason
-        values -= mean
-        values *= scale
+    for array in (mixed, *val, *test):  # in place, for the same reason
+        array -= mean
+        array *= scale
     material = Views(mixed, labels["train"], val, labels["val"], test)
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
