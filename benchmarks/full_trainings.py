@@ -88,6 +88,8 @@ class Tried:
         return {"stage": self.network, "changes": changes, "settings": set_as(self.network, changes)}
 
 
+SMALLER = Row("head", "input", "size", "48", ("features.size=48",))
+SMALLER_TUNED = replace(SMALLER, network="finetune")
 WIDER = Row("cnn", "regularisation", "shift", "2", ("cnn.shift=2",))
 ROWS = (
     Row("cnn"),
@@ -108,9 +110,7 @@ ROWS = (
     Row("cnn", "structure", "pooling", "average", ("cnn.pooling=average",)),
     Row("cnn", "regularisation", "mirror", "False", ("cnn.mirror=False",)),
     Row("cnn", "structure", "normalised", "False", ("cnn.normalised=False",)),
-    Row("finetune"),
-    Row("finetune", seed=1),
-    Row("finetune", seed=2),
+    *(replace(row, seed=seed) for row in (Row("head"), SMALLER, Row("finetune"), SMALLER_TUNED) for seed in range(3)),
     Row("finetune", "structure", "unfreeze", "none", trained_by="control"),
     Row("finetune", "optimisation", "learning_rate", "1.5e-05", ("finetune.learning_rate=1.5e-5",)),
     Row("finetune", "optimisation", "learning_rate", "0.00024", ("finetune.learning_rate=2.4e-4",)),
@@ -124,7 +124,7 @@ ROWS = (
     Row("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
 )  # fmt: skip
 
-# What two networks were before their last changes, which docs/tuning.md sets beside what they are now.
+# What the networks of part 1 were before their last changes, which docs/tuning.md sets beside what they are now.
 SHORTER = Row("mlp", assignments=("mlp.epochs=16", "mlp.dropout=0.0"))
 SHORTCUTS = Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"))
 FORMER = tuple(replace(row, seed=seed) for row in (SHORTCUTS, SHORTER) for seed in range(3))
@@ -234,7 +234,7 @@ def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
 
 
 def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Describe, of two networks, the trainings from the former settings to the chosen ones."""
+    """Describe, of each network, the trainings from the former settings to the chosen ones."""
     former = read_json(FORMER_FILE)
     steps = {
         "cnn": {
@@ -245,6 +245,13 @@ def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str,
         "mlp": {
             "16 epochs, no dropout (former)": find_rows(former, "mlp"),
             "32 epochs, dropout 0.1 (chosen)": find_rows(full, "mlp"),
+        },
+        **{
+            stage: {
+                "images of 48 × 48 pixels (former)": find_rows(full, stage, "size", "48"),
+                "images of 64 × 64 pixels (chosen)": find_rows(full, stage),
+            }
+            for stage in ("head", "finetune")
         },
     }
     return {

@@ -14,7 +14,12 @@ from fmnist_report.settings import FineTuneSettings
 ROSE = 0.04
 LEAST_LOSSES = 3  # of which a minimum says something
 TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
-SETTLED_BY = {"mlp": ("data", "mlp"), "cnn": ("data", "cnn"), "finetune": ("data", "features", "head", "finetune")}
+SETTLED_BY = {
+    "mlp": ("data", "mlp"),
+    "cnn": ("data", "cnn"),
+    "head": ("data", "features", "head"),
+    "finetune": ("data", "features", "head", "finetune"),
+}
 
 
 def read_finetune(results: Results) -> FineTuneSettings:
