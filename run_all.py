@@ -12,7 +12,7 @@ if __name__ == "__main__":
     stop_if_incomplete()  # in one sentence, before anything outside the standard library is imported
 
 from fmnist_report.cli import main
-from fmnist_report.data.detection import DataSet
+from fmnist_report.data.own.detection import DataSet
 from fmnist_report.models.digests import weights_content
 from fmnist_report.pipeline.stage import Line, Where
 from fmnist_report.pipeline.workers import HERE, Workers

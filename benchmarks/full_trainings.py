@@ -25,7 +25,7 @@ import jinja2
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.data.detection import find_data_set  # noqa: E402
+from fmnist_report.data.own.detection import find_data_set  # noqa: E402
 from fmnist_report.machine import describe_hardware  # noqa: E402
 from fmnist_report.pipeline.cache import Cache  # noqa: E402
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fmnist_report.data.detection import find_data_set  # noqa: E402
+from fmnist_report.data.own.detection import find_data_set  # noqa: E402
 from fmnist_report.machine import choose_precision  # noqa: E402
 from fmnist_report.models.arrays import Weights  # noqa: E402
 from fmnist_report.models.base import BaseInput, copy_layers, set_base_weights  # noqa: E402

@@ -138,9 +138,9 @@ def require_folder(folder: Path, option: str) -> None:
 
 def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
-    from fmnist_report.data.detection import find_data_set
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
-    from fmnist_report.data.tree import describe_kinds
+    from fmnist_report.data.own.detection import find_data_set
+    from fmnist_report.data.own.tree import describe_kinds
     from fmnist_report.machine import describe_hardware, find_devices, memory_bytes
     from fmnist_report.models.vgg16 import read_verified_weights, weight_sources
     from fmnist_report.report.assets import TEMPLATES

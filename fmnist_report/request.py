@@ -9,7 +9,7 @@ import time
 import typing
 from pathlib import Path
 
-from fmnist_report.data.detection import DataSet, find_data_set
+from fmnist_report.data.own.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_folder, require_pango, require_space
 from fmnist_report.errors import UsageError
 from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed

@@ -22,7 +22,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from fmnist_report.cli import lead_with_shared, main, parse_size
-from fmnist_report.data.detection import find_data_set
+from fmnist_report.data.own.detection import find_data_set
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.fingerprint import find_sources

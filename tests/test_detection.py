@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from own_data_sets import load_digits, write_idx, write_pictures
 
-from fmnist_report.data import detection as data_sets
-from fmnist_report.data.detection import FASHION_MNIST, find_data_set
+from fmnist_report.data.own import detection as data_sets
+from fmnist_report.data.own.detection import FASHION_MNIST, find_data_set
 from fmnist_report.errors import ReportError
 
 

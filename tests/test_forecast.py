@@ -4,7 +4,7 @@ import pytest
 
 from fmnist_report import forecast as module
 from fmnist_report.cli import main
-from fmnist_report.data.detection import find_data_set
+from fmnist_report.data.own.detection import find_data_set
 from fmnist_report.forecast import KNOWN, add_up, describe_plan, forecast
 from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.stage import Stage, Step, Where

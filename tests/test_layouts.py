@@ -9,9 +9,9 @@ import pytest
 from own_data_sets import write_idx, write_pictures
 from PIL import Image
 
-from fmnist_report.data.detection import find_data_set
-from fmnist_report.data.own import prepare_own_data
-from fmnist_report.data.parquet import find_columns
+from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.data.own.parquet import find_columns
+from fmnist_report.data.own.prepare import prepare_own_data
 from fmnist_report.data.split import load_task
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
@@ -192,7 +192,7 @@ def test_a_table_without_labels_is_told_and_not_used(tmp_path, prepare):
 
 def test_names_in_parquet_name_the_classes(tmp_path):
     write_parquet(tmp_path)
-    from fmnist_report.data.readers import read_parquet
+    from fmnist_report.data.own.readers import read_parquet
 
     read = read_parquet(find_data_set(tmp_path), DataSettings(), lambda n, total: None)
     assert read.names == ("ankle", "bag", "coat", "dress")
@@ -295,6 +295,14 @@ def test_pictures_count_before_the_tables_that_describe_them(tmp_path):
     (tmp_path / "features.csv").write_text(header + "\n" + "0," * 25 + "0\n")
     found = find_data_set(tmp_path)
     assert found.form == "pictures" and found.skipped == {".csv": 1, ".npy": 1}
+
+
+def test_pictures_that_a_table_is_taken_for_are_told(tmp_path):
+    put(tmp_path, "a.png", "b.png", "c.png")
+    write_csv(tmp_path)
+    found = find_data_set(tmp_path)
+    assert found.form == "csv"
+    assert found.notes[0].startswith("its pictures are not used: it holds 3 .png files and no class folder; put the")
 
 
 def test_sets_in_folders_of_their_own_are_told_apart(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from own_data_sets import load_digits, write_idx, write_pictures
 
-from fmnist_report.data.detection import find_data_set
-from fmnist_report.data.own import prepare_own_data
+from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.data.own.prepare import prepare_own_data
 from fmnist_report.data.split import Task, load_task
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json

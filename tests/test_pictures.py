@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from fmnist_report.data.pictures import arrays_to_grey, find_scale, read_pictures, scale_values
+from fmnist_report.data.own.pictures import arrays_to_grey, find_scale, read_pictures, scale_values
 
 SHADES = np.arange(0, 240, 10, "uint8").reshape(4, 6)  # 6 wide, 4 high; the brightest at the lower right
 

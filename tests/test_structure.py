@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_report.data.detection import find_data_set
+from fmnist_report.data.own.detection import find_data_set
 from fmnist_report.doctor import declared_packages
 from fmnist_report.evaluation import networks
 from fmnist_report.evaluation.results import RENDERING, STAGES
@@ -21,7 +21,7 @@ from run_all import build_line
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report")
-IN_REPORT = ("conclusions", "figures", "printed")
+INNER = {"data": ("own",), "report": ("conclusions", "figures", "printed")}
 TOP = {
     "__init__", "backbones", "cli", "doctor", "errors", "forecast", "machine", "messages", "presets", "request",
     "settings",
@@ -38,9 +38,11 @@ def test_imports_follow_the_line():
 
 def test_every_module_stands_in_one_of_the_packages_or_at_the_top():
     assert {path.stem for path in PACKAGE.glob("*.py")} == TOP
-    for folder, packages in ((PACKAGE, PACKAGES), (PACKAGE / "report", IN_REPORT)):
-        assert {path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(packages)
-    for package in [*map(PACKAGE.joinpath, PACKAGES), *(PACKAGE / "report" / name for name in IN_REPORT)]:
+    packages = [PACKAGE / name for name in PACKAGES]
+    packages += [PACKAGE / name / inner for name, within in INNER.items() for inner in within]
+    found = {path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__"}
+    assert found == set(packages)
+    for package in packages:
         assert (package / "__init__.py").read_text("utf-8") == "", f"{package.name}/__init__.py is not empty"
         assert len(list(package.glob("*.py"))) <= 14, f"{package.name} has too many modules"
 

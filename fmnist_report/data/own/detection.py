@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fmnist_report.data.digests import FASHION_MNIST_SHA256, data_digest
-from fmnist_report.data.layouts import Layout, Piece, find_layout
-from fmnist_report.data.parquet import name_classes
-from fmnist_report.data.tree import show_name, sort_key, walk
+from fmnist_report.data.own.layouts import find_layout
+from fmnist_report.data.own.parquet import name_classes
+from fmnist_report.data.own.roles import Layout, Piece
+from fmnist_report.data.own.tree import show_name, sort_key, walk
 from fmnist_report.errors import ReportError
 from fmnist_report.settings import LANGUAGES
 
@@ -63,7 +64,12 @@ class DataSet:
         content = {"the data set": self.sha256}
         if self.is_own:
             how = {"mirror": self.mirror, "transposed": self.transposed}
-            return {"function": "data.own:prepare_own_data", **how, "digests": content, "places": {"data_set": self}}
+            return {
+                "function": "data.own.prepare:prepare_own_data",
+                **how,
+                "digests": content,
+                "places": {"data_set": self},
+            }
         places = {"data_dir": self.folder, "cache_dir": cache_dir}
         return {"function": "data.fashion_mnist:prepare_data", "digests": content, "places": places}
 
@@ -196,8 +202,7 @@ def _describe(
     else:
         classes = dict.fromkeys(LANGUAGES, known) if known else {}
     rows = (
-        f"{piece.part}/{piece.what}/{piece.key}/{digest}"
-        for piece, digest in zip(layout.pieces, digests, strict=True)
+        f"{piece.part}/{piece.what}/{piece.key}/{digest}" for piece, digest in zip(layout.pieces, digests, strict=True)
     )
     return DataSet(
         show_name(told.get("name") or folder.resolve().name), hashlib.sha256("\n".join(rows).encode()).hexdigest(),

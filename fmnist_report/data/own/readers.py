@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmnist_report.data.detection import MAX_BYTES, DataSet, open_unpacked
 from fmnist_report.data.idx import check_pair, parse_idx
-from fmnist_report.data.layouts import read_role
-from fmnist_report.data.parquet import read_tables
-from fmnist_report.data.pictures import arrays_to_grey, read_pictures
-from fmnist_report.data.tables import read_columns, read_rows
-from fmnist_report.data.tree import show_path, sort_key
+from fmnist_report.data.own.detection import MAX_BYTES, DataSet, open_unpacked
+from fmnist_report.data.own.parquet import read_tables
+from fmnist_report.data.own.pictures import arrays_to_grey, read_pictures
+from fmnist_report.data.own.roles import read_role
+from fmnist_report.data.own.tables import read_columns, read_rows
+from fmnist_report.data.own.tree import show_path, sort_key
 from fmnist_report.settings import DataSettings
 
 MOST_NAMED = 10  # unreadable pictures that a sentence names

@@ -6,8 +6,8 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist_report.data.tables import LABEL_NAMES, USAGE
-from fmnist_report.data.tree import sort_key
+from fmnist_report.data.own.tables import LABEL_NAMES, USAGE
+from fmnist_report.data.own.tree import sort_key
 from fmnist_report.errors import ReportError
 
 PICTURE_NAMES = {"image", "img", "picture"}

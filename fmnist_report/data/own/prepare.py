@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.detection import DataSet, find_data_set
-from fmnist_report.data.readers import READERS, Read
+from fmnist_report.data.own.detection import DataSet, find_data_set
+from fmnist_report.data.own.readers import READERS, Read
+from fmnist_report.data.own.tree import describe_kinds, show_name
 from fmnist_report.data.split import ORIGIN, PARTS, Task, divide, write_parts
-from fmnist_report.data.tree import describe_kinds, show_name
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.progress import Progress

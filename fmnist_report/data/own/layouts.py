@@ -1,0 +1,180 @@
+"""The forms in which data sets are passed on, found by the names of files and folders, and by how tables begin."""
+
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from fmnist_report.data.own.class_folders import find_pictures
+from fmnist_report.data.own.roles import PARTS, WHAT, Layout, Piece, find_part, read_role, split_words
+from fmnist_report.data.own.tables import read_columns
+from fmnist_report.data.own.tree import (
+    PICTURE_SUFFIXES,
+    UNREAD_SUFFIXES,
+    Folder,
+    count_kinds,
+    describe_kinds,
+    show_path,
+)
+
+IDX_NAME = re.compile(
+    r"(?P<set>.*?)(?P<part>train|t10k|test|validation|valid|val)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*",
+    re.IGNORECASE,
+)
+MOST_NAMED = 8  # arrays that a sentence names
+ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
+LOOKED_FOR = (
+    "a folder of pictures a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
+    "x_train, y_train, x_test, y_test or train_images, train_labels, …; .csv tables with a label and one column a "
+    "pixel; .parquet tables with a column of pictures and one of labels"
+)
+
+
+def find_layout(tree: Folder) -> Layout:
+    """Tell in which form a folder holds a data set.
+
+    IDX files and arrays are there on purpose; tables often lie beside the pictures that they describe, so that they
+    count only where the pictures are no data set.
+
+    Raises:
+        ValueError: in none, or in one that is not whole; says what was found and what can be done.
+    """
+    files = list(tree.every_file())
+    for find in (find_idx, find_arrays):
+        if layout := find(files, tree.path):
+            return layout
+    troubles: dict[str, ValueError] = {}
+    if any(path.suffix.lower() in PICTURE_SUFFIXES for path in files):
+        try:
+            return find_pictures(tree)
+        except ValueError as error:
+            troubles["pictures"] = error
+    for form, find in {".parquet tables": find_parquet, ".csv tables": find_csv}.items():
+        try:
+            if layout := find(files, tree.path):
+                passed = [f"its {other} are not used: {error}" for other, error in troubles.items()]
+                return replace(layout, notes=(*layout.notes, *passed))
+        except ValueError as error:
+            troubles[form] = error
+    for trouble in troubles.values():
+        raise trouble
+    found = f"it holds {describe_kinds(count_kinds(files))}, and no data set that is known" if files else "it is empty"
+    raise ValueError(f"{found}{_advise(files)}. Looked for: {LOOKED_FOR}")
+
+
+def _advise(files: Iterable[Path]) -> str:
+    """Say what can be done about files that are nearly a data set."""
+    suffixes = {path.suffix.lower() for path in files}
+    advice = "; unpack what is packed" if suffixes & ARCHIVES else ""
+    if unread := sorted(suffixes & UNREAD_SUFFIXES):
+        advice += f"; convert the pictures in {' and '.join(unread)} to JPEG or PNG"
+    for path in files:
+        if names := [name for name in _list_arrays(path) if name]:
+            listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+            return f"{advice}; the arrays in {path.name} are called {listed}"
+    return advice
+
+
+def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
+    """Find the IDX files of the one set in a folder; a packed file counts before a plain one."""
+    found: dict[tuple[Path, str], dict[tuple[str, str], Path]] = {}
+    for path in sorted(files, reverse=True):
+        if named := IDX_NAME.fullmatch(path.name):
+            role = PARTS[named["part"].lower()], "x" if named["what"].lower() == "images" else "y"
+            place = path.parent.parent if IDX_NAME.fullmatch(path.parent.name) else path.parent
+            found.setdefault((place, named["set"].casefold()), {}).setdefault(role, path)
+    if not found:
+        return None
+    if len(found) > 1:
+        names = ", ".join(sorted(show_path(place, folder) + f"/{name}*" for place, name in found))
+        raise ValueError(f"it holds several sets of IDX files ({names}); name the folder of one with --data-dir")
+    roles = next(iter(found.values()))
+    return Layout("idx", tuple(Piece(part, what, path) for (part, what), path in sorted(roles.items())))
+
+
+def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
+    """Find arrays of pictures and labels in .npz and .npy files."""
+    pieces: dict[tuple[str, str], list[tuple[int, Piece]]] = {}
+    for path in files:
+        for key in _list_arrays(path):
+            name = re.sub(r"^arr_\d+$", "", key) or path.stem
+            part, what = read_role(name)
+            if what:
+                piece = Piece(part or find_part(path, folder), what, path, key)
+                n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
+                pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
+    notes = []
+    if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
+        if any(part for part, _ in pieces):
+            notes.append("the arrays that bear no part are its training part")
+        pieces = {(part or "train", what): found for (part, what), found in pieces.items()}  # X, y, X_test, y_test
+    parts = {part for part, _ in pieces}
+    if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
+        return None
+    chosen = []
+    for (part, _), found in pieces.items():
+        least = min(n for n, _ in found)  # x_train before x_train_ids in one file
+        same = [piece for n, piece in found if n == least]
+        images = [piece for piece in same if "images" in split_words(piece.key)]
+        same = images if len(images) == 1 else same  # before data, which are often the same as rows
+        if len(same) > 1 or len({piece.path for _, piece in found}) > 1:
+            same = [piece for _, piece in found]
+            names = " and ".join(_name_piece(piece, folder) for piece in same)
+            raise ValueError(f"{names} are the same part of several sets; keep one of them in the folder")
+        if part:
+            chosen.append(replace(same[0], part=part))
+    return Layout("arrays", tuple(chosen), tuple(notes))
+
+
+def _name_piece(piece: Piece, folder: Path) -> str:
+    return show_path(piece.path, folder) + (f" ({piece.key})" if piece.key else "")
+
+
+def _list_arrays(path: Path) -> list[str]:
+    if path.suffix.lower() == ".npy":
+        return [""]
+    if path.suffix.lower() != ".npz":
+        return []
+    try:
+        with zipfile.ZipFile(path) as file:
+            return [name.removesuffix(".npy") for name in file.namelist() if name.endswith(".npy")]
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} cannot be read ({error})") from None
+
+
+def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:
+    """Find tables of encoded pictures; a part may lie in several files of one folder."""
+    paths = [path for path in files if path.suffix.lower() == ".parquet"]
+    places = {path.parent.parent if read_role(path.parent.name)[0] else path.parent for path in paths}
+    if len(places) > 1:
+        names = ", ".join(sorted(show_path(place, folder) for place in places))
+        raise ValueError(f"it holds several sets of .parquet files ({names}); name the folder of one with --data-dir")
+    return _keep_divided("parquet", [Piece(find_part(path, folder), "xy", path) for path in paths])
+
+
+def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
+    """Find tables with a label and the pixels."""
+    tables = [(path, read_columns(path)) for path in files if path.suffix.lower() in (".csv", ".tsv")]
+    labelled = [path for path, columns in tables if columns and columns.label is not None]
+    blind = [show_path(path, folder) for path, columns in tables if columns and columns.label is None]
+    if blind and not labelled:
+        raise ValueError(
+            f"{blind[0]} has columns of pixels, but none of labels; call the one that tells the class 'label'"
+        )
+    pieces = [Piece(find_part(path, folder), "xy", path) for path in labelled]
+    for part in {piece.part for piece in pieces}:
+        same = [_name_piece(piece, folder) for piece in pieces if piece.part == part]
+        if len(same) > 1:
+            raise ValueError(f"{' and '.join(same)} are the same part of several sets; keep one set in the folder")
+    return _keep_divided("csv", pieces, *(f"{name} has no column of labels, so it is not used" for name in blind))
+
+
+def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
+    """Leave out what belongs to no part where others do; where these are no training part, it is that."""
+    parts = {piece.part for piece in pieces}
+    if "" in parts and len(parts) > 1 and "train" not in parts:
+        notes += tuple(f"{piece.path.name} bears no part, so it is training" for piece in pieces if not piece.part)
+        pieces = [replace(piece, part=piece.part or "train") for piece in pieces]
+    kept = [piece for piece in pieces if piece.part] or pieces
+    return Layout(form, tuple(kept), notes) if kept else None

@@ -1,0 +1,63 @@
+"""The parts of a data set, and what the names of files, folders and arrays tell of them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = {
+    **dict.fromkeys(("train", "training", "trainset", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "valset", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "testset", "t10k", "eval"), "test"),
+}
+WHAT = {
+    **dict.fromkeys(("x", "img", "imgs", "image", "images", "data", "pictures", "pixels"), "x"),
+    **dict.fromkeys(("y", "label", "labels", "target", "targets"), "y"),
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file of a data set, or an array in it.
+
+    part: "train", "val", "test", or "" where the set is not divided.
+    what: of a picture, its class; of arrays "x" or "y"; of tables, which hold both, "xy".
+    key: the array's name in its file; "" for the only one.
+    """
+
+    part: str
+    what: str
+    path: Path
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was found.
+
+    form: "idx", "arrays", "csv", "parquet" or "pictures".
+    notes: what the user should know of it, in sentences.
+    """
+
+    form: str
+    pieces: tuple[Piece, ...]
+    notes: tuple[str, ...] = ()
+
+
+def split_words(name: str) -> list[str]:
+    """Split a name into its words, in small letters: at what is no letter, and before capitals."""
+    parted = re.sub(r"^([xXyY])(?=train|test|val)", r"\1 ", name)
+    return [word.casefold() for word in re.findall(r"[tT]10[kK]|[A-Z]?[a-z]+|[A-Z]+(?![a-z])", parted)]
+
+
+def read_role(name: str) -> tuple[str, str]:
+    """Return the part and what ("x", "y") that the words of a name tell; "" for what they do not."""
+    words = split_words(name)
+    part = next((PARTS[word] for word in words if word in PARTS), "")
+    what = {WHAT[word] for word in words if word in WHAT}
+    return part, "y" if "y" in what else "x" if what else ""  # image_labels are labels
+
+
+def find_part(path: Path, folder: Path) -> str:
+    """Return the part that a file's name tells, or that of a folder in which it lies."""
+    names = (path.stem, *reversed(path.relative_to(folder).parent.parts))
+    return next((part for name in names if (part := read_role(name)[0])), "")
