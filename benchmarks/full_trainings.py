@@ -10,38 +10,26 @@ labels closed; one that was interrupted goes on with the same command. All end b
 
 import argparse
 import datetime
-import itertools
 import json
-import math
-import statistics
 import subprocess
 import sys
 import typing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jinja2
+from tuning_page import FIDELITY, FILE, FORMER_FILE, ROOT, TRIED_FILE, compare_orders, write_page
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from fmnist_report.data.own.detection import find_data_set  # noqa: E402
-from fmnist_report.machine import describe_hardware  # noqa: E402
-from fmnist_report.pipeline.cache import Cache  # noqa: E402
-from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402
-from fmnist_report.pipeline.plan import Plan  # noqa: E402
-from fmnist_report.presets import override, preset  # noqa: E402
-from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.report.trainings import average_seeds, is_current, pair_with_study, rank_correlation, set_as  # noqa: E402
-from fmnist_report.settings import Settings  # noqa: E402
-from fmnist_report.training.metrics import measure_accuracy, score  # noqa: E402
-from run_all import build_line  # noqa: E402
-
-FILE = ROOT / "templates" / "full_trainings.json"
-TRIED_FILE = ROOT / "templates" / "best_trainings.json"
-FORMER_FILE = ROOT / "benchmarks" / "former_trainings.json"
-FIDELITY = ROOT / "benchmarks" / "fidelity.json"
-PAGE = ROOT / "docs" / "tuning.md"
+from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.machine import describe_hardware
+from fmnist_report.pipeline.cache import Cache
+from fmnist_report.pipeline.files import load_arrays, read_json, write_json
+from fmnist_report.pipeline.plan import Plan
+from fmnist_report.presets import override, preset
+from fmnist_report.report.title_page import read_document
+from fmnist_report.report.trainings import set_as
+from fmnist_report.settings import Settings
+from fmnist_report.training.metrics import measure_accuracy, score
+from run_all import build_line
 
 
 @dataclass(frozen=True)
@@ -190,116 +178,6 @@ def train_missing(
             found.append({**row.describe(), **train_one(row, cache_dir)})
             write_json(file, found)
             print(json.dumps(found[-1]), flush=True)
-
-
-def compare_orders(results: Path) -> dict[str, typing.Any]:
-    """Set full accuracies, means over the seeds, beside those of a study, and correlate their orders.
-
-    Args:
-        results: a results.json, or a validation.json, of standard.
-
-    Returns:
-        By stage: pairs of (factor, value, full accuracy, accuracy in the study), the best first; Spearman's
-        correlation of the two accuracies; sd, the deviation of the chosen settings' full trainings over their seeds;
-        and how many of two rows whose full accuracies differ by more than twice the deviation of a difference of two
-        trainings there are, n_apart, and in how many the study has the same order, n_agreed.
-    """
-    full = average_seeds(read_json(FILE))
-    studied = read_json(results)["study"]["rows"]
-    found = {}
-    for stage in dict.fromkeys(row["stage"] for row in full):
-        paired = pair_with_study(full, studied, stage)
-        pairs = [(row["factor"] or "as chosen", row["value"], row["full"], row["studied"]) for row in paired]
-        if len(pairs) > 1:
-            pairs.sort(key=lambda pair: -pair[2])
-            correlation = rank_correlation([pair[2] for pair in pairs], [pair[3] for pair in pairs])
-            own = [row["val_accuracy"] for row in read_json(FILE) if row["stage"] == stage and not row["factor"]]
-            sd = statistics.stdev(own) if len(own) > 1 else 0.0
-            apart = [(a, b) for a, b in itertools.combinations(pairs, 2) if a[2] - b[2] > 2 * math.sqrt(2) * sd]
-            agreed = sum(a[3] > b[3] for a, b in apart)
-            found[stage] = {"pairs": pairs, "spearman": correlation, "sd": sd}
-            found[stage] |= {"n_apart": len(apart), "n_agreed": agreed}
-    return found
-
-
-def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Describe each variation that has several seeds as describe_seeds does, with its stage, factor and value."""
-    names = dict.fromkeys((row["stage"], row["factor"], row["value"]) for row in full)
-    groups = {name: find_rows(full, *name) for name in names}
-    return [
-        {**dict(zip(("stage", "factor", "value"), name, strict=True)), **describe_seeds(rows)}
-        for name, rows in groups.items()
-        if len(rows) > 1
-    ]
-
-
-def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Describe, of each network, the trainings from the former settings to the chosen ones."""
-    former = read_json(FORMER_FILE)
-    steps = {
-        "cnn": {
-            "shortcuts, shifts of up to 2 pixels (former)": find_rows(former, "cnn"),
-            "no shortcuts": find_rows(full, "cnn", "shift", "2"),
-            "no shortcuts, shifts of up to 1 pixel (chosen)": find_rows(full, "cnn"),
-        },
-        "mlp": {
-            "16 epochs, no dropout (former)": find_rows(former, "mlp"),
-            "32 epochs, dropout 0.1 (chosen)": find_rows(full, "mlp"),
-        },
-        **{
-            stage: {
-                "images of 48 × 48 pixels (former)": find_rows(full, stage, "size", "48"),
-                "images of 64 × 64 pixels (chosen)": find_rows(full, stage),
-            }
-            for stage in ("head", "finetune")
-        },
-    }
-    return {
-        stage: [{"name": name, **describe_seeds(rows)} for name, rows in found.items()]
-        for stage, found in steps.items()
-    }
-
-
-def find_rows(
-    rows: list[dict[str, typing.Any]], stage: str, factor: str = "", value: str = ""
-) -> list[dict[str, typing.Any]]:
-    """Return the trainings of one variation; by default those without any."""
-    return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]
-
-
-def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Return accuracies, and means and standard deviations of accuracy and loss, of trainings that differ by seed."""
-    accuracies, losses = ([row[key] for row in rows] for key in ("val_accuracy", "val_loss"))
-    found: dict[str, typing.Any] = {"accuracies": accuracies}
-    for key, values in (("accuracy", accuracies), ("loss", losses)):
-        found |= {key: statistics.fmean(values), f"{key}_sd": statistics.stdev(values)}
-    return found
-
-
-def group_tried(rows: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Return what was tried for best, in its present form, by network, the highest accuracy first."""
-    groups: dict[str, list[dict[str, typing.Any]]] = {}
-    for row in sorted(filter(is_current, rows), key=lambda row: -row["val_accuracy"]):
-        groups.setdefault(row["stage"], []).append(row)
-    return groups
-
-
-def write_page() -> None:
-    """Fill benchmarks/tuning.md.jinja."""
-    loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
-    environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
-    )
-    full = read_json(FILE)
-    page = environment.get_template("tuning.md.jinja").render(
-        full=full,
-        noise=measure_seeds(full),
-        steps=compare_steps(full),
-        study=preset("standard").study,
-        fidelity=read_json(FIDELITY),
-        tried=group_tried(read_json(TRIED_FILE)),
-    )
-    PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
 
 def main() -> None:
