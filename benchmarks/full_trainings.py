@@ -26,7 +26,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json, write_json
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.presets import override, preset
 from fmnist_report.report.title_page import read_document
-from fmnist_report.report.trainings import set_as
+from fmnist_report.report.trainings import assign, set_as
 from fmnist_report.settings import Settings
 from fmnist_report.training.metrics import measure_accuracy, score
 from run_all import build_line
@@ -64,7 +64,7 @@ class Tried:
 
     Args:
         network: whose, as its stage is named.
-        changes: (setting, value) of its section, from the chosen ones.
+        changes: (setting, value), from the chosen ones; settings of other sections with their section's name.
     """
 
     network: str
@@ -139,7 +139,7 @@ def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
 
 def train_tried(row: Tried, cache_dir: Path) -> dict[str, typing.Any]:
     """Train one row of best; returns what it reached and what it took."""
-    assignments = tuple(f"{row.network}.{name}={value}" for name, value in row.changes)
+    assignments = assign(row.network, dict(row.changes))
     settings = override(preset("best"), assignments)
     return train(settings, row.network, ["--preset", "best"], assignments, cache_dir)
 

@@ -211,13 +211,16 @@ def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
         {"stage": "mlp", "changes": {"epochs": "4"}, "settings": {}, "val_accuracy": 0.9},
         {"stage": "cnn", "changes": {"epochs": "3"}, "settings": trainings.set_as("cnn", {"epochs": "3"}),
          "val_accuracy": 0.9},  # of which the chosen settings are not there
+        {"stage": "head", "changes": {}, "settings": trainings.set_as("head", {}), "val_accuracy": 0.95},
+        {"stage": "head", "changes": {}, "settings": trainings.set_as("head", {"features.size": "32"}),
+         "val_accuracy": 0.93},  # of another form in what its features are
     ]  # fmt: skip
     path = tmp_path / "best_trainings.json"
     path.write_text(json.dumps(rows))
     monkeypatch.setattr(trainings, "TRIED_IN_BEST", path)
     tried = trainings.read_trainings(fashion=True)["tried"]
-    assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}]
-    assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01)]
+    assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}, {}]
+    assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01), 0.0]
     other_data = {"full_trainings": [], "tried": {"preset": "best", "rows": []}}
     assert trainings.read_trainings(fashion=False) == other_data
 
@@ -233,6 +236,15 @@ def test_what_was_tried_is_told_of_the_settings_with_which_it_was(results, name,
                                 for stage, changes, val in rows]  # fmt: skip
     page = read_page(results, override(preset(name), assignments))
     assert (FEW in page) == told == ("92.00% (dropout = 0.2, cutout (pixels) = 8), 91.00% (as chosen)." in page)
+
+
+@pytest.mark.parametrize(("assignments", "told"), [([], True), (["features.size=40"], False)])
+def test_what_was_tried_may_change_what_the_head_reads(results, assignments, told):
+    rows = [("head", {}, 0.95), ("head", {"features.size": "32"}, 0.94)]
+    results["tried"]["rows"] = [{"stage": stage, "changes": changes, "val_accuracy": val, "effect": val - 0.95}
+                                for stage, changes, val in rows]  # fmt: skip
+    page = read_page(results, override(preset("best"), assignments))
+    assert told == ("95.00% (as chosen), 94.00% (side (pixels) = 32)." in page)
 
 
 @pytest.mark.parametrize(

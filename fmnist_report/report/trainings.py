@@ -11,7 +11,7 @@ from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_TRAININGS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import is_too_short, is_trained_as
+from fmnist_report.report.conclusions.trained import SETTLED_BY, is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset whose trainings TRIED_IN_BEST holds
@@ -74,10 +74,15 @@ def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
     return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
 
 
+def assign(stage: str, changes: dict[str, str]) -> tuple[str, ...]:
+    """Write changes as --set takes them; a name without a section is one of the stage's own."""
+    return tuple(f"{name if '.' in name else f'{stage}.{name}'}={value}" for name, value in changes.items())
+
+
 def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
-    """Return a section of the settings of TRIED with changes, as JSON has it."""
-    settings = override(preset(TRIED), [f"{stage}.{name}={value}" for name, value in changes.items()])
-    return json.loads(json.dumps(dataclasses.asdict(getattr(settings, stage))))
+    """Return the sections of the settings of TRIED, with changes, that settle how a stage trains, as JSON has them."""
+    settings = override(preset(TRIED), assign(stage, changes))
+    return json.loads(json.dumps({name: dataclasses.asdict(getattr(settings, name)) for name in SETTLED_BY[stage]}))
 
 
 def is_current(row: dict[str, typing.Any]) -> bool:
@@ -99,7 +104,8 @@ def tried_list(results: Results, language: Language) -> str:
 
 
 def _write_changes(changes: dict[str, str], language: Language) -> str:
-    told = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in changes.items())
+    factors = {name.rpartition(".")[2]: value for name, value in changes.items()}
+    told = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in factors.items())
     return told or language.text(N_("as chosen"))
 
 
