@@ -90,8 +90,8 @@ def growth(entries: Entries) -> Figures:
     for n in counts:
 
         def fit(n: int = n) -> None:
-            for values, build in list_classifiers(STANDARD.classifiers, train.shape, 0).values():
-                build(values[0]).fit(train[:n], labels["train"][:n])
+            for kind in list_classifiers(STANDARD.classifiers, train.shape, 0).values():
+                kind.build(kind.values[0]).fit(train[:n], labels["train"][:n])
 
         found["classifiers"].append((n, seconds(fit), peak_memory_bytes()))
     return found

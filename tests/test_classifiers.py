@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import ClassifierSettings
 from fmnist_report.training import classifiers
 
@@ -56,8 +57,12 @@ class Told:
 )  # fmt: skip
 def test_the_best_value_is_kept_and_looked_for_beyond_the_edge(monkeypatch, values, best, tried, chosen):
     monkeypatch.setattr(classifiers, "count_costs", lambda classifier, shape: {"n_params": 1, "macs": 2})
-    found = classifiers.fit_best(values, lambda value: Told(value, best), make_views(), 1)
-    summary = found["summary"]
+    views = make_views()
+    kinds = {"told": classifiers.Kind(values, lambda value: Told(value, best))}
+    kinds["other"] = classifiers.Kind((1,), lambda value: Told(value, 1))
+    fitted = classifiers.fit_grids(kinds, views, 1, Progress(quiet=True))
+    assert list(fitted["other"]) == [1] and all(found.seconds < 60 for found in fitted["told"].values())
+    summary = classifiers.keep_best(fitted["told"], views)["summary"]
     assert [value for value, _ in summary["tried"]] == tried and summary["parameter"] == chosen
     assert summary["val_accuracy"] == dict(map(tuple, summary["tried"]))[chosen] == 1 - abs(chosen - best) / 60
     assert (summary["n_params"], summary["macs"], summary["n_views"]) == (1, 2, 2)
@@ -84,8 +89,9 @@ def test_what_classifiers_cost():
     views = make_views(60, 20)
     settings = ClassifierSettings(neighbour_components=5)
     costs = {}
-    for name, (values, build) in classifiers.list_classifiers(settings, views.train.shape, 0).items():
-        costs[name] = classifiers.count_costs(build(values[0]).fit(views.train, views.y_train), views.train.shape)
+    for name, kind in classifiers.list_classifiers(settings, views.train.shape, 0).items():
+        fitted = kind.build(kind.values[0]).fit(views.train, views.y_train)
+        costs[name] = classifiers.count_costs(fitted, views.train.shape)
     linear = {"n_params": 3 * 20 + 3, "macs": 3 * 20}
     assert costs["logistic_regression"] == costs["lda"] == linear
     assert costs["k_neighbours"] == {"n_params": 5 * 20 + 20 + 60 * 5, "macs": 5 * 20 + 60 * 5}

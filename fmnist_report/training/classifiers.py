@@ -12,7 +12,7 @@ import threadpoolctl
 
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
-from fmnist_report.pipeline.progress import Progress
+from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.pipeline.workers import Workers
 from fmnist_report.settings import ClassifierSettings
 from fmnist_report.training.head import standardisation
@@ -55,9 +55,9 @@ def fit_classifiers(
     summaries, measured = {}, {}
     kinds = list_classifiers(classifiers, material.train.shape, seed)
     with workers.open() as crew, crew.joblib() as n_jobs:
-        for number, (name, (values, build)) in enumerate(kinds.items()):
-            progress.update(number, len(kinds), name)
-            best = fit_best(values, build, material, n_jobs)
+        fitted = fit_grids(kinds, material, n_jobs, progress)
+        for name in kinds:
+            best = keep_best(fitted[name], material)
             summaries[name], measured[name] = best.pop("summary"), best.pop("measured")
             probabilities |= {f"{name}/{part}": values for part, values in best.items()}
     save_arrays(out / "probabilities.npz", **probabilities)
@@ -82,11 +82,16 @@ def mix_views(views: list[np.ndarray], seed: int) -> np.ndarray:
     return np.where((drawn == 0)[:, None], views[0], views[-1])
 
 
-Build = typing.Callable[[typing.Any], typing.Any]
+@dataclass(frozen=True)
+class Kind:
+    """The values of a classifier's parameter that are tried, and what makes an unfitted classifier of one."""
+
+    values: tuple
+    build: typing.Callable[[typing.Any], typing.Any]
 
 
-def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, tuple[tuple, Build]]:
-    """List {name: (values of its parameter, what makes an unfitted classifier of one)}.
+def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, Kind]:
+    """List the classifiers by name, those whose fits take longest first.
 
     Args:
         shape: of the training features. The linear discriminant's time grows by the cube of their number, so where a
@@ -102,12 +107,12 @@ def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed:
     narrowed = PCA(min(N_COMPONENTS, n_images // 2), svd_solver="randomized", iterated_power=2, random_state=seed)
     narrowing = [narrowed] if n_features > MANY_FEATURES else []
     return {
-        "logistic_regression": (settings.logistic_c, lambda c: make_pipeline(LogisticRegression(C=c, max_iter=60))),
-        "lda": (
+        "lda": Kind(
             settings.shrinkage,
             lambda s: make_pipeline(*narrowing, LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s)),
         ),
-        "k_neighbours": (
+        "logistic_regression": Kind(settings.logistic_c, lambda c: make_pipeline(LogisticRegression(C=c, max_iter=60))),
+        "k_neighbours": Kind(
             settings.neighbours,
             lambda k: make_pipeline(
                 PCA(settings.neighbour_components, whiten=False, random_state=seed),
@@ -138,11 +143,23 @@ def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
     return further if further not in tried else None
 
 
-def _fit(classifier, material: Views) -> tuple[typing.Any, np.ndarray]:
-    """Fit a classifier; returns it and its probabilities on validation."""
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted classifier, its probabilities on validation and their accuracy, and the seconds of the fit alone."""
+
+    classifier: typing.Any
+    val: np.ndarray
+    val_accuracy: float
+    seconds: float
+
+
+def _fit(classifier, material: Views) -> Fitted:
+    started = time.monotonic()
     with _alone():
         classifier.fit(material.train, material.y_train)
-        return classifier, _ask(classifier, material.val)
+        seconds = time.monotonic() - started
+        val = _ask(classifier, material.val)
+    return Fitted(classifier, val, measure_accuracy(val, material.y_val), seconds)
 
 
 def _ask(classifier, views: list[np.ndarray]) -> np.ndarray:
@@ -160,35 +177,52 @@ def _alone() -> typing.Iterator[None]:
         yield
 
 
-def fit_best(values: tuple, build: Build, material: Views, n_jobs: int) -> dict:
-    """Fit a classifier with every value, and with further ones where the best lies at an edge; keep the best.
+def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
+    """Fit every classifier with each value of its grid, and with further ones where the best lies at an edge.
 
-    Of equally good values the largest is kept.
+    The fits of all classifiers go on side by side, so that no processor waits for the longest of one.
+
+    Returns:
+        {name: {value: Fitted}}.
     """
     import joblib
 
-    started, fitted, tried = time.monotonic(), {}, {}
-    waiting: list[typing.Any] = list(values)
+    fitted: dict[str, dict] = {name: {} for name in kinds}
+    waiting = [(name, value) for name, kind in kinds.items() for value in kind.values]
     while waiting:
+        n_done = sum(map(len, fitted.values()))
+        progress.update(n_done, n_done + len(waiting), ", ".join(dict.fromkeys(name for name, _ in waiting)))
         with _alone():  # also around threads that end at different times
-            done = joblib.Parallel(n_jobs, prefer="threads")(joblib.delayed(_fit)(build(v), material) for v in waiting)
-        for value, (classifier, val) in zip(waiting, done, strict=True):
-            tried[value] = measure_accuracy(val, material.y_val)
-            fitted[value] = classifier, val
-        further = extend_grid(tried) if len(tried) < len(values) + MOST_EXTENSIONS else None
-        waiting = [] if further is None else [further]
-    best = max(sorted(tried, reverse=True), key=tried.__getitem__)
-    classifier, val = fitted[best]
-    train_seconds = time.monotonic() - started
-    started = time.perf_counter()
+            done = joblib.Parallel(n_jobs, prefer="threads")(
+                joblib.delayed(_fit)(kinds[name].build(value), material) for name, value in waiting
+            )
+        for (name, value), found in zip(waiting, done, strict=True):
+            fitted[name][value] = found
+        waiting = []
+        for name, kind in kinds.items():
+            if len(fitted[name]) < len(kind.values) + MOST_EXTENSIONS:
+                further = extend_grid({value: found.val_accuracy for value, found in fitted[name].items()})
+                waiting += [(name, further)] if further is not None else []
+    return fitted
+
+
+def keep_best(fitted: dict[typing.Any, Fitted], material: Views) -> dict[str, typing.Any]:
+    """Keep the best of a classifier's fits, of equally good values the largest, and ask it about the test images.
+
+    Returns:
+        summary: parameter, tried, val_accuracy, n_params, macs, n_views. measured: train_seconds, of the fit that is
+        kept, and predict_ms_per_image. val, test: probabilities.
+    """
+    best = max(sorted(fitted, reverse=True), key=lambda value: fitted[value].val_accuracy)
+    kept, started = fitted[best], time.perf_counter()
     with _alone():
-        test = _ask(classifier, material.test)
+        test = _ask(kept.classifier, material.test)
     ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(material.test)
-    summary = {"parameter": best, "tried": [[value, tried[value]] for value in sorted(tried)]}
-    summary |= {"val_accuracy": tried[best], **count_costs(classifier, material.train.shape)}
+    summary = {"parameter": best, "tried": [[value, fitted[value].val_accuracy] for value in sorted(fitted)]}
+    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, material.train.shape)}
     summary["n_views"] = len(material.test)
-    measured = {"train_seconds": train_seconds, "predict_ms_per_image": ms_per_image}
-    return {"summary": summary, "measured": measured, "val": val, "test": test}
+    measured = {"train_seconds": kept.seconds, "predict_ms_per_image": ms_per_image}
+    return {"summary": summary, "measured": measured, "val": kept.val, "test": test}
 
 
 def count_costs(pipeline, shape: tuple[int, int]) -> dict[str, int]:
