@@ -76,8 +76,9 @@ class Tried:
         return {"stage": self.network, "changes": changes, "settings": set_as(self.network, changes)}
 
 
-SMALLER = Row("head", "input", "size", "48", ("features.size=48",))
+SMALLER, MIDDLE = (Row("head", "input", "size", side, (f"features.size={side}",)) for side in ("48", "56"))
 SMALLER_TUNED = replace(SMALLER, network="finetune")
+INPUTS = (Row("head"), MIDDLE, SMALLER, Row("finetune"), SMALLER_TUNED)
 WIDER = Row("cnn", "regularisation", "shift", "2", ("cnn.shift=2",))
 ROWS = (
     Row("cnn"),
@@ -98,7 +99,7 @@ ROWS = (
     Row("cnn", "structure", "pooling", "average", ("cnn.pooling=average",)),
     Row("cnn", "regularisation", "mirror", "False", ("cnn.mirror=False",)),
     Row("cnn", "structure", "normalised", "False", ("cnn.normalised=False",)),
-    *(replace(row, seed=seed) for row in (Row("head"), SMALLER, Row("finetune"), SMALLER_TUNED) for seed in range(3)),
+    *(replace(row, seed=seed) for row in INPUTS for seed in range(3)),
     Row("finetune", "structure", "unfreeze", "none", trained_by="control"),
     Row("finetune", "optimisation", "learning_rate", "1.5e-05", ("finetune.learning_rate=1.5e-5",)),
     Row("finetune", "optimisation", "learning_rate", "0.00024", ("finetune.learning_rate=2.4e-4",)),
