@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fmnist_report.machine import describe_hardware  # noqa: E402
+from fmnist_report.presets import preset  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
@@ -85,7 +86,7 @@ def write_page(parts: dict[str, typing.Any]) -> None:
     known = {name: {part["versions"].get(name) for part in parts.values()} - {None} for name in PACKAGES}
     versions = {name: sorted(found) for name, found in known.items() if found}
     page = environment.get_template("performance.md.jinja").render(
-        **figures, days=days, machines=machines, versions=versions
+        **figures, days=days, machines=machines, versions=versions, side=preset("standard").features.size
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 

@@ -157,8 +157,8 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         Finding("fonts", "ok" if fonts else "missing", f"{fonts} shipped with the project"),
         Finding("processor", "ok", f"{hardware['processor']}, {hardware['cores']} cores"),
         Finding("Keras", "ok", find_devices()),
-        _sized("memory", memory_bytes(), 6e9),
-        _sized("disk", free, 5e9),
+        _sized("memory", memory_bytes(), 8e9),
+        _sized("disk", free, 6e9),
     ]
     data_set = find_data_set(data_dir)
     if data_set.is_own:

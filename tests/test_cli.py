@@ -82,7 +82,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     monkeypatch.setattr("fmnist_report.doctor.shutil.disk_usage", lambda folder: usage)
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert code == 1
-    assert "takes about 3.5 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+    assert "takes about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
 
 
 def test_disk_is_asked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
