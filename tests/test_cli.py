@@ -199,7 +199,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         "overlap.rms=5": {"overlap"} | end,
         "finetune.epochs=9": {"finetune", "control", "explain"} | end,
         "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
-        "features.size=64": {"features", "inputs"} | on_features | end,
+        "features.size=48": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
         "report.mistakes=6": end - {"evaluation", "answers"},

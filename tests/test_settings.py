@@ -90,6 +90,6 @@ def test_reproduce_command_gives_the_settings_back():
 
 
 def test_feature_bytes_of_standard_are_those_of_the_arrays():
-    assert feature_bytes(preset("standard")) == 70_000 * 2 * 2 * (6 * 6 * 256 + 3 * 3 * 256 + 1024)
+    assert feature_bytes(preset("standard")) == 70_000 * 2 * 2 * (8 * 8 * 256 + 4 * 4 * 256 + 1024)
     block_5_alone = override(preset("standard"), ["finetune.unfreeze=5"])
-    assert feature_bytes(block_5_alone) == 70_000 * 2 * 2 * (3 * 3 * 512 + 3 * 3 * 256 + 1024)
+    assert feature_bytes(block_5_alone) == 70_000 * 2 * 2 * (4 * 4 * 512 + 4 * 4 * 256 + 1024)
