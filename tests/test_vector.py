@@ -1,5 +1,6 @@
 """Figures as SVG in a page: names, styles, text, links between parts."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from fmnist_report.report.figures.canvas import STYLE, new_figure, plot_dots
-from fmnist_report.report.figures.vector import figure_to_svg
+from fmnist_report.report.figures.vector import figure_to_svg, lay_out
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,3 +62,19 @@ def test_many_dots_are_one_path(svg):
     assert len(strokes) == 1
     moves = re.findall(r"M ([\d.]+ [\d.]+) L ([\d.]+ [\d.]+)", strokes[0].get("d"))
     assert len(moves) == 2 and all(start == end for start, end in moves)
+
+
+@pytest.mark.parametrize("limits", [(0.854, 0.947), (0.82, 0.935), (0.1, 0.9), (0.9501, 0.9504)])
+def test_labels_of_ticks_lie_apart(limits):
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(1.0, 1, 6)
+        for ax in axes[0]:
+            ax.set_xlim(limits)
+            ax.xaxis.set_major_formatter(lambda value, place: f"{100 * value:.2f} %")
+        lay_out(figure)
+        for ax in axes[0]:
+            every = ax.xaxis.get_majorticklabels()
+            labels = [label for label in every if limits[0] <= label.get_position()[0] <= limits[1]]
+            boxes = [label.get_window_extent() for label in labels]
+            assert all(first.x1 + 4 <= second.x0 for first, second in itertools.pairwise(boxes))
+            assert len(np.unique(np.diff([label.get_position()[0] for label in labels]).round(6))) <= 1 <= len(labels)

@@ -1,15 +1,20 @@
 """SVG of a figure made fit to stand in a page: text as text, no style sheet, names that no other figure has."""
 
 import io
+import itertools
 import re
 from xml.etree import ElementTree
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
 DECIMALS = 2  # of a coordinate, whose unit is a point
+LEAST_GAP = 4  # points between the labels of two ticks
 
 
 def figure_to_svg(figure: Figure, name: str) -> str:
@@ -51,6 +56,36 @@ def lay_out(figure: Figure) -> None:
         figure.set_dpi(72)  # that of SVG, by which the width of text is rounded
         engine.execute(figure)
         figure.set_layout_engine("none")
+        for ax in figure.axes:
+            thin_ticks(ax)
+
+
+def thin_ticks(ax: Axes) -> None:
+    """Take fewer ticks on a horizontal axis until their labels lie apart.
+
+    Matplotlib guesses their width from the size of the type, and percentages are wider.
+    """
+    locator = ax.xaxis.get_major_locator()
+    if not isinstance(locator, MaxNLocator):
+        return
+    for n_most in range(5, 1, -1):  # round numbers, as long as there are some
+        if _lie_apart(_list_labels(ax)):
+            return
+        locator.set_params(nbins=n_most)
+    while not _lie_apart(labels := _list_labels(ax)):
+        ax.set_xticks([label.get_position()[0] for label in labels[::2]])
+
+
+def _list_labels(ax: Axes) -> list[Text]:
+    """List the tick labels of a horizontal axis that are shown, from left to right."""
+    low, high = sorted(ax.get_xlim())
+    labels = [label for label in ax.xaxis.get_majorticklabels() if low <= label.get_position()[0] <= high]
+    return sorted(labels, key=lambda label: label.get_window_extent().x0)
+
+
+def _lie_apart(labels: list[Text]) -> bool:
+    boxes = [label.get_window_extent() for label in labels]
+    return all(first.x1 + LEAST_GAP <= second.x0 for first, second in itertools.pairwise(boxes))
 
 
 def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
