@@ -98,3 +98,17 @@ def test_what_classifiers_cost():
     assert (
         classifiers.count_costs(make_pipeline(LogisticRegression().fit(views.train, views.y_train)), (60, 20)) == linear
     )
+
+
+@pytest.mark.parametrize(("n_jobs", "used"), [(1, 1), (16, 2), (-1, -1)])
+def test_few_fits_go_on_at_once_in_one_process(monkeypatch, n_jobs, used):
+    asked = []
+
+    def parallel(n, prefer):
+        asked.append(n)
+        return lambda tasks: [function(*given) for function, given, _ in tasks]
+
+    monkeypatch.setattr("joblib.Parallel", parallel)
+    kinds = {"told": classifiers.Kind((1, 2, 3), lambda value: Told(value, 2))}
+    classifiers.fit_grids(kinds, make_views(), n_jobs, Progress(quiet=True))
+    assert asked == [used]

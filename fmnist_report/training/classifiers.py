@@ -21,6 +21,7 @@ from fmnist_report.training.stores import PARTS, FeatureStore
 
 MANY_FEATURES = 6_000
 N_COMPONENTS = 1_000
+AT_ONCE = 2  # fits in this process, each of which may copy all features
 MOST_EXTENSIONS = 2  # of a grid whose best value lies at its edge
 
 
@@ -180,13 +181,18 @@ def _alone() -> typing.Iterator[None]:
 def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
     """Fit every classifier with each value of its grid, and with further ones where the best lies at an edge.
 
-    The fits of all classifiers go on side by side, so that no processor waits for the longest of one.
+    The fits of all classifiers go on side by side, so that no processor waits for the longest of one; in this process
+    AT_ONCE of them.
+
+    Args:
+        n_jobs: as joblib takes it; negative of the workers of a cluster.
 
     Returns:
         {name: {value: Fitted}}.
     """
     import joblib
 
+    n_jobs = min(n_jobs, AT_ONCE)
     fitted: dict[str, dict] = {name: {} for name in kinds}
     waiting = [(name, value) for name, kind in kinds.items() for value in kind.values]
     while waiting:
