@@ -1,5 +1,5 @@
 # make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
-# make sample: make the committed sample of best anew from its cache; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
+# make sample: make the committed sample of best anew from its cache, and the README's pictures from it; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
 # make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
 # make mutants: count what the tests notice of broken code;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
@@ -18,9 +18,11 @@ JOBS ?= 2
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
 
-# The finished report of best that is committed; made anew from its cache (ARGS="--cache-dir DIR") whenever the document changes.
-sample: setup pango
+# The finished report of best that is committed, and the pictures of it that the README shows; made anew from its cache
+# (ARGS="--cache-dir DIR") whenever the document changes.
+sample: dev pango browser
 	$(BIN)/python run_all.py --preset best --title-page title_page.example.toml --out docs/sample $(ARGS)
+	$(BIN)/python benchmarks/readme_pictures.py
 
 test: check
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
