@@ -1,5 +1,6 @@
 # make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
-# make sample: make the committed sample of best anew from its cache, and the README's pictures from it; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
+# make sample: make the committed sample of best anew from its cache, and the README's pictures from it; make reword: write its words anew
+# without that cache; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
 # make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
 # make mutants: count what the tests notice of broken code;
 # make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
@@ -13,7 +14,7 @@ CUDA := $(VENV)/.installed-cuda
 DEV := $(VENV)/.installed-dev
 JOBS ?= 2
 
-.PHONY: report sample test test-all check setup dev pango browser inspect bench fuzz backends mutants audit lock clean
+.PHONY: report sample reword test test-all check setup dev pango browser inspect bench fuzz backends mutants audit lock clean
 
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
@@ -22,6 +23,11 @@ report: setup pango
 # (ARGS="--cache-dir DIR") whenever the document changes.
 sample: dev pango browser
 	$(BIN)/python run_all.py --preset best --title-page title_page.example.toml --out docs/sample $(ARGS)
+	$(BIN)/python benchmarks/readme_pictures.py
+
+# The same after a change of words, charts or styles, from what the sample itself holds.
+reword: dev pango browser
+	$(BIN)/python benchmarks/reword_sample.py
 	$(BIN)/python benchmarks/readme_pictures.py
 
 test: check

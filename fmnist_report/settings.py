@@ -12,6 +12,7 @@ from fmnist_report.backbones import DEFAULT
 LANGUAGES = ("uk", "en")
 Chosen = dict[str, typing.Any]  # settings of networks by the stage that trains them
 FIRST_CACHED = 4  # the earliest block whose input the features hold
+LEAST_STEPS = 10  # of an epoch
 LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
@@ -346,6 +347,11 @@ class Settings:
     overlap: OverlapSettings = field(default_factory=OverlapSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+
+
+def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
+    """Return the settings with batches so small that even few pictures make LEAST_STEPS steps an epoch."""
+    return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
 
 def first_cached(finetune: FineTuneSettings) -> int:

@@ -64,7 +64,9 @@ function explore(root, data, give) {
     if (Object.keys(changes).some((name) => name !== "img")) limit = page;
     const kept = Object.entries(state).filter(([name, value]) => value !== "" && (name === "net" || value !== start[name]));
     const hash = "#" + new URLSearchParams(kept);
-    if (hash !== location.hash) history[add ? "pushState" : "replaceState"](null, "", hash);
+    try {
+      if (hash !== location.hash) history[add ? "pushState" : "replaceState"](null, "", hash);
+    } catch { /* a frame without an address of its own, such as a preview, has no history */ }
     draw();
   }
   const net = () => Math.max(0, models.findIndex((model) => model.name === state.net));
@@ -84,7 +86,8 @@ function explore(root, data, give) {
     const select = root.querySelector(`select[name=${name}]`);
     if (options) select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
     const narrows = name !== "net" && name !== "sort"; // the others keep the image that is open
-    select.addEventListener("change", () => go({ [name]: select.value, ...(narrows ? { both: "", img: "" } : {}) }, false));
+    const cleared = !narrows ? {} : name === "filter" ? { img: "" } : { both: "", img: "" };
+    select.addEventListener("change", () => go({ [name]: select.value, ...cleared }, false));
     return select;
   }
   const every = [["", words.any], ...classes.map((name, i) => [String(i), name])];
@@ -103,9 +106,10 @@ function explore(root, data, give) {
         const button = make("button", { type: "button", tabIndex: -1 }, String(count));
         button.setAttribute("aria-label", say("cell", { true: classes[t], pred: classes[p], n: count }));
         const chosen = state.true === String(t) && state.pred === String(p);
-        button.setAttribute("aria-pressed", chosen || (state.both && state.true === String(p) && state.pred === String(t)));
+        button.setAttribute("aria-pressed", chosen || (state.both !== "" && state.true === String(p) && state.pred === String(t)));
         button.style.setProperty("--share", `${Math.round(60 * Math.sqrt(count / total))}%`);
-        button.addEventListener("click", () => go({ true: String(t), pred: String(p), both: "", filter: "", img: "" }));
+        const there = chosen && !state.both ? { true: "", pred: "" } : { true: String(t), pred: String(p) };
+        button.addEventListener("click", () => go({ ...there, both: "", filter: "", img: "" }));
         return make("td", {}, button);
       });
       return make("tr", {}, make("th", { scope: "row" }, classes[t]), ...cells);
@@ -147,7 +151,7 @@ function explore(root, data, give) {
       button.dataset.row = i;
       button.title = `${told.true} › ${told.pred}, ${told.p}`;
       button.setAttribute("aria-pressed", String(index[i]) === state.img);
-      button.addEventListener("click", () => go({ img: String(index[i]) }));
+      button.addEventListener("click", () => go({ img: state.img === String(index[i]) ? "" : String(index[i]) }));
       return button;
     });
     const tiles = root.querySelector(".tiles"), hadFocus = tiles.contains(document.activeElement);
@@ -216,6 +220,7 @@ function explore(root, data, give) {
 
   function draw() {
     for (const [name, select] of Object.entries(selects)) select.value = state[name];
+    root.querySelector(".scroll").hidden = c > 20;
     if (c <= 20) drawMatrix();
     drawTiles();
     drawAnswer();
@@ -234,7 +239,7 @@ function explore(root, data, give) {
     const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
     if (state.img === "") root.scrollIntoView({ behavior });
     else root.querySelector(".answer").scrollIntoView({ behavior, block: "nearest" });
-    if (from) root.querySelector(".matrix button[tabindex='0'], select").focus({ preventScroll: true });
+    if (from) (root.querySelector(".matrix button[tabindex='0']") ?? root.querySelector("select")).focus({ preventScroll: true });
   }
   addEventListener("popstate", follow);
   root.addEventListener("keydown", (event) => {

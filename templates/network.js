@@ -174,14 +174,18 @@ function tryNetwork(root, data, classes, words) {
     }, value)), 250);
   }
   pad.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary) return; // a second finger draws nothing
     pad.setPointerCapture(event.pointerId);
     last = null;
     touch(event);
   });
-  pad.addEventListener("pointermove", (event) => { if (last) touch(event); });
+  pad.addEventListener("pointermove", (event) => { if (last && event.isPrimary) touch(event); });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    pad.addEventListener(end, () => { if (last) change(pixels); last = null; });
+    pad.addEventListener(end, (event) => {
+      if (!event.isPrimary) return;
+      if (last) change(pixels);
+      last = null;
+    });
   }
 
   function shift(right, down) {
@@ -215,9 +219,16 @@ function tryNetwork(root, data, classes, words) {
     const most = 512, scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
     const [w, h] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
     const sheet = Object.assign(document.createElement("canvas"), { width: w, height: h }), pen = sheet.getContext("2d");
-    pen.fillStyle = "white"; // behind what is transparent
-    pen.fillRect(0, 0, w, h);
     pen.drawImage(bitmap, 0, 0, w, h);
+    const seen = pen.getImageData(0, 0, w, h).data; // what is transparent becomes the opposite of what is not
+    let [light, opaque] = [0, 0];
+    for (let at = 0; at < seen.length; at += 4) {
+      light += seen[at + 3] * (0.299 * seen[at] + 0.587 * seen[at + 1] + 0.114 * seen[at + 2]);
+      opaque += seen[at + 3];
+    }
+    pen.globalCompositeOperation = "destination-over";
+    pen.fillStyle = light > 127 * opaque ? "black" : "white";
+    pen.fillRect(0, 0, w, h);
     const colours = pen.getImageData(0, 0, w, h).data;
     let shades = Array.from({ length: w * h }, (_, i) => 0.299 * colours[4 * i] + 0.587 * colours[4 * i + 1] + 0.114 * colours[4 * i + 2]);
     const edge = shades.filter((_, i) => i % w === 0 || i % w === w - 1 || i < w || i >= w * (h - 1)).sort((a, b) => a - b);

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from invented import invent_candidate
 
+from fmnist_report.errors import ReportError
 from fmnist_report.evaluation import candidates
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.networks import COMPARED, CONTROL, MAIN, NETWORKS, ON_FEATURES
-from fmnist_report.pipeline.files import write_json
+from fmnist_report.pipeline.files import save_arrays, write_json
 
 LABELS = np.array([0, 1, 2, 3])
 RIGHT = np.eye(10, dtype="float32")[LABELS]
@@ -28,6 +29,16 @@ def test_the_best_classifier_on_validation_is_chosen():
     assert candidates.choose_classifier(dict(reversed(found.items())), LABELS) == "good"
     equal = {"one": Candidate(HALF, RIGHT, {}, {}), "two": Candidate(HALF, RIGHT, {}, {})}
     assert candidates.choose_classifier(equal, LABELS) == "one"
+
+
+@pytest.mark.parametrize(("stage", "section"), [("cnn", "cnn"), ("mlp-1", "mlp"), ("control", "finetune")])
+def test_a_training_that_diverged_is_refused_with_what_to_do(tmp_path, stage, section):
+    folder = tmp_path / stage / "key"
+    folder.mkdir(parents=True)
+    save_arrays(folder / "probabilities.npz", val=RIGHT, test=np.where(RIGHT == 1, np.nan, RIGHT))
+    write_json(folder / "measured.json", {"epoch_seconds": [1.0]})
+    with pytest.raises(ReportError, match=f"diverged.*--set {section}.learning_rate"):
+        candidates.load_network(folder)
 
 
 def test_what_reads_the_base_has_its_costs_too():

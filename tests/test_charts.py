@@ -222,5 +222,5 @@ def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(sample, monke
     monkeypatch.setattr(charts, "plot_mistakes", lambda rows, shown, language: drawn.setdefault(len(drawn), shown))
     pictures = {name: np.full((40, 28, 28), number, "uint8") for number, name in enumerate(("mistakes", "missed"))}
     pictures |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
-    charts.build_figures(sample, pictures, 12, ENGLISH)
+    charts.build_galleries(sample, pictures, 12, ENGLISH)
     assert [int(each.max()) for each in drawn.values()] == [1, 0]  # missed first

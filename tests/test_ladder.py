@@ -54,6 +54,8 @@ def test_rungs_on_the_base():
     ]  # fmt: skip
     assert rungs[-1].settings is finetune and ladder.climb_base(head, None) == rungs[:-1]
     assert {rung.n_views for rung in rungs} == {2}
+    linear = ladder.climb_base(HeadSettings(width=0), finetune)  # whose head adds no layer
+    assert [rung.ingredient for rung in linear] == ["start", "blocks", "grid", "unfreeze"]
 
 
 def test_gains_have_an_interval_that_holds_for_all_rungs():

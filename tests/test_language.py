@@ -69,7 +69,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
     kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout"
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"
     kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
-    kept += r"|Fine-Tuning|DARTS|Adam|standard|HTML"
+    kept += r"|Fine-Tuning|DARTS|Adam|standard|quick|best|HTML|ReLU"
     for message, translation in catalogue.items():
         plain = re.sub(r"\{[^}]+\}", "", translation)
         words = [word for word in re.findall(r"[A-Za-z_][A-Za-z0-9_-]+", plain) if not re.fullmatch(kept, word)]
@@ -200,7 +200,8 @@ def test_every_model_and_every_number_fits_into_every_sentence(code):
         for model, n in itertools.product(BY_NAME, NUMBERS):
             given = {name: language.name(model) for name in wanted & {"subject", "other", "network"}}
             given |= {name: language.count(unit, n) for name, unit in COUNTED.items() if name in wanted}
-            given |= {"rivals": language.name_all([model, "mlp"])} if "rivals" in wanted else {}
+            several = wanted & {"rivals", "models", "lowest", "highest_of"}
+            given |= dict.fromkeys(several, language.name_all([model, "mlp"]))
             sentence = language.text(message, **{**dict.fromkeys(wanted, "7"), **given})
             assert sentence[0].isupper() or sentence[0].isdigit(), sentence
             assert "{" not in sentence and "  " not in sentence and "Nominative" not in sentence
@@ -274,3 +275,24 @@ def test_no_line_begins_with_a_dash_or_a_percent_sign(code):
         if isinstance(message, str) and not re.search(r"{(\w+)", message.replace("{backbone}", "")):
             assert not re.search(r" [—%]", language.text(message)), message
     assert language.text("a — b") == "a\u00a0— b"
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        (0.012, "p = 0.012"),
+        (0.05, "p = 0.050"),
+        (0.0502, "p = 0.0502"),
+        (0.049983, "p = 0.04998"),
+        (0.0001, "p < 0.001"),
+    ],
+)
+def test_on_which_side_of_the_limit_p_lies_is_seen(p, said):
+    assert Language("en").p_value(p).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"), [(0.0, "0.00"), (0.01234, "+1.23"), (0.00003, "+0.003"), (-0.0000004, "−0.00004")]
+)
+def test_a_bound_that_is_not_zero_is_not_written_as_zero(bound, said):
+    assert Language("en").bound(bound) == said

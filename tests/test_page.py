@@ -313,7 +313,7 @@ def test_the_note_on_smoothing_agrees_with_the_conclusion(results, chosen, smoot
 
 
 EASY, LOWER, STAGES = (
-    "are shown only in alternate epochs", "at a lower learning rate", "a thin first layer and three stages"
+    "are shown only in alternate epochs", "at a lower learning rate", "is added to what it was given"
 )  # fmt: skip
 
 
@@ -321,12 +321,30 @@ EASY, LOWER, STAGES = (
     ("assignments", "block", "said"),
     [([], 3, [EASY, LOWER]), (["finetune.unfreeze=5"], 4, [EASY, LOWER]), (["finetune.shift=1"], None, [LOWER]),
      (["finetune.easy_every=1", "finetune.optimizer=sgd"], 3, []), (["cnn.residual=true"], 3, [EASY, LOWER, STAGES]),
-     (["cnn.residual=true", "cnn.normalised=false"], 3, [EASY, LOWER])],
+     (["cnn.residual=true", "cnn.architecture=plain"], 3, [EASY, LOWER])],
 )  # fmt: skip
 def test_the_text_of_standard_says_what_its_settings_do(results, assignments, block, said):
     page = read_page(results, override(preset("standard"), assignments))
     assert [text for text in (EASY, LOWER, STAGES) if text in page] == said
     assert re.findall(r"cached output of block (\d) replaces them", page) == ([str(block)] if block else [])
+
+
+@pytest.mark.parametrize(
+    ("assignments", "said"),
+    [
+        ([], "(32 filters) and three stages (channels: 64, 192, 192); every kernel has 3 × 3 pixels. Each stage "
+             "consists of a convolution, max pooling over 2 × 2, batch normalisation and ReLU, and then of a second "
+             "convolution with batch normalisation and ReLU. There are no residual connections around the second"),
+        (["cnn.normalised=false", "cnn.pooling=average", "cnn.kernel=5"],
+         "every kernel has 5 × 5 pixels. Each stage consists of a convolution, average pooling over 2 × 2 and ReLU, "
+         "and then of a second convolution with ReLU."),
+        (["cnn.architecture=plain"], "two convolutions (32 and 64 channels, kernels of 3 × 3 pixels), each with batch "
+                                     "normalisation, ReLU and max pooling over 2 × 2, and a dense layer"),
+        (["cnn.architecture=plain", "cnn.normalised=false"], "each with ReLU and max pooling over 2 × 2, and a dense"),
+    ],
+)  # fmt: skip
+def test_the_convolutional_network_is_described_as_it_is_set(results, assignments, said):
+    assert said in read_page(results, override(preset("standard"), assignments))
 
 
 def test_the_earlier_accuracy_is_the_students_word(results):

@@ -27,7 +27,7 @@ SETTINGS = StudySettings(n_train=30, n_val=20, vgg_train=25, vgg_val=20, narrow=
 @pytest.mark.parametrize("network", NETWORKS)
 def test_each_variation_changes_one_factor(network):
     base = study.start_from(network, NETWORKS[network], 2)
-    variations = study.list_variations(network, base)
+    variations = study.list_variations(network, base, mirror=True)
     assert {v.group for v in variations} == {"structure", "optimisation", "regularisation"}
     assert {v.network for v in variations} == {network}
     for variation in variations:
@@ -54,7 +54,13 @@ def test_each_variation_changes_one_factor(network):
 
 def test_what_is_tried_of_each_network():
     bases = {name: study.start_from(name, settings, 1) for name, settings in NETWORKS.items()}
-    found = {name: [(v.factor, v.value) for v in study.list_variations(name, bases[name])] for name in bases}
+    found = {
+        name: [(v.factor, v.value) for v in study.list_variations(name, base, mirror=True)]
+        for name, base in bases.items()
+    }
+    without = study.list_variations("cnn", bases["cnn"], mirror=False)  # where no image may be mirrored
+    assert [(v.factor, v.value) for v in without] == [pair for pair in found["cnn"] if pair[0] != "mirror"]
+    assert len(without) < len(found["cnn"])
     assert found["finetune"] == [
         ("unfreeze", "none"), ("learning_rate", "1.5e-05"), ("learning_rate", "0.00024"),
         ("learning_rate", "0.00096"), ("learning_rate", "0.00384"), ("dropout", "0.5"),
@@ -193,7 +199,7 @@ def test_fine_tuning_starts_from_a_head_of_as_many_steps(call):
 
 def test_the_border_itself_is_noise():
     base = NETWORKS["head"]
-    (one,) = [v for v in study.list_variations("head", base) if v.factor == "schedule"]
+    (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": 0.75, "seconds": 2.0}}
     assert not study.rows_of([one], base, Noise(0.5, 0.01, 0.25), found, 0)[1]["beyond"]
 
@@ -201,7 +207,7 @@ def test_the_border_itself_is_noise():
 def test_values_are_of_the_kind_that_settings_take():
     for network, settings in NETWORKS.items():
         base = study.start_from(network, settings, 1)
-        for one in study.list_variations(network, base):
+        for one in study.list_variations(network, base, mirror=True):
             for name in ("batch_size", "width", "stem", "unfreeze"):
                 assert isinstance(getattr(one.settings, name, 0), int), one
             assert all(isinstance(width, int) for width in getattr(one.settings, "widths", ()))
@@ -246,7 +252,7 @@ def test_factors_are_ranked_by_their_largest_effect():
 @pytest.mark.parametrize(("accuracy", "beyond"), [(0.82, False), (0.8201, True), (0.78, False), (0.7799, True)])
 def test_an_effect_counts_from_the_border_of_the_band_on(accuracy, beyond):
     base = NETWORKS["head"]
-    (one,) = [v for v in study.list_variations("head", base) if v.factor == "schedule"]
+    (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": accuracy, "seconds": 2.0}}
     rows = study.rows_of([one], base, Noise(0.8, 0.01, 0.02 + 1e-12), found, 0)
     assert rows[0] == {"network": "head", "group": "optimisation", "factor": "schedule", "value": "one_cycle",

@@ -19,8 +19,8 @@ from fmnist_report.report.tables import (
 )
 
 
-def rows(*assignments, stages=("mlp", "cnn")):
-    found = training_rows(override(preset("standard"), assignments), stages)
+def rows(*assignments, stages=("mlp", "cnn"), n_train=55_000):
+    found = training_rows(override(preset("standard"), assignments), n_train, stages)
     return {row["factor"]: row["values"] for row in found}
 
 
@@ -29,6 +29,11 @@ def test_augmentation_has_a_row_where_a_network_uses_it():
     assert rows("cnn.cutout=12", "mlp.shift=0")["cutout"] == [0, 12]
     assert rows("mlp.shift=1", "cnn.shift=3")["shift"] == [1, 3]
     assert rows("cnn.epochs=3", "mlp.epochs=4")["epochs"] == [4, 3]
+
+
+def test_batches_are_told_as_small_as_few_images_make_them():
+    assert rows()["batch_size"] == [1024, 128]
+    assert rows(n_train=8_000)["batch_size"] == [800, 128] and rows(n_train=83)["batch_size"] == [8, 8]
 
 
 def test_what_a_network_does_not_know_has_no_value():
@@ -77,7 +82,9 @@ def test_pairs_are_counted_in_both_directions_the_most_first():
 
 def test_the_start_of_the_study_is_told_with_its_deviation():
     base = {"mean": 0.9, "sd": 0.0123, "half_width": 0.05, "accuracies": [0.9] * 4, "batch_size": 64}
-    found = study_points({"study": {"bases": {"cnn": base}, "n_steps": {"cnn": 300}}}, ("cnn",), ENGLISH)
+    study = {"bases": {"cnn": base}, "n_steps": {"cnn": 300}, "n_train": 20_000, "vgg_train": 9}
+    assert "of 50 images each" in study_points({"study": study | {"n_train": 50}}, ("cnn",), ENGLISH)
+    found = study_points({"study": study}, ("cnn",), ENGLISH)
     assert "300 steps of 64 images" in found and "90.00% ± 1.23 on" in found and "4 seeds" in found
 
 
@@ -87,7 +94,7 @@ SEARCH = {"best": {"learning_rate": 0.01234, "width": 512, "val_accuracy": 0.93}
 
 def test_the_search_is_told_by_its_trials_and_the_most_important_first():
     results = {"study": {"search": {"networks": {"head": SEARCH}}}}
-    assert "40 trials, 7 of them stopped early; the best reached 93.0%" in search_list(results, ("head",), ENGLISH)
+    assert "40 trials, 7 of them stopped early; the best reached 93.00%" in search_list(results, ("head",), ENGLISH)
     told = [(row["factor"], row["best"], row["importance"]) for row in search_rows(results, ("head",))]
     assert told == [("width", "512", 0.7), ("learning_rate", "0.01234", 0.2)] and not search_rows(results, ("cnn",))
 

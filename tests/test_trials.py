@@ -42,7 +42,7 @@ def test_blocks_can_be_read_by_their_means(subset):
 @pytest.mark.parametrize("network", trials.NETWORKS)
 def test_every_network_trains_for_real(network, subset):
     settings = dataclasses.replace(SMALL[network], epochs=1)
-    picked = {v.factor: v for v in list_variations(network, settings)}
+    picked = {v.factor: v for v in list_variations(network, settings, mirror=True)}
     for factor in ("learning_rate", {"cnn": "optimizer", "head": "schedule", "finetune": "unfreeze"}[network]):
         reached = trials.train_settings(network, picked[factor].settings, 2, subset, 0)
         assert 0 <= reached.val_accuracy <= 1 and 0 <= reached.val_accuracy_one_view <= 1

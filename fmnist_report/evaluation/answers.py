@@ -67,11 +67,13 @@ def choose(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray)
     n_errors = (predicted != labels[:, None]).sum(axis=1)
     sure = probabilities.max(axis=2).mean(axis=1)
     wrong = np.flatnonzero(n_errors)
-    wrong = wrong[np.lexsort((sure[wrong], -n_errors[wrong]))][:MOST]
+    wrong = wrong[np.lexsort((sure[wrong], -n_errors[wrong]))]
     right = np.flatnonzero(n_errors == 0)
     right = right[np.argsort(sure[right], kind="stable")]
-    some = [right[labels[right] == label][:RIGHT] for label in np.unique(labels)]
-    return np.sort(np.concatenate([wrong, *some])[:MOST])
+    classes = np.unique(labels)
+    n_right = min(RIGHT, max(1, MOST // 4 // len(classes)))
+    some = np.concatenate([right[labels[right] == label][:n_right] for label in classes])[:MOST]
+    return np.sort(np.concatenate([wrong[: MOST - len(some)], some]))
 
 
 def shrink(images: np.ndarray) -> np.ndarray:

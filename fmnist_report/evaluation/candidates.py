@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fmnist_report.errors import ReportError
 from fmnist_report.evaluation.calibration import fit_temperature, scale_temperature
 from fmnist_report.evaluation.ensemble import fit_weights, pool
 from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, NETWORKS, ON_FEATURES
@@ -105,8 +106,16 @@ def load_network(folder: Path) -> Candidate:
     """Read what a training stage left; probabilities are (n, classes).
 
     The summary's train_seconds are the median epoch times their number, so that a pause of the machine does not count.
+    Raises ReportError where the training diverged.
     """
     arrays, measured = load_arrays(folder / "probabilities.npz"), read_json(folder / MEASURED)
+    if not all(np.isfinite(arrays[part]).all() for part in ("val", "test")):
+        stage = folder.parent.name.partition("-")[0]
+        section = "finetune" if stage == "control" else stage
+        raise ReportError(
+            f"The training of {stage} diverged: what the network answers are no numbers. "
+            f"A lower rate may help: --set {section}.learning_rate=…"
+        )
     seconds = measured.pop("epoch_seconds")
     measured["train_seconds"] = len(seconds) * statistics.median(seconds)
     history = read_json(folder / "history.json") | {"seconds": seconds}

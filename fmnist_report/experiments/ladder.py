@@ -81,8 +81,8 @@ def climb_base(head: HeadSettings, finetune: FineTuneSettings | None) -> list[Ru
         Rung("head", "start", linear, ("block5_gap",)),
         Rung("head", "blocks", linear, (BLOCK3_MEAN, *POOLED[1:])),
         Rung("head", "grid", linear),
-        Rung("head", "width", head),
     ]
+    rungs += [Rung("head", "width", head)] if head.width else []
     return rungs + ([Rung("finetune", "unfreeze", finetune)] if finetune else [])
 
 

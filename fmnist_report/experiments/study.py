@@ -45,14 +45,19 @@ class Variation:
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(network: str, base: TrainingSettings) -> list[Variation]:
-    """List the study of one network around the settings from which it starts, which are not among the variations."""
+def list_variations(network: str, base: TrainingSettings, mirror: bool) -> list[Variation]:
+    """List the study of one network around the settings from which it starts, which are not among the variations.
+
+    Args:
+        mirror: whether the data may be mirrored; where not, no value of that is tried.
+    """
     read = [_vary_layers(layers, base) for layers in LAYERS] if network == "head" else []
     found = [
         _vary(network, group, factor, value, base)
         for group, factors in list_factors(network, base).items()
         for factor, values in factors.items()
         for value in values
+        if mirror or factor != "mirror"
     ]
     return read + [
         variation
@@ -135,8 +140,9 @@ def run_study(
     study = fit_to(study, load_arrays(data / "labels.npz"))
     n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
     bases = {name: start_from(name, networks[name], study.narrow) for name in NETWORKS if n_steps[name]}
-    variations = {name: list_variations(name, base) for name, base in bases.items()}
-    ladders = list_ladders(bases, load_task(data).mirror)
+    mirror = load_task(data).mirror
+    variations = {name: list_variations(name, base, mirror) for name, base in bases.items()}
+    ladders = list_ladders(bases, mirror)
     sources = find_sources(study, data, features, weights, start_from("head", networks["head"], 1))
     tasks = list_tasks(study.seeds, bases, variations, ladders, seed)
     found = train_missing(tasks, sources, n_steps, out, progress)

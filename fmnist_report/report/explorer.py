@@ -58,7 +58,7 @@ def build_explorer(
     packed = ("index", "label", "predicted", "probabilities", "neighbour_labels", "rms")
     return {
         "lang": language.code,
-        "words": {name: language.text(text, **_braces(text)) for name, text in WORDS.items()},
+        "words": list_words(language),
         "classes": language.classes,
         "models": [
             {"name": name, "label": language.model(name), "colour": BY_NAME[name].colour,
@@ -71,6 +71,11 @@ def build_explorer(
         **{name: _encode(answers[name]) for name in packed},
         "network": _describe_network(*portable),
     }  # fmt: skip
+
+
+def list_words(language: Language) -> dict[str, str]:
+    """Return what the script says, by its own names for it."""
+    return {name: language.text(text, **_braces(text)) for name, text in WORDS.items()}
 
 
 def _describe_network(told: dict, arrays: dict[str, np.ndarray]) -> dict[str, typing.Any] | None:

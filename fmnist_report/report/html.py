@@ -170,6 +170,7 @@ def fill_template(
         agreement={1: trainings.study_agreement(results, "cnn"), 2: trainings.study_agreement(results, "finetune")},
         head_instead=trainings.head_instead(results),
         curves_from=tables.first_epoch_shown([results["models"][name]["history"] for name in networks_of_part(1)]),
+        unfreezing_from=tables.first_epoch_shown([results["models"]["vgg_head"]["history"]]),
         search_rows={part: tables.search_rows(results, stages_of_part(part)) for part in (1, 2)},
         search_list={part: tables.search_list(results, stages_of_part(part), language) for part in (1, 2)},
         comparison_rows=tables.comparison_rows(results),
@@ -191,12 +192,14 @@ def fill_template(
 
 def read_figures(folder: Path) -> dict[str, dict[str, typing.Any]]:
     """Return the view box and the inside of every SVG of a figures entry, by name."""
-    figures: dict[str, dict[str, typing.Any]] = {}
-    for path in sorted(folder.glob("*.svg")):
-        head, _, rest = path.read_text("utf-8").partition(">")
-        box = re.findall(r'viewBox="([-\d. ]+)"', head)
-        figures[path.stem] = {"box": box[0], "body": markupsafe.Markup(rest.removesuffix("</svg>"))}
-    return figures
+    return {path.stem: split_svg(path.read_text("utf-8")) for path in sorted(folder.glob("*.svg"))}
+
+
+def split_svg(svg: str) -> dict[str, typing.Any]:
+    """Return the view box of an SVG, and what stands inside it."""
+    head, _, rest = svg.partition(">")
+    box = re.findall(r'viewBox="([-\d. ]+)"', head)
+    return {"box": box[0], "body": markupsafe.Markup(rest.removesuffix("</svg>"))}
 
 
 def font_faces() -> list[dict[str, typing.Any]]:

@@ -119,6 +119,11 @@ class Language:
         names = [self.name(model).forms for model in models]
         return Name({case: self.join(forms[case] for forms in names) for case in CASES})
 
+    def by_model(self, told: dict[str, str]) -> str:
+        """List what is told of each of some models."""
+        one = N_("{name} – {what}")
+        return "; ".join(self.text(one, name=self.name(model), what=what) for model, what in told.items())
+
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""
         return self.classes[label]
@@ -200,6 +205,13 @@ class Language:
         sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
         return sign + self.number(abs(rounded), digits)
 
+    def bound(self, difference: float) -> str:
+        """Write the bound of an interval as points does, with more digits where it is to be seen that it is not 0."""
+        digits = 2
+        while difference and not round(100 * difference, digits):
+            digits += 1
+        return self.points(difference, digits)
+
     def compact(self, value: float) -> str:
         """Write a large count in thousands, millions or billions with three digits."""
         for scale, unit in ((1e9, N_("{value} bn")), (1e6, N_("{value} M")), (1e3, N_("{value} k"))):
@@ -212,7 +224,9 @@ class Language:
         """Write a p-value, "p < 0.001" or "p = 0.012", that no line breaks."""
         if value < 0.001:
             return "p\u00a0<\u00a0" + self.number(0.001, 3)
-        digits = 4 if round(value, 3) == 0.05 else 3  # on which side of 0.05 it lies must be seen
+        digits = 3
+        while round(value, digits) == 0.05 != value:  # on which side of 0.05 it lies must be seen
+            digits += 1
         return "p\u00a0=\u00a0" + self.number(value, digits)
 
     def duration(self, seconds: float) -> str:

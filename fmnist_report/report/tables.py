@@ -12,24 +12,28 @@ from fmnist_report.presets import write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
-from fmnist_report.settings import Settings
+from fmnist_report.settings import Settings, take_enough_steps
 
 MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
 AUGMENTATION = ("shift", "cutout")  # which not every network knows
+BESIDE = "_grid"  # how the layer is called that averages an inner block for the head
 FIRST_SHOWN = 3  # epoch, of long learning curves
 
 Results = dict[str, typing.Any]
 
 
-def training_rows(settings: Settings, stages: typing.Iterable[str]) -> list[dict[str, typing.Any]]:
+def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]) -> list[dict[str, typing.Any]]:
     """Return how networks were trained: rows of factor and values, one a stage; None where a network lacks the setting.
 
     Augmentation has a row where one of them uses it.
+
+    Args:
+        n_train: training images; of few, batches are smaller than is set.
     """
-    chosen = [getattr(settings, stage) for stage in stages]
+    chosen = [take_enough_steps(getattr(settings, stage), n_train) for stage in stages]
     used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
     factors = (*TRAINING_FACTORS, *used)
     return [{"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in factors]
@@ -38,7 +42,8 @@ def training_rows(settings: Settings, stages: typing.Iterable[str]) -> list[dict
 def name_stage(name: str, language: Language) -> str:
     """Name a stage; a repetition with another seed ends in -1, -2, …, which the name keeps."""
     stage, _, number = name.partition("-")
-    return language.text(STAGES[stage]) + (f", +{number}" if number else "")
+    named = language.text(STAGES[stage])
+    return language.text(N_("{stage}, repetition {number}"), stage=named, number=number) if number else named
 
 
 def accuracy_list(results: Results, measure: str, language: Language) -> str:
@@ -64,12 +69,15 @@ def network_rows(results: Results, name: str) -> list[dict[str, typing.Any]]:
     return rows if len(rows) <= MOST_ROWS else _join_rows(rows)
 
 
+def _resolution(row: dict[str, typing.Any]) -> tuple[int, bool]:
+    """Return the side of a layer's output, 1 where it has none, and whether it is read beside the base."""
+    return row["output_shape"][0] if len(row["output_shape"]) == 3 else 1, row["name"].endswith(BESIDE)
+
+
 def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
     """Join the layers of a deep network that work at the same resolution."""
     joined = []
-    for _, group in itertools.groupby(
-        rows, key=lambda row: row["output_shape"][0] if len(row["output_shape"]) == 3 else 1
-    ):
+    for _, group in itertools.groupby(rows, key=_resolution):
         layers = list(group)
         kinds = collections.Counter(row["type"] for row in layers)
         joined.append(
@@ -153,6 +161,7 @@ def group_list(results: Results, networks: tuple[str, ...], language: Language) 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
     """Say of each network that was studied how long, and what its starting point reached, in sentences."""
     bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
+    n_train = {name: results["study"]["n_train" if name == "cnn" else "vgg_train"] for name in bases}
     return " ".join(
         language.text(
             N_(
@@ -161,7 +170,7 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
             ),
             network=language.name(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
-            images=language.count("image", bases[name]["batch_size"]),
+            images=language.count("image", min(bases[name]["batch_size"], n_train[name])),
             accuracy=language.percent(bases[name]["mean"], 2),
             sd=language.number(100 * bases[name]["sd"], 2),
             seeds=language.count("seed", len(bases[name]["accuracies"])),
@@ -203,7 +212,7 @@ def search_list(results: Results, stages: tuple[str, ...], language: Language) -
             network=language.name(network_of_stage(network)),
             trials=language.count("trial", found["n_trials"]),
             pruned=found["n_pruned"],
-            accuracy=language.percent(found["best"]["val_accuracy"]),
+            accuracy=language.percent(found["best"]["val_accuracy"], 2),
         )
         for network, found in results["study"]["search"]["networks"].items()
         if network in stages

@@ -101,10 +101,10 @@ UNITS = {
     "seed": N_n("{n} seed", "{n} seeds"),
     "trial": N_n("{n} trial", "{n} trials"),
     "value tried": N_n("{n} value tried", "{n} values tried"),
+    "change": N_n("{n} change", "{n} changes"),
     "error": N_n("{n} error", "{n} errors"),
     "filter": N_n("{n} filter", "{n} filters"),
     "feature": N_n("{n} feature", "{n} features"),
     "pixel": N_n("{n} pixel", "{n} pixels"),
-    "time": N_n("{n} time", "{n} times"),
     "core": N_n("{n} core", "{n} cores"),
 }

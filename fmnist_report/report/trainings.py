@@ -6,6 +6,7 @@ import math
 import statistics
 import typing
 
+from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.evaluation.networks import network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
@@ -48,9 +49,11 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
     """Join full trainings that differ by their seed alone.
 
     Returns:
-        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), apart, twice the
-        deviation of a difference of two such trainings, and effect: the mean minus that of the chosen settings with the
-        same seeds, None for those themselves and where a seed is lacking.
+        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
+        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
+        apart is the distance that two single trainings of the same settings exceed by chance in one case of twenty, and
+        beyond whether an effect is significant, by t-tests with Bonferroni's correction for all effects of a network;
+        both by the deviation that all settings with several seeds have in common, None and False where there are none.
     """
     grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
     for row in rows:
@@ -64,8 +67,26 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
         effect = statistics.fmean(paired) if len(paired) == len(same) else None
         sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
         found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
-        found[-1]["apart"] = None if sd is None else 2 * math.sqrt(2) * sd
+    for stage in {row["stage"] for row in found}:
+        _judge_effects([row for row in found if row["stage"] == stage])
     return found
+
+
+def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
+    """Add apart and beyond to the rows of one network."""
+    from scipy import stats
+
+    repeated = [row for row in rows if row["sd"] is not None]
+    df, n_effects = sum(row["n_seeds"] - 1 for row in repeated), sum(row["effect"] is not None for row in rows)
+    sd = math.sqrt(sum((row["n_seeds"] - 1) * row["sd"] ** 2 for row in repeated) / df) if df else math.nan
+    for row in rows:
+        of_difference = sd * math.sqrt(2 / row["n_seeds"])
+        row["apart"] = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None
+        row["beyond"] = bool(
+            df > 0
+            and row["effect"] is not None
+            and abs(row["effect"]) > stats.t.ppf(1 - ALPHA / 2 / n_effects, df) * of_difference
+        )
 
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
@@ -92,15 +113,16 @@ def is_current(row: dict[str, typing.Any]) -> bool:
 
 def tried_list(results: Results, language: Language) -> str:
     """Say of each network that other settings were tried of in full what they reached; empty where there is none."""
-    found = []
+    found = {}
     for stage in dict.fromkeys(row["stage"] for row in results["tried"]["rows"]):
         rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
         if len(rows) > 1 and is_trained_as(results["tried"]["preset"], results, stage):
             rows.sort(key=lambda row: -row["val_accuracy"])
-            told = ", ".join(f"{language.percent(row['val_accuracy'], 2)} ({_write_changes(row['changes'], language)})"
-                             for row in rows)  # fmt: skip
-            found.append(f"{language.name(network_of_stage(stage))}: {told}")
-    return "; ".join(found)
+            found[network_of_stage(stage)] = ", ".join(
+                f"{language.percent(row['val_accuracy'], 2)} ({_write_changes(row['changes'], language)})"
+                for row in rows
+            )
+    return language.by_model(found)
 
 
 def _write_changes(changes: dict[str, str], language: Language) -> str:

@@ -19,13 +19,11 @@ from fmnist_report.models.summary import describe_layers
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, save_arrays, write_json
 from fmnist_report.pipeline.progress import Position, Progress
-from fmnist_report.settings import TrainingSettings
+from fmnist_report.settings import TrainingSettings, take_enough_steps
 from fmnist_report.training.material import Material
 from fmnist_report.training.metrics import score
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.prediction import time_prediction
-
-LEAST_STEPS = 10
 
 History = dict[str, list[float]]
 
@@ -181,11 +179,6 @@ def fit(
         if bundle:
             bundle.save(history)
     return history
-
-
-def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
-    """Return the settings with batches so small that even few pictures make LEAST_STEPS steps an epoch."""
-    return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
 
 def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Position) -> dict:

@@ -36,8 +36,11 @@ def advise(results: Results) -> list[Claim]:
             even = ("longer_input", "input_early") if deepest else ("longer_pretrained", "unfreeze_early")
         early = 2 * claim.values["epoch"] < claim.values["epochs"]  # so that longer is no advice
         relation = {"overfits": "regularise", "rose": "shorten", "gap": gap[early], "even": even[early]}
+        relation |= {"overfits_by_loss": "regularise_by_loss", "gap_last": gap[early], "unlearned": "shorten"}
         advised = relation.get(claim.relation)
-        if advised and not (name in contrary and claim.relation in ("overfits", "gap")):
+        if advised == "regularise" and not claim.values["epoch"]:  # nothing is earlier than before fine-tuning
+            advised = "shorten"
+        if advised and not (name in contrary and claim.relation in ("overfits", "overfits_by_loss", "gap", "gap_last")):
             found.append(dataclasses.replace(claim, kind="advice", relation=advised))
     if better:
         found.append(repeat(max(better, key=lambda row: row["gain"] / _half_width(row, results)), results))
@@ -99,17 +102,22 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
     set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
     if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
         return False
-    own, base = find_full(results, row["network"], row["factor"], row["best"])
-    return own is None or base is None or own > base
+    lost = [found["effect"] for found in _find_rows(results, row["network"], row["factor"], row["best"])]
+    return not lost or lost[0] > 0  # a full training with it, if only with other settings, did not gain
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
     """Return what earlier full trainings reached with a value, and with the chosen settings and the same seeds.
 
-    Both are None where there was none. They were made with the preset standard on Fashion-MNIST, and tell nothing of
-    networks that are trained otherwise.
+    Both are None where there was none. They were made with the preset standard on Fashion-MNIST, and what they reached
+    tells nothing of networks that are trained otherwise.
     """
-    for row in results["full_trainings"] if is_trained_as("standard", results, stage) else []:
-        if (row["stage"], row["factor"], row["value"]) == (stage, factor, value) and row["effect"] is not None:
-            return row["val_accuracy"], row["val_accuracy"] - row["effect"]
+    for row in _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []:
+        return row["val_accuracy"], row["val_accuracy"] - row["effect"]
     return None, None
+
+
+def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[dict[str, typing.Any]]:
+    """Return the row of earlier full trainings with a value, if there is one with an effect."""
+    rows = [row for row in results["full_trainings"] if row["effect"] is not None]
+    return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]

@@ -1,5 +1,7 @@
 """What each figure shows: one claim for its caption."""
 
+import typing
+
 from fmnist_report.evaluation.comparison import difference_of_parts
 from fmnist_report.evaluation.networks import (
     COMPARED,
@@ -10,7 +12,7 @@ from fmnist_report.evaluation.networks import (
     stages_of_part,
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.claims import calibration, errors, find_comparison, most_confused, relate
+from fmnist_report.report.conclusions.claims import calibration, dear_and_cheap, errors, most_confused
 from fmnist_report.report.conclusions.trained import is_too_short, ladder
 
 PARTS = {"part1": 1, "part2": 2}
@@ -42,7 +44,10 @@ def extremes(results: Results) -> Claim:
     top, bottom = max(COMPARED, key=accuracy.__getitem__), min(COMPARED, key=accuracy.__getitem__)
     if accuracy[top] == accuracy[bottom]:
         return Claim("extremes", top, "equal", values={"a": accuracy[top]})
-    return Claim("extremes", top, "differ", bottom, {"a": accuracy[top], "b": accuracy[bottom]})
+    values: dict[str, typing.Any] = {"a": accuracy[top], "b": accuracy[bottom]}
+    for key, end in (("highest_of", top), ("lowest", bottom)):
+        values[key] = tuple(name for name in COMPARED if accuracy[name] == accuracy[end])
+    return Claim("extremes", top, "differ", values=values)
 
 
 def last_epoch(results: Results) -> Claim:
@@ -72,15 +77,16 @@ def ways_of_input(results: Results) -> Claim | None:
     return Claim("ways_of_input", "vgg_input", relation, values={"a": chosen, "b": top, "ways": ways})
 
 
-def first_classifier(results: Results) -> Claim | None:
+def first_classifier(results: Results) -> Claim:
     """Claim by how much the best classifier is ahead of the next one on validation, and whether beyond chance."""
     val = {row.name: results["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
-    if len(val) < 2:
-        return None
+    top = tuple(name for name in val if val[name] == max(val.values()))
+    if len(top) > 1:
+        return Claim("first_classifier", top[0], "equal", values={"rivals": top})
     first, second = sorted(val, key=lambda name: -val[name])[:2]
     n_val = results["data"]["n_val"]
     difference, low, _ = difference_of_parts(val[first], n_val, val[second], n_val)
-    relation = "equal" if difference == 0 else "beyond" if low > 0 else "within"
+    relation = "beyond" if low > 0 else "within"
     return Claim("first_classifier", first, relation, second, {"difference": difference})
 
 
@@ -92,11 +98,15 @@ def unfreezing(results: Results) -> Claim:
 
 
 def strongest(results: Results, part: str) -> Claim | None:
-    """Claim the largest effect beyond the noise of every network studied in a part; "none" where there is none."""
+    """Claim the largest effect beyond the noise of every network studied in a part; "none" where there is none.
+
+    Nothing where a network has one that was trained too short to conclude from: the figure shows it.
+    """
     stages = stages_of_part(PARTS[part])
     factors = results["study"]["factors"]
-    rows = [row for row in factors if row["network"] in stages and not is_too_short(row["network"], results)]
-    if not rows:
+    every = [row for row in factors if row["network"] in stages]
+    rows = [row for row in every if not is_too_short(row["network"], results)]
+    if not rows or any(row["beyond"] for row in every if row not in rows):
         return None
     top: dict[str, tuple] = {}
     for row in rows:
@@ -106,9 +116,9 @@ def strongest(results: Results, part: str) -> Claim | None:
 
 
 def confused(results: Results, names: tuple[str, ...]) -> Claim | None:
-    """Claim which two classes each network confuses most; networks that confuse nothing are left out."""
-    pairs = {name: most_confused(results["models"][name]["confusion"]) for name in names}
-    pairs = {name: pair for name, pair in pairs.items() if pair[2]}
+    """Claim which two classes each network confuses most; networks without one such pair are left out."""
+    found = {name: most_confused(results["models"][name]["confusion"]) for name in names}
+    pairs = {name: pair for name, pair in found.items() if pair}
     return Claim("confused", "", "stated", values={"pairs": pairs}) if pairs else None
 
 
@@ -123,13 +133,3 @@ def hardest(results: Results) -> Claim | None:
     if len(found) == len(MAIN) and len(set(found.values())) == 1 and len(found[MAIN[0]]) == 1:
         return Claim("hardest", "", "same", values={"classes": found[MAIN[0]]})
     return Claim("hardest", "", "by_network", values={"of": found})
-
-
-def dear_and_cheap(results: Results) -> Claim:
-    """Claim whether the network with the most operations an answer is more accurate than that with the fewest."""
-    order = sorted(MAIN, key=lambda name: results["models"][name]["macs_per_answer"])
-    cheap, dear = order[0], order[-1]
-    ratio = results["models"][dear]["macs_per_answer"] / results["models"][cheap]["macs_per_answer"]
-    row = find_comparison(results, dear, cheap)
-    return Claim("dear_and_cheap", dear, relate(results, dear, cheap), cheap,
-                 {"ratio": ratio, "difference": row["difference"]})  # fmt: skip

@@ -11,7 +11,7 @@ import typing
 from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import effects, fit, ladder, read_finetune, splits
+from fmnist_report.report.conclusions.trained import effects, fit, in_full, ladder, read_finetune, splits
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -34,6 +34,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             *(fit(results, name) for name in networks_of_part(1)),
             *ladder(results, "part1"),
             *effects(results, "cnn"),
+            *in_full(results, "cnn"),
             *errors(results, "cnn"),
         ],
         "part2": [
@@ -45,12 +46,17 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             fit(results, "vgg_finetuned"),
             *effects(results, "head"),
             *effects(results, "finetune"),
+            *in_full(results, "finetune"),
             *errors(results, "vgg_finetuned"),
         ],
         "overall": [
             best(results),
+            compare(results, "cnn", "mlp"),
+            compare(results, "vgg_finetuned", "mlp"),
+            fine_tuning(results),
             compare(results, "vgg_finetuned", "cnn"),
             cost(results, "vgg_finetuned", "cnn"),
+            dear_and_cheap(results),
             ensemble(results),
             calibration(results),
             val_minus_test(results),
@@ -154,25 +160,45 @@ def cost(results: Results, a: str, b: str) -> Claim:
     return Claim("cost", a, "stated", b, values)
 
 
-def most_confused(confusion: list[list[int]]) -> tuple[int, int, int]:
-    """Return the pair of classes most often confused in either direction, and how often; the first of equals."""
+def dear_and_cheap(results: Results) -> Claim:
+    """Claim whether the network with the most operations an answer is more accurate than the most accurate of those
+    with fewer; of equally dear ones the last is meant, and where all are, the first is set beside it.
+    """
+    macs = {name: results["models"][name]["macs_per_answer"] for name in MAIN}
+    dear = max(reversed(MAIN), key=macs.__getitem__)
+    cheaper = [name for name in rank_models(results) if macs[name] < macs[dear]]
+    other = cheaper[0] if cheaper else MAIN[0]
+    values = {"ratio": macs[dear] / macs[other], "difference": find_comparison(results, dear, other)["difference"]}
+    return Claim("dear_and_cheap", dear, relate(results, dear, other), other, values)
+
+
+def most_confused(confusion: list[list[int]]) -> tuple[int, int, int] | None:
+    """Return the pair of classes most often confused in either direction, and how often; None where there are several,
+    and where nothing is confused.
+    """
     n = len(confusion)
     pairs = [(confusion[i][j] + confusion[j][i], i, j) for i in range(n) for j in range(i + 1, n)]
-    count, i, j = max(pairs, key=lambda pair: pair[0])
-    return i, j, count
+    count = max(pairs)[0]
+    first, *others = [(i, j, count) for number, i, j in pairs if number == count]
+    return None if others or not count else first
 
 
 def errors(results: Results, name: str) -> list[Claim]:
-    """Claim of which class a model misses most images, and which two it confuses most; nothing where it never errs."""
+    """Claim of which class a model misses most images, and which two it confuses most; nothing where it never errs.
+
+    "one" class or "several"; "_tied" where several pairs are confused equally often, of which none is told.
+    """
     model = results["models"][name]
     missed = [row["n_errors"] for row in model["per_class"]]
     if not any(missed):
         return []
     classes = tuple(label for label, count in enumerate(missed) if count == max(missed))
-    first, second, count = most_confused(model["confusion"])
-    values = {"classes": classes, "n_errors": max(missed), "n_class": model["per_class"][classes[0]]["support"]}
-    values |= {"class_a": first, "class_b": second, "count": count}
-    return [Claim("errors", name, "one" if len(classes) == 1 else "several", values=values)]
+    pair = most_confused(model["confusion"])
+    values: dict[str, typing.Any] = {"classes": classes, "n_errors": max(missed)}
+    values |= {"n_class": model["per_class"][classes[0]]["support"]}
+    values |= dict(zip(("class_a", "class_b", "count"), pair, strict=True)) if pair else {}
+    relation = ("one" if len(classes) == 1 else "several") + ("" if pair else "_tied")
+    return [Claim("errors", name, relation, values=values)]
 
 
 def chosen_classifier(results: Results) -> Claim:
@@ -189,21 +215,22 @@ def chosen_classifier(results: Results) -> Claim:
 
 
 def calibration(results: Results) -> Claim:
-    """Claim which network is calibrated best and which worst; "equal" where their errors do not differ as printed.
+    """Claim which networks are calibrated best and which worst; "equal" where their errors do not differ as printed.
 
     "not_ranked" where labels were smoothed to different degrees, which alone shifts the errors.
     """
     found = {name: results["models"][name]["ece"] for name in MAIN}
     low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
-    values = {"error_low": found[low], "error_high": found[high]}
+    values: dict[str, typing.Any] = {"error_low": found[low], "error_high": found[high]}
     if round(found[low], 3) == round(found[high], 3):
         return Claim("calibration", low, "equal", values={"error_low": found[low]})
     scaled = {name: results["models"][name]["ece_scaled"] for name in MAIN}
+    values |= {"scaled_low": min(scaled.values()), "scaled_high": max(scaled.values())}
     if len(set(smoothing_of_networks(results).values())) > 1:
-        values |= {"scaled_low": min(scaled.values()), "scaled_high": max(scaled.values())}
         return Claim("calibration", low, "not_ranked", values=values)
-    values |= {"scaled_low": scaled[low], "scaled_high": scaled[high]}
-    return Claim("calibration", low, "differ", high, values)
+    for key, end in (("lowest", low), ("highest_of", high)):
+        values[key] = tuple(name for name in MAIN if round(found[name], 3) == round(found[end], 3))
+    return Claim("calibration", low, "differ", values=values)
 
 
 def smoothing_of_networks(results: Results) -> dict[str, float]:

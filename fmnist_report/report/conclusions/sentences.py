@@ -23,8 +23,8 @@ MESSAGES = {
         "difference is {signed} percentage points (Holm-adjusted interval {low} to {high}; {p})."),
     ("ensemble", "above"): N_(
         "The weighted average of the networks’ probabilities ({a}) is significantly more accurate than each single "
-        "network, without any further training: it is {difference} percentage points ahead of {other} ({b}), which "
-        "has the highest test accuracy of them ({p})."),
+        "network, without any further training: it is {difference} percentage points ahead of {other} ({b}), which has "
+        "the highest test accuracy of them ({p})."),
     ("ensemble", "below"): N_(
         "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less accurate "
         "than {other} ({b}), which has the highest test accuracy of the single networks ({p})."),
@@ -38,32 +38,32 @@ MESSAGES = {
         "{rivals} is not significant."),
     ("fine_tuning", "blocks"): N_(
         "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
-        "the trained blocks."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained further for as many "
+        "epochs as fine-tuning at the same rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the unfrozen blocks."),
     ("fine_tuning", "augmented"): N_(
         "Fine-tuning improved the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs at the same rate, reaches {control}, significantly less ({p_control}), which points to "
-        "the trained blocks and the shifted or partly blacked-out images together: the head has neither."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained further for as many "
+        "epochs as fine-tuning at the same rate, reaches {control}, significantly less ({p_control}), which points to "
+        "the unfrozen blocks and the shifted or partly blacked-out images together: the head has neither."),
     ("fine_tuning", "epochs"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}); it is not shown, however, that the trained "
-        "blocks bring this gain: the head alone, trained for as many further epochs, reaches {control}, and the "
-        "difference is not significant ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); it is not shown, however, that the unfrozen "
+        "blocks bring this gain: the head alone, trained further for as many epochs as fine-tuning, reaches {control}, "
+        "and the difference is not significant ({p_control})."),
     ("fine_tuning", "same"): N_(
-        "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, "
-        "the fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to "
-        "{high}; {p}); the head alone, trained for as many further epochs, reaches {control} ({p_control} against "
-        "fine-tuning)."),
+        "Fine-tuning did not change the accuracy significantly: the dense head from which it starts reaches {b}, the "
+        "fine-tuned network {a}, a difference of {signed} percentage points (Holm-adjusted interval {low} to {high}; "
+        "{p}); the head alone, trained further for as many epochs as fine-tuning, reaches {control} ({p_control} "
+        "against fine-tuning)."),
     ("fine_tuning", "below"): N_(
         "Fine-tuning lowered the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained for as many "
-        "further epochs, reaches {control} ({p_control} against fine-tuning)."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}); the head alone, trained further for as many "
+        "epochs as fine-tuning, reaches {control} ({p_control} against fine-tuning)."),
     ("fine_tuning", "control"): N_(
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
-        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained for as many "
-        "further epochs, reaches {control}, significantly more ({p_control})."),
+        "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained further for as "
+        "many epochs as fine-tuning, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
         "Cost, including everything that a network builds on and all views over which it averages: one prediction of "
         "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
@@ -72,14 +72,28 @@ MESSAGES = {
         "{subject:Nominative} overfits: its validation loss was lowest {moment} "
         "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, "
         "but only {val} of the validation images."),
+    ("fit", "overfits_by_loss"): N_(
+        "{subject:Nominative} overfits by its loss, but not by its accuracy: the validation loss was lowest {moment} "
+        "({loss_lowest}) and {loss_last} at the end, while the validation accuracy rose from {val_then} to {val_last}; "
+        "of the training images it classifies {train} correctly."),
+    ("fit", "rose_by_loss"): N_(
+        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and {loss_last} at the end, while its "
+        "validation accuracy rose from {val_then} to {val_last}; it is not significantly better on training images "
+        "({train}) than on validation images ({val})."),
     ("fit", "rose"): N_(
         "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and "
         "{loss_last} at the end, though the network is not significantly better on training images ({train}) than "
         "on validation images ({val})."),
+    ("fit", "unlearned"): N_(
+        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and {loss_last} at the end; on training "
+        "images its accuracy is {train}, less than that of the head from which it starts ({start})."),
     ("fit", "gap"): N_(
         "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
         "validation images ({val}); its validation loss was {loss_lowest} at its lowest, {moment}, and "
         "{loss_last} at the end."),
+    ("fit", "gap_last"): N_(
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+        "validation images ({val}); its validation loss was lowest at the end ({loss_last})."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
@@ -99,24 +113,30 @@ MESSAGES = {
         "In the study of {network} ({n_steps} a training, whatever the batch) at no value does the accuracy differ "
         "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
         "{n_seeds}. Hyperparameters tried: {lost}."),
+    ("in_full", "beyond"): N_(
+        "In earlier full trainings of {network} in this project (preset standard, {n_changes}, one at a time) these "
+        "changed the validation accuracy significantly (t-tests with Bonferroni’s correction): {effects}."),
+    ("in_full", "none"): N_(
+        "In earlier full trainings of {network} in this project (preset standard, {n_changes}, one at a time) none "
+        "changed the validation accuracy significantly (t-tests with Bonferroni’s correction)."),
     ("ladder", "raised"): N_(
-        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}; the noise is ±{half_width} "
-        "percentage points a rung, and beyond it are: {steps}."),
+        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy rose from {bottom} to "
+        "{top}; the noise is ±{half_width} percentage points a rung, and beyond it are: {steps}."),
     ("ladder", "lowered"): N_(
-        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}; the noise is ±{half_width} "
-        "percentage points a rung, and beyond it are: {steps}."),
+        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy fell from {bottom} to "
+        "{top}; the noise is ±{half_width} percentage points a rung, and beyond it are: {steps}."),
     ("ladder", "same"): N_(
-        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
-        "percentage points; single rungs beyond it: {steps}."),
+        "In the short trainings of the study the lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than "
+        "the noise of ±{half_width} percentage points; single rungs beyond it: {steps}."),
     ("ladder", "raised_unnamed"): N_(
-        "Up to the rung “{upto}” the validation accuracy rose from {bottom} to {top}, but at no single rung by more "
-        "than the noise of ±{half_width} percentage points."),
+        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy rose from {bottom} to "
+        "{top}, but at no single rung by more than the noise of ±{half_width} percentage points."),
     ("ladder", "lowered_unnamed"): N_(
-        "Up to the rung “{upto}” the validation accuracy fell from {bottom} to {top}, but at no single rung by more "
-        "than the noise of ±{half_width} percentage points."),
+        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy fell from {bottom} to "
+        "{top}, but at no single rung by more than the noise of ±{half_width} percentage points."),
     ("ladder", "same_unnamed"): N_(
-        "The lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than the noise of ±{half_width} "
-        "percentage points, and no single rung adds or takes more than that."),
+        "In the short trainings of the study the lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than "
+        "the noise of ±{half_width} percentage points, and no single rung adds or takes more than that."),
     ("ladder_peak", "stated"): N_(
         "Of the rungs up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
         "“{upto}” (picked afterwards, so not tested)."),
@@ -126,6 +146,10 @@ MESSAGES = {
     ("errors", "one"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
         "confuses {class_a} and {class_b} most often ({count} in both directions)."),
+    ("errors", "one_tied"): N_(
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified)."),
+    ("errors", "several_tied"): N_(
+        "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified)."),
     ("errors", "several"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
         "{class_a} and {class_b} most often ({count} in both directions)."),
@@ -136,8 +160,8 @@ MESSAGES = {
         "Of the classifiers on the cached features, {subject} was chosen, which is the network “{chosen}” of this "
         "report; others with the same validation accuracy ({val}): {rivals}."),
     ("calibration", "differ"): N_(
-        "Of the single networks, {subject} has the lowest expected calibration error ({error_low}) and {other} the "
-        "highest ({error_high}). With a temperature fitted on the validation set the errors are {scaled_low} and "
+        "Of the expected calibration errors of the single networks the lowest is {error_low} ({lowest}), the highest "
+        "{error_high} ({highest_of}). With a temperature fitted on the validation set they range from {scaled_low} to "
         "{scaled_high}."),
     ("calibration", "not_ranked"): N_(
         "The expected calibration errors of the single networks range from {error_low} to {error_high}; they are "
@@ -151,7 +175,9 @@ MESSAGES = {
         "validation; the other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
         "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation "
-        "minus test); the difference is significant (Newcombe’s 95% interval) for: {models}."),
+        "minus test); by Newcombe’s 95% interval, without correction for the number of networks, the validation "
+        "accuracy is significantly higher only for: {models}. Part of that may arise because settings were chosen on "
+        "validation."),
     ("val_minus_test", "none"): N_(
         "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
         "{low} to {high} percentage points)."),
@@ -162,6 +188,9 @@ MESSAGES = {
     ("advice", "regularise"): N_(
         "Regularise {subject} more strongly or stop its training earlier: the validation loss was lowest {moment} and "
         "rose again."),
+    ("advice", "regularise_by_loss"): N_(
+        "Regularise {subject} more strongly: the validation loss was lowest {moment} and rose again, although the "
+        "validation accuracy rose too."),
     ("advice", "shorten"): N_(
         "Train {subject} for fewer epochs or at a lower rate: the validation loss was lowest {moment} "
         "and rose again."),
@@ -192,7 +221,7 @@ MESSAGES = {
         "value."),
     ("advice", "repeat"): N_(
         "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
-        "there {gain} percentage points above the starting point (the best of {n_tried}, so probably an "
+        "there {gain} percentage points above the starting point (picked from {n_tried}, so probably an "
         "overestimate)."),
     ("advice", "generalise_own"): N_(
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
@@ -208,7 +237,7 @@ MESSAGES = {
     ("advice", "repeat_seeds"): N_(
         "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
         "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
-    ("extremes", "differ"): N_("Highest: {subject} with {a}; lowest: {other} with {b}."),
+    ("extremes", "differ"): N_("Highest: {highest_of} with {a}; lowest: {lowest} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
     ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
@@ -226,7 +255,7 @@ MESSAGES = {
     ("first_classifier", "within"): N_(
         "{subject:Nominative} is {difference} percentage points ahead of the runner-up, {other}; by Newcombe’s "
         "interval for independent samples the difference is not significant."),
-    ("first_classifier", "equal"): N_("{subject:Nominative} and {other} share first place."),
+    ("first_classifier", "equal"): N_("First place is shared: {rivals}."),
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
         "for as many further epochs: {control}."),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_parts
@@ -10,8 +11,8 @@ from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.settings import FineTuneSettings
 
 # Of the lowest validation loss, by which a later one must be higher to count as risen: about two standard errors of the
-# difference of two mean losses near 0.2 on the same 5,000 images, whose differences spread by 0.3.
-ROSE = 0.04
+# difference of two mean losses near 0.2 on the same ROSE_OF images, whose differences spread by 0.3.
+ROSE, ROSE_OF = 0.04, 5_000
 LEAST_LOSSES = 3  # of which a minimum says something
 TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
 SETTLED_BY = {
@@ -31,21 +32,36 @@ def fit(results: Results, name: str) -> Claim:
     """Claim whether a network over- or underfits, from clean training images and from the validation loss.
 
     "overfits": the validation loss rose again after its minimum, and training images are classified better than
-    validation images. "rose": the loss rose, without such a gap. "gap": a gap, while the loss did not rise. "even":
-    neither. "short": too few losses to tell. Fine-tuning begins with the loss of the head, as epoch 0.
+    validation images; "overfits_by_loss" where the validation accuracy has risen since beyond chance, so that stopping
+    there would have cost some of it. "rose" and "rose_by_loss": the same without such a gap. "unlearned": the loss rose
+    in fine-tuning, and training images are classified worse than by the head from which it starts. "gap": a gap, while
+    the loss did not rise; "gap_last" where it was lowest at the end. "even": neither. "short": too few losses to tell.
+    Fine-tuning begins with the head's loss, as epoch 0.
     """
     model = results["models"][name]
-    losses, clean, n_val = model["history"]["val_loss"], model["clean"], results["data"]["n_val"]
-    if name == "vgg_finetuned":
-        losses = [results["models"]["vgg_head"]["history"]["val_loss"][-1], *losses]
+    clean, n_val = model["clean"], results["data"]["n_val"]
+    losses, accuracies = (list(model["history"][key]) for key in ("val_loss", "val_accuracy"))
+    start = results["models"]["vgg_head"] if name == "vgg_finetuned" else None
+    if start:
+        losses, accuracies = (
+            [start["history"][key][-1], *values] for key, values in (("val_loss", losses), ("val_accuracy", accuracies))
+        )
     lowest = losses.index(min(losses))
-    rose = losses[-1] > losses[lowest] * (1 + ROSE)
-    _, low, _ = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)
-    relation = {(True, True): "overfits", (True, False): "rose", (False, True): "gap"}.get((rose, low > 0), "even")
-    first = 0 if name == "vgg_finetuned" else 1
+    rose = losses[-1] > losses[lowest] * (1 + ROSE * math.sqrt(ROSE_OF / n_val))
+    better = difference_of_parts(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
+    gap = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
+    if rose and start and clean["train_accuracy"] < start["clean"]["train_accuracy"]:
+        relation = "unlearned"
+    elif rose:
+        relation = ("overfits" if gap else "rose") + ("_by_loss" if better else "")
+    else:
+        relation = ("gap_last" if lowest == len(losses) - 1 else "gap") if gap else "even"
+    first = 0 if start else 1
     values = {"train": clean["train_accuracy"], "val": model["val_accuracy"], "n_clean": clean["n"]}
     values |= {"epoch": lowest + first, "epochs": len(losses) - 1 + first}
     values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1]}
+    values |= {"val_then": accuracies[lowest], "val_last": accuracies[-1]} if relation.endswith("_by_loss") else {}
+    values |= {"start": start["clean"]["train_accuracy"]} if start and relation == "unlearned" else {}
     return Claim("fit", name, relation if len(losses) >= LEAST_LOSSES else "short", values=values)
 
 
@@ -72,6 +88,21 @@ def effects(results: Results, network: str) -> list[Claim]:
     return [Claim("effects", network, relation, values=values)]
 
 
+def in_full(results: Results, stage: str) -> list[Claim]:
+    """Claim which changes moved a network's validation accuracy in earlier full trainings, largest effect first.
+
+    "beyond": those of a significant effect, as (factor, value, effect); "none": no change had one. Nothing where there
+    were no such trainings, or where their noise is not known.
+    """
+    rows = [row for row in results["full_trainings"] if row["stage"] == stage and row["effect"] is not None]
+    if not any(row["apart"] is not None for row in rows):
+        return []
+    found = sorted((row for row in rows if row["beyond"]), key=lambda row: -abs(row["effect"]))
+    values: dict[str, typing.Any] = {"n_changes": len(rows)}
+    values |= {"effects": tuple((row["factor"], row["value"], row["effect"]) for row in found)} if found else {}
+    return [Claim("in_full", stage, "beyond" if found else "none", values=values)]
+
+
 def is_too_short(network: str, results: Results) -> bool:
     """Tell whether the study trained a network for too few steps to conclude from."""
     return results["study"]["n_steps"].get(network, 0) < TELLING_STEPS
@@ -84,7 +115,7 @@ def ladder(results: Results, part: str) -> list[Claim]:
     leave the noise, as (ingredient, gain). Where the highest rung is not the last, "ladder_peak" names it. From rungs
     that were trained too short nothing is concluded, which "ladder_left" says.
     """
-    every = results["study"].get("ladders", {}).get(part, [])
+    every = results["study"]["ladders"].get(part, [])
     rows = [row for row in every if not is_too_short(row["network"], results)]
     if len(rows) < 2:
         return []

@@ -23,15 +23,25 @@ ACCURACIES = (
     "after",
     "train",
     "val",
+    "val_then",
+    "val_last",
     "bottom",
     "top",
     "highest",
     "own",
+    "start",
     "base",
     "test",
 )
 COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
-UNITS = {"n_test": "test image", "count": "error", "n_seeds": "seed", "n_steps": "step", "n_tried": "value tried"}
+UNITS = {
+    "n_test": "test image",
+    "count": "error",
+    "n_seeds": "seed",
+    "n_steps": "step",
+    "n_tried": "value tried",
+    "n_changes": "change",
+}
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
 WITHOUT_SUBJECT = ("ladder", "ladder_peak", "ladder_left", "strongest", "confused", "hardest", "val_minus_test")
 Format = typing.Callable[[Language, typing.Any], str | Name]
@@ -47,12 +57,13 @@ FORMATS: dict[str, Format] = {
     **{name: functools.partial(_count, unit=unit) for name, unit in UNITS.items()},
     **dict.fromkeys(LOSSES, lambda language, value: language.number(value, 3)),
     **dict.fromkeys(("least", "most"), lambda language, value: language.number(100 * value, 2)),
-    **dict.fromkeys(("low", "high", "signed"), lambda language, value: language.points(value, 2)),
+    **dict.fromkeys(("low", "high"), lambda language, value: language.bound(value)),
+    "signed": lambda language, value: language.points(value, 2),
     **dict.fromkeys(("difference", "gain"), lambda language, value: language.number(abs(100 * value), 2)),
     **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
     **dict.fromkeys(("macs_a", "macs_b", "params_a", "params_b"), lambda language, value: language.compact(value)),
     **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
-    **dict.fromkeys(("rivals", "models"), lambda language, value: language.name_all(value)),
+    **dict.fromkeys(("rivals", "models", "lowest", "highest_of"), lambda language, value: language.name_all(value)),
     **dict.fromkeys(("class_a", "class_b"), lambda language, value: language.quoted([language.class_name(value)])),
     "half_width": lambda language, value: language.number(100 * value, 2),
     "ratio": lambda language, value: language.number(value, 0 if value >= 10 else 1),
@@ -71,23 +82,24 @@ FORMATS: dict[str, Format] = {
     "steps": lambda language, value: "; ".join(
         f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
     ),
-    "largest": lambda language, value: "; ".join(
-        f"{language.name(network_of_stage(network))}: {_effect(language, *effect)}"
-        for network, effect in value.items()
+    "largest": lambda language, value: language.by_model(
+        {network_of_stage(network): _effect(language, *effect) for network, effect in value.items()}
     ),
-    "pairs": lambda language, value: "; ".join(
-        f"{language.name(name)}: {language.quoted(map(language.class_name, pair[:2]))} ({language.integer(pair[2])})"
-        for name, pair in value.items()
+    "pairs": lambda language, value: language.by_model(
+        {
+            name: f"{language.quoted(map(language.class_name, pair[:2]))} ({language.integer(pair[2])})"
+            for name, pair in value.items()
+        }
     ),
-    "of": lambda language, value: "; ".join(
-        f"{language.name(name)}: {language.quoted(map(language.class_name, classes))}"
-        for name, classes in value.items()
+    "of": lambda language, value: language.by_model(
+        {name: language.quoted(map(language.class_name, classes)) for name, classes in value.items()}
     ),
 }  # fmt: skip
 
 
 def _effect(language: Language, factor: str, value: str, effect: float) -> str:
-    return f"{language.factor(factor)} = {language.value(value)} ({language.points(effect, 2)})"
+    told = f"{language.factor(factor)} = {language.value(value)}".replace(" = ", "\u00a0=\u00a0")
+    return f"{told} ({language.points(effect, 2)})"
 
 
 def word(claim: Claim, language: Language) -> str:
@@ -98,7 +110,7 @@ def word(claim: Claim, language: Language) -> str:
         if given["difference"] < 0 and claim.relation == "below":  # told without its sign, so its interval is turned
             given |= {"low": -given["high"], "high": -given["low"]} if "low" in given else {}
     names = {}
-    if claim.kind == "effects":
+    if claim.kind in ("effects", "in_full"):
         names["network"] = language.name(network_of_stage(claim.subject))
     elif claim.kind not in WITHOUT_SUBJECT:
         names["subject"] = language.name(claim.subject)
@@ -126,7 +138,7 @@ def word_conclusions(results: Results, language: Language) -> dict[str, list[dic
 
 def find_view(claim: Claim) -> str:
     """Name the view of the explorer that shows the images of which a claim speaks; empty for none."""
-    if claim.kind != "errors" or claim.subject not in MAIN:
+    if claim.kind != "errors" or claim.subject not in MAIN or "class_a" not in claim.values:
         return ""
     pair = {"true": claim.values["class_a"], "pred": claim.values["class_b"], "both": 1}
     return urllib.parse.urlencode({"net": claim.subject, **pair})

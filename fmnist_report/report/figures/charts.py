@@ -1,5 +1,6 @@
 """Figures of the report as SVG, drawn from the evaluation alone, in one language."""
 
+import contextlib
 import math
 import textwrap
 import typing
@@ -25,13 +26,13 @@ from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report.assets import FONTS
 from fmnist_report.report.figures.canvas import STYLE, new_figure, percent_axis
+from fmnist_report.report.figures.curves import plot_curves, plot_unfreezing
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
 from fmnist_report.report.figures.studies import plot_ladder, plot_study, plot_ways
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
-from fmnist_report.report.tables import first_epoch_shown
 
 Results = dict[str, typing.Any]
 
@@ -52,26 +53,42 @@ def draw_figures(
         classes: as name_classes takes them.
         mistakes: as in ReportSettings.
     """
-    for path in FONTS.glob("*.ttf"):
-        font_manager.fontManager.addfont(path)
     results = read_json(evaluation / "evaluation.json")
     language = Language(lang, name_classes(classes, results["data"]), results["features"]["backbone"])
     pictures = load_arrays(evaluation / "pictures.npz")
     seen = load_arrays(explain / "explain.npz")
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told in our words before the run
-        every = build_figures(results, pictures, mistakes, language) | build_explanations(seen, language)
+    with in_style():
+        every = build_charts(results, language) | build_galleries(results, pictures, mistakes, language)
+        every |= build_explanations(seen, language)
         for name, figure in every.items():
             (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
 
 
-def build_figures(results: Results, pictures: dict, mistakes: int, language: Language) -> dict[str, Figure]:
-    """Build every figure by name."""
-    models, part1, part2 = results["models"], networks_of_part(1), networks_of_part(2)
-    tuned = [name for name in part2 if name != CHOSEN]
+@contextlib.contextmanager
+def in_style() -> typing.Iterator[None]:
+    """Let figures be built and written in the report's fonts, colours and widths of lines."""
+    for path in FONTS.glob("*.ttf"):
+        font_manager.fontManager.addfont(path)
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told in our words before the run
+        yield
+
+
+def build_galleries(results: Results, pictures: dict, mistakes: int, language: Language) -> dict[str, Figure]:
+    """Build the figures of single images, by name."""
     return {
         "samples": plot_samples(pictures["samples"], language),
         "duplicates": plot_duplicates(pictures["pairs"], results["overlap"], language),
+        "missed": plot_mistakes(results["missed"]["shown"][: mistakes // 2], pictures["missed"], language),
+        "mistakes": plot_mistakes(results["mistakes"][:mistakes], pictures["mistakes"], language),
+    }
+
+
+def build_charts(results: Results, language: Language) -> dict[str, Figure]:
+    """Build the figures of which results.json has all numbers, by name."""
+    models, part1, part2 = results["models"], networks_of_part(1), networks_of_part(2)
+    tuned = [name for name in part2 if name != CHOSEN]
+    return {
         "architecture_part1": plot_architecture({name: models[name]["layers"] for name in part1}, language),
         "architecture_part2": plot_architecture({name: models[name]["layers"] for name in tuned}, language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in part1}, language),
@@ -88,73 +105,10 @@ def build_figures(results: Results, pictures: dict, mistakes: int, language: Lan
         "per_class": plot_per_class(results, language),
         "cost": plot_cost(results, language),
         "reliability": plot_reliability(models, language),
-        "missed": plot_mistakes(results["missed"]["shown"][: mistakes // 2], pictures["missed"], language),
-        "mistakes": plot_mistakes(results["mistakes"][:mistakes], pictures["mistakes"], language),
     }
 
 
 SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-
-
-def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
-    """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked.
-
-    The axes show the values from an epoch on, which the caption tells, and those of the marked epochs.
-    """
-    figure, axes = new_figure(2.4, 1, 2)
-    first = first_epoch_shown(list(histories.values()))
-    for column, (measure, title) in enumerate(
-        (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
-    ):
-        ax = axes[0, column]
-        for name, history in histories.items():
-            epochs = np.arange(1, len(history[measure]) + 1)
-            ax.plot(epochs, history[measure], color=COLOURS[name], linestyle=":", linewidth=1.2)
-            ax.plot(epochs, history[f"val_{measure}"], color=COLOURS[name], label=language.model(name))
-            best = int(np.argmax(history["val_accuracy"]))
-            ax.plot(epochs[best], history[f"val_{measure}"][best], "o", color=COLOURS[name], markersize=5)
-        shown = [value for row in histories.values() for value in _values_from(first, row, measure)]
-        if finite := [value for value in shown if math.isfinite(value)]:
-            margin = 0.05 * (max(finite) - min(finite)) or 0.01
-            ax.set_ylim(min(finite) - margin, max(finite) + margin)
-        ax.set_title(title)
-        ax.set_xlabel(language.text(N_("Epoch")))
-        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    percent_axis(axes[0, 0].yaxis, language)
-    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 2))
-    axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
-    axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
-
-
-def _values_from(first: int, history: dict, measure: str) -> list[float]:
-    """Return what a measure reached from an epoch on, counted from 1, and at the epoch that is marked."""
-    best = int(np.argmax(history["val_accuracy"]))
-    return [*history[measure][first - 1 :], *history[f"val_{measure}"][first - 1 :], history[f"val_{measure}"][best]]
-
-
-def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
-    """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked."""
-    figure, axes = new_figure(2.0)
-    ax, n_head = axes[0, 0], len(head["accuracy"])
-    for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
-        epochs = np.arange(first, first + len(history["accuracy"]))
-        label = language.text(N_("head alone")) if first == 1 else language.text(N_("upper blocks and head"))
-        ax.plot(epochs, history["val_accuracy"], "o-", color=COLOURS[name], markersize=3, label=label)
-        ax.plot(epochs, history["accuracy"], ":", color=COLOURS[name], linewidth=1.2)
-    ax.axvline(n_head + 0.5, color="#333333", linewidth=0.8)
-    text = language.text(N_("upper blocks unfrozen"))
-    ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
-                textcoords="offset points", ha="right", color="#333333")  # fmt: skip
-    ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
-    ax.plot([], [], color="#333333", label=language.text(N_("on validation")))
-    ax.set_xlabel(language.text(N_("Epoch")))
-    ax.set_ylabel(language.text(N_("Accuracy")))
-    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    percent_axis(ax.yaxis, language)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    return figure
 
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:

@@ -1,5 +1,7 @@
 """Figures of what the networks see: filters, activation maps, heat maps, maps of the features."""
 
+import re
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,6 +10,14 @@ from fmnist_report.messages import N_
 from fmnist_report.report.figures.canvas import new_figure, plot_dots
 from fmnist_report.report.figures.galleries import plot_activations, plot_filters, plot_heat
 from fmnist_report.report.language import Language
+
+# Where layers of known names are.
+PLACES = {
+    "stem_": N_("first layer"),
+    r"conv(?P<number>\d)_": N_("layer {number}"),
+    r"stage(?P<number>\d)": N_("stage {number}"),
+    r"block(?P<number>\d)_conv\d$": N_("block {number}"),
+}
 
 
 def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[str, Figure]:
@@ -20,7 +30,9 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
     def activations(part: str, *networks: str) -> Figure:
         kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
         titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
-        rows = {_layer_title(name, language): maps for name, maps in titled.items()}
+        layers = [name.split("/")[1] for name in titled]  # those of one layer follow each other
+        ordered = sorted(titled, key=lambda name: layers.index(name.split("/")[1]))
+        rows = {_layer_title(name, language): titled[name] for name in ordered}
         return plot_activations(seen[f"{part}/pictures"][0], rows)
 
     return {
@@ -37,8 +49,14 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
 
 
 def _layer_title(name: str, language: Language) -> str:
+    """Say where in the network some maps come from; of a base that nobody described, by the layer's own name."""
     network, layer = name.split("/")
-    short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
+    for place, title in PLACES.items():
+        if found := re.match(place, layer):
+            short = language.text(title, **found.groupdict()).replace(" ", "\n")
+            break
+    else:
+        short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
     return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
 
 

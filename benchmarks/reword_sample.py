@@ -1,0 +1,85 @@
+"""Write the documents of docs/sample/ anew in today's words, from what the sample itself holds.
+
+    python benchmarks/reword_sample.py
+
+`make sample` makes all of it anew from the cache of best, which takes hours where it is not at hand. This takes the
+numbers from the sample's results.json, draws the charts by them, and takes over from its HTML the figures made of
+images and what the explorer shows; so it is for changes of words, charts and styles alone.
+"""
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+import typing
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from fmnist_report.evaluation.results import RENDERING  # noqa: E402
+from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
+from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.report.explorer import list_words  # noqa: E402
+from fmnist_report.report.figures.charts import build_charts, in_style  # noqa: E402
+from fmnist_report.report.figures.vector import figure_to_svg  # noqa: E402
+from fmnist_report.report.html import fill_template, split_svg  # noqa: E402
+from fmnist_report.report.language import Language  # noqa: E402
+from fmnist_report.report.printed.pdf import write_pdf  # noqa: E402
+from fmnist_report.report.title_page import read_document  # noqa: E402
+from fmnist_report.report.trainings import read_trainings  # noqa: E402
+from fmnist_report.settings import LANGUAGES, Settings  # noqa: E402
+
+SAMPLE = ROOT / "docs" / "sample"
+FIGURE = re.compile(r'<figure id="figure-(\w+)">\s*(<svg [^>]*>)<title[^>]*>.*?</title>(.*?</svg>)', re.DOTALL)
+ANSWERS = re.compile(r'<script type="application/json" id="answers">(.*?)</script>', re.DOTALL)
+
+
+def take_figures(page: str) -> dict[str, dict[str, typing.Any]]:
+    """Return the figures of a page by name, as fill_template takes them."""
+    return {name: split_svg(head + rest) for name, head, rest in FIGURE.findall(page)}
+
+
+def draw_charts(results: dict[str, typing.Any], language: Language) -> dict[str, dict[str, typing.Any]]:
+    """Draw what follows from results.json alone, by name."""
+    with in_style():
+        charts = build_charts(results, language)
+        return {name: split_svg(figure_to_svg(figure, name)) for name, figure in charts.items()}
+
+
+def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
+    """Fill the page in a language."""
+    language = Language(code)
+    settings = TypeAdapter(Settings).validate_python(results["run"]["settings"])
+    title_page = read_document([code], ROOT / "title_page.example.toml").title_page(code)
+    found = ANSWERS.search(former)
+    if found is None:
+        raise SystemExit("The sample's page has no explorer.")
+    explorer = json.loads(found[1]) | {"words": list_words(language)}
+    figures = take_figures(former) | draw_charts(results, language)
+    fashion = {"name": "Fashion-MNIST", "classes": None}
+    return fill_template(results, settings, title_page, fashion, figures, explorer, language)
+
+
+def main() -> None:
+    results = read_json(SAMPLE / "results.json")
+    results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] not in RENDERING]
+    results |= read_trainings(fashion=True)
+    for code in LANGUAGES:
+        shown = SAMPLE / f"report.{code}.html"
+        with tempfile.TemporaryDirectory() as folder:
+            html, pdf = Path(folder) / "html", Path(folder) / "pdf"
+            html.mkdir()
+            pdf.mkdir()
+            (html / "report.html").write_text(fill_page(results, code, shown.read_text("utf-8")), "utf-8")
+            write_json(html / "results.json", results)
+            write_pdf(pdf, Progress(quiet=True), html=html)
+            shutil.copyfile(html / "report.html", shown)
+            shutil.copyfile(pdf / "report.pdf", shown.with_suffix(".pdf"))
+
+
+if __name__ == "__main__":
+    main()
