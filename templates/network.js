@@ -196,9 +196,13 @@ function tryNetwork(root, data, classes, words) {
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   pad.addEventListener("keydown", (event) => {
-    if (!moves[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!(moves[event.key] || event.key === " ") || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    shift(...moves[event.key]);
+    if (moves[event.key]) { shift(...moves[event.key]); return; }
+    const box = pad.getBoundingClientRect(); // the image is moved until what is meant lies in the middle
+    last = null;
+    touch({ clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 });
+    last = null;
   });
   for (const button of root.querySelectorAll("button[data-move]")) {
     button.addEventListener("click", () => shift(...moves[button.dataset.move]));

@@ -190,6 +190,24 @@ def test_conclusions_lead_to_the_images_of_which_they_speak(show):
     link.click()
     page.wait_for_function("location.hash.includes('both=1')")
     assert page.locator(".matrix button[aria-pressed=true]").count() == 2
+    assert page.evaluate("document.activeElement.closest('.matrix') !== null")  # the keyboard goes on in the matrix
+    shown = page.locator(".tiles button").count()
+    page.locator("select[name=filter]").select_option("wrong")  # all of them are, so both cells remain
+    assert page.locator(".tiles button").count() == shown > 0 and "both=1" in page.url
+
+
+def test_a_second_click_takes_back_the_first(show):
+    page = show(view="#net=cnn")
+    states = {button.get_attribute("aria-pressed") for button in page.locator(".matrix button").all()}
+    assert states == {"false"}
+    cell, tile = page.locator(".matrix td button").first, page.locator(".tiles button").first
+    tile.click()
+    tile.click()
+    assert not page.locator(".answer").is_visible()
+    cell.click()
+    assert cell.get_attribute("aria-pressed") == "true"
+    cell.click()
+    assert cell.get_attribute("aria-pressed") == "false" and "true=" not in page.url
 
 
 def test_the_network_in_the_page_answers_as_keras_does(show, real_run):
@@ -232,6 +250,10 @@ def test_the_network_is_given_test_images_drawings_and_photos(show, tmp_path):
     page.locator("input[name=tool][value=cover]").check()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert read_pad(page).max() == 0
+    for tool, brightest in (("draw", 255), ("cover", 0)):  # with the keyboard alone
+        page.locator(f"input[name=tool][value={tool}]").check()
+        page.locator("canvas.pad").press("Space")
+        assert read_pad(page)[12:16, 12:16].max() == brightest
     photo = np.full((90, 200), 250, "uint8")  # dark on a light ground, wider than high
     photo[30:60, 40:160] = 20
     Image.fromarray(photo).save(tmp_path / "photo.png")
@@ -240,7 +262,29 @@ def test_the_network_is_given_test_images_drawings_and_photos(show, tmp_path):
     taken = read_pad(page)
     rows, columns = np.nonzero(taken > 128)
     assert (columns.min(), columns.max()) == (0, 27) and 6 <= len(set(rows)) <= 8 and abs(rows.mean() - 13.5) < 1
+    for shade in (255, 0):  # cut out, whether light or dark
+        cut = np.zeros((90, 200, 4), "uint8")
+        cut[30:60, 40:160] = (shade, shade, shade, 255)
+        Image.fromarray(cut).save(tmp_path / "cut.png")
+        page.locator("#network input[type=file]").set_input_files(tmp_path / "cut.png")
+        page.wait_for_timeout(500)
+        assert read_pad(page)[12:16].min() > 128 and read_pad(page)[:8].max() == 0
     assert page.troubles == []
+
+
+def test_a_second_finger_draws_nothing(show):
+    page = show(view="#net=cnn", has_touch=True)
+    page.locator("#network button.clear").click()
+    send = """([x, y, id, primary, kind]) => { const pad = document.querySelector('canvas.pad'), box = pad.getBoundingClientRect();
+        pad.setPointerCapture = () => {};
+        pad.dispatchEvent(new PointerEvent(kind, { clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+            pointerId: id, isPrimary: primary, button: 0, bubbles: true })); }"""
+    for touch in ((0.1, 0.1, 1, True, "pointerdown"), (0.9, 0.9, 2, False, "pointerdown"),
+                  (0.9, 0.8, 2, False, "pointermove"), (0.9, 0.8, 2, False, "pointerup"),
+                  (0.2, 0.1, 1, True, "pointermove")):  # fmt: skip
+        page.evaluate(send, list(touch))
+    drawn = read_pad(page)
+    assert drawn[2, 2:6].min() > 128 and drawn[10:].max() == 0
 
 
 def test_the_page_reads_without_its_script(show):

@@ -3,14 +3,22 @@
 from fmnist_report.report.figures.diagrams import condense, plot_architecture
 from fmnist_report.report.language import Language
 
+
+def layer(name, kind, *shape, trained=True):
+    """Invent a layer's row; one that convolves or is dense has weights."""
+    n_params = 9 if kind in ("Conv2D", "Dense") else 0
+    counts = {"n_params": n_params, "n_trainable": n_params if trained else 0}
+    return {"name": name, "type": kind, "output_shape": list(shape), **counts}
+
+
 LAYERS = [
-    {"name": "pixels", "type": "InputLayer", "output_shape": [28, 28, 1]},
-    {"name": "rescale", "type": "Rescaling", "output_shape": [28, 28, 1]},
-    {"name": "a", "type": "Conv2D", "output_shape": [28, 28, 64]},
-    {"name": "b", "type": "Conv2D", "output_shape": [28, 28, 64]},
-    {"name": "c", "type": "Conv2D", "output_shape": [28, 28, 32]},
-    {"name": "pool", "type": "MaxPooling2D", "output_shape": [14, 14, 32]},
-    {"name": "logits", "type": "Dense", "output_shape": [10]},
+    layer("pixels", "InputLayer", 28, 28, 1),
+    layer("rescale", "Rescaling", 28, 28, 1),
+    layer("a", "Conv2D", 28, 28, 64),
+    layer("b", "Conv2D", 28, 28, 64),
+    layer("c", "Conv2D", 28, 28, 32),
+    layer("pool", "MaxPooling2D", 14, 14, 32),
+    layer("logits", "Dense", 10),
 ]
 
 
@@ -32,7 +40,7 @@ def test_every_box_tells_its_shape_and_lower_pictures_make_lower_boxes():
 
 def test_shortcuts_lead_over_what_they_skip():
     def row(kind, *shape):
-        return {"name": kind, "type": kind, "output_shape": list(shape)}
+        return layer(kind, kind, *shape)
 
     wide, small = ("Conv2D", 14, 14, 8), (3, 3, 16)
     layers = [
@@ -56,17 +64,26 @@ def test_shortcuts_lead_over_what_they_skip():
 
 def test_deep_networks_are_drawn_by_resolution():
     shapes = [(side, side, channels) for side in (24, 12, 6) for channels in (16, 64) * 10]
-    layers = [{"name": str(number), "type": "Conv2D", "output_shape": shape} for number, shape in enumerate(shapes)]
+    layers = [layer(str(number), "Conv2D", *shape) for number, shape in enumerate(shapes)]
     rows = condense([LAYERS[0], *layers, LAYERS[-1]])
     assert [(row["shape"], row["count"]) for row in rows[1:-1]] == [((s, s, 64), 20) for s in (24, 12, 6)]
+
+
+def test_frozen_layers_are_pale_and_told():
+    frozen = [*LAYERS[:2], layer("a", "Conv2D", 28, 28, 64, trained=False), *LAYERS[3:]]
+    assert [row["frozen"] for row in condense(frozen)] == [False, True, False, False, False, False]  # not joined
+    for layers, told in ((frozen, True), (LAYERS, False)):
+        figure = plot_architecture({"cnn": layers}, Language("en"))
+        assert len({box.get_facecolor() for box in figure.axes[0].patches}) == 4 + told  # a colour of each kind
+        assert ("frozen" in [text.get_text() for text in figure.legends[0].get_texts()]) is told
 
 
 def test_averages_of_several_blocks_are_one_pooling():
     layers = [
         *LAYERS[:-1],
-        {"name": "gap", "type": "GlobalAveragePooling2D", "output_shape": [32]},
-        {"name": "joined", "type": "Concatenate", "output_shape": [96]},
-        {"name": "features", "type": "InputLayer", "output_shape": [96]},
+        layer("gap", "GlobalAveragePooling2D", 32),
+        layer("joined", "Concatenate", 96),
+        layer("features", "InputLayer", 96),
         LAYERS[-1],
     ]
     assert [(row["kind"], row["shape"]) for row in condense(layers)[-2:]] == [("pooling", (96,)), ("dense", (10,))]

@@ -6,6 +6,7 @@ import typing
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -26,6 +27,8 @@ KINDS = {
     "InputLayer": ("input", "#999999"),
 }
 SHORTCUT = N_("residual connection")
+FROZEN = N_("frozen")
+EDGE, PALE = "#444444", 0.3  # what is left of a frozen box's colour
 ARROW = "#444444"
 GAP = 0.14  # between boxes
 MOST_BOXES = 24  # in a row; deeper networks are drawn by resolution
@@ -46,10 +49,11 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
     """Keep what computes or shrinks, and join equal neighbours; averages that are joined count as one pooling.
 
     Args:
-        layers: rows of name, type and output_shape, as architecture.describe_layers gives them.
+        layers: rows of name, type, output_shape, n_params and n_trainable, as architecture.describe_layers gives them.
 
     Returns:
-        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, and adds, the number of the row whose output
+        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, and none
+        of them is trained), and adds, the number of the row whose output
         is added to this one's; None where nothing is added, or boxes are joined by resolution.
     """
     joined = any(layer["type"] == "Concatenate" for layer in layers)
@@ -60,7 +64,8 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
             rows[-1]["adds"] = _find_first(rows)
         if layer["type"] in KINDS and not (joined and layer["type"] in AVERAGES) and not _is_inner_input(layer):
             kind, colour = KINDS[layer["type"]]
-            box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "adds": None}
+            frozen = layer["n_params"] > 0 and not layer["n_trainable"]
+            box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "frozen": frozen, "adds": None}
             if rows and {**rows[-1], "count": 1} == box:
                 rows[-1]["count"] += 1
             else:
@@ -97,6 +102,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     """
     figure, axes = new_figure(1.3 * len(networks) + 0.3, len(networks))
     kinds: dict[str, str] = {}
+    any_frozen = False
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
         x, rows = 0.0, condense(layers)
         ends: list[float] = []
@@ -104,7 +110,10 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
         for row in rows:
             side, channels = (row["shape"][0], row["shape"][-1]) if len(row["shape"]) == 3 else (1, row["shape"][0])
             height, width = 0.15 + 0.85 * math.log2(side) / math.log2(highest), 0.1 + 0.055 * math.log2(channels)
-            ax.add_patch(Rectangle((x, -height / 2), width, height, color=row["colour"], alpha=0.85, linewidth=0))
+            colour = _bleach(row["colour"]) if row["frozen"] else row["colour"]
+            look = {"facecolor": colour, "edgecolor": EDGE, "alpha": 0.85, "linewidth": 0.4}
+            ax.add_patch(Rectangle((x, -height / 2), width, height, **look))
+            any_frozen = any_frozen or row["frozen"]
             text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side}\n{channels}"
             ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=6.5, linespacing=1.1)
             if row["count"] > 1:
@@ -121,12 +130,21 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
         ax.axis("off")
     shortcut = kinds.pop(SHORTCUT, None)
     handles: list[Artist] = [
-        Patch(color=colour, label=language.text(KIND_NAMES[kind])) for kind, colour in kinds.items()
+        Patch(facecolor=colour, edgecolor=EDGE, linewidth=0.4, label=language.text(KIND_NAMES[kind]))
+        for kind, colour in kinds.items()
     ]
+    if any_frozen:
+        pale = _bleach(KINDS["Conv2D"][1])
+        handles.append(Patch(facecolor=pale, edgecolor=EDGE, linewidth=0.4, label=language.text(FROZEN)))
     if shortcut is not None:
         handles.append(Line2D([], [], color=ARROW, linewidth=0.9, label=language.text(SHORTCUT)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _bleach(colour: str) -> tuple[float, ...]:
+    """Return the pale form of a colour."""
+    return tuple(1 - PALE * (1 - channel) for channel in to_rgb(colour))
 
 
 def _draw_shortcut(ax: Axes, start: float, end: float, top: float) -> None:

@@ -3,6 +3,7 @@
 import typing
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import ndimage
@@ -12,6 +13,7 @@ from fmnist_report.messages import N_
 from fmnist_report.report.figures.canvas import WIDTH_INCHES
 from fmnist_report.report.language import Language
 
+DARKER = 0.75  # of a colour of networks, in text
 HEAT_RGB = (0.9, 0.35, 0.0)
 WRONG = "#a04000"
 POINTS_PER_INCH = 72
@@ -117,9 +119,14 @@ def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language
             text = f"{language.short_name(answer)} {language.percent(probability, 0)}"
             weight = "normal" if answer == mistake["label"] else "semibold"
             y = top + title + side + 3 + line * LINE * answer_size
-            sheet.write(text, middle, y, answer_size, color=COLOURS[name], fontweight=weight)
+            sheet.write(text, middle, y, answer_size, color=_darken(COLOURS[name]), fontweight=weight)
     sheet.key({language.model(name): COLOURS[name] for name in MAIN}, rows * high)
     return sheet.figure
+
+
+def _darken(colour: str) -> tuple[float, ...]:
+    """Return a colour so dark that small text in it stands out from white (4.5 : 1)."""
+    return tuple(DARKER * channel for channel in to_rgb(colour))
 
 
 def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
