@@ -275,7 +275,8 @@ def test_the_network_is_given_test_images_drawings_and_photos(show, tmp_path):
 def test_a_second_finger_draws_nothing(show):
     page = show(view="#net=cnn", has_touch=True)
     page.locator("#network button.clear").click()
-    send = """([x, y, id, primary, kind]) => { const pad = document.querySelector('canvas.pad'), box = pad.getBoundingClientRect();
+    send = """([x, y, id, primary, kind]) => {
+        const pad = document.querySelector('canvas.pad'), box = pad.getBoundingClientRect();
         pad.setPointerCapture = () => {};
         pad.dispatchEvent(new PointerEvent(kind, { clientX: box.left + x * box.width, clientY: box.top + y * box.height,
             pointerId: id, isPrimary: primary, button: 0, bubbles: true })); }"""
