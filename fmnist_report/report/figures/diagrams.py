@@ -100,7 +100,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     Args:
         networks: {model name: its layers}.
     """
-    figure, axes = new_figure(1.3 * len(networks) + 0.3, len(networks))
+    figure, axes = new_figure(1.2 * len(networks) + 0.25, len(networks))
     kinds: dict[str, str] = {}
     any_frozen = False
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
