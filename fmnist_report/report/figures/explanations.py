@@ -14,7 +14,7 @@ from fmnist_report.report.language import Language
 # Where layers of known names are.
 PLACES = {
     "stem_": N_("first layer"),
-    r"conv(?P<number>\d)_": N_("layer {number}"),
+    r"conv(?P<number>\d)_relu$": N_("layer {number}"),
     r"stage(?P<number>\d)": N_("stage {number}"),
     r"block(?P<number>\d)_conv\d$": N_("block {number}"),
 }
