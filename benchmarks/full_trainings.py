@@ -128,6 +128,7 @@ BEST = (
     Tried("cnn", (("residual", "True"), ("shift", "2"))),
     Tried("finetune"),
     Tried("finetune", (("epochs", "14"), ("cutout", "8"))),
+    Tried("finetune", (("features.size", "64"), ("epochs", "12"))),
 )
 
 
