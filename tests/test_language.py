@@ -292,7 +292,8 @@ def test_on_which_side_of_the_limit_p_lies_is_seen(p, said):
 
 
 @pytest.mark.parametrize(
-    ("bound", "said"), [(0.0, "0.00"), (0.01234, "+1.23"), (0.00003, "+0.003"), (-0.0000004, "−0.00004")]
+    ("bound", "said"),
+    [(0.0, "0.00"), (0.01234, "+1.23"), (0.00003, "+0.003"), (-0.0000004, "−0.00004"), (1e-17, "0.00")],
 )
 def test_a_bound_that_is_not_zero_is_not_written_as_zero(bound, said):
     assert Language("en").bound(bound) == said

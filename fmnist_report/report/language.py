@@ -22,6 +22,7 @@ PERCENT = N_("{number}%")
 MANY = 20  # classes that figures can still name
 HARDEST = 30  # classes whose scores a figure shows, where there are more
 LONGEST = 16  # characters of a class's name in a figure
+ROUNDING = 1e-9  # what is no more than it is an error of rounding
 MOST_LISTED = 8  # names that a sentence lists
 
 
@@ -208,7 +209,7 @@ class Language:
     def bound(self, difference: float) -> str:
         """Write the bound of an interval as points does, with more digits where it is to be seen that it is not 0."""
         digits = 2
-        while difference and not round(100 * difference, digits):
+        while abs(difference) > ROUNDING and not round(100 * difference, digits):
             digits += 1
         return self.points(difference, digits)
 

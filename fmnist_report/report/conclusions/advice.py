@@ -102,8 +102,8 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
     set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
     if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
         return False
-    lost = [found["effect"] for found in _find_rows(results, row["network"], row["factor"], row["best"])]
-    return not lost or lost[0] > 0  # a full training with it, if only with other settings, did not gain
+    known = _find_rows(results, row["network"], row["factor"], row["best"])
+    return all(found["effect"] > 0 for found in known)  # also where other settings were trained
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:

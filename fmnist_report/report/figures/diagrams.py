@@ -6,7 +6,7 @@ import typing
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -111,7 +111,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
             side, channels = (row["shape"][0], row["shape"][-1]) if len(row["shape"]) == 3 else (1, row["shape"][0])
             height, width = 0.15 + 0.85 * math.log2(side) / math.log2(highest), 0.1 + 0.055 * math.log2(channels)
             colour = _bleach(row["colour"]) if row["frozen"] else row["colour"]
-            look = {"facecolor": colour, "edgecolor": EDGE, "alpha": 0.85, "linewidth": 0.4}
+            look: dict[str, typing.Any] = {"facecolor": colour, "edgecolor": EDGE, "alpha": 0.85, "linewidth": 0.4}
             ax.add_patch(Rectangle((x, -height / 2), width, height, **look))
             any_frozen = any_frozen or row["frozen"]
             text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side}\n{channels}"
@@ -142,9 +142,10 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     return figure
 
 
-def _bleach(colour: str) -> tuple[float, ...]:
+def _bleach(colour: str) -> str:
     """Return the pale form of a colour."""
-    return tuple(1 - PALE * (1 - channel) for channel in to_rgb(colour))
+    red, green, blue = (1 - PALE * (1 - channel) for channel in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _draw_shortcut(ax: Axes, start: float, end: float, top: float) -> None:
