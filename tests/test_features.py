@@ -7,7 +7,7 @@ from conftest import random_base
 
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
 from fmnist_report.pipeline.files import load_arrays
-from fmnist_report.pipeline.workers import HERE
+from fmnist_report.pipeline.workers import HERE, Workers, start_workers
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.training import features
 from fmnist_report.training.stores import VIEWS, FeatureStore
@@ -82,21 +82,30 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
     assert written == [] and (out / "index.json").is_file()
 
 
-def test_workers_compute_the_same_shards_bit_for_bit(
+def test_shards_depend_on_threads_within_rounding_alone(
     tmp_path, feature_folder, data_folder, quiet, monkeypatch, two_workers
 ):
+    """Equal bits where equally many threads compute; other numbers of threads may sum in another order."""
     monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
-    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": two_workers}
-    out = tmp_path / "out"
-    out.mkdir()
-    features.extract_features(out, quiet, **call)
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}
+    one_worker = Workers(n=1)
+    with start_workers(one_worker):
+        for name, workers in (("one", one_worker), ("two", two_workers)):
+            out = tmp_path / name
+            out.mkdir()
+            features.extract_features(out, quiet, **call, workers=workers)
     shards = sorted(feature_folder.glob("shard-*.h5"))
     assert len(shards) == 7
     for path in shards:
-        with h5py.File(path) as here, h5py.File(out / path.name) as there:
+        with (
+            h5py.File(path) as here,
+            h5py.File(tmp_path / "one" / path.name) as one,
+            h5py.File(tmp_path / "two" / path.name) as two,
+        ):
             for name in (f"{view}/{layer}" for view in VIEWS for layer in here[view]):
-                assert here[name][()].tobytes() == there[name][()].tobytes(), (path.name, name)
+                assert one[name][()].tobytes() == two[name][()].tobytes(), (path.name, name)
+                assert one[name][()] == pytest.approx(here[name][()], rel=2e-3, abs=1e-2), (path.name, name)
 
 
 @pytest.mark.parametrize("n", [1, 125, 333])
