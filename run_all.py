@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train, cache, compare and explain: `python run_all.py` runs the line below, top to bottom."""
+"""Train, cache, compare and explain: `python run_all.py` runs the pipeline below, top to bottom."""
 
 import functools
 import sys
@@ -12,30 +12,30 @@ if __name__ == "__main__":
     stop_if_incomplete()  # in one sentence, before anything outside the standard library is imported
 
 from fmnist_report.cli import main
-from fmnist_report.data.own.detection import DataSet
+from fmnist_report.data.custom.detection import DataSet
 from fmnist_report.models.digests import weights_content
-from fmnist_report.pipeline.stage import Line, Where
-from fmnist_report.pipeline.workers import HERE, Workers
+from fmnist_report.pipeline.stage import Execution, Pipeline
+from fmnist_report.pipeline.workers import LOCAL, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
 from fmnist_report.report.title_page import Document
 from fmnist_report.settings import Settings, choose_networks, first_cached
 
 
-def build_line(
-    s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = HERE, no_test: bool = False
-) -> Line:
+def build_pipeline(
+    s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = LOCAL, no_test: bool = False
+) -> Pipeline:
     """List the stages in order; what each one is made from stands in its statement.
 
     Args:
-        no_test: end the line with the figures on validation; the test labels stay closed.
+        no_test: end the pipeline with the figures on validation; the test labels stay closed.
     """
-    line, by = Line("fmnist_report"), {"workers": workers}
+    pipeline, by = Pipeline("fmnist_report"), {"workers": workers}
     exact = {"operations": "deterministic"} if s.deterministic else {}
-    train = functools.partial(line.stage, digests=exact, resumes=True)
-    spread, beside = (Where.WORKERS, Where.WORKERS) if workers else (Where.HERE, Where.BESIDE)
+    train = functools.partial(pipeline.stage, digests=exact, resumes=True)
+    spread, parallel = (Execution.WORKERS, Execution.WORKERS) if workers else (Execution.INLINE, Execution.PARALLEL)
 
-    data = line.stage("data", data=s.data, **data_set.stage(cache_dir))
-    weights = line.stage(
+    data = pipeline.stage("data", data=s.data, **data_set.stage(cache_dir))
+    weights = pipeline.stage(
         "weights", "models.weights:prepare_weights", backbone=s.features.backbone,
         digests=weights_content(s.features.backbone, cache_dir), places={"cache_dir": cache_dir},
     )  # fmt: skip
@@ -45,7 +45,7 @@ def build_line(
         "features", "training.features:extract_features", features=s.features, unfreeze=first_cached(s.finetune),
         data=data, weights=weights, places=by,
     )  # fmt: skip
-    classifiers = line.stage(
+    classifiers = pipeline.stage(
         "classifiers", "training.classifiers:fit_classifiers", classifiers=s.classifiers, seed=s.seed,
         data=data, features=features, places=by,
     )  # fmt: skip
@@ -55,48 +55,53 @@ def build_line(
     )
     finetune = further("finetune", "training.finetune:fine_tune", weights=weights)
     control = further("control", "training.head:train_on")
-    seeds = line.repeat("seeds", "evaluation.seeds:gather_seeds", s.seeds.count((mlp, head), (cnn, finetune)), spread)
-    trial = functools.partial(train, where=Where.APART, seed=s.seed, data=data, weights=weights)
+    seeds = pipeline.repeat(
+        "seeds", "evaluation.seeds:gather_seeds", s.seeds.count((mlp, head), (cnn, finetune)), spread
+    )
+    trial = functools.partial(train, execution=Execution.SUBPROCESS, seed=s.seed, data=data, weights=weights)
     vary = functools.partial(trial, features=features, networks=choose_networks(s))
     study = vary("study", "experiments.study:run_study", study=s.study)
-    tuning = vary("tuning", "experiments.search:tune", tuning=s.tuning, places=by)
+    search = vary("search", "experiments.search:run_search", search=s.search, places=by)
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
-    judged: Any = seeds | {x.name: x for x in (mlp, cnn, classifiers, head, finetune, control, study, tuning, inputs)}
+    judged: Any = seeds | {x.name: x for x in (mlp, cnn, classifiers, head, finetune, control, study, search, inputs)}
     if no_test:
-        line.stage(
+        pipeline.stage(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True
         )
-        return line
-    apart = functools.partial(line.stage, where=Where.APART, data=data, features=features)
-    overlap = apart("overlap", "experiments.duplicates:find_overlap", overlap=s.overlap)
-    explain = line.stage(
+        return pipeline
+    apart = functools.partial(pipeline.stage, execution=Execution.SUBPROCESS, data=data, features=features)
+    duplicates = apart("duplicates", "experiments.duplicates:find_duplicates", duplicates=s.duplicates)
+    explain = pipeline.stage(
         "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
         networks=choose_networks(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
         finetune=finetune,
     )  # fmt: skip
     shape = choose_networks(s)["cnn"]
-    portable = line.stage("portable", "experiments.portable:make_portable", network=shape, data=data, cnn=cnn)
-    evaluation = line.stage(
+    browser_model = pipeline.stage(
+        "browser_model", "experiments.browser_model:make_browser_model", network=shape, data=data, cnn=cnn
+    )
+    evaluation = pipeline.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
-        overlap=overlap, portable=portable, **judged, measures=True, published=True,
+        duplicates=duplicates, browser_model=browser_model, **judged, measures=True, published=True,
     )  # fmt: skip
-    answers = line.stage(
-        "answers", "evaluation.answers:gather_answers", data=data, overlap=overlap, evaluation=evaluation
+    examples = pipeline.stage(
+        "examples", "evaluation.examples:gather_examples", data=data, duplicates=duplicates, evaluation=evaluation
     )
     for lang in document.languages:
         classes = data_set.classes_in(lang)
-        figures = line.stage(
+        figures = pipeline.stage(
             f"figures-{lang}", "report.figures.charts:draw_figures", lang=lang, classes=classes, explain=explain,
-            evaluation=evaluation, mistakes=s.report.mistakes, digests=catalogue_digests(lang), where=beside,
+            evaluation=evaluation, mistakes=s.report.mistakes, digests=catalogue_digests(lang), execution=parallel,
         )  # fmt: skip
-        html = line.stage(
+        html = pipeline.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
-            answers=answers, portable=portable, digests=template_digests(lang), where=Where.BESIDE, published=True,
+            examples=examples, browser_model=browser_model, digests=template_digests(lang),
+            execution=Execution.PARALLEL, published=True,
         )  # fmt: skip
-        line.stage(f"pdf-{lang}", "report.printed.pdf:write_pdf", html=html, where=Where.BESIDE)
-    return line
+        pipeline.stage(f"pdf-{lang}", "report.pdf.writer:write_pdf", html=html, execution=Execution.PARALLEL)
+    return pipeline
 
 
 if __name__ == "__main__":
-    sys.exit(main(build_line))
+    sys.exit(main(build_pipeline))

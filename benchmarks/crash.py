@@ -2,7 +2,7 @@
 
     python benchmarks/crash.py points                the planner and the cache: a line of three small stages, killed
                                                      before, within and after every durable operation in turn
-    python benchmarks/crash.py random --kills 200    the real line on a few real pictures, killed at random moments
+    python benchmarks/crash.py random --kills 200    the real line on a few real images, killed at random moments
 
 Prints one row of the table in docs/reliability.md; exit code 1 if any run came to another result, took something
 half-done for done, or left something behind.
@@ -41,9 +41,9 @@ OPERATIONS = (
 MOMENTS = ("before", "within", "after")
 TINY = (
     "data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1", "cnn.widths=8,16,32",
-    "head.epochs=2", "features.shard=100", "classifiers.neighbour_components=16", "study.vgg_train=100",
-    "study.vgg_val=50", "study.cnn_steps=0", "study.head_steps=4", "study.finetune_steps=0", "tuning.n_train=100",
-    "tuning.n_val=50", "tuning.head_trials=2", "tuning.head_steps=4", "inputs.n_train=100", "inputs.n_val=50",
+    "head.epochs=2", "features.shard=100", "classifiers.neighbour_components=16", "study.feature_train=100",
+    "study.feature_val=50", "study.cnn_steps=0", "study.head_steps=4", "study.finetune_steps=0", "search.n_train=100",
+    "search.n_val=50", "search.head_trials=2", "search.head_steps=4", "inputs.n_train=100", "inputs.n_val=50",
     "features.precision=float32", "cnn.precision=float32", "mlp.precision=float32", "finetune.precision=float32",
 )  # fmt: skip
 
@@ -107,8 +107,8 @@ def arm(number: int, moment: str) -> list[str]:
 
 
 def list_leftovers(root: Path) -> list[str]:
-    """List what no finished run may leave: unfinished or set-aside folders, temporary files."""
-    unfinished = [*root.glob("*/.work-*"), *root.glob("set-aside/*"), *root.rglob(".*.tmp"), *root.glob(".probe-*")]
+    """List what no finished run may leave: unfinished or quarantine folders, temporary files."""
+    unfinished = [*root.glob("*/.work-*"), *root.glob("quarantine/*"), *root.rglob(".*.tmp"), *root.glob(".probe-*")]
     return sorted(str(path.relative_to(root)) for path in unfinished)
 
 

@@ -63,13 +63,13 @@ def run_onnx(path: str, threads: int) -> Run:
     return lambda pixels: dict(zip(OUTPUTS, session.run(list(OUTPUTS), {"pixels": pixels}), strict=True))
 
 
-def quantise_onnx(path: str, quantised: str, pictures: np.ndarray) -> None:
-    """Write an int8 model, calibrated on N_CALIBRATION of the (n, 3, size, size) training pictures."""
+def quantise_onnx(path: str, quantised: str, images: np.ndarray) -> None:
+    """Write an int8 model, calibrated on N_CALIBRATION of the (n, 3, size, size) training images."""
     from onnxruntime import quantization
 
     class Calibration(quantization.CalibrationDataReader):
         def __init__(self) -> None:
-            self.batches = iter(np.array_split(pictures[:N_CALIBRATION], 10))
+            self.batches = iter(np.array_split(images[:N_CALIBRATION], 10))
 
         def get_next(self):
             batch = next(self.batches, None)

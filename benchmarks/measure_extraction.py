@@ -29,7 +29,7 @@ def macs_of_base(extractor) -> int:
 
 
 def extraction(entries: Entries, n: int = 2_500) -> Figures:
-    """Extraction of n pictures in two views to verified HDF5, against Keras's predict and h5py."""
+    """Extraction of n images in two views to verified HDF5, against Keras's predict and h5py."""
     import h5py
     import keras
     import tensorflow as tf
@@ -38,7 +38,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     from fmnist_report.training.features import ExtractorKind, compute_shard, load_extractor
     from fmnist_report.training.stores import VIEWS
 
-    pictures, base, side = entries.pictures()["train"][:n], entries.base(), STANDARD.features.size
+    images, base, side = entries.images()["train"][:n], entries.base(), STANDARD.features.size
     kind = ExtractorKind(GIVEN, 4, POLICY, "measured")
     extractor = load_extractor(kind, base)
     naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
@@ -48,21 +48,21 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         path, settings = Path(folder) / "shard.h5", STANDARD.features
 
         def ours() -> None:
-            content, _ = compute_shard(pictures, VIEWS, settings.batch_size, kind, base)
+            content, _ = compute_shard(images, VIEWS, settings.batch_size, kind, base)
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             sha256_file(path)
 
         def as_a_user_would() -> None:
             features = []
-            for view in (pictures, pictures[:, :, ::-1]):
+            for view in (images, images[:, :, ::-1]):
                 coloured = np.repeat(view[..., None], 3, axis=-1).astype("float32")
                 resized = tf.image.resize(coloured, (side, side)).numpy()
                 features.append(naive.predict(keras.applications.vgg16.preprocess_input(resized), verbose=0))
             with h5py.File(Path(folder) / "naive.h5", "w") as file:
                 file.create_dataset("features", data=np.concatenate(features))
 
-        extractor.predict_on_batch(pictures[: settings.batch_size, ..., None].astype("float32"))
+        extractor.predict_on_batch(images[: settings.batch_size, ..., None].astype("float32"))
         naive.predict(np.zeros((32, side, side, 3), "float32"), verbose=0)
         times = in_turn(ours=ours, naive=as_a_user_would)
     rates = product_rates()
@@ -84,7 +84,7 @@ def _from_prepared(extractor):
 
 
 def engines(entries: Entries, batch: int = 50) -> Figures:
-    """Pictures a second of the frozen base alone in three engines, and how far their features agree."""
+    """Images a second of the frozen base alone in three engines, and how far their features agree."""
     import onnx
     from engines import POOLED, build_onnx, pictures_a_second, quantise_onnx, run_onnx, run_openvino
     from sklearn.linear_model import LogisticRegression
@@ -93,12 +93,12 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
     from fmnist_report.models.layers import GreyToColour
 
     size, threads = STANDARD.features.size, len(os.sched_getaffinity(0))
-    every, labels = entries.pictures(), entries.labels()
+    every, labels = entries.images(), entries.labels()
     entered = find_preprocessing(STANDARD.features.backbone)
     resize = GreyToColour(size, entered.scale, entered.offset)
 
-    def prepare(pictures: np.ndarray) -> np.ndarray:
-        pieces = [pictures[i : i + 500, ..., None].astype("float32") for i in range(0, len(pictures), 500)]
+    def prepare(images: np.ndarray) -> np.ndarray:
+        pieces = [images[i : i + 500, ..., None].astype("float32") for i in range(0, len(images), 500)]
         return np.concatenate([np.asarray(resize(piece)).transpose(0, 3, 1, 2) for piece in pieces])
 
     pixels = prepare(every["train"][:2_000])
@@ -138,8 +138,8 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
         parts = {"train": every["train"][:6_000], "val": every["val"]}
         values: dict[str, dict[str, np.ndarray]] = {"reference": {}, "ours": {}, "int8": {}}
         openvino_int8 = runs["OpenVINO, int8"][0]
-        for part, pictures in parts.items():
-            ready = prepare(pictures)
+        for part, images in parts.items():
+            ready = prepare(images)
             values["reference"][part] = pooled(reference, ready, False)
             values["int8"][part] = pooled(openvino_int8, ready, False)
             values["ours"][part] = pooled(keras_bf16.predict_on_batch, ready.transpose(0, 2, 3, 1), True)
@@ -159,13 +159,13 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
         "pictures_a_second": {name: statistics.median(rates) for name, rates in found.items()},
         "error": {name: error(name) for name in ("ours", "int8")},
         "val_accuracy": {name: judge(features) for name, features in values.items()},
-        "n": {part: len(pictures) for part, pictures in parts.items()},
+        "n": {part: len(images) for part, images in parts.items()},
         "side": size,
     }
 
 
 def disk(entries: Entries) -> Figures:
-    """Bytes of the features on disk against plain float16; filters beside each other on one shard's border."""
+    """Bytes of the features on disk against plain float16; filters beside each other on one shard's boundary."""
     import h5py
     import hdf5plugin
 

@@ -1,4 +1,4 @@
-"""Whole commands, the cached run of standard, and growth with the number of pictures."""
+"""Whole commands, the cached run of standard, and growth with the number of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fmnist_report.training.batches import one_hot
 from fmnist_report.training.classifiers import list_classifiers
 from fmnist_report.training.head import standardisation
 from fmnist_report.training.optimizers import compile_network
-from fmnist_report.training.stores import BorderBatches, FeatureStore
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore
 
 
 def commands(entries: Entries) -> Figures:
@@ -63,7 +63,7 @@ def standard(entries: Entries) -> Figures:
 
 
 def _shard_times(entries: Entries) -> list[tuple[int, float]]:
-    """Return (pictures, seconds) of the run's extraction after each shard, by the dates of its files."""
+    """Return (images, seconds) of the run's extraction after each shard, by the dates of its files."""
     paths = sorted(entries["features"].glob("shard-*.h5"))
     index = read_json(entries["features"] / "index.json")
     moments = [path.stat().st_mtime for path in paths]
@@ -72,7 +72,7 @@ def _shard_times(entries: Entries) -> list[tuple[int, float]]:
 
 
 def growth(entries: Entries) -> Figures:
-    """Seconds of classifiers and of an epoch of fine-tuning by number of pictures; peak memory after each."""
+    """Seconds of classifiers and of an epoch of fine-tuning by number of images; peak memory after each."""
     labels = entries.labels()
     counts = [10_000, 20_000, 40_000, len(labels["train"])]
     found: Figures = {"fine-tuning": [], "classifiers": []}
@@ -80,7 +80,7 @@ def growth(entries: Entries) -> Figures:
         top, _ = entries.fine_tuned()
         compile_network(top, STANDARD.finetune, 10_000)
         for n in [count // 4 for count in counts]:
-            batches = BorderBatches(store, one_hot(labels["train"][:n], 10), 128, 0, np.ones(n, int))
+            batches = BoundaryBatches(store, one_hot(labels["train"][:n], 10), 128, 0, np.ones(n, int))
             top.train_on_batch(*next(batches.epoch(1)))  # compiles
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
             found["fine-tuning"].append((n, spent, peak_memory_bytes()))

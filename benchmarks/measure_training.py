@@ -9,35 +9,35 @@ import numpy as np
 from standard_cache import GIVEN, POLICY, ROUNDS, STANDARD, Entries, Figures, in_turn, product_rates, seconds
 
 from fmnist_report.machine import peak_memory_bytes
-from fmnist_report.models.base import border_layers, build_extractor, set_base_weights
+from fmnist_report.models.base import boundary_layers, build_extractor, set_base_weights
 from fmnist_report.models.cnn import build_cnn
 from fmnist_report.models.summary import describe_layers
 from fmnist_report.pipeline.files import read_json
-from fmnist_report.training.batches import PictureBatches, one_hot
+from fmnist_report.training.batches import ImageBatches, one_hot
 from fmnist_report.training.fitting import dtype_policy
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.prediction import as_pixels
-from fmnist_report.training.stores import BorderBatches, FeatureStore, keep_in_memory
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore, keep_in_memory
 
 
 def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
-    """Training on n pictures from cached border activations, against from pixels through the frozen blocks."""
+    """Training on n images from cached boundary activations, against from pixels through the frozen blocks."""
     import keras
     import tensorflow as tf
     from keras import ops
 
-    base, pictures = entries.base(), as_pixels(entries.pictures()["train"][:n])
+    base, images = entries.base(), as_pixels(entries.images()["train"][:n])
     targets, batch = one_hot(entries.labels()["train"][:n], 10), STANDARD.finetune.batch_size
 
-    def border_of(unfreeze: int, policy: str) -> dict[str, np.ndarray]:
-        """What the cache holds of the pictures for training the blocks from unfreeze on."""
+    def boundary_of(unfreeze: int, policy: str) -> dict[str, np.ndarray]:
+        """What the cache holds of the images for training the blocks from unfreeze on."""
         with dtype_policy(policy):
             extractor = build_extractor(GIVEN, unfreeze)
         set_base_weights(extractor, base)
-        parts = [extractor.predict_on_batch(pictures[first : first + 100]) for first in range(0, n, 100)]
+        parts = [extractor.predict_on_batch(images[first : first + 100]) for first in range(0, n, 100)]
         cached = {
             layer: [np.asarray(part[layer], "float32") for part in parts]
-            for layer in border_layers(extractor, unfreeze)
+            for layer in boundary_layers(extractor, unfreeze)
         }
         return {layer: np.concatenate(arrays).astype("<f2").astype("float32") for layer, arrays in cached.items()}
 
@@ -52,11 +52,11 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
     figures: Figures = {}
     for name, unfreeze in (("blocks 4 and 5", 4), ("block 5 alone", 5)):
         top, whole = entries.fine_tuned(unfreeze=unfreeze)
-        border = border_of(unfreeze, POLICY)
-        for network, inputs in ((top, border), (whole, pictures)):
+        boundary = boundary_of(unfreeze, POLICY)
+        for network, inputs in ((top, boundary), (whole, images)):
             compile_network(network, STANDARD.finetune, 10 * n // batch)
             network.train_on_batch(rows(inputs, slice(batch)), targets[:batch])
-        times = in_turn(border=lambda: epoch(top, border), pixels=lambda: epoch(whole, pictures))  # noqa: B023
+        times = in_turn(boundary=lambda: epoch(top, boundary), pixels=lambda: epoch(whole, images))  # noqa: B023
         figures[name] = {side: n / spent for side, spent in times.items()}
     top, whole = entries.fine_tuned("float32", 4, 0.0)
 
@@ -67,14 +67,14 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
         return [ops.convert_to_numpy(gradient) for gradient in found]
 
     frozen = keras.Model(whole.input, whole.get_layer("block3_pool").output)
-    truth = gradients(whole, pictures[:64])
-    exact = gradients(top, {"block3_out": ops.convert_to_numpy(frozen(pictures[:64]))})
-    border = border_of(4, POLICY)
+    truth = gradients(whole, images[:64])
+    exact = gradients(top, {"block3_out": ops.convert_to_numpy(frozen(images[:64]))})
+    boundary = boundary_of(4, POLICY)
     figures["gradient_error"] = max(
         float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(exact, truth, strict=True)
     )
     cached, true = (
-        np.concatenate([part.ravel() for part in parts]) for parts in (gradients(top, rows(border, slice(64))), truth)
+        np.concatenate([part.ravel() for part in parts]) for parts in (gradients(top, rows(boundary, slice(64))), truth)
     )
     figures["gradient_cosine"] = float(cached @ true / np.linalg.norm(cached) / np.linalg.norm(true))
     return figures
@@ -84,7 +84,7 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
     """Training on shuffled batches from HDF5, against the same arrays in memory; the reader's memory."""
     labels = entries.labels()["train"]
     with FeatureStore(entries["features"]) as store:
-        whole = BorderBatches(store, one_hot(labels, 10), 128, 0, np.ones(len(labels), int))
+        whole = BoundaryBatches(store, one_hot(labels, 10), 128, 0, np.ones(len(labels), int))
         before = peak_memory_bytes()
         started = time.perf_counter()
         for _ in whole.epoch(0):
@@ -96,7 +96,7 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
         compile_network(top, STANDARD.finetune, 1_000)
 
         def train(source) -> None:
-            batches = BorderBatches(source, one_hot(labels[:n], 10), 128, 0, np.ones(n, int))
+            batches = BoundaryBatches(source, one_hot(labels[:n], 10), 128, 0, np.ones(n, int))
             for batch in batches.epoch(0):
                 top.train_on_batch(*batch)
 
@@ -110,10 +110,8 @@ def cnn(entries: Entries, n_steps: int = 40) -> Figures:
     import keras
     import tensorflow as tf
 
-    settings, pictures, labels = STANDARD.cnn, entries.pictures()["train"], entries.labels()["train"]
-    batches = PictureBatches(
-        pictures, one_hot(labels, 10), settings.batch_size, settings.shift, settings.cutout, 0
-    )
+    settings, images, labels = STANDARD.cnn, entries.images()["train"], entries.labels()["train"]
+    batches = ImageBatches(images, one_hot(labels, 10), settings.batch_size, settings.shift, settings.cutout, 0)
     taken = [batch for batch, _ in zip(batches.epoch(0), range(n_steps), strict=False)]
 
     def build():

@@ -1,10 +1,11 @@
-"""Measure how fast the line is, and write docs/performance.md.
+"""Measure the speed of the pipeline, and write docs/performance.md.
 
     make bench                        all of it: about 35 minutes on two idle cores, after a run of standard
-    make bench ARGS="--part disk"     one part anew; the others' figures stay as they are
+    make bench ARGS="--part disk"     measure one part again; the other figures stay
 
-The figures lie in benchmarks/performance.json, with the date, machine and packages of each part, which is measured in a
-process of its own. Both sides of a ratio are measured in one process, in turn, and repeated; a figure is the median.
+The figures are stored in benchmarks/performance.json, with the date, machine and packages of each part. Each part is
+measured in a separate process. Both sides of a ratio are measured alternately in one process, and repeated; a figure
+is the median.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def find_versions() -> dict[str, str]:
 
 
 def measure(part: str, cache: Path) -> dict[str, typing.Any]:
-    """Measure one part in a process of its own."""
+    """Measure one part in a separate process."""
     command = [sys.executable, __file__, "--child", part, "--cache-dir", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -93,9 +94,9 @@ def write_page(parts: dict[str, typing.Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=PARTS, action="append", help="this one alone; may be repeated")
+    parser.add_argument("--part", choices=PARTS, action="append", help="measure only this part; repeatable")
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run of standard")
-    parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
+    parser.add_argument("--page-only", action="store_true", help="write the page from the stored figures")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

@@ -1,4 +1,4 @@
-"""Draw the README's pictures from the committed sample: two printed pages, and the explorer beside the network.
+"""Draw the README's images from the committed sample: two printed pages, and the explorer beside the network.
 
     python benchmarks/readme_pictures.py
 

@@ -26,16 +26,16 @@ from fmnist_report.pipeline.progress import Progress  # noqa: E402
 from fmnist_report.report.explorer import list_words  # noqa: E402
 from fmnist_report.report.figures.charts import build_charts, in_style  # noqa: E402
 from fmnist_report.report.figures.vector import figure_to_svg  # noqa: E402
+from fmnist_report.report.full_runs import read_full_runs  # noqa: E402
 from fmnist_report.report.html import fill_template, split_svg  # noqa: E402
 from fmnist_report.report.language import Language  # noqa: E402
-from fmnist_report.report.printed.pdf import write_pdf  # noqa: E402
+from fmnist_report.report.pdf.writer import write_pdf  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
-from fmnist_report.report.trainings import read_trainings  # noqa: E402
 from fmnist_report.settings import LANGUAGES, Settings  # noqa: E402
 
 SAMPLE = ROOT / "docs" / "sample"
 FIGURE = re.compile(r'<figure id="figure-(\w+)">\s*(<svg [^>]*>)<title[^>]*>.*?</title>(.*?</svg>)', re.DOTALL)
-ANSWERS = re.compile(r'<script type="application/json" id="answers">(.*?)</script>', re.DOTALL)
+EXAMPLES = re.compile(r'<script type="application/json" id="examples">(.*?)</script>', re.DOTALL)
 
 
 def take_figures(page: str) -> dict[str, dict[str, typing.Any]]:
@@ -55,7 +55,7 @@ def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
     language = Language(code)
     settings = TypeAdapter(Settings).validate_python(results["run"]["settings"])
     title_page = read_document([code], ROOT / "title_page.example.toml").title_page(code)
-    found = ANSWERS.search(former)
+    found = EXAMPLES.search(former)
     if found is None:
         raise SystemExit("The sample's page has no explorer.")
     explorer = json.loads(found[1]) | {"words": list_words(language)}
@@ -67,7 +67,7 @@ def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
 def main() -> None:
     results = read_json(SAMPLE / "results.json")
     results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    results |= read_trainings(fashion=True)
+    results |= read_full_runs(fashion=True)
     for code in LANGUAGES:
         shown = SAMPLE / f"report.{code}.html"
         with tempfile.TemporaryDirectory() as folder:

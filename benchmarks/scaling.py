@@ -1,8 +1,8 @@
-"""Measure what workers bring on this machine, and write docs/scaling.md with what follows for many.
+"""Measure the speed-up from workers on this machine, and write docs/scaling.md with a model for many workers.
 
     python benchmarks/scaling.py [--cache-dir DIR]      about eight minutes on two idle cores, after any run
 
-The figures lie in benchmarks/scaling.json. One worker and two, of one thread each, do the same work in turn.
+The figures are stored in benchmarks/scaling.json. One and two single-threaded workers alternate on the same work.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ FIGURES = ROOT / "benchmarks" / "scaling.json"
 PERFORMANCE = ROOT / "benchmarks" / "performance.json"
 PAGE = ROOT / "docs" / "scaling.md"
 QUIET = Progress(quiet=True)
-N_PICTURES, SHARD, ROUNDS, N_TRIALS = 3_000, 250, 3, 8
+N_IMAGES, SHARD, ROUNDS, N_TRIALS = 3_000, 250, 3, 8
 
 # Assumptions of the model, not measured here; change them for your own prices and links.
-LINK_BYTES = 125e6  # a second, of the machine that collects: 1 Gbit/s
+LINK_BYTES = 125e6  # per second, of the machine that collects: 1 Gbit/s
 CORE_HOUR, STORE_GB_MONTH = 0.04, 0.023  # dollars
-FILES_IN_A_FOLDER = 10_000  # of one folder, above which listing and checking it becomes a task of its own
+FILES_IN_A_FOLDER = 10_000  # of one folder, above which listing and checking it becomes a separate task
 SIZES, CREWS = (10**6, 10**8, 10**9), (1, 10, 100, 1_000)
 
 
@@ -57,64 +57,64 @@ def entry(cache: Path, stage: str) -> Path:
     return found[-1].parent
 
 
-def measure_extraction(workers: Workers, pictures: np.ndarray, base: dict) -> dict[str, float]:
-    """Extract pictures in two views and collect the shards, after a warm-up; pictures/s and bytes on the loopback."""
+def measure_extraction(workers: Workers, images: np.ndarray, base: dict) -> dict[str, float]:
+    """Extract images in two views and collect the shards, after a warm-up; images/s and bytes on the loopback."""
     from fmnist_report.training.features import ExtractorKind, compute_shard
 
     kind = ExtractorKind(BaseInput("VGG16", 48), 4, "mixed_bfloat16", "measured")
-    with workers.open() as crew, tempfile.TemporaryDirectory() as temporary:
-        shared = crew.share(base)
+    with workers.open() as pool, tempfile.TemporaryDirectory() as temporary:
+        shared = pool.share(base)
 
         def extract(rows: np.ndarray) -> None:
             parts = (rows[first : first + SHARD] for first in range(0, len(rows), SHARD))
             tasks = ((part, ("original", "mirror"), 100, kind, shared) for part in parts)
-            for number, (content, _) in crew.compute(compute_shard, tasks):
+            for number, (content, _) in pool.compute(compute_shard, tasks):
                 (Path(temporary) / str(number)).write_bytes(content)
 
-        extract(pictures[: 4 * SHARD // 5])
-        extract(pictures[: 4 * SHARD])
+        extract(images[: 4 * SHARD // 5])
+        extract(images[: 4 * SHARD])
         before, started = loopback_bytes(), time.perf_counter()
-        extract(pictures)
+        extract(images)
         spent, sent = time.perf_counter() - started, loopback_bytes() - before
         stored = sum(path.stat().st_size for path in Path(temporary).iterdir())
-    return {"rate": len(pictures) / spent, "sent": sent / len(pictures), "stored": stored / len(pictures)}
+    return {"rate": len(images) / spent, "sent": sent / len(images), "stored": stored / len(images)}
 
 
 def measure_search(workers: Workers, cache: Path) -> float:
     """Return the seconds of a search of N_TRIALS trainings of the CNN, drawn and trained in one round."""
     from dataclasses import replace
 
-    from fmnist_report.experiments.search import tune
+    from fmnist_report.experiments.search import run_search
     from fmnist_report.presets import preset
     from fmnist_report.settings import choose_networks
 
     s = preset("standard")
     few = replace(
-        s.tuning, n_train=3_000, n_val=500, at_once=N_TRIALS, cnn_trials=N_TRIALS, cnn_steps=100, head_trials=0
+        s.search, n_train=3_000, n_val=500, parallel_trials=N_TRIALS, cnn_trials=N_TRIALS, cnn_steps=100, head_trials=0
     )
     folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        tune(Path(temporary), QUIET, tuning=few, networks=choose_networks(s), seed=0, **folders, workers=workers)
+        run_search(Path(temporary), QUIET, search=few, networks=choose_networks(s), seed=0, **folders, workers=workers)
         return time.perf_counter() - started
 
 
 def do_nothing(number: int) -> int:
-    """A task that costs what tasks cost."""
+    """Do nothing, to measure the overhead of a task."""
     return number
 
 
 def measure_overhead(workers: Workers, n: int = 1_000) -> float:
-    """Return the seconds that scheduler and client need for a task in which nothing is done."""
-    with workers.open() as crew:
+    """Return the seconds that scheduler and client need for a task that does nothing."""
+    with workers.open() as pool:
         started = time.perf_counter()
-        for _ in crew.compute(do_nothing, ((number,) for number in range(n))):
+        for _ in pool.compute(do_nothing, ((number,) for number in range(n))):
             pass
         return (time.perf_counter() - started) / n
 
 
 def measure_store(content: bytes, n: int = 20) -> float:
-    """Return the bytes a second at which the machine that collects digests and writes shards, twice as it does."""
+    """Return the bytes per second at which the machine that collects hashes (twice) and writes shards."""
     import hashlib
 
     from fmnist_report.pipeline.files import replacing, sha256_file
@@ -130,16 +130,16 @@ def measure_store(content: bytes, n: int = 20) -> float:
 
 
 def measure(cache: Path) -> dict[str, typing.Any]:
-    """Measure one worker and two in turn."""
+    """Measure one worker and two workers alternately."""
     from fmnist_report.models.weights import load_base
 
-    pictures = load_arrays(entry(cache, "data") / "pictures.npz")["train"][:N_PICTURES]
+    images = load_arrays(entry(cache, "data") / "images.npz")["train"][:N_IMAGES]
     base = load_base(entry(cache, "weights"))
     rows: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _, n in itertools.product(range(ROUNDS), rows):
         workers = Workers(n=n)
         with start_workers(workers):
-            row = measure_extraction(workers, pictures, base) | {"search": measure_search(workers, cache)}
+            row = measure_extraction(workers, images, base) | {"search": measure_search(workers, cache)}
             rows[n].append(row | {"overhead": measure_overhead(workers)})
             print(n, rows[n][-1], flush=True)
     found = {
@@ -151,19 +151,19 @@ def measure(cache: Path) -> dict[str, typing.Any]:
 
 
 def model(figures: dict[str, typing.Any]) -> list[dict[str, typing.Any]]:
-    """Reckon an extraction of many pictures by many workers; every limit in hours, had it the whole to itself."""
+    """Estimate an extraction of many images by many workers; every limit in hours, if it never had to wait."""
     one, rows = figures["workers"]["1"], []
-    for n, crew in itertools.product(SIZES, CREWS):
+    for n, pool in itertools.product(SIZES, CREWS):
         stored, hour = n * one["stored"], 3_600
         hours = {
-            "computing": n / (one["rate"] * crew) / hour,
+            "computing": n / (one["rate"] * pool) / hour,
             "link": n * one["sent"] / LINK_BYTES / hour,
             "store": stored / figures["store"] / hour,
             "scheduler": n / 2_500 * one["overhead"] / hour,
         }
         rows.append(
             {
-                "n": n, "workers": crew, **hours, "limit": max(hours, key=hours.get), "files": n / 2_500,
+                "n": n, "workers": pool, **hours, "limit": max(hours, key=hours.get), "files": n / 2_500,
                 "stored_tb": stored / 1e12, "dollars": n / one["rate"] / hour * CORE_HOUR,
                 "store_dollars": stored / 1e9 * STORE_GB_MONTH,
             }
@@ -180,12 +180,12 @@ def write_page(figures: dict[str, typing.Any]) -> None:
     one = figures["workers"]["1"]
     environment.filters["hours"] = lambda value: f"{value:,.0f} h" if value >= 10 else f"{value:.2g} h"
     page = environment.get_template("scaling.md.jinja").render(
-        **figures, one=one, two=figures["workers"]["2"], rows=model(figures), n_pictures=N_PICTURES, shard=SHARD,
+        **figures, one=one, two=figures["workers"]["2"], rows=model(figures), n_images=N_IMAGES, shard=SHARD,
         n_trials=N_TRIALS, rounds=ROUNDS, link=LINK_BYTES, core_hour=CORE_HOUR, store_month=STORE_GB_MONTH,
         files=FILES_IN_A_FOLDER, link_workers=LINK_BYTES / (one["rate"] * one["sent"]),
         store_workers=figures["store"] / (one["rate"] * one["stored"]),
         scheduler_workers=2_500 / (one["rate"] * one["overhead"]),
-        folder_pictures=FILES_IN_A_FOLDER * 2_500,
+        folder_images=FILES_IN_A_FOLDER * 2_500,
         fine_tuning=json.loads(PERFORMANCE.read_text("utf-8"))["minibatches"]["figures"]["file"],
     )  # fmt: skip
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
@@ -194,7 +194,7 @@ def write_page(figures: dict[str, typing.Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache", help="of a finished run")
-    parser.add_argument("--page-only", action="store_true", help="write the page from the figures at hand")
+    parser.add_argument("--page-only", action="store_true", help="write the page from the stored figures")
     options = parser.parse_args()
     prepare_libraries()
     if not options.page_only:

@@ -30,7 +30,7 @@ def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
     models = {
         name: {
             **{part: [100 * row["models"][name][f"{part}_accuracy"] for row in results] for part in ("val", "test")},
-            **{cost: results[0]["models"][name][cost] for cost in ("n_params", "macs_per_answer")},
+            **{cost: results[0]["models"][name][cost] for cost in ("n_params", "macs_per_prediction")},
         }
         for name in COMPARED
     }
@@ -60,7 +60,7 @@ def write_rows(found: dict[str, typing.Any]) -> str:
     language, rows = Language("en"), []
     for name, model in found["models"].items():
         cells = [write_accuracies(model[part]) for part in ("val", "test")]
-        macs = model["macs_per_answer"] / 1e6
+        macs = model["macs_per_prediction"] / 1e6
         cells += [f"{model['n_params'] / 1e6:.2f} M", f"{macs:,.0f} M" if macs >= 10 else f"{macs:.1f} M"]
         rows.append(f"| {language.model(name)} (`{name}`) | {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fmnist_report.data.own.detection import find_data_set  # noqa: E402
+from fmnist_report.data.custom.detection import find_data_set  # noqa: E402
 from fmnist_report.machine import choose_precision  # noqa: E402
 from fmnist_report.models.arrays import Weights  # noqa: E402
 from fmnist_report.models.base import BaseInput, copy_layers, set_base_weights  # noqa: E402
@@ -29,7 +29,7 @@ from fmnist_report.pipeline.progress import Progress  # noqa: E402
 from fmnist_report.presets import preset  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
 from fmnist_report.training.fitting import dtype_policy  # noqa: E402
-from run_all import build_line  # noqa: E402
+from run_all import build_pipeline  # noqa: E402
 
 QUIET = Progress(quiet=True)
 ROUNDS = 3
@@ -45,7 +45,7 @@ class Entries:
     def __init__(self, root: Path) -> None:
         self.root = root
         cache = Cache(root)
-        self.plan = Plan(build_line(STANDARD, read_document([], None), find_data_set(None), root), cache)
+        self.plan = Plan(build_pipeline(STANDARD, read_document([], None), find_data_set(None), root), cache)
 
     def entry(self, stage: str) -> Entry:
         """Return a stage's entry; ends where there is none."""
@@ -57,8 +57,8 @@ class Entries:
     def __getitem__(self, stage: str) -> Path:
         return self.entry(stage).path
 
-    def pictures(self) -> dict[str, np.ndarray]:
-        return load_arrays(self["data"] / "pictures.npz")
+    def images(self) -> dict[str, np.ndarray]:
+        return load_arrays(self["data"] / "images.npz")
 
     def labels(self) -> dict[str, np.ndarray]:
         return load_arrays(self["data"] / "labels.npz")

@@ -1,4 +1,4 @@
-"""Write docs/tuning.md: full trainings over seeds, from former to chosen settings, and beside the study."""
+"""Write docs/tuning.md: full training runs over seeds, former and chosen settings, comparison with the study."""
 
 import itertools
 import math
@@ -14,33 +14,33 @@ sys.path.insert(0, str(ROOT))
 
 from fmnist_report.pipeline.files import read_json  # noqa: E402
 from fmnist_report.presets import preset  # noqa: E402
-from fmnist_report.report.trainings import average_seeds, is_current, pair_with_study, rank_correlation  # noqa: E402
+from fmnist_report.report.full_runs import average_seeds, is_current, pair_with_study, rank_correlation  # noqa: E402
 
-FILE = ROOT / "templates" / "full_trainings.json"
-TRIED_FILE = ROOT / "templates" / "best_trainings.json"
-FORMER_FILE = ROOT / "benchmarks" / "former_trainings.json"
+FILE = ROOT / "templates" / "full_runs.json"
+TRIED_FILE = ROOT / "templates" / "best_runs.json"
+FORMER_FILE = ROOT / "benchmarks" / "former_runs.json"
 FIDELITY = ROOT / "benchmarks" / "fidelity.json"
 PAGE = ROOT / "docs" / "tuning.md"
 
 
 def compare_orders(results: Path) -> dict[str, typing.Any]:
-    """Set full accuracies, means over the seeds, beside those of a study, and correlate their orders.
+    """Compare full accuracies, means over the seeds, with those of a study, and correlate their orders.
 
     Args:
         results: a results.json, or a validation.json, of standard.
 
     Returns:
         By stage: pairs of (factor, value, full accuracy, accuracy in the study), the best first; Spearman's
-        correlation of the two accuracies; sd, the deviation of the chosen settings' full trainings over their seeds;
-        and how many of two rows whose full accuracies differ by more than twice the deviation of a difference of two
-        trainings there are, n_apart, and in how many the study has the same order, n_agreed.
+        correlation of the two accuracies; sd, the standard deviation of the baseline's full training runs over their
+        seeds; n_apart, the number of pairs of rows whose full accuracies differ by more than twice the standard
+        deviation of the difference of two runs; n_agreed, the number of these that the study has in the same order.
     """
     full = average_seeds(read_json(FILE))
     studied = read_json(results)["study"]["rows"]
     found = {}
     for stage in dict.fromkeys(row["stage"] for row in full):
         paired = pair_with_study(full, studied, stage)
-        pairs = [(row["factor"] or "as chosen", row["value"], row["full"], row["studied"]) for row in paired]
+        pairs = [(row["factor"] or "baseline", row["value"], row["full"], row["studied"]) for row in paired]
         if len(pairs) > 1:
             pairs.sort(key=lambda pair: -pair[2])
             correlation = rank_correlation([pair[2] for pair in pairs], [pair[3] for pair in pairs])
@@ -65,13 +65,13 @@ def measure_seeds(full: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
 
 
 def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Describe, of each network, the trainings from the former settings to the chosen ones."""
+    """Describe, for each network, the training runs from the former settings to the chosen ones."""
     former = read_json(FORMER_FILE)
     steps = {
         "cnn": {
-            "shortcuts, shifts of up to 2 pixels (former)": find_rows(former, "cnn"),
-            "no shortcuts": find_rows(full, "cnn", "shift", "2"),
-            "no shortcuts, shifts of up to 1 pixel (chosen)": find_rows(full, "cnn"),
+            "residual connections, shifts of up to 2 pixels (former)": find_rows(former, "cnn"),
+            "no residual connections": find_rows(full, "cnn", "shift", "2"),
+            "no residual connections, shifts of up to 1 pixel (chosen)": find_rows(full, "cnn"),
         },
         "mlp": {
             "16 epochs, no dropout (former)": find_rows(former, "mlp"),
@@ -94,12 +94,12 @@ def compare_steps(full: list[dict[str, typing.Any]]) -> dict[str, list[dict[str,
 def find_rows(
     rows: list[dict[str, typing.Any]], stage: str, factor: str = "", value: str = ""
 ) -> list[dict[str, typing.Any]]:
-    """Return the trainings of one variation; by default those without any."""
+    """Return the training runs of one variation; by default those of the baseline."""
     return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]
 
 
 def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Return accuracies, and means and standard deviations of accuracy and loss, of trainings that differ by seed."""
+    """Return accuracies, and mean and standard deviation of accuracy and loss, of training runs that differ in seed."""
     accuracies, losses = ([row[key] for row in rows] for key in ("val_accuracy", "val_loss"))
     found: dict[str, typing.Any] = {"accuracies": accuracies}
     for key, values in (("accuracy", accuracies), ("loss", losses)):
@@ -108,7 +108,7 @@ def describe_seeds(rows: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
 
 
 def group_tried(rows: list[dict[str, typing.Any]]) -> dict[str, list[dict[str, typing.Any]]]:
-    """Return what was tried for best, in its present form, by network, the highest accuracy first."""
+    """Return the training runs of best in its present form, by network, the highest accuracy first."""
     groups: dict[str, list[dict[str, typing.Any]]] = {}
     for row in sorted(filter(is_current, rows), key=lambda row: -row["val_accuracy"]):
         groups.setdefault(row["stage"], []).append(row)

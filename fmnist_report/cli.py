@@ -21,7 +21,8 @@ from fmnist_report.pipeline.progress import Progress, make_table
 from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 from fmnist_report.pipeline.workers import Workers, check_request
 from fmnist_report.presets import SettingRow, describe_settings
-from fmnist_report.request import BuildLine, Request, run_request
+from fmnist_report.renamed import rename_assignments, rename_stages
+from fmnist_report.request import BuildPipeline, Request, run_request
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
@@ -78,7 +79,7 @@ cache_app = typer.Typer(help="Look after the cached artefacts.", no_args_is_help
 app.add_typer(cache_app, name="cache")
 
 
-def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
+def main(build_pipeline: BuildPipeline, arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 1 failed or stale, 2 wrong usage, 130 or 143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
@@ -88,7 +89,7 @@ def main(build_line: BuildLine, arguments: list[str] | None = None) -> int:
     try:
         with stopping_in_time(lambda sentence: print_error(progress, sentence)):
             command = typer.main.get_command(app)
-            start = (build_line, progress)
+            start = (build_pipeline, progress)
             return (
                 command.main(args=lead_with_shared(arguments), prog_name="run_all.py", standalone_mode=False, obj=start)
                 or 0
@@ -182,10 +183,13 @@ def run(
     ] = False,
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
-    build_line, progress = context.obj
+    build_pipeline, progress = context.obj
+    set_ = rename_assignments(set_, progress.warn)
+    force = rename_stages(force, progress.warn)
+    only = rename_stages([only], progress.warn)[0] if only else None
     request = Request(
         preset, lang, seed, set_, title_page, data_dir and data_dir.absolute(), cache_dir.absolute(), out.absolute(),
-        force, only, no_test, deterministic, Workers(scheduler, n_workers), progress, build_line,
+        force, only, no_test, deterministic, Workers(scheduler, n_workers), progress, build_pipeline,
     )  # fmt: skip
     check_request(n_workers, scheduler)
     context.obj = request

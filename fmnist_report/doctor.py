@@ -138,9 +138,9 @@ def require_folder(folder: Path, option: str) -> None:
 
 def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+    from fmnist_report.data.custom.detection import find_data_set
+    from fmnist_report.data.custom.tree import describe_kinds
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
-    from fmnist_report.data.own.detection import find_data_set
-    from fmnist_report.data.own.tree import describe_kinds
     from fmnist_report.machine import describe_hardware, find_devices, memory_bytes
     from fmnist_report.models.vgg16 import read_verified_weights, weight_sources
     from fmnist_report.report.assets import TEMPLATES
@@ -161,13 +161,13 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         _sized("disk", free, 6e9),
     ]
     data_set = find_data_set(data_dir)
-    if data_set.is_own:
+    if data_set.is_custom:
         n_files = len({piece.path for piece in data_set.pieces})
         found = f"a data set of yours: {n_files:,} files, read as {data_set.form}"
         findings.append(Finding(data_set.name, "ok", found))
         skipped = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
         findings += [Finding(data_set.name, "note", note) for note in [*data_set.notes, *skipped]]
-    sources = [] if data_set.is_own else data_sources(data_dir, cache_dir)
+    sources = [] if data_set.is_custom else data_sources(data_dir, cache_dir)
     findings += [_try_source("Fashion-MNIST", source, read_folder) for source in sources]
     findings += [_try_source("VGG16", source, read_verified_weights) for source in weight_sources(cache_dir)]
     return findings

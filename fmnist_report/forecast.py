@@ -4,7 +4,7 @@ import typing
 from pathlib import Path
 
 from fmnist_report.pipeline.files import read_json
-from fmnist_report.pipeline.stage import Step, Where
+from fmnist_report.pipeline.stage import Execution, Step
 from fmnist_report.presets import PRESETS
 from fmnist_report.settings import Settings
 
@@ -41,7 +41,9 @@ def add_up(seconds: dict[str, float], steps: typing.Iterable[Step]) -> float:
 
     Those were timed side by side too, so that the longest of them tells for all.
     """
-    beside = [step.stage.name for step in steps if step.stage.where is Where.BESIDE and step.stage.name in seconds]
+    beside = [
+        step.stage.name for step in steps if step.stage.execution is Execution.PARALLEL and step.stage.name in seconds
+    ]
     return sum(seconds.values()) - sum(seconds[name] for name in beside) + max((seconds[n] for n in beside), default=0)
 
 

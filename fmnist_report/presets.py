@@ -18,10 +18,10 @@ from fmnist_report.settings import (
     HeadSettings,
     InputSettings,
     MLPSettings,
+    SearchSettings,
     SeedSettings,
     Settings,
     StudySettings,
-    TuningSettings,
 )
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "multipleOf": "multiple of"}
@@ -38,9 +38,9 @@ PRESETS = {
         inputs=InputSettings(n_train=200, n_val=200),
         explain=ExplainSettings(n_map=300),
         study=StudySettings(
-            n_val=500, vgg_train=1_000, vgg_val=500, seeds=3, cnn_steps=0, head_steps=40, finetune_steps=0
+            n_val=500, feature_train=1_000, feature_val=500, seeds=3, cnn_steps=0, head_steps=40, finetune_steps=0
         ),
-        tuning=TuningSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
+        search=SearchSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
     ),
     "standard": Settings(
         mlp=MLPSettings(dropout=0.1, epochs=32),
@@ -52,12 +52,14 @@ PRESETS = {
         mlp=MLPSettings(dropout=0.1, epochs=40),
         cnn=CNNSettings(residual=False, stem=48, widths=(96, 224, 224), epochs=36, shift=1, cutout=12),
         head=HeadSettings(width=1024, dropout=0.4, epochs=30),
-        finetune=FineTuneSettings(epochs=24, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=10, easy_every=1),
-        seeds=SeedSettings(n=3, n_long=1),
+        finetune=FineTuneSettings(
+            epochs=24, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=10, easy_sample_interval=1
+        ),
+        seeds=SeedSettings(n=3, n_slow=1),
         inputs=InputSettings(n_train=2_000, n_val=2_000),
         study=StudySettings(n_train=40_000, seeds=12, cnn_steps=400, head_steps=240, finetune_steps=120),
-        tuning=TuningSettings(
-            n_train=10_000, n_val=5_000, at_once=8, cnn_trials=24, head_trials=40, cnn_steps=300, head_steps=200
+        search=SearchSettings(
+            n_train=10_000, n_val=5_000, parallel_trials=8, cnn_trials=24, head_trials=40, cnn_steps=300, head_steps=200
         ),
     ),
 }
@@ -177,11 +179,11 @@ def reproduce_command(settings: Settings) -> str:
     return " ".join(words)
 
 
-def validate(settings: Settings, own_data: bool = False) -> None:
+def validate(settings: Settings, custom_data: bool = False) -> None:
     """Check before anything runs what several settings must be together; raises UsageError.
 
     Args:
-        own_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
+        custom_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
     """
     size, backbone = settings.features.size, settings.features.backbone
     if backbone not in MODULES:
@@ -194,5 +196,5 @@ def validate(settings: Settings, own_data: bool = False) -> None:
         raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
         n = getattr(settings.data, name)
-        if n > most and not own_data:
-            raise UsageError(f"data.{name} takes 100 to {most} pictures, not {n}.")
+        if n > most and not custom_data:
+            raise UsageError(f"data.{name} takes 100 to {most} images, not {n}.")

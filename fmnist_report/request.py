@@ -9,7 +9,7 @@ import time
 import typing
 from pathlib import Path
 
-from fmnist_report.data.own.detection import DataSet, find_data_set
+from fmnist_report.data.custom.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_folder, require_pango, require_space
 from fmnist_report.errors import UsageError
 from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed
@@ -29,7 +29,7 @@ from fmnist_report.settings import Settings, feature_bytes
 
 MOST_LETTERS = 20  # that a sentence names
 
-BuildLine = typing.Callable[..., list[Stage]]
+BuildPipeline = typing.Callable[..., list[Stage]]
 
 
 @dataclasses.dataclass
@@ -50,13 +50,13 @@ class Request:
     deterministic: bool
     workers: Workers
     progress: Progress
-    build_line: BuildLine
+    build_pipeline: BuildPipeline
 
     def settings(self) -> Settings:
         """Return checked settings; raises UsageError."""
         settings = override(preset(self.preset), self.assignments)
         settings = dataclasses.replace(settings, seed=self.seed, deterministic=self.deterministic)
-        validate(settings, self.data_set.is_own)
+        validate(settings, self.data_set.is_custom)
         return settings
 
     @functools.cached_property
@@ -80,7 +80,7 @@ class Request:
     def plan(self, cache: Cache) -> Plan:
         """Plan the line; raises UsageError for a bad request."""
         line = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
-        stages = self.build_line(self.settings(), *line)
+        stages = self.build_pipeline(self.settings(), *line)
         return Plan(stages, cache, self.force, self.only)
 
 
@@ -131,7 +131,7 @@ def _tell_missing_letters(request: Request) -> None:
 def _tell_plan(request: Request, plan: Plan) -> None:
     """Tell before a run of more than a minute how long its stages will take, if the size of the data is known."""
     settings = request.settings()
-    seconds = {} if request.data_set.is_own else forecast(settings, plan.pending)
+    seconds = {} if request.data_set.is_custom else forecast(settings, plan.pending)
     if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
         return
     precision, rates = measure_precision()  # as the first training would

@@ -10,10 +10,10 @@ from pydantic import Field
 from fmnist_report.backbones import DEFAULT
 
 LANGUAGES = ("uk", "en")
-Chosen = dict[str, typing.Any]  # settings of networks by the stage that trains them
+NetworkSettings = dict[str, typing.Any]  # settings of networks by the stage that trains them
 FIRST_CACHED = 4  # the earliest block whose input the features hold
 LEAST_STEPS = 10  # of an epoch
-LEAST_MAP = 60  # t-SNE needs more pictures than neighbours and components
+LEAST_MAP = 60  # t-SNE needs more images than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -21,7 +21,7 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Pixels = Annotated[int, Field(ge=0, le=14)]
-Pictures = Annotated[int, Field(ge=20)]
+Images = Annotated[int, Field(ge=20)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Optimizer = Literal["adamw", "muon", "sgd", "lion"]
 
@@ -103,7 +103,7 @@ class CNNSettings(TrainingSettings):
     widths: channels of the three stages.
     kernel: side of all kernels in pixels.
     pooling: how a stage halves its maps.
-    normalised: whether batches are normalised.
+    batch_norm: whether batches are normalised.
     residual: whether each stage has a shortcut.
     mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
     dropout: share of the averaged last maps.
@@ -117,7 +117,7 @@ class CNNSettings(TrainingSettings):
     widths: tuple[Positive, Positive, Positive] = (64, 192, 192)
     kernel: Annotated[int, Field(ge=1, le=28)] = 3
     pooling: Literal["max", "average"] = "max"
-    normalised: bool = True
+    batch_norm: bool = True
     residual: bool = True
     mirror: bool = True
     dropout: Share = 0.2
@@ -190,7 +190,7 @@ class FineTuneSettings(TrainingSettings):
     pixels, which takes several times as long as from the cached output of the frozen blocks.
     cutout: as in cnn.
     dropout: of the head.
-    easy_every: 2 shows images that the head already names with less than the mean loss in every
+    easy_sample_interval: 2 shows images that the head already names with less than the mean loss in every
     other epoch, with twice the weight; 1 shows all images in every epoch, as training from pixels always does.
     precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
     """
@@ -203,7 +203,7 @@ class FineTuneSettings(TrainingSettings):
     shift: Pixels = 0
     cutout: Pixels = 0
     dropout: Share = 0.2
-    easy_every: Annotated[int, Field(ge=1, le=2)] = 2
+    easy_sample_interval: Annotated[int, Field(ge=1, le=2)] = 2
     precision: Precision = "auto"
 
 
@@ -212,15 +212,15 @@ class SeedSettings:
     """How often every network is trained. The report shows the first training and the mean and deviation of all.
 
     n: trainings of each network, with the seeds seed, seed + 1, …
-    n_long: the same of the convolutional and the fine-tuned network, which take longest; 0 for n.
+    n_slow: the same of the convolutional and the fine-tuned network, which take longest; 0 for n.
     """
 
     n: Annotated[int, Field(ge=1, le=20)] = 1
-    n_long: Annotated[int, Field(ge=0, le=20)] = 0
+    n_slow: Annotated[int, Field(ge=0, le=20)] = 0
 
     def count(self, short: typing.Sequence, long: typing.Sequence) -> list[tuple[typing.Any, int]]:
         """Say how often each of some trainings is done, and each of those that take longest."""
-        return [(one, self.n) for one in short] + [(one, self.n_long or self.n) for one in long]
+        return [(one, self.n) for one in short] + [(one, self.n_slow or self.n) for one in long]
 
 
 @dataclass(frozen=True)
@@ -229,20 +229,20 @@ class StudySettings:
 
     n_train: images for the convolutional network, the first of the shuffled split, so that they are a random sample.
     n_val: validation images for it.
-    vgg_train: images for what reads the base's features.
-    vgg_val: validation images for it.
-    narrow: the widths of the convolutional network are divided by it, so that it takes enough steps in the time.
+    feature_train: images for what reads the base's features.
+    feature_val: validation images for it.
+    width_divisor: the widths of the convolutional network are divided by it, so that it takes enough steps in the time.
     seeds: so often is the starting point trained; what these trainings differ by is the noise.
     cnn_steps: optimiser steps of each training of the convolutional network, whatever its batch; 0 leaves it out.
     head_steps: the same of the head.
     finetune_steps: the same of fine-tuning, which starts from a head that was trained on the same images.
     """
 
-    n_train: Pictures = 20_000
-    n_val: Pictures = 5_000
-    vgg_train: Pictures = 10_000
-    vgg_val: Pictures = 2_000
-    narrow: Positive = 3
+    n_train: Images = 20_000
+    n_val: Images = 5_000
+    feature_train: Images = 10_000
+    feature_val: Images = 2_000
+    width_divisor: Positive = 3
     seeds: Annotated[int, Field(ge=3, le=20)] = 5
     cnn_steps: Count = 300
     head_steps: Count = 160
@@ -250,13 +250,13 @@ class StudySettings:
 
 
 @dataclass(frozen=True)
-class TuningSettings:
+class SearchSettings:
     """The search by Optuna, on a subset.
 
     n_train: training images, the first of the split.
     n_val: validation images.
-    narrow: the widths of the convolutional network are divided by it.
-    at_once: trials that are drawn together, so that they can be trained side by side.
+    width_divisor: the widths of the convolutional network are divided by it.
+    parallel_trials: trials that are drawn together, so that they can be trained side by side.
     cnn_trials: trainings of the convolutional network; 0 leaves it out.
     head_trials: the same of the head.
     finetune_trials: the same of fine-tuning.
@@ -265,10 +265,10 @@ class TuningSettings:
     finetune_steps: the same of fine-tuning.
     """
 
-    n_train: Pictures = 4_000
-    n_val: Pictures = 2_000
-    narrow: Positive = 3
-    at_once: Positive = 4
+    n_train: Images = 4_000
+    n_val: Images = 2_000
+    width_divisor: Positive = 3
+    parallel_trials: Positive = 4
     cnn_trials: Count = 0
     head_trials: Count = 16
     finetune_trials: Count = 0
@@ -285,12 +285,12 @@ class InputSettings:
     n_val: validation images.
     """
 
-    n_train: Pictures = 500
-    n_val: Pictures = 500
+    n_train: Images = 500
+    n_val: Images = 500
 
 
 @dataclass(frozen=True)
-class OverlapSettings:
+class DuplicateSettings:
     """When an image counts as a near duplicate of a training image.
 
     rms: root-mean-square difference in grey levels of 255, at most.
@@ -342,15 +342,15 @@ class Settings:
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
     seeds: SeedSettings = field(default_factory=SeedSettings)
     study: StudySettings = field(default_factory=StudySettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     inputs: InputSettings = field(default_factory=InputSettings)
-    overlap: OverlapSettings = field(default_factory=OverlapSettings)
+    duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
-    """Return the settings with batches so small that even few pictures make LEAST_STEPS steps an epoch."""
+    """Return the settings with batches so small that even few images make LEAST_STEPS steps an epoch."""
     return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
 
@@ -360,21 +360,21 @@ def first_cached(finetune: FineTuneSettings) -> int:
 
 
 def starts_at_pixels(finetune: FineTuneSettings) -> bool:
-    """Tell whether training begins at the pixels: augmented pictures and earlier blocks' input are not cached."""
+    """Tell whether training begins at the pixels: augmented images and earlier blocks' input are not cached."""
     return bool(finetune.shift or finetune.cutout) or finetune.unfreeze < FIRST_CACHED
 
 
-def choose_networks(settings: Settings) -> Chosen:
+def choose_networks(settings: Settings) -> NetworkSettings:
     """Return the settings of each network that trials start from or that are shown, apart from its epochs."""
     return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in ("cnn", "head", "finetune")}
 
 
 def feature_bytes(settings: Settings) -> int:
-    """Return the most bytes that VGG16's features take on disk: two views, float16, border and pooled, uncompressed.
+    """Return the most bytes that VGG16's features take on disk: two views, float16, boundary and pooled, uncompressed.
 
-    Most other networks pass fewer channels over the border; ResNet and ConvNeXt up to twice as many.
+    Most other networks pass fewer channels over the boundary; ResNet and ConvNeXt up to twice as many.
     """
-    n_pictures = settings.data.n_train + settings.data.n_val + settings.data.n_test
+    n_images = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8
-    border = side**2 * 256 if first_cached(settings.finetune) == FIRST_CACHED else (side // 2) ** 2 * 512
-    return n_pictures * 2 * 2 * (border + ((side + 1) // 2) ** 2 * 256 + 1024)
+    boundary = side**2 * 256 if first_cached(settings.finetune) == FIRST_CACHED else (side // 2) ** 2 * 512
+    return n_images * 2 * 2 * (boundary + ((side + 1) // 2) ** 2 * 256 + 1024)

@@ -25,16 +25,16 @@ function explore(root, data, give) {
     return element;
   }
 
-  // A picture of a sprite; the style sheet knows the sprites, so that none stands twice in the page.
+  // A image of a sprite; the style sheet knows the sprites, so that none stands twice in the page.
   const rules = make("style");
   document.head.append(rules);
   for (const name of ["images", "neighbours"]) {
     rules.sheet.insertRule(`.of-${name} { background-image: url(${data[name]}); }`);
   }
-  function picture(sprite, i, scale) {
+  function image(sprite, i, scale) {
     const [x, y] = [i % data.columns, Math.floor(i / data.columns)];
     const [width, height] = [data.width * scale, data.height * scale];
-    const element = make("span", { className: `picture of-${sprite}` });
+    const element = make("span", { className: `image of-${sprite}` });
     element.style.cssText = `width: ${width}px; height: ${height}px; background-size: ${data.columns * width}px auto; `
       + `background-position: ${-x * width}px ${-y * height}px`;
     return element;
@@ -146,7 +146,7 @@ function explore(root, data, give) {
     const buttons = found.slice(0, limit).map((i) => {
       const told = { n: index[i], true: classes[label[i]], pred: classes[guess(i, own)], p: percent(sure(i, own)) };
       const button = make("button", { type: "button", className: isWrong(i, own) ? "tile wrong" : "tile", tabIndex: -1 },
-        picture("images", i, small));
+        image("images", i, small));
       button.setAttribute("aria-label", say("open", told));
       button.dataset.row = i;
       button.title = `${told.true} › ${told.pred}, ${told.p}`;
@@ -180,9 +180,9 @@ function explore(root, data, give) {
     panel.hidden = state.img === "" || i < 0;
     if (panel.hidden) return;
     const head = make("div", { className: "faces" },
-      make("figure", {}, picture("images", i, large),
+      make("figure", {}, image("images", i, large),
         make("figcaption", {}, say("image", { n: index[i] }), make("br"), `${words.true}: ${classes[label[i]]}`)),
-      make("figure", {}, picture("neighbours", i, large),
+      make("figure", {}, image("neighbours", i, large),
         make("figcaption", {}, `${words.neighbour}: ${classes[neighbour[i]]}`, make("br"), say("distance", { value: number.format(rms[i]) }))));
     const rows = models.map((model, own) => {
       const offset = (i * m + own) * c;
@@ -258,7 +258,7 @@ function explore(root, data, give) {
 }
 // After the first paint: the page is there to be read before it can be explored.
 function begin() {
-  const answers = document.getElementById("answers"), data = JSON.parse(answers.textContent);
+  const examples = document.getElementById("examples"), data = JSON.parse(examples.textContent);
   const give = data.network ? tryNetwork(document.getElementById("network"), data.network, data.classes, data.words) : null;
   const fits = give && data.height === data.network.operations[0].shape[0]; // images may have been made smaller
   explore(document.getElementById("explorer"), data, fits ? give : null);

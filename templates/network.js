@@ -97,7 +97,7 @@ function tryNetwork(root, data, classes, words) {
   pad.width = width;
   pad.height = height;
 
-  // A picture of values from 0 to 1, each in its own pixel.
+  // A image of values from 0 to 1, each in its own pixel.
   function paint(canvas, values, rows, columns, colour) {
     canvas.width = columns;
     canvas.height = rows;

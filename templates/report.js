@@ -37,15 +37,15 @@ const dialog = document.createElement("dialog");
 document.body.append(dialog);
 dialog.addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => dialog.replaceChildren()); // ids stand once in a page
-for (const picture of document.querySelectorAll("figure > svg")) {
+for (const image of document.querySelectorAll("figure > svg")) {
   const button = document.createElement("button");
   button.className = "enlarge";
   button.title = document.body.dataset.enlarge;
-  picture.replaceWith(button);
-  button.append(picture);
+  image.replaceWith(button);
+  button.append(image);
   button.addEventListener("click", () => {
-    dialog.setAttribute("aria-label", picture.querySelector("title").textContent);
-    dialog.replaceChildren(picture.cloneNode(true));
+    dialog.setAttribute("aria-label", image.querySelector("title").textContent);
+    dialog.replaceChildren(image.cloneNode(true));
     dialog.showModal();
   });
 }

@@ -19,7 +19,7 @@ from hypothesis import Phase
 
 from benchmarks.crash import TINY
 from fmnist_report.data import fashion_mnist
-from fmnist_report.data.split import Task
+from fmnist_report.data.split import DatasetInfo
 from fmnist_report.errors import ReportError
 from fmnist_report.models import vgg16
 from fmnist_report.pipeline import processes
@@ -88,27 +88,27 @@ def quiet():
 
 @pytest.fixture
 def data_folder(tmp_path):
-    """A data entry with 40 training, 20 validation and 20 test pictures of noise; a bright column tells the class."""
+    """A data entry with 40 training, 20 validation and 20 test images of noise; a bright column tells the class."""
     folder = tmp_path / "data"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    labels = {part: np.arange(n) % 10 for part, n in (("train", 40), ("val", 20), ("test", 20))}
-    pictures = {}
-    for part, y in labels.items():
+    labels = {split: np.arange(n) % 10 for split, n in (("train", 40), ("val", 20), ("test", 20))}
+    images = {}
+    for split, y in labels.items():
         x = rng.integers(0, 200, (len(y), 7, 7)).repeat(4, axis=1).repeat(4, axis=2)
         x[np.arange(len(y)), :, 2 * y + 4] = 255
-        pictures[part] = x.astype("uint8")
-    np.savez(folder / "pictures.npz", **pictures)
-    np.savez(folder / "labels.npz", **{part: labels[part].astype("uint8") for part in ("train", "val")})
+        images[split] = x.astype("uint8")
+    np.savez(folder / "images.npz", **images)
+    np.savez(folder / "labels.npz", **{split: labels[split].astype("uint8") for split in ("train", "val")})
     np.savez(folder / "test_labels.npz", test=labels["test"].astype("uint8"))
-    write_json(folder / "task.json", asdict(Task()))
+    write_json(folder / "dataset.json", asdict(DatasetInfo()))
     return folder
 
 
 @pytest.fixture
 def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch, extractions):
-    """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 pictures."""
-    from fmnist_report.pipeline.workers import HERE
+    """A features entry extracted by a VGG16 of random weights at 32 × 32 pixels, in shards of 13 images."""
+    from fmnist_report.pipeline.workers import LOCAL
     from fmnist_report.settings import FeatureSettings
     from fmnist_report.training import features
 
@@ -118,7 +118,7 @@ def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch, extractio
     if not once.is_dir():
         once.mkdir()
         settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
-        call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": HERE}
+        call = {"unfreeze": unfreeze, "data": data_folder, "weights": tmp_path, "workers": LOCAL}
         features.extract_features(once, quiet, features=settings, **call)
         write_json(once / "manifest.json", {})
     return Path(shutil.copytree(once, tmp_path / "features"))
@@ -145,12 +145,12 @@ def random_weights(tmp_path, monkeypatch):
 
 @pytest.fixture
 def subset(data_folder, feature_folder, random_weights):
-    """32 training and 20 validation pictures with their features, and a small head to start fine-tuning from."""
-    from fmnist_report.experiments.trials import Source
+    """32 training and 20 validation images with their features, and a small head to start fine-tuning from."""
+    from fmnist_report.experiments.trials import SubsetSource
     from fmnist_report.settings import HeadSettings
 
     head = HeadSettings(width=8, batch_size=16, epochs=1)
-    return Source(data_folder, 32, 20, feature_folder, random_weights, head, 4).open()
+    return SubsetSource(data_folder, 32, 20, feature_folder, random_weights, head, 4).open()
 
 
 @pytest.fixture(scope="session")
@@ -204,7 +204,7 @@ def real_run(tmp_path_factory, worker_id):
         ended = read_json(shared / "ended.json")
         first = subprocess.CompletedProcess([], ended["code"], "", ended["stderr"])
         shutil.copytree(shared, folder, dirs_exist_ok=True, symlinks=True)
-    run = functools.partial(call_real_line, folder)
+    run = functools.partial(call_real_pipeline, folder)
     run.first, run.folder, run.cache, run.traces = first, folder, folder / CACHE_NAME, folder / "traces"
     assert first.returncode == 0, first.stderr
     run.first_report = shutil.copytree(folder / "report", folder / "first report")
@@ -218,14 +218,14 @@ def start_real_run(folder):
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     (folder / "traces").mkdir()
-    return call_real_line(folder, PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(folder / "traces"))
+    return call_real_pipeline(folder, PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(folder / "traces"))
 
 
-def call_real_line(folder, *more, **environment):
+def call_real_pipeline(folder, *more, **environment):
     arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
-    for assignment in (*TINY, "features.shard=200", "tuning.head_trials=3"):
+    for assignment in (*TINY, "features.shard=200", "search.head_trials=3"):
         arguments += ["--set", assignment]
-    code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_line); " \
+    code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_pipeline); " \
            "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
     command = [sys.executable, "-c", code, *arguments, *more]
     env = {**os.environ, **environment}

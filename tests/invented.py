@@ -39,10 +39,10 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "models": models,
         "comparisons": compare_pairs(correct, PAIRS),
         "chosen_classifier": max((row.name for row in ON_FEATURES), key=lambda name: models[name]["val_accuracy"]),
-        "study": {"bases": {}, "factors": [], "rows": [], "ladders": {}, "n_steps": {}},
+        "study": {"baselines": {}, "factors": [], "rows": [], "ablations": {}, "n_steps": {}},
         "inputs": {"rows": [], "n_val": 100},
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
-        "full_trainings": [],
+        "full_runs": [],
         "tried": {"preset": "best", "rows": []},
     }
     return document | parts
@@ -63,11 +63,11 @@ def invent_model(labels, predicted, n_classes, n_val, rng):
         "test_accuracy_ci95": list(wilson_interval(int((predicted == labels).sum()), n_test)),
         "val_accuracy": n_right / n_val,
         "val_minus_test": {"difference": difference, "low": low, "high": high},
-        "clean": {"n": n_val, "train_accuracy": n_clean / n_val, "train_loss": 0.2},
+        "train_eval": {"n": n_val, "train_accuracy": n_clean / n_val, "train_loss": 0.2},
         "ece": calibration_error(probabilities, labels),
         "ece_scaled": 0.01,
         "n_params": int(rng.integers(1, 10**7)),
-        "macs_per_answer": int(rng.integers(1, 10**8)),
+        "macs_per_prediction": int(rng.integers(1, 10**8)),
         "total_seconds": float(rng.uniform(1, 1_000)),
         "confusion": confusion.tolist(),
         "per_class": score_classes(labels, predicted, n_classes),
@@ -97,22 +97,22 @@ def invent_study(rng, networks=("cnn", "head", "finetune")):
             largest, value = max([(effect, "5"), (other, "6")], key=lambda pair: abs(pair[0]))
             for number, each in (("4", 0.0), ("5", effect), ("6", other)):
                 values.append({"network": network, "factor": factor, "value": number, "effect": each,
-                               "chosen": number == "4", "beyond": abs(each) > half})  # fmt: skip
+                               "chosen": number == "4", "exceeds_noise": abs(each) > half})  # fmt: skip
             best = "4" if gain == 0 else "5" if gain == effect else "6"
             own.append({"network": network, "group": "structure", "factor": factor, "value": value, "effect": largest,
-                        "beyond": abs(largest) > half, "best": best, "gain": gain})  # fmt: skip
+                        "exceeds_noise": abs(largest) > half, "best": best, "gain": gain})  # fmt: skip
         rows += sorted(own, key=lambda row: -abs(row["effect"]))
     n_steps = {name: 100 for name in factors}
-    return {"bases": bases, "factors": rows, "rows": values, "ladders": {}, "n_steps": n_steps}
+    return {"baselines": bases, "factors": rows, "rows": values, "ablations": {}, "n_steps": n_steps}
 
 
-def invent_ladder(gains, half=0.01, first=0.8):
-    """Invent the rungs of a ladder."""
-    rows, accuracy = [{"network": "cnn", "ingredient": "start", "val_accuracy": first}], first
-    for gain, ingredient in zip(gains, ("normalised", "residual", "widths", "shift", "mirror"), strict=False):
+def invent_ablation(gains, half=0.01, first=0.8):
+    """Invent the steps of an ablation."""
+    rows, accuracy = [{"network": "cnn", "component": "start", "val_accuracy": first}], first
+    for gain, component in zip(gains, ("batch_norm", "residual", "widths", "shift", "mirror"), strict=False):
         accuracy += gain
-        rows.append({"network": "cnn", "ingredient": ingredient, "val_accuracy": accuracy, "gain": gain,
-                     "low": gain - half, "high": gain + half, "beyond": abs(gain) > half})  # fmt: skip
+        rows.append({"network": "cnn", "component": component, "val_accuracy": accuracy, "gain": gain,
+                     "low": gain - half, "high": gain + half, "exceeds_noise": abs(gain) > half})  # fmt: skip
     return rows
 
 

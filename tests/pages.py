@@ -4,9 +4,9 @@ import html
 import re
 
 from fmnist_report.evaluation.results import RENDERING
+from fmnist_report.report.full_runs import read_full_runs
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
-from fmnist_report.report.trainings import read_trainings
 
 FASHION = {"name": "Fashion-MNIST", "classes": None}
 EXPLORER = {"n_missing": 0}
@@ -25,7 +25,7 @@ class Drawn(dict):
 def prepare_results(document):
     """Return a results.json as the page takes it: without the stages that make it, and with earlier trainings."""
     stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    return {**document, "stages": stages, **read_trainings(fashion=True)}
+    return {**document, "stages": stages, **read_full_runs(fashion=True)}
 
 
 def fill_page(results, settings, language="en", title_page=None):

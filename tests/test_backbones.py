@@ -19,7 +19,7 @@ from fmnist_report.report.references import PAPERS, find_paper
 from fmnist_report.settings import HeadSettings
 
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (3, 28, 28, 1)).astype("float32")
+IMAGES = RNG.integers(0, 256, (3, 28, 28, 1)).astype("float32")
 
 
 def test_every_network_of_keras_is_there():
@@ -28,15 +28,15 @@ def test_every_network_of_keras_is_there():
 
 
 def expected_input(name, size):
-    grey = np.array(keras.ops.image.resize(PICTURES, (size, size), interpolation="bilinear"))
+    grey = np.array(keras.ops.image.resize(IMAGES, (size, size), interpolation="bilinear"))
     preprocess = getattr(keras.applications, MODULES[name]).preprocess_input
     return np.asarray(preprocess(np.repeat(grey, 3, axis=-1)))
 
 
 @pytest.mark.parametrize("name", {module: name for name, module in MODULES.items()}.values())
-def test_pictures_enter_as_the_network_expects(name):
+def test_images_enter_as_the_network_expects(name):
     expected = base.find_preprocessing(name)
-    found = GreyToColour(32, expected.scale, expected.offset)(PICTURES)
+    found = GreyToColour(32, expected.scale, expected.offset)(IMAGES)
     assert np.array(found) == pytest.approx(expected_input(name, 32), abs=1e-4)
 
 
@@ -58,11 +58,11 @@ def test_order_of_channels_is_found():
         ("Xception", 72, ["block3", "block4", "block14_sepconv2_act"], [(9, 9, 256), (5, 5, 728), (3, 3, 2048)]),
     ],
 )  # fmt: skip
-def test_blocks_end_where_the_picture_shrinks(name, size, maps, shapes):
+def test_blocks_end_where_the_image_shrinks(name, size, maps, shapes):
     found = base.build_from_pixels(BaseInput(name, size))
     assert [found.maps[block][0] for block in (3, 4, 5)] == maps
     assert [found.outputs[block].shape[1:] for block in (3, 4, 5)] == shapes
-    assert all(len(border) == 1 for border in found.borders.values())
+    assert all(len(boundary) == 1 for boundary in found.boundaries.values())
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def shake(network):
 
 
 @pytest.mark.parametrize(
-    ("name", "unfreeze", "n_border"),
+    ("name", "unfreeze", "n_boundary"),
     [
         ("MobileNetV2", 4, 1),
         ("MobileNetV2", 5, 2),
@@ -90,7 +90,7 @@ def shake(network):
         pytest.param("NASNetMobile", 4, 2, marks=pytest.mark.slow),
     ],
 )
-def test_fine_tuning_from_the_border_is_fine_tuning_from_pixels(name, unfreeze, n_border):
+def test_fine_tuning_from_the_boundary_is_fine_tuning_from_pixels(name, unfreeze, n_boundary):
     given, head = BaseInput(name, 32), HeadSettings(width=8, dropout=0.0)
     extractor = base.build_extractor(given, unfreeze)
     shake(extractor)
@@ -99,13 +99,13 @@ def test_fine_tuning_from_the_border_is_fine_tuning_from_pixels(name, unfreeze, 
     for network in (assembled, top):
         base.copy_layers(extractor, network)
     base.copy_layers(assembled, top)
-    found = extractor.predict_on_batch(PICTURES)
-    border = {layer: found[layer] for layer in base.border_layers(extractor, unfreeze)}
-    assert len(border) == n_border and not extractor.trainable_weights
-    expected = assembled.predict_on_batch(PICTURES)
+    found = extractor.predict_on_batch(IMAGES)
+    boundary = {layer: found[layer] for layer in base.boundary_layers(extractor, unfreeze)}
+    assert len(boundary) == n_boundary and not extractor.trainable_weights
+    expected = assembled.predict_on_batch(IMAGES)
     assert np.ptp(expected) > 1e-3
-    assert top.predict_on_batch(border) == pytest.approx(expected, rel=1e-3, abs=1e-4)
-    answer = assembled(PICTURES, training=True) - assembled(PICTURES, training=False)
+    assert top.predict_on_batch(boundary) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    answer = assembled(IMAGES, training=True) - assembled(IMAGES, training=False)
     frozen_too = [layer for layer in assembled.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert frozen_too and not any(layer.trainable for layer in frozen_too)
     if name != "EfficientNetB0":  # which drops whole paths of trained blocks
@@ -131,7 +131,7 @@ def test_own_weights_become_the_bases(tmp_path, quiet):
     extractor = base.build_extractor(BaseInput("InceptionV3", 80))
     base.set_base_weights(extractor, weights.load_base(tmp_path))
     expected = network.predict_on_batch(expected_input("InceptionV3", 80)).mean(axis=(1, 2))
-    found = extractor.predict_on_batch(PICTURES)["block5_gap"]
+    found = extractor.predict_on_batch(IMAGES)["block5_gap"]
     assert np.ptp(expected) > 0 and found == pytest.approx(expected, rel=1e-3, abs=1e-5)
     assert sum(row["n_params"] for row in describe_layers(extractor)) == 21_802_784
 
@@ -166,10 +166,10 @@ def test_efficientnet_is_what_keras_makes_of_its_weights(tmp_path, quiet, monkey
     base.set_base_weights(extractor, weights.load_base(tmp_path))
     expected = reference.predict_on_batch(expected_input("EfficientNetB0", 32)).mean(axis=(1, 2))
     assert np.ptp(expected) > 0
-    assert extractor.predict_on_batch(PICTURES)["block5_gap"] == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    assert extractor.predict_on_batch(IMAGES)["block5_gap"] == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
-def test_missing_weights_are_told_in_one_message(tmp_path, quiet, monkeypatch):
+def test_missing_weights_are_reported_in_one_message(tmp_path, quiet, monkeypatch):
     from keras.src.utils import file_utils
 
     def fail(*args, **kwargs):

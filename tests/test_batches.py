@@ -1,4 +1,4 @@
-"""Batches of pictures: what an epoch shows."""
+"""Batches of images: what an epoch shows."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from fmnist_report.training import batches
 def make_batches(batch_size=8, shift=0):
     x = np.arange(20, dtype="uint8")[:, None, None] * np.ones((1, 28, 28), "uint8")
     x[:, :, 0] = 255  # a left edge, so that mirroring shows
-    return batches.PictureBatches(x, np.eye(20, dtype="float32"), batch_size, shift, cutout=0, seed=0)
+    return batches.ImageBatches(x, np.eye(20, dtype="float32"), batch_size, shift, cutout=0, seed=0)
 
 
-def test_epoch_shows_every_picture_once():
+def test_epoch_shows_every_image_once():
     epoch = list(make_batches(batch_size=5).epoch(0))
     assert [x.shape for x, _ in epoch] == [(5, 28, 28, 1)] * 4
     assert sorted(np.concatenate([y for _, y in epoch]).argmax(axis=1)) == list(range(20))
@@ -21,7 +21,7 @@ def test_two_epochs_show_both_views():
     views = [{}, {}]
     for epoch in (0, 1):
         for x, y in make_batches(batch_size=5).epoch(epoch):
-            views[epoch] |= {int(label): picture[0, 0, 0] == 255 for label, picture in zip(y.argmax(1), x, strict=True)}
+            views[epoch] |= {int(label): image[0, 0, 0] == 255 for label, image in zip(y.argmax(1), x, strict=True)}
     assert all(views[0][label] != views[1][label] for label in range(20))
 
 
@@ -32,9 +32,9 @@ def test_epoch_repeats_and_epochs_differ():
 
 
 def test_shift_moves_by_at_most_the_given_pixels():
-    picture = np.zeros((1, 28, 28), "uint8")
-    picture[0, 14, 14] = 1
-    found = [np.argwhere(batches.shift_pictures(picture, 2, np.random.default_rng(seed))[0])[0] for seed in range(50)]
+    image = np.zeros((1, 28, 28), "uint8")
+    image[0, 14, 14] = 1
+    found = [np.argwhere(batches.shift_images(image, 2, np.random.default_rng(seed))[0])[0] for seed in range(50)]
     assert np.abs(np.array(found) - 14).max() == 2
 
 

@@ -158,7 +158,7 @@ def test_filters_keep_the_images_that_they_name(show, real_run):
     assert shown <= set(np.flatnonzero(others & ~wrong["cnn"]))
 
 
-def test_an_image_of_the_explorer_tells_every_network_s_probabilities(show, real_run):
+def test_an_image_of_the_explorer_reports_every_network_s_probabilities(show, real_run):
     page, arrays = show("en", view="#net=mlp&filter=wrong"), predictions(real_run)
     page.locator(".tiles button").first.click()
     number = int(re.search(r"img=(\d+)", page.url)[1])
@@ -210,15 +210,15 @@ def test_a_second_click_takes_back_the_first(show):
     assert cell.get_attribute("aria-pressed") == "false" and "true=" not in page.url
 
 
-def test_the_network_in_the_page_answers_as_keras_does(show, real_run):
+def test_the_network_in_the_page_predictions_as_keras_does(show, real_run):
     page = show()
-    (entry,) = [path for path in (real_run.cache / "portable").iterdir() if (path / "manifest.json").is_file()]
+    (entry,) = [path for path in (real_run.cache / "browser_model").iterdir() if (path / "manifest.json").is_file()]
     (data,) = [path for path in (real_run.cache / "data").iterdir() if (path / "manifest.json").is_file()]
-    kept, pictures = load_arrays(entry / "portable.npz"), load_arrays(data / "pictures.npz")["test"]
-    chosen = range(0, len(pictures), max(1, len(pictures) // 200))
-    images, expected = [pictures[i].ravel().tolist() for i in chosen], kept["test"][list(chosen)]
+    kept, images = load_arrays(entry / "browser_model.npz"), load_arrays(data / "images.npz")["test"]
+    chosen = range(0, len(images), max(1, len(images) // 200))
+    images, expected = [images[i].ravel().tolist() for i in chosen], kept["test"][list(chosen)]
     answers = np.array(page.evaluate("images => images.map(document.getElementById('network').ask)", images))
-    assert len(answers) >= min(200, len(pictures)) and np.abs(answers - expected).max() < 1e-2
+    assert len(answers) >= min(200, len(images)) and np.abs(answers - expected).max() < 1e-2
     two_best = np.sort(expected, axis=1)[:, -2:]
     clear = two_best[:, 1] - two_best[:, 0] > 1e-2
     assert (answers.argmax(axis=1) == expected.argmax(axis=1))[clear].all() and clear.any()

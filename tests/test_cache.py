@@ -160,7 +160,7 @@ def fill(folder, number):
         *(("arrays.h5", damage) for damage in HDF5_DAMAGE),
     ],
 )
-def test_damage_is_noticed_before_use_and_set_aside(cache, name, damage):
+def test_damage_is_noticed_before_use_and_quarantined(cache, name, damage):
     for number, key in enumerate((KEY, "b" * 64)):
         fill(cache.work_folder("stage", key), number)
         entry = cache.commit("stage", key, {"created": "2026", "seconds": 1}, {}, {})
@@ -168,7 +168,7 @@ def test_damage_is_noticed_before_use_and_set_aside(cache, name, damage):
     (DAMAGE | HDF5_DAMAGE)[damage](entry.path.with_name(KEY) / name)
     assert cache.find("stage", KEY, deep=True) is None
     assert len(cache.warnings) == 1 and "set aside" in cache.warnings[0]
-    assert len(list((cache.root / "set-aside").iterdir())) == 1
+    assert len(list((cache.root / "quarantine").iterdir())) == 1
     assert cache.find("stage", "b" * 64, deep=True)
 
 
@@ -286,7 +286,7 @@ def test_file_system_without_locks_is_locked_elsewhere(cache, tmp_path, monkeypa
     assert "Waiting for process" in cache.warnings[0] and len(list(common.iterdir())) == 1
 
 
-def test_other_failures_of_a_lock_are_told(cache, monkeypatch):
+def test_other_failures_of_a_lock_are_reported(cache, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, os.strerror(errno.EIO))))
     with pytest.raises(OSError, match="Input/output error"), cache.lock("stage", KEY):
         pass

@@ -23,12 +23,12 @@ def test_temperature_undoes_what_sharpened_the_probabilities():
     assert calibration.calibration_error(scaled, labels) < 0.3 * calibration.calibration_error(sharp, labels)
 
 
-def test_temperature_keeps_the_answers():
+def test_temperature_keeps_the_predictions():
     probabilities = np.random.default_rng(0).dirichlet(np.ones(10), 50).astype("float32")
     assert (calibration.scale_temperature(probabilities, 3.0).argmax(1) == probabilities.argmax(1)).all()
 
 
-def test_impossible_answers_stay_numbers():
+def test_impossible_predictions_stay_numbers():
     sure = np.array([[1.0, 0.0], [1.0, 0.0]])
     scaled = calibration.scale_temperature(sure, 2.0)
     assert scaled.dtype == np.float32 and scaled[0] == pytest.approx([1 / (1 + 1e-6), 1e-6 / (1 + 1e-6)], rel=1e-3)

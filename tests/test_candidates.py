@@ -94,8 +94,11 @@ def test_costs_in_all_count_what_a_model_builds_on_and_every_view(chosen):
         "vgg_k_neighbours": 1_032, "vgg_head": 1_064, CONTROL.name: 1_192, "vgg_features": 1_000 + seconds[chosen],
         "ensemble": 1 + 1_068 + (0 if chosen == "vgg_head" else 16),
     }  # fmt: skip
-    assert found["cnn"].summary["macs_per_answer"] == 200 and found["cnn"].summary["ms_per_answer"] == 1.0
-    assert found["ensemble"].summary["macs_per_answer"] == 600 and found["ensemble"].summary["ms_per_answer"] == 3.0
+    assert found["cnn"].summary["macs_per_prediction"] == 200 and found["cnn"].summary["ms_per_prediction"] == 1.0
+    assert (
+        found["ensemble"].summary["macs_per_prediction"] == 600
+        and found["ensemble"].summary["ms_per_prediction"] == 3.0
+    )
 
 
 @pytest.fixture
@@ -112,13 +115,13 @@ def folders(tmp_path):
         write_json(
             folder / "summary.json", {"n_params": number, "n_trainable": number, "macs": 10 * number, "layers": []}
         )
-        write_json(folder / "clean.json", {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1})
+        write_json(folder / "train_eval.json", {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1})
         measured = {"train_seconds": 900.0, "epoch_seconds": [number, 2 * number, 900], "predict_ms_per_image": 0.1}
         write_json(folder / "measured.json", measured)
     found["classifiers"] = folder = tmp_path / "classifiers"
     folder.mkdir()
     kinds = ("logistic_regression", "lda", "k_neighbours")
-    np.savez(folder / "probabilities.npz", **{f"{kind}/{part}": HALF for kind in kinds for part in ("val", "test")})
+    np.savez(folder / "probabilities.npz", **{f"{kind}/{split}": HALF for kind in kinds for split in ("val", "test")})
     summary = {"parameter": 1, "n_params": 7, "macs": 9, "n_views": 2}
     write_json(folder / "classifiers.json", dict.fromkeys(kinds, summary))
     write_json(folder / "measured.json", dict.fromkeys(kinds, {"train_seconds": 3.0, "predict_ms_per_image": 0.2}))
@@ -135,7 +138,7 @@ def test_every_model_is_read_with_its_costs(folders):
     assert mlp.val_original is None and mlp.summary["n_views"] == 1 and head.summary["n_views"] == 2
     assert mlp.history == {"val_loss": [0.5, 0.4], "seconds": [1, 2, 900]}
     assert mlp.summary["train_seconds"] == 3 * 2  # the third epoch was paused
-    assert mlp.summary["clean"] == {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1}
+    assert mlp.summary["train_eval"] == {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1}
     assert np.array_equal(mlp.val, HALF) and np.array_equal(mlp.test, HALF * 0.5)
     assert (mlp.summary["n_params"], head.summary["n_params"]) == (1, 1_003)
     assert found["vgg_finetuned"].summary["n_params"] == 4  # which holds the base itself

@@ -72,7 +72,7 @@ def test_figures_hold_any_number_of_classes(n):
         ([0.9525, 0.955], ["95.25%", "95.50%"]),
     ],
 )
-def test_an_axis_of_percentages_tells_its_ticks_apart(ticks, texts):
+def test_an_axis_of_percentages_distinguishes_its_ticks(ticks, texts):
     axis = Figure().subplots().xaxis
     axis.set_ticks(ticks)
     percent_axis(axis, Language("en"))
@@ -81,7 +81,7 @@ def test_an_axis_of_percentages_tells_its_ticks_apart(ticks, texts):
     assert all("." in text for text in axis.get_major_formatter().format_ticks(ticks))
 
 
-def test_an_axis_of_points_tells_its_ticks_apart():
+def test_an_axis_of_points_distinguishes_its_ticks():
     axis = Figure().subplots().xaxis
     axis.set_ticks([0.0, 0.025, 0.05])
     points_axis(axis, Language("en"))
@@ -120,7 +120,7 @@ def test_the_marked_epoch_is_shown_wherever_it_is(accuracies):
 
 @pytest.mark.parametrize("spread", [1.3, 2.0, 10.0, 1000.0])
 def test_axes_of_cost_have_at_least_two_labels(spread):
-    measures = ("n_params", "macs_per_answer", "total_seconds", "ms_per_answer")
+    measures = ("n_params", "macs_per_prediction", "total_seconds", "ms_per_prediction")
     models = {name: {"test_accuracy": 0.9 + number / 100, **dict.fromkeys(measures, 1.7e6 * spread ** (number / 3))}
               for number, name in enumerate(MAIN)}  # fmt: skip
     figure = plot_cost({"models": models}, Language("en"))
@@ -159,18 +159,18 @@ def test_figures_draw_the_numbers_that_they_name(sample):
 
 
 def test_the_study_is_drawn_with_its_band_and_what_leaves_it(sample):
-    ax, base = studies.plot_study(sample["study"], ("cnn",), ENGLISH).axes[0], sample["study"]["bases"]["cnn"]
+    ax, base = studies.plot_study(sample["study"], ("cnn",), ENGLISH).axes[0], sample["study"]["baselines"]["cnn"]
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.x0, band.x1) == pytest.approx((base["mean"] - base["half_width"], base["mean"] + base["half_width"]))
     rows = [row for row in sample["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]]
     hollow = {line.get_xdata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"}
-    assert hollow == {row["val_accuracy"] for row in rows if not row["beyond"]}
+    assert hollow == {row["val_accuracy"] for row in rows if not row["exceeds_noise"]}
 
 
-def test_rungs_are_drawn_with_their_intervals(sample):
-    rungs = sample["study"]["ladders"]["part1"]
-    drawn = [x for x, _ in lines(studies.plot_ladder(rungs, ENGLISH).axes[1])]
-    assert drawn[:-1] == [[row["low"], row["high"]] for row in rungs[1:]]
+def test_steps_are_drawn_with_their_intervals(sample):
+    steps = sample["study"]["ablations"]["part1"]
+    drawn = [x for x, _ in lines(studies.plot_ablation(steps, ENGLISH).axes[1])]
+    assert drawn[:-1] == [[row["low"], row["high"]] for row in steps[1:]]
 
 
 def test_classifiers_and_ways_are_drawn_by_their_validation_accuracy(sample):
@@ -206,10 +206,10 @@ def test_the_map_before_fine_tuning_is_the_first():
     assert [ax.get_title() for ax in axes[:2]] == ["before fine-tuning", "after fine-tuning"]
     seen = {f"map/{name}": points for name, points in maps.items()} | {"map/labels": np.array([0, 1, 0, 1])}
     for part, networks in (("part1", ("cnn",)), ("part2", ("vgg_head", "vgg_finetuned"))):
-        seen[f"{part}/pictures"] = np.zeros((2, 8, 8), "uint8")
+        seen[f"{part}/images"] = np.zeros((2, 8, 8), "uint8")
         seen[f"{part}/labels"] = np.zeros(2, int)
         for name in networks:
-            seen |= {f"{name}/heat": np.zeros((2, 4, 4)), f"{name}/answers": np.zeros(2, int),
+            seen |= {f"{name}/heat": np.zeros((2, 4, 4)), f"{name}/predicted": np.zeros(2, int),
                      f"{name}/layer": np.zeros((8, 4, 4))}  # fmt: skip
     seen |= {f"{name}/filters": np.zeros((3, 3, 1, 16)) for name in ("cnn", "base")}
     first = build_explanations(seen, ENGLISH)["feature_map"].axes[0]
@@ -220,7 +220,7 @@ def test_the_map_before_fine_tuning_is_the_first():
 def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(sample, monkeypatch):
     drawn = {}
     monkeypatch.setattr(charts, "plot_mistakes", lambda rows, shown, language: drawn.setdefault(len(drawn), shown))
-    pictures = {name: np.full((40, 28, 28), number, "uint8") for number, name in enumerate(("mistakes", "missed"))}
-    pictures |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
-    charts.build_galleries(sample, pictures, 12, ENGLISH)
+    images = {name: np.full((40, 28, 28), number, "uint8") for number, name in enumerate(("mistakes", "missed_by_all"))}
+    images |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
+    charts.build_galleries(sample, images, 12, ENGLISH)
     assert [int(each.max()) for each in drawn.values()] == [1, 0]  # missed first

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented import invent_ladder, invent_results, invent_study
+from invented import invent_ablation, invent_results, invent_study
 
 from fmnist_report.evaluation.comparison import difference_of_parts
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
@@ -17,9 +17,9 @@ from fmnist_report.report.conclusions import claims
 from fmnist_report.report.conclusions.advice import GENERALISING, _is_contrary, advise, is_better, repeat
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
 from fmnist_report.report.conclusions.trained import in_full, is_trained_as
-from fmnist_report.report.conclusions.words import MESSAGES, find_view, word, word_captions, word_conclusions
+from fmnist_report.report.conclusions.wording import MESSAGES, find_view, word, word_captions, word_conclusions
+from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.language import Language
-from fmnist_report.report.trainings import average_seeds
 
 FOR_EVEN = ("longer_own", "longer_pretrained", "longer_input", "enlarge_early", "unfreeze_early", "input_early")
 STEPS = {"cnn": 300, "head": 160, "finetune": 100}
@@ -44,7 +44,7 @@ def results(draw):
     if draw(st.booleans()):
         parts["study"] = invent_study(rng, draw(st.sampled_from([("cnn",), ("cnn", "head", "finetune"), ("head",)])))
         if draw(st.booleans()):
-            parts["study"]["ladders"]["part1"] = invent_ladder(
+            parts["study"]["ablations"]["part1"] = invent_ablation(
                 draw(st.lists(st.sampled_from([-0.05, -0.005, 0.0, 0.005, 0.05]), min_size=1, max_size=5))
             )
     if draw(st.booleans()):
@@ -56,7 +56,7 @@ def results(draw):
             {"stage": "mlp", "factor": "split_seed", "value": str(i), "val_accuracy": draw(share), "effect": None}
             for i in (1, 2)
         ]
-        parts["full_trainings"] = splits
+        parts["full_runs"] = splits
     document = invent_results(accuracy, draw(st.sampled_from([60, 400, 3_000])), n_classes, seed, **parts)
     smoothing = draw(st.sampled_from([{}, dict.fromkeys(("mlp", "cnn", "head", "finetune"), 0.1)]))
     for stage, strength in smoothing.items():
@@ -169,7 +169,7 @@ def check_fine_tuning(document, claim):
 def check_cost(document, claim):
     for letter, name in (("a", claim.subject), ("b", claim.other)):
         model = document["models"][name]
-        assert claim.values[f"macs_{letter}"] == model["macs_per_answer"]
+        assert claim.values[f"macs_{letter}"] == model["macs_per_prediction"]
         assert claim.values[f"time_{letter}"] == model["total_seconds"]
         assert claim.values[f"params_{letter}"] == model["n_params"]
 
@@ -185,12 +185,12 @@ def check_fit(document, claim):
     rose = losses[-1] > (1 + 0.04 * (5_000 / n_val) ** 0.5) * min(losses)
     then = accuracies[losses.index(min(losses))]
     better = difference_of_parts(accuracies[-1], n_val, then, n_val)[1] > 0
-    n = model["clean"]["n"]
-    gap = model["clean"]["train_accuracy"] - model["val_accuracy"]
+    n = model["train_eval"]["n"]
+    gap = model["train_eval"]["train_accuracy"] - model["val_accuracy"]
     assert (claim.relation == "short") == (len(losses) < 3)
     if claim.relation != "short":
-        apart = difference_of_parts(model["clean"]["train_accuracy"], n, model["val_accuracy"], n_val)[1] > 0
-        if tuned and rose and model["clean"]["train_accuracy"] < head["clean"]["train_accuracy"]:
+        apart = difference_of_parts(model["train_eval"]["train_accuracy"], n, model["val_accuracy"], n_val)[1] > 0
+        if tuned and rose and model["train_eval"]["train_accuracy"] < head["train_eval"]["train_accuracy"]:
             assert claim.relation == "unlearned" and claim.values["start"] > claim.values["train"]
         else:
             last = losses.index(min(losses)) == len(losses) - 1
@@ -210,10 +210,10 @@ def check_fit(document, claim):
 def check_advice(document, claim):
     if claim.relation in ("repeat", "repeat_seeds"):
         rows = [row for row in document["study"]["factors"] if row["factor"] == claim.values["factor"]]
-        half = document["study"]["bases"][rows[0]["network"]]["half_width"]
+        half = document["study"]["baselines"][rows[0]["network"]]["half_width"]
         assert rows[0]["best"] == claim.values["value"] and rows[0]["gain"] > half
         settable = [row for row in document["study"]["factors"] if row["factor"] not in ("layers", "unfreeze")]
-        strongest = max((row["gain"] / document["study"]["bases"][row["network"]]["half_width"] for row in settable
+        strongest = max((row["gain"] / document["study"]["baselines"][row["network"]]["half_width"] for row in settable
                          if row["best"] != "4"), default=0)  # fmt: skip
         assert rows[0]["gain"] / half >= strongest or rows[0]["factor"] == "unfreeze" or strongest <= 1
     else:
@@ -221,14 +221,14 @@ def check_advice(document, claim):
 
 
 def check_in_full(document, claim):
-    rows = [row for row in document["full_trainings"] if row["stage"] == claim.subject and row["effect"] is not None]
+    rows = [row for row in document["full_runs"] if row["stage"] == claim.subject and row["effect"] is not None]
     told = claim.values.get("effects", ())
-    assert {(row["factor"], row["value"]) for row in rows if row["beyond"]} == {effect[:2] for effect in told}
+    assert {(row["factor"], row["value"]) for row in rows if row["exceeds_noise"]} == {effect[:2] for effect in told}
     assert claim.values["n_changes"] == len(rows) and (claim.relation == "beyond") == bool(told)
 
 
 def check_splits(document, claim):
-    reached = tuple(row["val_accuracy"] for row in document["full_trainings"] if row["factor"] == "split_seed")
+    reached = tuple(row["val_accuracy"] for row in document["full_runs"] if row["factor"] == "split_seed")
     assert claim.values == {"reached": reached, "test": document["models"]["mlp"]["test_accuracy"]}
     if claim.relation == "above":
         assert min(reached) > claim.values["test"]
@@ -239,7 +239,7 @@ def check_splits(document, claim):
 
 def check_effects(document, claim):
     rows = [row for row in document["study"]["rows"] if row["network"] == claim.subject]
-    half = document["study"]["bases"][claim.subject]["half_width"]
+    half = document["study"]["baselines"][claim.subject]["half_width"]
     beyond = [(row["factor"], row["value"]) for row in rows if abs(row["effect"]) > half]
     assert sorted(effect[:2] for effect in claim.values.get("effects", ())) == sorted(beyond)
     lost = {row["factor"] for row in rows} - {name for name, _ in beyond}
@@ -251,10 +251,10 @@ def check_effects(document, claim):
     assert sizes == sorted(sizes, reverse=True)
 
 
-def check_ladder(document, claim):
-    rows = document["study"]["ladders"][claim.subject]
+def check_ablation(document, claim):
+    rows = document["study"]["ablations"][claim.subject]
     total = rows[-1]["val_accuracy"] - rows[0]["val_accuracy"]
-    steps = {row["ingredient"] for row in rows[1:] if row["beyond"]}
+    steps = {row["component"] for row in rows[1:] if row["exceeds_noise"]}
     assert {name for name, _ in claim.values.get("steps", ())} == steps
     assert claim.relation.endswith("unnamed") == (not steps)
     direction = claim.relation.removesuffix("_unnamed")
@@ -262,19 +262,21 @@ def check_ladder(document, claim):
     assert claim.values["half_width"] == pytest.approx(0.01)
 
 
-def check_ladder_peak(document, claim):
-    rows = [r for r in document["study"]["ladders"][claim.subject] if document["study"]["n_steps"][r["network"]] >= 100]
+def check_ablation_peak(document, claim):
+    rows = [
+        r for r in document["study"]["ablations"][claim.subject] if document["study"]["n_steps"][r["network"]] >= 100
+    ]
     assert claim.values["highest"] == max(r["val_accuracy"] for r in rows) > claim.values["top"]
     assert claim.values["top"] == rows[-1]["val_accuracy"]
-    assert claim.values["upto"] == rows[-1]["ingredient"]
-    peaks = [r["ingredient"] for r in rows if r["val_accuracy"] == claim.values["highest"]]
+    assert claim.values["upto"] == rows[-1]["component"]
+    peaks = [r["component"] for r in rows if r["val_accuracy"] == claim.values["highest"]]
     assert list(claim.values["highest_at"]) == peaks
 
 
-def check_ladder_left(document, claim):
-    rows = document["study"]["ladders"][claim.subject]
+def check_ablation_left(document, claim):
+    rows = document["study"]["ablations"][claim.subject]
     n_steps = document["study"]["n_steps"]
-    assert claim.values["ingredients"] == tuple(r["ingredient"] for r in rows if n_steps[r["network"]] < 100)
+    assert claim.values["components"] == tuple(r["component"] for r in rows if n_steps[r["network"]] < 100)
     assert claim.values["n_steps"] < 100
 
 
@@ -382,10 +384,10 @@ def check_strongest(document, claim):
     stages = {"part1": ("mlp", "cnn"), "part2": ("head", "finetune")}[claim.subject]
     rows = [row for row in document["study"]["factors"] if row["network"] in stages]
     for network in stages:
-        beyond = [abs(row["effect"]) for row in rows if row["network"] == network and row["beyond"]]
+        beyond = [abs(row["effect"]) for row in rows if row["network"] == network and row["exceeds_noise"]]
         top = claim.values.get("largest", {}).get(network)
         assert (abs(top[2]) == max(beyond)) if beyond else top is None
-    assert (claim.relation == "none") == (not any(row["beyond"] for row in rows))
+    assert (claim.relation == "none") == (not any(row["exceeds_noise"] for row in rows))
 
 
 def check_confused(document, claim):
@@ -405,7 +407,7 @@ def check_hardest(document, claim):
 
 
 def check_dear_and_cheap(document, claim):
-    macs = {name: document["models"][name]["macs_per_answer"] for name in MAIN}
+    macs = {name: document["models"][name]["macs_per_prediction"] for name in MAIN}
     accuracy = {name: document["models"][name]["test_accuracy"] for name in MAIN if macs[name] < macs[claim.subject]}
     assert macs[claim.subject] == max(macs.values()) and accuracy[claim.other] == max(accuracy.values())
     assert claim.values["ratio"] == macs[claim.subject] / macs[claim.other]
@@ -454,7 +456,7 @@ def test_fine_tuning_is_judged_by_head_and_control(document, p_head, difference,
 )  # fmt: skip
 def test_overfitting_follows_from_clean_images_and_the_validation_loss(document, losses, train, val, relation, epoch):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": val, "clean": {"n": 5_000, "train_accuracy": train}}
+    document["models"]["cnn"] |= {"val_accuracy": val, "train_eval": {"n": 5_000, "train_accuracy": train}}
     document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [val] * len(losses)}
     claim = claims.fit(document, "cnn")
     assert (claim.relation, claim.values["epoch"], claim.values["epochs"]) == (relation, epoch, len(losses))
@@ -467,7 +469,7 @@ def test_overfitting_follows_from_clean_images_and_the_validation_loss(document,
 @pytest.mark.parametrize(("n_val", "relation"), [(5_000, "overfits"), (500, "gap")])
 def test_of_few_images_a_loss_must_rise_further(document, n_val, relation):
     document["data"]["n_val"] = n_val
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.2, 0.21], "val_accuracy": [0.9] * 3}
     assert claims.fit(document, "cnn").relation == relation
 
@@ -477,9 +479,9 @@ def test_of_few_images_a_loss_must_rise_further(document, n_val, relation):
     [(0.99, 0.93, "overfits_by_loss", ["regularise_by_loss"]), (0.99, 0.901, "overfits", ["regularise"]),
      (0.9, 0.93, "rose_by_loss", []), (0.9, 0.9, "rose", ["shorten"])],
 )  # fmt: skip
-def test_a_loss_that_rises_while_the_accuracy_does_is_told_with_both(document, train, last, relation, advised):
+def test_a_loss_that_rises_while_the_accuracy_does_is_reported_with_both(document, train, last, relation, advised):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": train}}
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": train}}
     document["models"]["cnn"]["history"] = {"val_loss": [0.2, 0.25, 0.22], "val_accuracy": [0.9, 0.91, last]}
     claim = claims.fit(document, "cnn")
     assert claim.relation == relation
@@ -491,7 +493,7 @@ def test_a_loss_that_rises_while_the_accuracy_does_is_told_with_both(document, t
 def test_fine_tuning_that_unlearns_is_not_called_overfitting(document, train, relation):
     document["data"]["n_val"] = 5_000
     for name, share in (("vgg_head", 0.99), ("vgg_finetuned", train)):
-        document["models"][name] |= {"val_accuracy": 0.93, "clean": {"n": 5_000, "train_accuracy": share}}
+        document["models"][name] |= {"val_accuracy": 0.93, "train_eval": {"n": 5_000, "train_accuracy": share}}
         document["models"][name]["history"] = {"val_loss": [0.32, 0.3, 0.29], "val_accuracy": [0.93] * 3}
     document["models"]["vgg_head"]["history"]["val_loss"][-1] = 0.2
     claim = claims.fit(document, "vgg_finetuned")
@@ -531,19 +533,20 @@ def test_a_gain_is_not_ascribed_to_the_blocks_alone_where_images_were_augmented(
 )
 def test_advice_on_fine_tuning_heeds_what_it_did_already(document, changes, train, relation):
     document["models"]["vgg_finetuned"]["history"] = {"val_loss": [0.3, 0.2, 0.1], "val_accuracy": [0.9] * 3}
-    document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = train
+    document["models"]["vgg_finetuned"]["train_eval"]["train_accuracy"] = train
     document["run"]["settings"]["finetune"] |= changes
     assert relation in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
 
 def test_a_pretrained_network_is_not_to_be_made_larger(document):
     document["models"]["vgg_finetuned"]["history"] = {"val_loss": [0.3, 0.2, 0.1], "val_accuracy": [0.9] * 3}
-    document["models"]["vgg_finetuned"]["clean"]["train_accuracy"] = 0.0
+    document["models"]["vgg_finetuned"]["train_eval"]["train_accuracy"] = 0.0
     assert "longer_pretrained" in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
 
 def factor(**changes):
-    return {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.02, "beyond": True,
+    return {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.02,
+            "exceeds_noise": True,
             "best": "5", "gain": 0.02, **changes}  # fmt: skip
 
 
@@ -567,10 +570,10 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
     row = factor(**changes)
     bases = {row["network"]: {"half_width": 0.01, "accuracies": [1, 2, 3]}}
     others = factor(gain=0.0, best="3", factor="shift")
-    rows = [{"chosen": False, "beyond": False}] * 7 + [{"chosen": True, "beyond": False}]
-    document["study"] = {"bases": bases, "factors": [row, others], "rows": rows, "ladders": {}, "n_steps": STEPS}
-    document["study"]["bases"].setdefault("cnn", {"half_width": 0.01})
-    document["full_trainings"] = average(*[full_row(value, val, name, row["network"]) for name, value, val in full])
+    rows = [{"chosen": False, "exceeds_noise": False}] * 7 + [{"chosen": True, "exceeds_noise": False}]
+    document["study"] = {"baselines": bases, "factors": [row, others], "rows": rows, "ablations": {}, "n_steps": STEPS}
+    document["study"]["baselines"].setdefault("cnn", {"half_width": 0.01})
+    document["full_runs"] = average(*[full_row(value, val, name, row["network"]) for name, value, val in full])
     found = [c for c in advise(document) if c.relation == "repeat"]
     assert bool(found) == said
     if said:
@@ -580,13 +583,13 @@ def test_the_study_advises_only_what_is_worth_a_training(document, changes, full
 
 def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document):
     document["study"] = {
-        "bases": {"cnn": {"half_width": 0.01}},
+        "baselines": {"cnn": {"half_width": 0.01}},
         "factors": [factor()],
         "rows": [],
-        "ladders": {},
+        "ablations": {},
         "n_steps": STEPS,
     }
-    document["full_trainings"] = average(full_row("", 0.95, factor=""), full_row("5", 0.951))
+    document["full_runs"] = average(full_row("", 0.95, factor=""), full_row("5", 0.951))
     (found,) = [c for c in advise(document) if c.values.get("factor")]
     assert found.relation == "repeat_seeds"
     assert found.values == {"factor": "kernel", "value": "5", "own": 0.951, "base": pytest.approx(0.95)}
@@ -596,14 +599,14 @@ def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document
 
 def test_more_augmentation_is_not_advised_where_less_did_better(document):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
     row = factor(factor="shift", best="0", gain=0.03)
     document["study"] = {
-        "bases": {"cnn": {"half_width": 0.01}},
+        "baselines": {"cnn": {"half_width": 0.01}},
         "factors": [row],
         "rows": [],
-        "ladders": {},
+        "ablations": {},
         "n_steps": STEPS,
     }
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
@@ -625,13 +628,13 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
 )  # fmt: skip
 def test_more_regularisation_is_not_advised_where_more_did_worse(document, where, factor, value, effect, advised):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
     row = {"network": "cnn", "chosen": False, "factor": factor, "value": value, "effect": effect}
-    rows = [] if where == "full" else [row | {"beyond": where == "study"}]
-    document["study"] |= {"rows": rows, "n_steps": STEPS, "bases": {"cnn": {"half_width": 0.01}}}
+    rows = [] if where == "full" else [row | {"exceeds_noise": where == "study"}]
+    document["study"] |= {"rows": rows, "n_steps": STEPS, "baselines": {"cnn": {"half_width": 0.01}}}
     trained = [full_row("", 0.95, factor=""), full_row(value, 0.95 + effect, factor)]
-    document["full_trainings"] = average(*trained) if where == "full" else []
+    document["full_runs"] = average(*trained) if where == "full" else []
     assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "cnn"]) is advised
 
 
@@ -649,12 +652,12 @@ def test_of_several_better_values_the_best_is_advised(document):
     rows = [factor(), factor(factor="cutout", best="8", gain=0.03), factor(factor="shift", best="1", gain=0.015)]
     rows.append(factor(network="head", factor="width", best="7", gain=0.04))  # whose noise is larger
     bases = {"cnn": {"half_width": 0.01}, "head": {"half_width": 0.03}}
-    document["study"] = {"bases": bases, "factors": rows, "rows": [], "ladders": {}, "n_steps": STEPS}
+    document["study"] = {"baselines": bases, "factors": rows, "rows": [], "ablations": {}, "n_steps": STEPS}
     (found,) = [c for c in advise(document) if c.relation == "repeat"]
     assert found.values["factor"] == "cutout" and found.subject == "cnn"
 
 
-def test_comparison_can_be_asked_either_way(document):
+def test_comparison_can_be_read_either_way(document):
     one, other = (claims.find_comparison(document, *pair) for pair in (("mlp", "cnn"), ("cnn", "mlp")))
     assert one["difference"] == -other["difference"] > 0 or one["difference"] == -other["difference"] < 0
     assert (one["a"], one["b"], one["only_a"], one["only_b"]) == ("mlp", "cnn", other["only_b"], other["only_a"])
@@ -665,17 +668,17 @@ def test_comparison_can_be_asked_either_way(document):
 
 
 def test_nothing_is_said_of_what_was_not_studied(document):
-    assert claims.effects(document, "cnn") == [] and claims.ladder(document, "part1") == []
+    assert claims.effects(document, "cnn") == [] and claims.ablation(document, "part1") == []
     found = decide_captions(document)
-    names = ("study_part1", "study_part2", "inputs", "ladder_part1", "ladder_part2")
+    names = ("study_part1", "study_part2", "inputs", "ablation_part1", "ablation_part2")
     assert [found[name] for name in names] == [None] * 5
-    document["study"] |= {"ladders": {"part1": invent_ladder([])}, "n_steps": STEPS}
-    assert claims.ladder(document, "part1") == []
+    document["study"] |= {"ablations": {"part1": invent_ablation([])}, "n_steps": STEPS}
+    assert claims.ablation(document, "part1") == []
 
 
-def test_too_short_trainings_conclude_nothing(document):
+def test_too_short_training_runs_conclude_nothing(document):
     document["study"] = invent_study(np.random.default_rng(1)) | {"n_steps": STEPS | {"finetune": 99, "cnn": 100}}
-    bases = document["study"]["bases"]
+    bases = document["study"]["baselines"]
     document["study"]["factors"] = [factor(), factor(network="finetune", factor="dropout", best="7", gain=0.9)]
     bases["cnn"]["half_width"] = bases["finetune"]["half_width"] = 0.01
     assert claims.effects(document, "finetune") == [] and len(claims.effects(document, "cnn")) == 1
@@ -685,18 +688,20 @@ def test_too_short_trainings_conclude_nothing(document):
     assert found["study_part2"] is None and set(found["study_part1"].values["largest"]) == {"cnn"}
 
 
-def test_rungs_of_too_short_trainings_are_left_out_of_account(document):
-    rungs = invent_ladder([0.02, -0.05])
-    rungs[2]["network"] = "finetune"
-    document["study"] |= {"ladders": {"part2": rungs}, "n_steps": STEPS | {"finetune": 60}}
-    found, left = claims.ladder(document, "part2")
-    assert found.relation == "raised" and left.kind == "ladder_left" and found.values["top"] == rungs[1]["val_accuracy"]
-    assert found.values["steps"] == (("normalised", 0.02),)
-    assert left == claims.Claim("ladder_left", "part2", "stated", values={"ingredients": ("residual",), "n_steps": 60})
+def test_steps_of_too_short_training_runs_are_left_out_of_account(document):
+    steps = invent_ablation([0.02, -0.05])
+    steps[2]["network"] = "finetune"
+    document["study"] |= {"ablations": {"part2": steps}, "n_steps": STEPS | {"finetune": 60}}
+    found, left = claims.ablation(document, "part2")
+    assert (
+        found.relation == "raised" and left.kind == "ablation_left" and found.values["top"] == steps[1]["val_accuracy"]
+    )
+    assert found.values["steps"] == (("batch_norm", 0.02),)
+    assert left == claims.Claim("ablation_left", "part2", "stated", values={"components": ("residual",), "n_steps": 60})
     document["study"]["n_steps"]["cnn"] = 99
-    assert claims.ladder(document, "part2") == []
+    assert claims.ablation(document, "part2") == []
     document["study"]["n_steps"] = STEPS
-    assert [claim.relation for claim in claims.ladder(document, "part2")] == ["lowered", "stated"]
+    assert [claim.relation for claim in claims.ablation(document, "part2")] == ["lowered", "stated"]
 
 
 def test_a_network_without_errors_has_no_hardest_class(document):
@@ -719,7 +724,7 @@ def claims_of(claim):
 
 def test_sections_hold_what_they_are_about(document):
     study = invent_study(np.random.default_rng(1))
-    study["ladders"] = {"part1": invent_ladder([0.02]), "part2": invent_ladder([0.03])}
+    study["ablations"] = {"part1": invent_ablation([0.02]), "part2": invent_ablation([0.03])}
     document["study"] = study
     found = {part: [(c.kind, c.subject, c.other) for c in listed] for part, listed in claims.decide(document).items()}
     best = claims.rank_models(document)[0]
@@ -729,11 +734,11 @@ def test_sections_hold_what_they_are_about(document):
     ]  # fmt: skip
     assert found["part1"] == [
         ("compare", "cnn", "mlp"), ("cost", "cnn", "mlp"), ("fit", "mlp", ""), ("fit", "cnn", ""),
-        ("ladder", "part1", ""), ("effects", "cnn", ""), ("errors", "cnn", ""),
+        ("ablation", "part1", ""), ("effects", "cnn", ""), ("errors", "cnn", ""),
     ]  # fmt: skip
     assert found["part2"] == [
         ("compare", "vgg_features", "mlp"), ("chosen_classifier", document["chosen_classifier"], ""),
-        ("ladder", "part2", ""), ("fine_tuning", "vgg_finetuned", "vgg_head"), ("compare", "vgg_finetuned", "mlp"),
+        ("ablation", "part2", ""), ("fine_tuning", "vgg_finetuned", "vgg_head"), ("compare", "vgg_finetuned", "mlp"),
         ("fit", "vgg_finetuned", ""), ("effects", "head", ""), ("effects", "finetune", ""),
         ("errors", "vgg_finetuned", ""),
     ]  # fmt: skip
@@ -746,7 +751,7 @@ def test_sections_hold_what_they_are_about(document):
     assert found["overall"][4:6] == [("compare", "vgg_finetuned", "cnn"), ("cost", "vgg_finetuned", "cnn")]
 
 
-def test_a_difference_is_told_without_its_sign_and_its_interval_the_same_way(document):
+def test_a_difference_is_reported_without_its_sign_and_its_interval_the_same_way(document):
     for name, other in (("cnn", "mlp"), ("mlp", "cnn")):
         claim = claims.compare(document, name, other)
         said = word(claim, Language("en"))
@@ -761,7 +766,7 @@ def test_numbers_are_written_as_the_language_writes_them(document):
     assert "88.00%" in english and "88,00\u00a0%" in ukrainian and "88.00" not in ukrainian
 
 
-def test_an_interval_around_zero_is_told_as_it_is():
+def test_an_interval_around_zero_is_reported_as_it_is():
     values = {"a": 0.9, "b": 0.91, "difference": -0.01, "low": -0.03, "high": 0.01, "p": 0.4}
     claim = claims.Claim("compare", "cnn", "same", "mlp", values)
     assert word(claim, Language("en")) == (
@@ -774,7 +779,7 @@ def test_an_interval_around_zero_is_told_as_it_is():
     assert "is 2.00 percentage points more accurate than" in said and "(Holm-adjusted interval +0.50 to +3.50;" in said
 
 
-def test_effects_are_told_with_sign_and_two_digits():
+def test_effects_are_reported_with_sign_and_two_digits():
     values = {"half_width": 0.0123, "n_seeds": 5, "n_steps": 300}
     values |= {"effects": (("kernel", "5", 0.0235), ("schedule", "constant", -0.1))}
     claim = claims.Claim("effects", "cnn", "beyond", values=values | {"lost": ("dropout", "shift")})
@@ -787,7 +792,7 @@ def test_effects_are_told_with_sign_and_two_digits():
     assert "розмір ядра\u00a0=\u00a05 (+2,35)" in word(claim, Language("uk"))
 
 
-def test_lists_of_networks_and_classes_are_told():
+def test_lists_of_networks_and_classes_are_reported():
     language = Language("en", ["hat", "tie", "sock"])
     pairs = claims.Claim("confused", "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
     assert word(pairs, language) == (
@@ -806,9 +811,9 @@ def test_lists_of_networks_and_classes_are_told():
     )
     steps = {"bottom": 0.8, "top": 0.9, "upto": "width", "half_width": 0.01}
     steps |= {"steps": (("grid", 0.05), ("width", -0.02))}
-    assert word(claims.Claim("ladder", "part2", "raised", values=steps), language) == (
-        "In the short trainings of the study, up to the rung “dense head instead of a linear classifier” the "
-        "validation accuracy rose from 80.00% to 90.00%; the noise is ±1.00 percentage points a rung, and beyond it "
+    assert word(claims.Claim("ablation", "part2", "raised", values=steps), language) == (
+        "In the short trainings of the study, up to the step “dense head instead of a linear classifier” the "
+        "validation accuracy rose from 80.00% to 90.00%; the noise is ±1.00 percentage points a step, and beyond it "
         "are: block 3 on a grid +5.00; dense head instead of a linear classifier −2.00."
     )
 
@@ -831,7 +836,7 @@ def test_captions_are_the_words_of_their_claims(document):
 
 def test_every_figure_has_its_claim(document):
     document["study"] = invent_study(np.random.default_rng(1))
-    document["study"]["ladders"] = {"part1": invent_ladder([0.02]), "part2": invent_ladder([0.03])}
+    document["study"]["ablations"] = {"part1": invent_ablation([0.02]), "part2": invent_ablation([0.03])}
     document["models"]["cnn"]["confusion"][0][1] += 1_000  # so that one pair is confused most
     ways = [{"factor": "size", "value": str(side), "chosen": side == 48, "val_accuracy": 0.9} for side in (32, 48)]
     document["inputs"] = {"rows": ways, "n_val": 100}
@@ -843,8 +848,9 @@ def test_every_figure_has_its_claim(document):
         "curves_part2": ("unfreezing", "vgg_finetuned"), "per_class": ("hardest", ""),
         "cost": ("dear_and_cheap", first["dear_and_cheap"]), "reliability": ("calibration", first["calibration"]),
         "study_part1": ("strongest", "part1"), "study_part2": ("strongest", "part2"),
-        "confusion_part1": ("confused", ""), "confusion_part2": ("confused", ""), "ladder_part1": ("ladder", "part1"),
-        "ladder_part2": ("ladder", "part2"),
+        "confusion_part1": ("confused", ""), "confusion_part2": ("confused", ""), "ablation_part1": ("ablation",
+        "part1"),
+        "ablation_part2": ("ablation", "part2"),
     }  # fmt: skip
     pairs = [set(decide_captions(document)[f"confusion_part{part}"].values["pairs"]) for part in (1, 2)]
     assert pairs == [{"mlp", "cnn"}, {"vgg_features", "vgg_finetuned"}]
@@ -919,7 +925,7 @@ def test_equals_share_the_first_place(document):
     [((0.02, 0.01, 0.03, 0.04), "differ", MAIN[1:2], MAIN[3:]), ((0.0111, 0.0112, 0.0113, 0.0114), "equal", None, None),
      ((0.0104, 0.0104, 0.0106, 0.0104), "differ", (*MAIN[:2], MAIN[3]), MAIN[2:3])],
 )  # fmt: skip
-def test_calibration_is_told_apart_where_it_differs_in_print(document, errors, relation, lowest, highest):
+def test_calibration_is_distinguished_where_it_differs_in_print(document, errors, relation, lowest, highest):
     smooth_alike(document)
     for name, error in zip(MAIN, errors, strict=True):
         document["models"][name] |= {"ece": error, "ece_scaled": error / 2}
@@ -936,13 +942,13 @@ def smooth_alike(document):
         document["run"]["settings"][stage]["label_smoothing"] = 0.1
 
 
-def test_the_peak_of_a_ladder_leaves_out_too_short_rungs(document):
-    rungs = invent_ladder([0.02, -0.01, 0.05])
-    rungs[-1]["network"] = "finetune"
-    document["study"] |= {"ladders": {"part2": rungs}, "n_steps": STEPS | {"finetune": 60}}
-    (claim,) = [claim for claim in claims.ladder(document, "part2") if claim.kind == "ladder_peak"]
+def test_the_peak_of_an_ablation_leaves_out_too_short_steps(document):
+    steps = invent_ablation([0.02, -0.01, 0.05])
+    steps[-1]["network"] = "finetune"
+    document["study"] |= {"ablations": {"part2": steps}, "n_steps": STEPS | {"finetune": 60}}
+    (claim,) = [claim for claim in claims.ablation(document, "part2") if claim.kind == "ablation_peak"]
     assert word(claim, Language("en")).startswith(
-        "Of the rungs up to “residual connections” the validation accuracy was highest at “batch normalisation”: "
+        "Of the steps up to “residual connections” the validation accuracy was highest at “batch normalisation”: "
         "82.00%, against 81.00% at “residual connections”"
     )
 
@@ -965,12 +971,12 @@ def test_calibration_is_not_ranked_over_different_smoothing(document, stage, cho
 
 @pytest.mark.parametrize(
     ("gains", "told"),
-    [([0.02, -0.01], ("normalised",)), ([0.02, 0.01], None), ([0.02, 0.0], None),
-     ([0.02, 0.0, -0.01], ("normalised", "residual"))],
+    [([0.02, -0.01], ("batch_norm",)), ([0.02, 0.01], None), ([0.02, 0.0], None),
+     ([0.02, 0.0, -0.01], ("batch_norm", "residual"))],
 )  # fmt: skip
-def test_the_peak_of_a_ladder_is_told_where_it_is_not_the_last_rung(document, gains, told):
-    document["study"] |= {"ladders": {"part1": invent_ladder(gains)}, "n_steps": STEPS}
-    found = [claim for claim in claims.ladder(document, "part1") if claim.kind == "ladder_peak"]
+def test_the_peak_of_an_ablation_is_reported_where_it_is_not_the_last_step(document, gains, told):
+    document["study"] |= {"ablations": {"part1": invent_ablation(gains)}, "n_steps": STEPS}
+    found = [claim for claim in claims.ablation(document, "part1") if claim.kind == "ablation_peak"]
     assert [claim.values["highest_at"] for claim in found] == ([told] if told else [])
 
 
@@ -979,13 +985,13 @@ def test_the_peak_of_a_ladder_is_told_where_it_is_not_the_last_rung(document, ga
     [([0.02, 0.005], "raised"), ([0.005, 0.006], "raised_unnamed"), ([-0.02], "lowered"),
      ([-0.006, -0.005], "lowered_unnamed"), ([0.02, -0.02], "same"), ([0.005], "same_unnamed")],
 )  # fmt: skip
-def test_ladders_in_every_direction(document, gains, relation):
-    document["study"] |= {"ladders": {"part1": invent_ladder(gains)}, "n_steps": STEPS}
-    claim = claims.ladder(document, "part1")[0]
+def test_ablations_in_every_direction(document, gains, relation):
+    document["study"] |= {"ablations": {"part1": invent_ablation(gains)}, "n_steps": STEPS}
+    claim = claims.ablation(document, "part1")[0]
     assert claim.relation == relation and claim.values["half_width"] == pytest.approx(0.01)
     assert claim.values["bottom"] == 0.8 and claim.values["top"] == pytest.approx(0.8 + sum(gains))
     assert [name for name, _ in claim.values.get("steps", ())] == [
-        name for name, gain in zip(("normalised", "residual"), gains, strict=False) if abs(gain) > 0.01
+        name for name, gain in zip(("batch_norm", "residual"), gains, strict=False) if abs(gain) > 0.01
     ]
 
 
@@ -997,7 +1003,7 @@ def test_other_splits_against_test(document, reached, test, relation):
     document["models"]["mlp"]["test_accuracy"], document["data"]["n_val"] = test, 5_000
     document["models"]["mlp"]["val_minus_test"]["low"] = 0.001
     rows = [full_row(str(number), val, "split_seed", "mlp") for number, val in enumerate(reached)]
-    document["full_trainings"] = average(*rows)
+    document["full_runs"] = average(*rows)
     (claim,) = claims.splits(document)
     assert (claim.kind, claim.subject, claim.relation) == ("splits", "mlp", relation)
     assert claim.values == {"reached": reached, "test": test}
@@ -1013,11 +1019,11 @@ def test_other_splits_against_test(document, reached, test, relation):
         ({"kernel": (0.002,), "shift": (0.001,)}, "none", None, ("kernel", "shift")),
     ],
 )
-def test_effects_are_told_by_size_and_noise(document, effects, relation, told, lost):
-    rows = [{"network": "cnn", "factor": name, "value": str(each), "effect": each, "beyond": abs(each) > 0.01}
+def test_effects_are_reported_by_size_and_noise(document, effects, relation, told, lost):
+    rows = [{"network": "cnn", "factor": name, "value": str(each), "effect": each, "exceeds_noise": abs(each) > 0.01}
             for name, several in effects.items() for each in several]  # fmt: skip
     bases = {"cnn": {"half_width": 0.01, "accuracies": [1, 2, 3]}}
-    document["study"] = {"bases": bases, "factors": [], "rows": rows, "ladders": {}, "n_steps": STEPS}
+    document["study"] = {"baselines": bases, "factors": [], "rows": rows, "ablations": {}, "n_steps": STEPS}
     (claim,) = claims.effects(document, "cnn")
     assert (claim.kind, claim.subject, claim.relation) == ("effects", "cnn", relation)
     assert claim.values.get("lost") == lost
@@ -1044,7 +1050,7 @@ def test_one_class_is_hardest_for_all(document):
 
 
 def test_a_study_without_an_effect_says_so(document):
-    rows = [{"network": "cnn", "factor": "kernel", "value": "5", "effect": 0.01, "beyond": False}]
+    rows = [{"network": "cnn", "factor": "kernel", "value": "5", "effect": 0.01, "exceeds_noise": False}]
     document["study"] = {**document["study"], "factors": rows, "n_steps": {"cnn": 300}}
     claim = strongest(document, "part1")
     assert (claim.kind, claim.subject, claim.relation, claim.values) == ("strongest", "part1", "none", {})
@@ -1052,7 +1058,7 @@ def test_a_study_without_an_effect_says_so(document):
 
 
 def test_the_first_of_two_equal_effects_is_the_strongest(document):
-    rows = [{"network": "cnn", "factor": factor, "value": "1", "effect": effect, "beyond": True}
+    rows = [{"network": "cnn", "factor": factor, "value": "1", "effect": effect, "exceeds_noise": True}
             for factor, effect in (("kernel", -0.02), ("dropout", 0.02), ("pooling", 0.01))]  # fmt: skip
     document["study"] = {**document["study"], "factors": rows, "n_steps": {"cnn": 300}}
     assert strongest(document, "part1").values["largest"] == {"cnn": ("kernel", "1", -0.02)}
@@ -1104,10 +1110,10 @@ def study_row(**changes):
         ([full_row("", 0.95, factor=""), full_row("5", 0.96), full_row("5", 0.94, seed=1)], True, "repeat"),
     ],
 )
-def test_advice_heeds_what_full_trainings_have_shown(document, rows, worth, relation):
-    document["full_trainings"] = average(*rows)
+def test_advice_heeds_what_full_runs_have_shown(document, rows, worth, relation):
+    document["full_runs"] = average(*rows)
     bases = {"cnn": {"half_width": 0.01}}
-    document["study"] = {**document["study"], "n_steps": {"cnn": 300}, "bases": bases, "rows": []}
+    document["study"] = {**document["study"], "n_steps": {"cnn": 300}, "baselines": bases, "rows": []}
     row = study_row()
     assert is_better(row, document) is worth
     if worth:
@@ -1117,7 +1123,7 @@ def test_advice_heeds_what_full_trainings_have_shown(document, rows, worth, rela
 
 def test_what_is_set_already_is_not_advised(document):
     document["study"] = {**document["study"], "n_steps": {"cnn": 300, "odd": 300},
-                         "bases": {"cnn": {"half_width": 0.01}, "odd": {"half_width": 0.01}}}  # fmt: skip
+                         "baselines": {"cnn": {"half_width": 0.01}, "odd": {"half_width": 0.01}}}  # fmt: skip
     settings = document["run"]["settings"]["cnn"]
     settings |= {"kernel": 5, "learning_rate": 0.00024}
     assert not is_better(study_row(), document)
@@ -1134,7 +1140,10 @@ def test_what_is_set_already_is_not_advised(document):
 )  # fmt: skip
 def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(document, epoch, gap, relation):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
+    document["models"]["cnn"] |= {
+        "val_accuracy": 0.9,
+        "train_eval": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9},
+    }
     losses = [0.205] * 6
     losses[epoch - 1] = 0.2
     document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [0.9] * 6}
@@ -1153,7 +1162,7 @@ def test_fine_tuning_that_never_fell_below_the_head_is_not_to_go_on_longer(docum
     document["run"]["settings"]["finetune"]["unfreeze"] = unfreeze
     document["models"]["vgg_head"]["history"]["val_loss"][-1] = 0.2
     model = document["models"]["vgg_finetuned"]
-    model |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
+    model |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
     model["history"] = {"val_loss": [0.202] * 4, "val_accuracy": [0.9] * 4}
     (claim,) = [c for c in advise(document) if c.subject == "vgg_finetuned"]
     words = word(claim, Language("en"))
@@ -1174,7 +1183,7 @@ def test_fine_tuning_that_never_fell_below_the_head_is_not_to_go_on_longer(docum
 def test_what_was_tried_in_full_is_heeded(document, changes, effect, preset_name, advised):
     document["run"]["settings"] = dataclasses.asdict(preset("best"))
     document["data"]["n_val"] = 5_000
-    document["models"]["mlp"] |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["mlp"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["mlp"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
     row = {"stage": "mlp", "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
     document["tried"] = {"preset": preset_name, "rows": [row, {**row, "stage": "cnn", "effect": -effect}]}
@@ -1191,12 +1200,12 @@ def test_settings_are_those_of_a_preset_whatever_their_order(document):
 @pytest.mark.parametrize(("losses", "relation"), [([0.3, 0.2, 0.25], "rose"), ([0.3, 0.25, 0.2], "even")])
 def test_a_gap_within_chance_is_no_overfitting(document, losses, relation):
     document["data"]["n_val"] = 5_000
-    document["models"]["cnn"] |= {"val_accuracy": 0.900, "clean": {"n": 5_000, "train_accuracy": 0.905}}
+    document["models"]["cnn"] |= {"val_accuracy": 0.900, "train_eval": {"n": 5_000, "train_accuracy": 0.905}}
     document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [0.9] * len(losses)}
     assert claims.fit(document, "cnn").relation == relation
 
 
-def test_fine_tuning_is_told_with_its_corrected_interval(document):
+def test_fine_tuning_is_reported_with_its_corrected_interval(document):
     row, models = claims.find_comparison(document, "vgg_finetuned", "vgg_head"), document["models"]
     told = {"a": models["vgg_finetuned"]["test_accuracy"], "b": models["vgg_head"]["test_accuracy"],
             "low": row["holm_low"], "high": row["holm_high"]}  # fmt: skip
@@ -1211,10 +1220,10 @@ SAYS = {
     ("fit", "overfits"): (" overfits", "} перенавчається"),
     ("fit", "rose"): ("not significantly better", "значуще не перевищує"),
     ("fit", "even"): ("no sign of", "не виявляє ознак"),
-    ("ladder", "lowered"): (" fell from", "знизилася"),
-    ("ladder", "same"): ("differ by no more", "не більше ніж"),
-    ("ladder", "lowered_unnamed"): (" fell from", "знизилася"),
-    ("ladder", "same_unnamed"): ("differ by no more", "не більше ніж"),
+    ("ablation", "lowered"): (" fell from", "знизилася"),
+    ("ablation", "same"): ("differ by no more", "не більше ніж"),
+    ("ablation", "lowered_unnamed"): (" fell from", "знизилася"),
+    ("ablation", "same_unnamed"): ("differ by no more", "не більше ніж"),
     ("ensemble", "below"): ("less accurate", "поступається"),
     ("ensemble", "same"): ("no significant gain", "не дало"),
     ("compare", "below"): ("less accurate", "поступається"),
@@ -1246,18 +1255,29 @@ def test_less_of_one_thing_is_no_more_regularisation():
 
 @pytest.mark.parametrize(("n_steps", "contrary"), [(100, True), (99, False)])
 def test_fine_tuning_is_not_to_be_regularised_more_where_more_did_worse(document, n_steps, contrary):
-    row = {"network": "finetune", "chosen": False, "factor": "dropout", "value": "0.5", "effect": -0.02, "beyond": True}
-    document["study"] |= {"rows": [row], "n_steps": {"finetune": n_steps}, "bases": {"finetune": {"half_width": 0.01}}}
+    row = {
+        "network": "finetune",
+        "chosen": False,
+        "factor": "dropout",
+        "value": "0.5",
+        "effect": -0.02,
+        "exceeds_noise": True,
+    }
+    document["study"] |= {
+        "rows": [row],
+        "n_steps": {"finetune": n_steps},
+        "baselines": {"finetune": {"half_width": 0.01}},
+    }
     document["data"]["n_val"] = 5_000
     document["run"]["settings"]["finetune"]["shift"] = 2
     model = document["models"]["vgg_finetuned"]
-    model |= {"val_accuracy": 0.9, "clean": {"n": 5_000, "train_accuracy": 0.99}}
+    model |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     model["history"]["val_loss"], document["models"]["vgg_head"]["history"]["val_loss"] = [0.3, 0.2], [0.4]
     advised = [claim.relation for claim in advise(document) if claim.subject == "vgg_finetuned"]
     assert ("generalise_own" in advised) is not contrary
 
 
-def test_the_range_above_test_is_told_in_points():
+def test_the_range_above_test_is_reported_in_points():
     claim = claims.Claim("val_minus_test", "", "all", values={"least": 0.01, "most": 0.04})
     assert "by 1.00 to 4.00 percentage points" in word(claim, Language("en"))
 
@@ -1268,48 +1288,48 @@ def full_training(value, accuracy, seed=0, stage="cnn"):
     return row | {"val_accuracy": accuracy, "val_loss": 0.2}
 
 
-def test_an_effect_of_full_trainings_counts_beyond_what_chance_does_to_all_of_them():
+def test_an_effect_of_full_runs_counts_beyond_what_chance_does_to_all_of_them():
     chosen = [full_training("", 0.95 + 0.001 * seed, seed) for seed in range(3)]  # whose deviation is 0.001
     found = average_seeds([*chosen, full_training("7", 0.940), full_training("8", 0.945), full_training("9", 0.951)])
     own, *changed = found
     assert own["sd"] == pytest.approx(0.001) and own["apart"] == pytest.approx(4.303 * 2**0.5 * 0.001, rel=1e-3)
     limit = 7.649 * 2**0.5 * 0.001  # Student's t of two degrees of freedom at 1 - 0.05 / 2 / 3
-    assert [row["beyond"] for row in changed] == [abs(row["effect"]) > limit for row in changed] == [False] * 3
+    assert [row["exceeds_noise"] for row in changed] == [abs(row["effect"]) > limit for row in changed] == [False] * 3
     (alone,) = average_seeds([*chosen, full_training("7", 0.940)])[1:]
-    assert alone["beyond"] and not own["beyond"]  # 10 is beyond 6.1, the limit of a single comparison
+    assert alone["exceeds_noise"] and not own["exceeds_noise"]  # 10 is beyond 6.1, the limit of a single comparison
     pooled = average_seeds([*chosen, *(full_training("7", 0.945 + 0.001 * seed, seed) for seed in range(3))])
-    assert pooled[1]["beyond"] and pooled[0]["apart"] == pytest.approx(2.776 * 2**0.5 * 0.001, rel=1e-3)
+    assert pooled[1]["exceeds_noise"] and pooled[0]["apart"] == pytest.approx(2.776 * 2**0.5 * 0.001, rel=1e-3)
     single = average_seeds([full_training("", 0.95), full_training("7", 0.9)])
-    assert [row["apart"] for row in single] == [None, None] and not any(row["beyond"] for row in single)
+    assert [row["apart"] for row in single] == [None, None] and not any(row["exceeds_noise"] for row in single)
 
 
-def test_what_full_trainings_show_is_concluded(document):
+def test_what_full_runs_show_is_concluded(document):
     chosen = [full_training("", 0.95 + 0.001 * seed, seed) for seed in range(3)]
-    document["full_trainings"] = average_seeds([*chosen, full_training("0", 0.90), full_training("2", 0.95)])
+    document["full_runs"] = average_seeds([*chosen, full_training("0", 0.90), full_training("2", 0.95)])
     (claim,) = in_full(document, "cnn")
     assert word(claim, Language("en")) == (
         "In earlier full trainings of the convolutional network in this project (preset standard, 2 changes, one at a "
         "time) these changed the validation accuracy significantly (t-tests with Bonferroni’s correction): shift "
         "(pixels)\u00a0=\u00a00 (−5.00)."
     )
-    document["full_trainings"] = average_seeds([*chosen, full_training("2", 0.95)])
+    document["full_runs"] = average_seeds([*chosen, full_training("2", 0.95)])
     assert [claim.relation for claim in in_full(document, "cnn")] == ["none"] and in_full(document, "mlp") == []
-    document["full_trainings"] = average_seeds([chosen[0], full_training("2", 0.95)])
+    document["full_runs"] = average_seeds([chosen[0], full_training("2", 0.95)])
     assert in_full(document, "cnn") == []  # whose noise nobody knows
 
 
 def test_nothing_is_advised_that_lost_in_a_full_training_with_other_settings(document):
     document["run"]["settings"] = dataclasses.asdict(preset("best"))
-    document["study"] |= {"bases": {"cnn": {"half_width": 0.005}}, "n_steps": {"cnn": 300}}
+    document["study"] |= {"baselines": {"cnn": {"half_width": 0.005}}, "n_steps": {"cnn": 300}}
     row = study_row(gain=0.01, factor="shift", best="0")
     assert is_better(row, document)
-    document["full_trainings"] = average_seeds([full_training("", 0.95), full_training("0", 0.949)])
+    document["full_runs"] = average_seeds([full_training("", 0.95), full_training("0", 0.949)])
     assert not is_better(row, document)
-    document["full_trainings"] = average_seeds([full_training("", 0.95), full_training("0", 0.951)])
+    document["full_runs"] = average_seeds([full_training("", 0.95), full_training("0", 0.951)])
     assert is_better(row, document)
 
 
-def test_of_pairs_that_are_confused_equally_often_none_is_told(document):
+def test_of_pairs_that_are_confused_equally_often_none_is_reported(document):
     model = document["models"]["cnn"]
     model["confusion"] = [[5, 1, 0], [0, 5, 1], [0, 0, 5]]
     model["per_class"] = [{"n_errors": n, "support": 6} for n in (1, 1, 0)]
@@ -1320,9 +1340,9 @@ def test_of_pairs_that_are_confused_equally_often_none_is_told(document):
 
 
 def test_a_caption_is_silent_where_a_network_with_effects_was_trained_too_short(document):
-    rows = [{"network": name, "factor": "width", "value": "1", "effect": -0.02, "beyond": True}
+    rows = [{"network": name, "factor": "width", "value": "1", "effect": -0.02, "exceeds_noise": True}
             for name in ("head", "finetune")]  # fmt: skip
     document["study"] = {**document["study"], "factors": rows, "n_steps": {"head": 300, "finetune": 30}}
     assert strongest(document, "part2") is None
-    rows[1]["beyond"] = False
+    rows[1]["exceeds_noise"] = False
     assert strongest(document, "part2").values["largest"] == {"head": ("width", "1", -0.02)}

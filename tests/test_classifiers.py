@@ -68,10 +68,10 @@ def test_the_best_value_is_kept_and_looked_for_beyond_the_edge(monkeypatch, valu
     assert (summary["n_params"], summary["macs"], summary["n_views"]) == (1, 2, 2)
 
 
-def test_answers_are_averaged_over_views():
+def test_predictions_are_averaged_over_views():
     views = make_views()
     classifier = LogisticRegression().fit(views.train, views.y_train)
-    found = classifiers._ask(classifier, [views.train, views.train + 1])
+    found = classifiers._predict(classifier, [views.train, views.train + 1])
     apart = [classifier.predict_proba(view) for view in (views.train, views.train + 1)]
     assert found == pytest.approx(np.mean(apart, axis=0), abs=1e-6) and found.dtype == np.float32
 

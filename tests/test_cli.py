@@ -22,7 +22,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from fmnist_report.cli import lead_with_shared, main, parse_size
-from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.fingerprint import find_sources
@@ -32,13 +32,13 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.publishing import list_stages
 from fmnist_report.report.title_page import read_document
 from fmnist_report.settings import feature_bytes
-from run_all import build_line
+from run_all import build_pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def call(capsys, *arguments):
-    code = main(build_line, list(arguments))
+    code = main(build_pipeline, list(arguments))
     return code, capsys.readouterr()
 
 
@@ -85,7 +85,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     assert "takes about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
 
 
-def test_disk_is_asked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
+def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
     """An interrupted extraction goes on from its shards, and what need not be extracted needs no room."""
     from fmnist_report.request import _prepare_computation
 
@@ -185,36 +185,38 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
 
     def keys(*assignments):
         settings = override(preset("standard"), assignments)
-        line = build_line(settings, read_document([], None), find_data_set(None), tmp_path)
+        line = build_pipeline(settings, read_document([], None), find_data_set(None), tmp_path)
         return follow(Plan(line, Cache(tmp_path)))
 
-    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "tuning", "overlap"}
+    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "search", "duplicates"}
     on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
-    end = {"evaluation", "answers", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
+    end = {"evaluation", "examples", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
-        "cnn.epochs=3": {"cnn", "explain", "portable"} | end,
-        "cnn.dropout=0.4": {"cnn", "explain", "portable", "study", "tuning"} | end,
-        "head.width=64": {"head", "finetune", "control", "explain", "study", "tuning"} | end,
+        "cnn.epochs=3": {"cnn", "explain", "browser_model"} | end,
+        "cnn.dropout=0.4": {"cnn", "explain", "browser_model", "study", "search"} | end,
+        "head.width=64": {"head", "finetune", "control", "explain", "study", "search"} | end,
         "study.n_train=500": {"study"} | end,
-        "overlap.rms=5": {"overlap"} | end,
+        "duplicates.rms=5": {"duplicates"} | end,
         "finetune.epochs=9": {"finetune", "control", "explain"} | end,
         "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
         "features.size=48": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
-        "report.mistakes=6": end - {"evaluation", "answers"},
+        "report.mistakes=6": end - {"evaluation", "examples"},
         "report.accent=#000000": {"html-uk", "pdf-uk", "html-en", "pdf-en"},
     }.items():
         before, after = keys(), keys(assignment)
         assert {name for name in after if before.get(name) != after[name]} == expected, assignment
 
 
-def test_repeated_trainings_read_the_head_of_their_own_seed(tmp_path):
+def test_repeated_training_runs_read_the_head_of_their_own_seed(tmp_path):
     from fmnist_report.presets import override, preset
     from fmnist_report.report.title_page import read_document
 
     settings = override(preset("standard"), ["seeds.n=3"])
-    line = {stage.name: stage for stage in build_line(settings, read_document([], None), find_data_set(None), tmp_path)}
+    line = {
+        stage.name: stage for stage in build_pipeline(settings, read_document([], None), find_data_set(None), tmp_path)
+    }
     assert line["finetune-2"].upstream["head"] is line["head-2"]
     assert [line[name].settings["seed"] for name in ("cnn", "cnn-1", "finetune-2")] == [0, 1, 2]
 
@@ -273,7 +275,7 @@ def test_status_after_a_run_is_fresh(real_run):
         ("evaluation", "predictions.npz", "predictions.npz", []),
     ],
 )
-def test_cache_verify_finds_a_flipped_bit_and_the_next_run_mends_it(real_run, stage, name, published, options):
+def test_cache_verify_finds_a_flipped_bit_and_the_next_run_repairs_it(real_run, stage, name, published, options):
     path = next((real_run.cache / stage).glob(f"*/{name}"))
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -378,7 +380,7 @@ def test_features_are_readable_with_plain_h5py(real_run):
         assert np.isfinite(file["original/block5_gap"][()]).all()
 
 
-def test_a_stages_own_entry_tells_its_seconds():
+def test_a_stages_own_entry_reports_its_seconds():
     def step(provenance):
         return SimpleNamespace(
             key="k", status="cached", reason="", entry=SimpleNamespace(manifest={"provenance": provenance})
@@ -389,10 +391,10 @@ def test_a_stages_own_entry_tells_its_seconds():
     assert [row["seconds"] for row in list_stages(plan)] == [5.0, 1.0]
 
 
-def test_deterministic_operations_are_asked_of_tensorflow_and_count_in_the_keys(capsys, tmp_path, monkeypatch):
+def test_deterministic_operations_are_requested_from_tensorflow_and_count_in_the_keys(capsys, tmp_path, monkeypatch):
     document = read_document(["en"], None)
     choices = [dataclasses.replace(preset("quick"), deterministic=on) for on in (False, True)]
-    lines = [build_line(settings, document, find_data_set(None), tmp_path) for settings in choices]
+    lines = [build_pipeline(settings, document, find_data_set(None), tmp_path) for settings in choices]
     keys = [follow(Plan(line, Cache(tmp_path))) for line in lines]
     same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
     assert same == {"data", "weights"}
@@ -448,8 +450,8 @@ def test_cache_of_another_folder_is_verified(capsys, tmp_path):
 
 
 def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
-    (tmp_path / "pictures.zip").write_text("x")
-    code, output = call(capsys, "--data-dir", str(tmp_path / "pictures.zip"), "--cache-dir", str(tmp_path / "c"))
+    (tmp_path / "images.zip").write_text("x")
+    code, output = call(capsys, "--data-dir", str(tmp_path / "images.zip"), "--cache-dir", str(tmp_path / "c"))
     assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
 
 
@@ -513,7 +515,7 @@ def test_help_reads_in_any_terminal_and_names_no_types(command):
 def test_a_user_without_home_and_name_can_use_it(tmp_path):
     """As in a container that runs under any number; Python itself then knows no home."""
     code = "import os; os.environ.pop('HOME', None); import pwd; pwd.getpwuid = lambda number: {}[number]; " \
-           "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; sys.exit(main(build_line))"  # fmt: skip
+           "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; sys.exit(main(build_pipeline))"  # fmt: skip
     for arguments in (["--help"], ["status", "--cache-dir", str(tmp_path)], ["doctor"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
         assert "Unexpected" not in done.stderr and "Traceback" not in done.stderr, done.stderr

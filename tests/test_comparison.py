@@ -10,7 +10,7 @@ from fmnist_report.evaluation import comparison
 from fmnist_report.training.metrics import wilson_interval
 
 
-def test_mcnemar_counts_discordant_pictures_only():
+def test_mcnemar_counts_discordant_images_only():
     a = np.array([True] * 90 + [False] * 10)
     b = np.array([True] * 80 + [False] * 10 + [True] * 2 + [False] * 8)
     row = comparison.mcnemar(a, b)

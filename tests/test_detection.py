@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from own_data_sets import load_digits, write_idx, write_pictures
+from custom_data_sets import load_digits, write_idx, write_images
 
-from fmnist_report.data.own import detection as data_sets
-from fmnist_report.data.own.detection import FASHION_MNIST, find_data_set
+from fmnist_report.data.custom import detection as data_sets
+from fmnist_report.data.custom.detection import FASHION_MNIST, find_data_set
 from fmnist_report.errors import ReportError
 
 
@@ -17,17 +17,17 @@ def tiny(n=20):
 
 def test_no_folder_means_fashion_mnist():
     found = find_data_set(None)
-    assert found.name == FASHION_MNIST and found.mirror and not found.is_own
+    assert found.name == FASHION_MNIST and found.mirror and not found.is_custom
 
 
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ((), "it is empty. Looked for: a folder of pictures a class"),
+        ((), "it is empty. Looked for: a folder of images a class"),
         (("archive.zip",), "it holds 1 .zip file, and no data set that is known; unpack what is packed"),
         (("a.docx", "b.docx", "c"), "it holds 2 .docx files, 1 file without an ending, and no data set"),
         (("cat.0.jpg", "dog.0.jpg"), "2 .jpg files and no class folder.*'cat.0.jpg' into 'cat', for example"),
-        (("scans/1.tif", "scans/2.tif"), "pictures of one class only"),
+        (("scans/1.tif", "scans/2.tif"), "images of one class only"),
     ],
 )
 def test_what_is_not_understood_is_never_taken_for_fashion_mnist(tmp_path, files, sentence):
@@ -44,7 +44,7 @@ def test_all_files_have_to_be_fashion_mnists(tmp_path, monkeypatch):
     for name in names[:3]:
         monkeypatch.setitem(data_sets.FASHION_MNIST_SHA256, name, data_sets.digest_file(tmp_path / f"{name}.gz"))
     found = find_data_set(tmp_path)
-    assert found.is_own and "only some of its files are Fashion-MNIST's" in found.notes[0]
+    assert found.is_custom and "only some of its files are Fashion-MNIST's" in found.notes[0]
     (tmp_path / f"{names[3]}.gz").unlink()  # it is missed, but nothing else takes its place
     assert find_data_set(tmp_path).name == FASHION_MNIST
 
@@ -54,7 +54,7 @@ def test_the_digest_is_that_of_the_unpacked_content(tmp_path):
     write_idx(tmp_path / "b", tiny(), packed=False)
     write_idx(tmp_path / "c", tiny(22))
     a, b, c = (find_data_set(tmp_path / name) for name in "abc")
-    assert a.is_own and a.sha256 == b.sha256 != c.sha256
+    assert a.is_custom and a.sha256 == b.sha256 != c.sha256
     assert (a.name, a.mirror, a.classes) == ("a", False, {})
 
 
@@ -63,12 +63,12 @@ def test_names_of_emnist_are_understood(tmp_path):
     assert len(find_data_set(tmp_path).pieces) == 4
 
 
-def test_pictures_are_found_with_and_without_a_test_part(tmp_path):
-    write_pictures(tmp_path / "one", n=3)
-    write_pictures(tmp_path / "two", n=3, parts=("train", "test"))
+def test_images_are_found_with_and_without_a_test_split(tmp_path):
+    write_images(tmp_path / "one", n=3)
+    write_images(tmp_path / "two", n=3, splits=("train", "test"))
     one, two = find_data_set(tmp_path / "one"), find_data_set(tmp_path / "two")
-    assert [(row.part, row.what) for row in one.pieces] == [("", "cat")] * 3 + [("", "dog")] * 3
-    assert {row.part for row in two.pieces} == {"train", "test"} and len(two.pieces) == 12
+    assert [(row.split, row.what) for row in one.pieces] == [("", "cat")] * 3 + [("", "dog")] * 3
+    assert {row.split for row in two.pieces} == {"train", "test"} and len(two.pieces) == 12
     assert one.classes == {"uk": ["cat", "dog"], "en": ["cat", "dog"]}
     (tmp_path / "one" / "cat" / "000.png").rename(tmp_path / "one" / "dog" / "cat.png")
     assert find_data_set(tmp_path / "one").sha256 != one.sha256
@@ -99,7 +99,7 @@ def test_a_bad_classes_file_is_named_by_its_fault(tmp_path, text, sentence):
         find_data_set(tmp_path)
 
 
-def test_what_cannot_be_told_apart_or_is_not_whole_is_refused(tmp_path):
+def test_what_cannot_be_distinguished_or_is_not_whole_is_refused(tmp_path):
     write_idx(tmp_path / "two", tiny())
     write_idx(tmp_path / "two", tiny(), names=("emnist-digits-train", "emnist-digits-test"))
     write_idx(tmp_path / "part", tiny())
@@ -107,8 +107,8 @@ def test_what_cannot_be_told_apart_or_is_not_whole_is_refused(tmp_path):
     write_idx(tmp_path / "cut", tiny())
     path = tmp_path / "cut" / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    write_pictures(tmp_path / "test alone", n=2, parts=("test", "val"))
-    write_pictures(tmp_path / "one class", n=2, classes=("cat",))
+    write_images(tmp_path / "test alone", n=2, splits=("test", "val"))
+    write_images(tmp_path / "one class", n=2, classes=("cat",))
     for name, sentence in (
         ("two", "several"), ("part", "with the test labels is not there"), ("cut", "end-of-stream"),
         ("test alone", "no folder 'train' beside it"), ("one class", "one class only"),

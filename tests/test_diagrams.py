@@ -30,7 +30,7 @@ def test_equal_neighbours_are_joined_and_what_does_not_compute_is_left_out():
     ]  # fmt: skip
 
 
-def test_every_box_tells_its_shape_and_lower_pictures_make_lower_boxes():
+def test_every_box_reports_its_shape_and_lower_images_make_lower_boxes():
     axes = plot_architecture({"cnn": LAYERS}, Language("uk")).axes[0]
     texts = [text.get_text() for text in axes.texts]
     assert "28\n64" in texts and "× 2" in texts and "10" in texts
@@ -69,7 +69,7 @@ def test_deep_networks_are_drawn_by_resolution():
     assert [(row["shape"], row["count"]) for row in rows[1:-1]] == [((s, s, 64), 20) for s in (24, 12, 6)]
 
 
-def test_frozen_layers_are_pale_and_told():
+def test_frozen_layers_are_pale_and_reported():
     frozen = [*LAYERS[:2], layer("a", "Conv2D", 28, 28, 64, trained=False), *LAYERS[3:]]
     assert [row["frozen"] for row in condense(frozen)] == [False, True, False, False, False, False]  # not joined
     for layers, told in ((frozen, True), (LAYERS, False)):

@@ -30,7 +30,7 @@ def test_equal_networks_that_err_apart_share_the_weight():
     assert together > max((member.argmax(axis=1) == labels).mean() for member in members) + 0.05
 
 
-def test_pooled_answers_are_probabilities():
+def test_pooled_predictions_are_probabilities():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 100)
     pooled = pool([answers(rng, labels, 1.0), answers(rng, labels, 2.0)], np.array([0.25, 0.75]))

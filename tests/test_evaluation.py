@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fmnist_report.data.split import Task
+from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation import test_set as evaluation
 from fmnist_report.evaluation import validation
 from fmnist_report.evaluation.candidates import Candidate
@@ -17,8 +17,9 @@ from fmnist_report.pipeline.files import load_arrays, read_json, write_json
 TEST = np.array([0, 0, 1, 1, 2, 2])
 VAL = np.array([0, 1, 2, 0])
 SUMMARY = {"n_params": 5, "n_trainable": 4, "macs": 7, "train_seconds": 2.0, "predict_ms_per_image": 0.5, "n_views": 2,
-           "total_seconds": 9.0, "macs_per_answer": 14, "ms_per_answer": 1.0, "layers": [1], "precision": "bfloat16",
-           "clean": {"n": 4}}  # fmt: skip
+           "total_seconds": 9.0, "macs_per_prediction": 14, "ms_per_prediction": 1.0, "layers": [1],
+           "precision": "bfloat16",
+           "train_eval": {"n": 4}}  # fmt: skip
 
 
 def sure(predicted, confidence=0.8):
@@ -49,16 +50,18 @@ def test_a_model_is_measured():
     assert found["val_minus_test"]["difference"] == pytest.approx(0.75 - 4 / 6)
     assert found["val_minus_test"]["low"] < 0 < found["val_minus_test"]["high"]
     kept = ("n_params", "n_trainable", "macs", "train_seconds", "predict_ms_per_image", "n_views", "total_seconds",
-            "macs_per_answer", "ms_per_answer", "layers", "precision", "clean")  # fmt: skip
+            "macs_per_prediction", "ms_per_prediction", "layers", "precision", "train_eval")  # fmt: skip
     assert {name: found[name] for name in kept} == SUMMARY and found["history"] == {"val_loss": [1]}
     all_near = measure(Candidate(val, sure(predicted), SUMMARY, {}), {"val": VAL, "test": TEST}, np.ones(6, bool))
     assert all_near["test_accuracy_without_near"] is None and all_near["mirror_gain"] is None
 
 
 def test_without_a_precision_it_is_float32_and_nothing_is_known_of_training_images():
-    summary = {name: value for name, value in SUMMARY.items() if name not in ("precision", "clean")}
+    summary = {name: value for name, value in SUMMARY.items() if name not in ("precision", "train_eval")}
     found = measure(Candidate(sure(VAL), sure(TEST), summary, {}), {"val": VAL, "test": TEST}, np.zeros(6, bool))
-    assert found["precision"] == "float32" and found["clean"] is None and found["test_accuracy_without_near"] == 1.0
+    assert (
+        found["precision"] == "float32" and found["train_eval"] is None and found["test_accuracy_without_near"] == 1.0
+    )
 
 
 def test_a_class_without_test_images_keeps_its_row():
@@ -86,11 +89,11 @@ def test_mistakes_are_the_fine_tuned_networks_surest_first(models):
     found = evaluation.find_mistakes(models, TEST)
     assert [row["index"] for row in found] == [5, 3, 4] and [row["label"] for row in found] == [2, 1, 2]
     answers = {"mlp": [0, 0.5], "cnn": [0, 0.6], "vgg_features": [1, 0.7], "vgg_finetuned": [0, 0.95]}
-    assert found[0]["answers"] == {name: pytest.approx(answer) for name, answer in answers.items()}
+    assert found[0]["predictions"] == {name: pytest.approx(answer) for name, answer in answers.items()}
 
 
 def test_missed_by_all_and_agreed_on(models):
-    found = evaluation.find_missed(models, TEST)
+    found = evaluation.find_missed_by_all(models, TEST)
     assert (found["n"], found["n_agreed"]) == (2, 1)  # image 5 is missed by all, who do not agree on it
     assert [row["index"] for row in found["shown"]] == [4]
 
@@ -99,7 +102,7 @@ def test_what_all_miss_alike_is_shown_the_surest_first():
     labels, sures = np.array([0, 0, 0, 2]), (0.6, 0.9, 0.7, 0.9)
     answers = np.concatenate([sure(np.array([1 if i < 3 else 2]), each) for i, each in enumerate(sures)])
     alike = {name: Candidate(sure(VAL), answers, SUMMARY, {}) for name in MAIN}
-    assert [row["index"] for row in evaluation.find_missed(alike, labels)["shown"]] == [1, 2, 0]
+    assert [row["index"] for row in evaluation.find_missed_by_all(alike, labels)["shown"]] == [1, 2, 0]
 
 
 def test_no_more_mistakes_are_shown_than_there_is_room_for(models, monkeypatch):
@@ -147,7 +150,7 @@ def test_samples_are_the_first_of_each_class():
 def entries(tmp_path):
     """Entries of a whole run of three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
-        "data", "features", "study", "tuning", "inputs", "overlap", "portable", "mlp", "cnn", "head",
+        "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "mlp", "cnn", "head",
         "finetune", "control",
         "classifiers", "seeds",
     )}  # fmt: skip
@@ -155,10 +158,10 @@ def entries(tmp_path):
         folder.mkdir()
     images = {"train": np.zeros((3, 4, 4), "uint8"), "val": np.zeros((4, 4, 4), "uint8"),
               "test": np.arange(96).reshape(6, 4, 4).astype("uint8")}  # fmt: skip
-    np.savez(found["data"] / "pictures.npz", **images)
+    np.savez(found["data"] / "images.npz", **images)
     np.savez(found["data"] / "labels.npz", train=np.array([0, 1, 2]), val=VAL)
     np.savez(found["data"] / "test_labels.npz", test=TEST)
-    write_json(found["data"] / "task.json", dataclasses.asdict(Task(labels=(0, 1, 2), height=4, width=4)))
+    write_json(found["data"] / "dataset.json", dataclasses.asdict(DatasetInfo(labels=(0, 1, 2), height=4, width=4)))
     base = {"n_params": 100, "macs": 200, "layers": []}
     write_json(found["features"] / "index.json", {
         "base": base, "backbone": "VGG16", "size": 32, "precision": "float32", "pooled": {"block3_grid": [2, 3, 5],
@@ -166,23 +169,23 @@ def entries(tmp_path):
     })  # fmt: skip
     write_json(found["features"] / "measured.json", {"seconds": 50.0, "predict_ms_per_image": 1.0})
     write_json(found["study"] / "study.json", {"rows": [1]})
-    write_json(found["tuning"] / "tuning.json", {"networks": {}})
+    write_json(found["search"] / "search.json", {"networks": {}})
     write_json(found["inputs"] / "inputs.json", {"rows": [2]})
-    write_json(found["overlap"] / "overlap.json", {"rms": 10.0})
-    write_json(found["portable"] / "portable.json", {"fits": False})
-    np.savez(found["overlap"] / "overlap.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
+    write_json(found["duplicates"] / "duplicates.json", {"rms": 10.0})
+    write_json(found["browser_model"] / "browser_model.json", {"fits": False})
+    np.savez(found["duplicates"] / "duplicates.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
     for number, stage in enumerate(("mlp", "cnn", "head", "finetune", "control")):
         answers = np.where(np.arange(6) < number + 2, TEST, (TEST + 1) % 3)
         original = {"val_original": sure((VAL + 1) % 3)} if stage == "cnn" else {}
         np.savez(found[stage] / "probabilities.npz", val=sure(VAL), test=sure(answers).astype(float), **original)
         write_json(found[stage] / "history.json", {"val_loss": [0.3]})
         write_json(found[stage] / "summary.json", {"n_params": 1, "n_trainable": 1, "macs": 1, "layers": []})
-        write_json(found[stage] / "clean.json", {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1})
+        write_json(found[stage] / "train_eval.json", {"n": 4, "train_accuracy": 1.0, "train_loss": 0.1})
         measured = {"train_seconds": 1.0, "epoch_seconds": [1.0], "predict_ms_per_image": 0.1}
         write_json(found[stage] / "measured.json", measured)
     kinds = [row.name.removeprefix("vgg_") for row in ON_FEATURES if row.stage == "classifiers"]
     wrong = {"val": sure((VAL + 1) % 3), "test": sure((TEST + 1) % 3)}
-    arrays = {f"{kind}/{part}": values for kind in kinds for part, values in wrong.items()}
+    arrays = {f"{kind}/{split}": values for kind in kinds for split, values in wrong.items()}
     np.savez(found["classifiers"] / "probabilities.npz", **arrays)
     write_json(found["classifiers"] / "classifiers.json",
                dict.fromkeys(kinds, {"parameter": 1, "n_params": 1, "macs": 1, "n_views": 1}))  # fmt: skip
@@ -203,15 +206,15 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
                         "vgg_lda": 0}  # fmt: skip
     assert found["models"]["cnn"]["test_accuracy_without_near"] == pytest.approx(2 / 5)
     assert found["data"]["sha256"] == "abc" and found["class_counts"] == [1, 1, 1]
-    assert [found["data"][f"n_{part}"] for part in ("train", "val", "test")] == [3, 4, 6]
+    assert [found["data"][f"n_{split}"] for split in ("train", "val", "test")] == [3, 4, 6]
     assert found["data"]["labels"] == [0, 1, 2] and found["chosen_classifier"] == "vgg_head"
     assert found["features"] == {"backbone": "VGG16", "size": 32, "precision": "float32", "seconds": 50.0,
                                  "n_features": 37, "scale": [1, 1, 1], "offset": [0, 0, 0], "n_cells": 2}  # fmt: skip
     assert found["study"] == {"rows": [1], "search": {"networks": {}}} and found["inputs"] == {"rows": [2]}
-    assert found["overlap"] == {"rms": 10.0} and set(found["ensemble_weights"]) == set(MAIN)
+    assert found["duplicates"] == {"rms": 10.0} and set(found["ensemble_weights"]) == set(MAIN)
     assert found["seeds"]["mlp"]["test"]["accuracies"] == pytest.approx([2 / 6, 1.0])
     assert set(found["classifiers"]) == {"logistic_regression", "lda", "k_neighbours"}
-    assert found["missed"]["n"] == 1 and [row["index"] for row in found["mistakes"]] == [5]
+    assert found["missed_by_all"]["n"] == 1 and [row["index"] for row in found["mistakes"]] == [5]
     assert (
         found["versions"]["numpy"] == np.__version__
         and "python" in found["versions"]
@@ -223,21 +226,21 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     assert np.array_equal(arrays["y_test"], TEST) and set(arrays) == {"y_test", *found["models"]}
     assert {values.dtype for name, values in arrays.items() if name != "y_test"} == {np.dtype("float32")}
     assert np.array_equal(arrays["vgg_finetuned"].argmax(axis=1) == TEST, np.arange(6) < 5)
-    shown = load_arrays(out / "pictures.npz")
+    shown = load_arrays(out / "images.npz")
     assert np.array_equal(shown["mistakes"], np.arange(80, 96).reshape(1, 4, 4)) and shown["samples"].shape == (
         3,
         1,
         4,
         4,
     )
-    assert shown["pairs"].shape == (1, 2, 4, 4) and len(shown["missed"]) == len(found["missed"]["shown"])
+    assert shown["pairs"].shape == (1, 2, 4, 4) and len(shown["missed_by_all"]) == len(found["missed_by_all"]["shown"])
 
 
-def test_validation_tells_no_test_accuracy(tmp_path, quiet, entries):
+def test_validation_reports_no_test_accuracy(tmp_path, quiet, entries):
     (entries["data"] / "test_labels.npz").unlink()
     out = tmp_path / "out"
     out.mkdir()
-    given = {name: folder for name, folder in entries.items() if name not in ("overlap", "portable")}
+    given = {name: folder for name, folder in entries.items() if name not in ("duplicates", "browser_model")}
     validation.validate_models(out, quiet, **given)
     found = read_json(out / "validation.json")
     assert found["n_val"] == 4 and found["chosen_classifier"] == "vgg_head"

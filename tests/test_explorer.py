@@ -25,22 +25,22 @@ def run(tmp_path, quiet):
     predictions = {name: RNG.dirichlet(np.ones(CLASSES), N).astype("float32") for name in COMPARED}
     for values in predictions.values():  # the first are right for all
         values[:12] = 0.8 * np.eye(CLASSES)[labels[:12]] + 0.2 / CLASSES
-    pictures = {
+    images = {
         "train": RNG.integers(0, 256, (30, 28, 28), "uint8"),
         "test": RNG.integers(0, 256, (N, 28, 28), "uint8"),
     }
     neighbours = RNG.integers(0, 30, N)
     for name, arrays in {
         "evaluation/predictions.npz": {"y_test": labels.astype("uint8"), **predictions},
-        "data/pictures.npz": pictures,
+        "data/images.npz": images,
         "data/labels.npz": {"train": (np.arange(30) % CLASSES).astype("uint8")},
-        "overlap/overlap.npz": {"neighbours": neighbours, "rms": np.arange(N, dtype="float64")},
+        "duplicates/duplicates.npz": {"neighbours": neighbours, "rms": np.arange(N, dtype="float64")},
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         save_arrays(tmp_path / name, **arrays)
-    places = {name: tmp_path / name for name in ("data", "overlap", "evaluation")}
-    answers.gather_answers(tmp_path, quiet, **places)
-    return load_arrays(tmp_path / "answers.npz"), labels, predictions, pictures, neighbours
+    places = {name: tmp_path / name for name in ("data", "duplicates", "evaluation")}
+    answers.gather_examples(tmp_path, quiet, **places)
+    return load_arrays(tmp_path / "examples.npz"), labels, predictions, images, neighbours
 
 
 def tiles(sprite, layout, n):
@@ -51,7 +51,7 @@ def tiles(sprite, layout, n):
 
 
 def test_every_wrong_image_is_kept_with_what_all_models_say_of_it(run):
-    kept, labels, predictions, pictures, neighbours = run
+    kept, labels, predictions, images, neighbours = run
     chosen = kept["index"]
     wrong = np.any([values.argmax(axis=1) != labels for values in predictions.values()], axis=0)
     assert set(np.flatnonzero(wrong)) <= set(chosen) and kept["n_wrong"] == wrong.sum() and kept["n_missing"] == 0
@@ -59,15 +59,15 @@ def test_every_wrong_image_is_kept_with_what_all_models_say_of_it(run):
     for number, name in enumerate(COMPARED):
         assert (kept["predicted"][:, number] == predictions[name][chosen].argmax(axis=1)).all()
         assert np.abs(kept["probabilities"][:, number] / 255 - predictions[name][chosen]).max() <= 0.5 / 255 + 1e-6
-    assert (tiles(kept["images"], kept["layout"], len(chosen)) == pictures["test"][chosen]).all()
-    assert (tiles(kept["neighbours"], kept["layout"], len(chosen)) == pictures["train"][neighbours[chosen]]).all()
+    assert (tiles(kept["images"], kept["layout"], len(chosen)) == images["test"][chosen]).all()
+    assert (tiles(kept["neighbours"], kept["layout"], len(chosen)) == images["train"][neighbours[chosen]]).all()
     assert (kept["neighbour_labels"] == neighbours[chosen] % CLASSES).all() and (kept["rms"] == chosen).all()
 
 
 def test_what_is_left_out_is_counted(tmp_path, quiet, run, monkeypatch):
     monkeypatch.setattr(answers, "MOST", CLASSES + 3)  # room for one right image of each class, and three wrong ones
-    answers.gather_answers(tmp_path, quiet, **{name: tmp_path / name for name in ("data", "overlap", "evaluation")})
-    kept, (_, labels, predictions, *_) = load_arrays(tmp_path / "answers.npz"), run
+    answers.gather_examples(tmp_path, quiet, **{name: tmp_path / name for name in ("data", "duplicates", "evaluation")})
+    kept, (_, labels, predictions, *_) = load_arrays(tmp_path / "examples.npz"), run
     wrong = np.any([values.argmax(axis=1) != labels for values in predictions.values()], axis=0).sum()
     assert kept["n_wrong"] == wrong > 3 and kept["n_missing"] == wrong - 3
 

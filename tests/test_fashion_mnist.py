@@ -12,14 +12,14 @@ from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays
 from fmnist_report.settings import DataSettings
 
-PICTURES = struct.pack(">IIII", 0x803, 2, 28, 28) + bytes(2 * 784)
+IMAGES = struct.pack(">IIII", 0x803, 2, 28, 28) + bytes(2 * 784)
 LABELS = struct.pack(">II", 0x801, 3) + bytes([0, 5, 9])
 
 
 def write_folder(folder, **contents):
     folder.mkdir(exist_ok=True)
     for array, expected in data.FILES.items():
-        raw = contents.get(array, PICTURES if array.startswith("x") else LABELS)
+        raw = contents.get(array, IMAGES if array.startswith("x") else LABELS)
         (folder / f"{expected.name}.gz").write_bytes(gzip.compress(raw))
 
 

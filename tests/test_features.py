@@ -7,7 +7,7 @@ from conftest import random_base
 
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
 from fmnist_report.pipeline.files import load_arrays
-from fmnist_report.pipeline.workers import HERE, Workers, start_workers
+from fmnist_report.pipeline.workers import LOCAL, Workers, start_workers
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.training import features
 from fmnist_report.training.stores import VIEWS, FeatureStore
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.backend
 def test_stored_activations_are_those_of_the_network(feature_folder, data_folder):
     extractor = build_extractor(BaseInput("VGG16", 32))
     set_base_weights(extractor, random_base())
-    pictures = load_arrays(data_folder / "pictures.npz")["val"]
-    mirrored = extractor.predict_on_batch(pictures[:, :, ::-1, None].astype("float32"))
+    images = load_arrays(data_folder / "images.npz")["val"]
+    mirrored = extractor.predict_on_batch(images[:, :, ::-1, None].astype("float32"))
     with FeatureStore(feature_folder) as store:
         first = store.first_row("val")
-        border = store.read("block3_out", "mirror", first, first + 20)
+        boundary = store.read("block3_out", "mirror", first, first + 20)
         pooled = store.pooled("val", "mirror")
-    assert border == pytest.approx(mirrored["block3_out"], rel=2e-3, abs=1e-2)
+    assert boundary == pytest.approx(mirrored["block3_out"], rel=2e-3, abs=1e-2)
     cells = mirrored["block3_out"].reshape(20, 2, 2, 2, 2, 256).mean(axis=(2, 4)).reshape(20, -1)
     assert pooled[:, :1024] == pytest.approx(cells, rel=2e-3, abs=1e-2)
     assert pooled[:, 1024:1536] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
@@ -33,7 +33,7 @@ def test_stored_activations_are_those_of_the_network(feature_folder, data_folder
 
 def test_shards_are_plain_hdf5_with_attributes(feature_folder):
     shards = sorted(feature_folder.glob("shard-*.h5"))
-    assert len(shards) == 7  # 80 pictures in shards of 13
+    assert len(shards) == 7  # 80 images in shards of 13
     with h5py.File(shards[0]) as file:
         dataset = file["original/block3_out"]
         assert dataset.shape == (13, 4, 4, 256) and dataset.dtype == "float16"
@@ -54,7 +54,7 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
 
     monkeypatch.setattr(features, "replacing", write_shard)
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": LOCAL}
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt):
@@ -68,7 +68,7 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
 def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_folder, quiet, monkeypatch):
     monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
-    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": HERE}
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": LOCAL}
     describe, replacing = features.describe_layers, features.replacing
     monkeypatch.setattr(features, "describe_layers", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
     out = tmp_path / "out"

@@ -6,11 +6,11 @@ import pytest
 from fmnist_report.models.base import BaseInput
 from fmnist_report.models.transfer import build_assembled, decay_rates
 from fmnist_report.pipeline.files import load_arrays, read_json
-from fmnist_report.pipeline.workers import HERE
+from fmnist_report.pipeline.workers import LOCAL
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings, starts_at_pixels
 from fmnist_report.training import classifiers, finetune
 from fmnist_report.training.head import fit_head, train_on
-from fmnist_report.training.prediction import predict_views, view_pictures
+from fmnist_report.training.prediction import predict_views, view_images
 from tests.conftest import random_base
 
 pytestmark = pytest.mark.backend
@@ -34,14 +34,14 @@ def test_assembled_artefact_gives_the_stored_test_probabilities(
     )  # fmt: skip
     assembled = build_assembled(BaseInput("VGG16", 32), HEAD, unfreeze)
     assembled.load_weights(out / "network.weights.h5")
-    pictures = load_arrays(data_folder / "pictures.npz")
-    from_pixels = predict_views(assembled, view_pictures(pictures["test"])).mean(axis=0)
+    images = load_arrays(data_folder / "images.npz")
+    from_pixels = predict_views(assembled, view_images(images["test"])).mean(axis=0)
     stored = load_arrays(out / "probabilities.npz")
 
-    def error(found, part):  # the cached border is float16, and the logits of these random kernels are hundreds
-        return np.abs(found - stored[part]).mean()
+    def error(found, split):  # the cached boundary is float16, and the logits of these random kernels are hundreds
+        return np.abs(found - stored[split]).mean()
 
-    both = predict_views(assembled, view_pictures(pictures["val"]))
+    both = predict_views(assembled, view_images(images["val"]))
     assert error(from_pixels, "test") < 2e-3
     assert error(both[0], "val_original") < 2e-3 < error(both[1], "val_original")
     assert error(both.mean(axis=0), "val") < 2e-3
@@ -81,7 +81,7 @@ def test_blocks_learn_more_slowly_the_earlier_they_are():
 @pytest.mark.slow
 def test_workers_fit_the_same_classifiers(tmp_path, data_folder, feature_folder, quiet, two_workers):
     settings, found = ClassifierSettings(neighbours=(1, 3), neighbour_components=8), {}
-    for name, workers in (("here", HERE), ("there", two_workers)):
+    for name, workers in (("here", LOCAL), ("there", two_workers)):
         (tmp_path / name).mkdir()
         call = {"classifiers": settings, "seed": 0, "data": data_folder, "features": feature_folder}
         classifiers.fit_classifiers(tmp_path / name, quiet, **call, workers=workers)
@@ -93,7 +93,7 @@ def test_workers_fit_the_same_classifiers(tmp_path, data_folder, feature_folder,
 def test_classifiers_choose_on_validation(tmp_path, data_folder, feature_folder, quiet):
     settings = ClassifierSettings(neighbours=(1, 3), neighbour_components=8)
     classifiers.fit_classifiers(
-        tmp_path, quiet, classifiers=settings, seed=0, data=data_folder, features=feature_folder, workers=HERE
+        tmp_path, quiet, classifiers=settings, seed=0, data=data_folder, features=feature_folder, workers=LOCAL
     )
     found = read_json(tmp_path / "classifiers.json")
     assert set(found) == {"logistic_regression", "lda", "k_neighbours"}
@@ -114,5 +114,5 @@ def test_the_control_trains_the_head_alone_as_fine_tuning_does(tmp_path, data_fo
     assert len(read_json(out / "history.json")["val_loss"]) == 2
     before, after = (load_arrays(folder / "probabilities.npz") for folder in (head, out))
     assert after["test"] == pytest.approx(before["test"], abs=1e-5)  # it begins where the head ended
-    clean = read_json(out / "clean.json")
+    clean = read_json(out / "train_eval.json")
     assert clean["n"] == 20 and 0 <= clean["train_accuracy"] <= 1 and clean["train_loss"] > 0

@@ -13,17 +13,17 @@ from fmnist_report.settings import CNNSettings, MLPSettings
 from fmnist_report.training import fitting as training
 from fmnist_report.training import optimizers
 from fmnist_report.training.pixels import train_cnn, train_mlp
-from fmnist_report.training.prediction import predict_views, view_pictures
+from fmnist_report.training.prediction import predict_views, view_images
 
 pytestmark = pytest.mark.backend
 
 MLP = MLPSettings(widths=(16,), dropout=0.1, epochs=3, batch_size=8, shift=1, precision="float32")
 
 
-def test_mirror_average_is_the_same_for_a_picture_and_its_mirror():
+def test_mirror_average_is_the_same_for_a_image_and_its_mirror():
     network = build_mlp(MLPSettings(widths=(8,)))
     x = np.random.default_rng(0).integers(0, 255, (6, 28, 28)).astype("uint8")
-    one, other = (predict_views(network, view_pictures(view)).mean(axis=0) for view in (x, x[:, :, ::-1]))
+    one, other = (predict_views(network, view_images(view)).mean(axis=0) for view in (x, x[:, :, ::-1]))
     assert one == pytest.approx(other, abs=1e-6)
     assert one.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-5)
 
@@ -36,17 +36,17 @@ def train(out, data_folder, quiet, settings=MLP):
 
 def test_interrupted_training_ends_with_the_same_network(tmp_path, data_folder, quiet, monkeypatch):
     whole, history = train(tmp_path / "whole", data_folder, quiet)
-    save = training.EpochBundle.save
+    save = training.Checkpoint.save
 
-    def save_and_stop(bundle, history):
-        save(bundle, history)
+    def save_and_stop(checkpoint, history):
+        save(checkpoint, history)
         if len(history["loss"]) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.EpochBundle, "save", save_and_stop)
+    monkeypatch.setattr(training.Checkpoint, "save", save_and_stop)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "stopped", data_folder, quiet)
-    monkeypatch.setattr(training.EpochBundle, "save", save)
+    monkeypatch.setattr(training.Checkpoint, "save", save)
     keras.utils.set_random_seed(99)
     resumed, resumed_history = train(tmp_path / "stopped", data_folder, quiet)
     assert resumed == pytest.approx(whole, abs=1e-5)
@@ -65,15 +65,15 @@ def test_training_stopped_after_its_last_epoch_trains_no_more(tmp_path, data_fol
     assert resumed == pytest.approx(whole, abs=1e-5)
 
 
-def test_bundle_of_another_precision_counts_as_none(tmp_path):
-    bundles = []
+def test_checkpoint_of_another_precision_counts_as_none(tmp_path):
+    checkpoints = []
     for policy in ("float32", "mixed_bfloat16"):
         with training.dtype_policy(policy):
             network = build_mlp(MLPSettings(widths=(16,)))
         optimizers.compile_network(network, MLP, 3)
-        bundles.append(training.EpochBundle(tmp_path / "bundle.h5", network))
-    bundles[0].save({"loss": [1.0]})
-    assert bundles[0].restore() and not bundles[1].restore()
+        checkpoints.append(training.Checkpoint(tmp_path / "checkpoint.h5", network))
+    checkpoints[0].save({"loss": [1.0]})
+    assert checkpoints[0].restore() and not checkpoints[1].restore()
 
 
 def test_history_is_the_mean_over_the_epoch_and_not_of_its_last_batch(tmp_path, quiet):
@@ -128,21 +128,21 @@ def link_outside(path):
     ],
     ids=["bit", "external link", "96 bytes", "all but one byte", "rubbish"],
 )
-def test_damaged_bundle_counts_as_none(tmp_path, damage):
+def test_damaged_checkpoint_counts_as_none(tmp_path, damage):
     network = build_mlp(MLPSettings(widths=(16,)))
     optimizers.compile_network(network, MLP, 3)
-    bundle = training.EpochBundle(tmp_path / "bundle.h5", network)
-    bundle.save({"loss": [1.0]})
-    assert bundle.restore() == {"loss": [1.0]}
-    damage(tmp_path / "bundle.h5")
-    assert bundle.restore() == {}
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.h5", network)
+    checkpoint.save({"loss": [1.0]})
+    assert checkpoint.restore() == {"loss": [1.0]}
+    damage(tmp_path / "checkpoint.h5")
+    assert checkpoint.restore() == {}
 
 
-def test_training_begins_anew_and_says_so_where_the_bundle_is_damaged(tmp_path, data_folder, quiet, monkeypatch):
+def test_training_starts_again_and_says_so_where_the_checkpoint_is_damaged(tmp_path, data_folder, quiet, monkeypatch):
     warnings = []
     monkeypatch.setattr(quiet, "warn", warnings.append)
     (tmp_path / "damaged" / UNFINISHED).mkdir(parents=True)
-    (tmp_path / "damaged" / UNFINISHED / "bundle.h5").write_bytes(bytes(600))
+    (tmp_path / "damaged" / UNFINISHED / "checkpoint.h5").write_bytes(bytes(600))
     _, history = train(tmp_path / "damaged", data_folder, quiet)
     assert len(history["loss"]) == 3 and "damaged" in warnings[0]
 

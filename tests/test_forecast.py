@@ -4,13 +4,13 @@ import pytest
 
 from fmnist_report import forecast as module
 from fmnist_report.cli import main
-from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.forecast import KNOWN, add_up, describe_plan, forecast
 from fmnist_report.pipeline.files import read_json, write_json
-from fmnist_report.pipeline.stage import Stage, Step, Where
+from fmnist_report.pipeline.stage import Execution, Stage, Step
 from fmnist_report.presets import override, preset
 from fmnist_report.report.title_page import read_document
-from run_all import build_line
+from run_all import build_pipeline
 
 SECONDS = {"mlp": 100.0, "cnn": 400.0, "head": 30.0, "study": 50.0}
 
@@ -21,8 +21,8 @@ def known(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "KNOWN", tmp_path / "known.json")
 
 
-def steps(*names, where=Where.HERE):
-    return [Step(Stage(name, "package.module:function", where=where), {}) for name in names]
+def steps(*names, execution=Execution.INLINE):
+    return [Step(Stage(name, "package.module:function", execution=execution), {}) for name in names]
 
 
 def test_epochs_and_images_count_and_unknown_stages_are_left_out(known):
@@ -37,12 +37,12 @@ def test_epochs_and_images_count_and_unknown_stages_are_left_out(known):
 
 
 def test_of_stages_side_by_side_the_longest_counts():
-    both = [*steps("mlp"), *steps("mlp-1", "head-1", where=Where.BESIDE)]
+    both = [*steps("mlp"), *steps("mlp-1", "head-1", execution=Execution.PARALLEL)]
     assert add_up({"mlp": 100, "mlp-1": 120, "head-1": 30}, both) == 220
     assert add_up({"mlp": 100}, both) == 100 and add_up({}, both) == 0
 
 
-def test_short_stages_are_told_together():
+def test_short_stages_are_reported_together():
     seconds = {"data": 2.0, "mlp": 61.0, "cnn": 600.0, "study": 5_400.0, "x": 3.4}
     told = describe_plan(seconds, 6_066.4, "float32", 199.6)
     assert "at 200 GFLOP/s in float32" in told
@@ -57,7 +57,7 @@ def tell(capsys, monkeypatch, tmp_path, *arguments, rates=None):
     monkeypatch.setattr("fmnist_report.request.publish", lambda *arguments: [])
     monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", measured))
     folders = ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
-    main(build_line, [*folders, "--only", "cnn", *arguments])
+    main(build_pipeline, [*folders, "--only", "cnn", *arguments])
     return capsys.readouterr().err
 
 
@@ -73,7 +73,7 @@ def test_a_run_begins_with_its_plan_at_the_speed_of_this_machine(capsys, monkeyp
 
 @pytest.mark.parametrize("name", sorted(read_json(KNOWN)["presets"]))
 def test_what_was_timed_of_a_preset_are_its_stages(name):
-    line = build_line(preset(name), read_document([], None), find_data_set(None), KNOWN.parent)
+    line = build_pipeline(preset(name), read_document([], None), find_data_set(None), KNOWN.parent)
     known = read_json(KNOWN)["presets"][name]["seconds"]
     assert {"mlp", "cnn", "features", "finetune", "study"} <= set(known) <= {stage.name for stage in line}
     assert known["cnn"] > known["data"] > 0

@@ -16,7 +16,7 @@ from fmnist_report.cli import parse_size
 from fmnist_report.data.idx import IMAGES_MAGIC, LABELS_MAGIC, decompress, parse_idx
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
-from fmnist_report.pipeline.files import is_sealed
+from fmnist_report.pipeline.files import has_valid_checksum
 from fmnist_report.presets import override, preset, setting_names, validate
 from fmnist_report.report.title_page import read_document
 
@@ -123,7 +123,7 @@ def test_manifest_of_any_text_is_no_entry_and_no_crash(text):
 
 @no_deadline
 @given(st.binary(max_size=600))
-def test_bundle_of_any_bytes_is_not_opened(raw):
+def test_checkpoint_of_any_bytes_is_not_opened(raw):
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "bundle.h5").write_bytes(raw)
-        assert not is_sealed(Path(folder) / "bundle.h5")
+        (Path(folder) / "checkpoint.h5").write_bytes(raw)
+        assert not has_valid_checksum(Path(folder) / "checkpoint.h5")

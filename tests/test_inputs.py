@@ -13,12 +13,12 @@ from fmnist_report.training.metrics import wilson_interval
 
 def test_chosen_way_is_the_extractors(data_folder):
     chosen = next(row["way"] for row in inputs.list_ways(32) if row["chosen"])
-    pictures = load_arrays(data_folder / "pictures.npz")["val"][:4]
+    images = load_arrays(data_folder / "images.npz")["val"][:4]
     reader, extractor = inputs.build_reader(**chosen), build_extractor(BaseInput("VGG16", 32))
     for network in (reader, extractor):
         set_base_weights(network, random_base())
-    expected = extractor.predict_on_batch(pictures[..., None].astype("float32"))
-    found = inputs.read_features(reader, pictures)
+    expected = extractor.predict_on_batch(images[..., None].astype("float32"))
+    found = inputs.read_features(reader, images)
     assert found[:, :1024] == pytest.approx(expected["block3_grid"].reshape(4, -1), rel=1e-4, abs=1e-3)
     assert found[:, 1536:] == pytest.approx(expected["block5_gap"], rel=1e-4, abs=1e-3)
 
@@ -65,12 +65,12 @@ def test_what_is_read_follows_the_pooling():
 
 
 def test_colouring_is_learned_and_the_base_stays(data_folder):
-    arrays = {name: load_arrays(data_folder / f"{name}.npz")["train"] for name in ("pictures", "labels")}
+    arrays = {name: load_arrays(data_folder / f"{name}.npz")["train"] for name in ("images", "labels")}
     reader = inputs.build_reader("learned", 32, "bilinear")
     set_base_weights(reader, random_base())
     kernel = reader.get_layer("block1_conv1").kernel.numpy()
     before = [weights.copy() for weights in reader.get_layer("colouring").get_weights()]
-    inputs.learn_colouring(reader, arrays["pictures"], arrays["labels"], seed=0)
+    inputs.learn_colouring(reader, arrays["images"], arrays["labels"], seed=0)
     after = reader.get_layer("colouring").get_weights()
     assert all(0 < np.abs(new - old).max() < 0.1 for new, old in zip(after, before, strict=True))
     assert np.array_equal(reader.get_layer("block1_conv1").kernel.numpy(), kernel)
@@ -105,7 +105,7 @@ def test_a_way_is_judged_on_validation(monkeypatch, tmp_path, channels, n_learne
     learned, labels = [], np.arange(40) % 4
     for name in ("build_reader", "set_base_weights", "load_base"):
         monkeypatch.setattr(inputs, name, lambda *args, **kwargs: None)
-    monkeypatch.setattr(inputs, "read_features", lambda network, pictures: pictures)
+    monkeypatch.setattr(inputs, "read_features", lambda network, images: images)
     monkeypatch.setattr(inputs, "learn_colouring", lambda *args: learned.append(args))
     x = {"train": 1e4 * np.eye(4)[labels] + 1e6, "val": 1e4 * np.eye(4) + 1e6}
     y = {"train": labels, "val": np.array([0, 1, 2, 0])}

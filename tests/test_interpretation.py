@@ -1,4 +1,4 @@
-"""What the networks see: which pictures are chosen, and that a heat map tells what it claims."""
+"""What the networks see: which images are chosen, and that a heat map tells what it claims."""
 
 import keras
 import numpy as np
@@ -16,13 +16,13 @@ from fmnist_report.training.stores import VIEWS, FeatureStore
 pytestmark = pytest.mark.backend
 
 
-def test_chosen_pictures_are_the_surest_right_and_wrong_ones():
+def test_chosen_images_are_the_surest_right_and_wrong_ones():
     labels = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7])
     answers = np.array([0, 0, 1, 2, 3, 4, 9, 9, 9])
     sure = np.array([0.6, 0.9, 0.8, 0.8, 0.8, 0.8, 0.5, 0.9, 0.7])
     probabilities = np.zeros((9, 10))
     probabilities[np.arange(9), answers] = sure
-    chosen = explain.choose_pictures(probabilities, labels)
+    chosen = explain.choose_images(probabilities, labels)
     assert chosen.tolist() == [1, 2, 3, 4, 7, 8, 6]
     assert (answers[chosen[: explain.N_RIGHT]] == labels[chosen[: explain.N_RIGHT]]).all()
 
@@ -33,13 +33,13 @@ def test_heat_map_marks_the_place_that_speaks_for_the_answer():
     logits = layers.Dense(2, name="logits")(layers.GlobalAveragePooling2D()(x))
     network = keras.Model(pixels, logits)
     network.get_layer("logits").set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
-    picture = np.zeros((1, 28, 28), "uint8")
-    picture[0, 7:14, 21:28] = 200
-    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], picture)
+    image = np.zeros((1, 28, 28), "uint8")
+    image[0, 7:14, 21:28] = 200
+    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], image)
     assert answers.tolist() == [1] and heat.shape == (1, 4, 4)
     assert heat[0, 1, 3] == 1 and heat.sum() == 1
     network.get_layer("logits").set_weights([np.array([[0.0, -1.0]]), np.array([-9e3, 0.0])])
-    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], picture)
+    answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], image)
     assert answers.tolist() == [1] and heat.max() == 0  # nothing speaks for it
 
 
@@ -48,9 +48,9 @@ def test_every_heat_map_has_its_own_scale():
     x = layers.AveragePooling2D(7, name="places")(pixels)
     network = keras.Model(pixels, layers.Dense(2, name="logits")(layers.GlobalAveragePooling2D()(x)))
     network.get_layer("logits").set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
-    pictures = np.zeros((2, 28, 28), "uint8")
-    pictures[0, 7:14, 21:28], pictures[1, 7:14, 21:28] = 200, 50
-    heat = explain.heat_maps(network, network.get_layer("places").output, [], pictures)[1]
+    images = np.zeros((2, 28, 28), "uint8")
+    images[0, 7:14, 21:28], images[1, 7:14, 21:28] = 200, 50
+    heat = explain.heat_maps(network, network.get_layer("places").output, [], images)[1]
     assert heat.max(axis=(1, 2)).tolist() == [1, 1]
 
 
@@ -104,17 +104,17 @@ def test_stage_explains_trained_networks(
     assert seen["map/before"].shape == seen["map/after"].shape == (20, 2)
     for part, (networks, _) in explain.PARTS.items():
         for name in networks:
-            assert len(seen[f"{name}/answers"]) == len(seen[f"{name}/heat"]) == len(seen[f"{part}/pictures"])
+            assert len(seen[f"{name}/predicted"]) == len(seen[f"{name}/heat"]) == len(seen[f"{part}/images"])
     found = load_arrays(folders["finetune"] / "probabilities.npz")
-    pictures = load_arrays(data_folder / "pictures.npz")["val"]
-    first = next(i for i, picture in enumerate(pictures) if np.array_equal(picture, seen["part2/pictures"][0]))
-    assert seen["vgg_finetuned/answers"][0] == found["val_original"][first].argmax()
+    images = load_arrays(data_folder / "images.npz")["val"]
+    first = next(i for i, image in enumerate(images) if np.array_equal(image, seen["part2/images"][0]))
+    assert seen["vgg_finetuned/predicted"][0] == found["val_original"][first].argmax()
     assert read_json(folders["explain"] / "explain.json")["n_map"] == 20
-    rows = [next(i for i, own in enumerate(pictures) if np.array_equal(own, one)) for one in seen["part2/pictures"]]
+    rows = [next(i for i, own in enumerate(images) if np.array_equal(own, one)) for one in seen["part2/images"]]
     head_alone = load_arrays(folders["head"] / "probabilities.npz")["val_original"].argmax(axis=1)
     with FeatureStore(feature_folder) as store:
         frozen = store.pooled("val", VIEWS[0], 20)[:, [0, -1]]
-    assert np.array_equal(seen["vgg_head/answers"], head_alone[rows])
+    assert np.array_equal(seen["vgg_head/predicted"], head_alone[rows])
     assert np.allclose(seen["map/before"], frozen, rtol=1e-3)
     assert np.allclose(seen["map/after"][:, 0], frozen[:, 0], rtol=1e-2)  # block 3 is not trained
     assert not np.allclose(seen["map/after"][:, 1], frozen[:, 1], rtol=1e-5)

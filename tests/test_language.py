@@ -10,8 +10,8 @@ from jinja2.ext import babel_extract
 
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
-from fmnist_report.report.conclusions.words import MESSAGES
-from fmnist_report.report.conclusions.words import UNITS as COUNTED
+from fmnist_report.report.conclusions.wording import MESSAGES
+from fmnist_report.report.conclusions.wording import UNITS as COUNTED
 from fmnist_report.report.language import CASES, Language
 from fmnist_report.report.terms import UNITS
 from fmnist_report.settings import LANGUAGES
@@ -111,7 +111,7 @@ def test_formats(method, arguments, english, ukrainian):
         ),
     ],
 )
-def test_days_are_told_once_or_as_a_range(days, english, ukrainian):
+def test_days_are_reported_once_or_as_a_range(days, english, ukrainian):
     assert (Language("en").days(days), Language("uk").days(days)) == (english, ukrainian)
 
 

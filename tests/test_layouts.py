@@ -6,13 +6,13 @@ import struct
 
 import numpy as np
 import pytest
-from own_data_sets import write_idx, write_pictures
+from custom_data_sets import write_idx, write_images
 from PIL import Image
 
-from fmnist_report.data.own.detection import find_data_set
-from fmnist_report.data.own.parquet import find_columns
-from fmnist_report.data.own.prepare import prepare_own_data
-from fmnist_report.data.split import load_task
+from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.data.custom.parquet import find_columns
+from fmnist_report.data.custom.prepare import prepare_custom_data
+from fmnist_report.data.split import load_dataset_info
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.progress import Progress
@@ -22,14 +22,14 @@ N, N_TEST = 160, 40
 
 
 def arrays(side=8, n_classes=4):
-    """Return pictures whose bright row tells the class; labels shuffled."""
+    """Return images whose bright row tells the class; labels shuffled."""
     rng = np.random.default_rng(0)
     found = {}
-    for part, n in (("train", N), ("test", N_TEST)):
+    for split, n in (("train", N), ("test", N_TEST)):
         labels = rng.permutation(np.arange(n) % n_classes).astype("uint8")
-        pictures = rng.integers(0, 60, (n, side, side)).astype("uint8")
-        pictures[np.arange(n), labels] = 250
-        found |= {f"x_{part}": pictures, f"y_{part}": labels}
+        images = rng.integers(0, 60, (n, side, side)).astype("uint8")
+        images[np.arange(n), labels] = 250
+        found |= {f"x_{split}": images, f"y_{split}": labels}
     return found
 
 
@@ -42,22 +42,22 @@ def prepare(tmp_path, quiet):
     def run(folder, **settings):
         out, data_set = tmp_path / "out", find_data_set(folder)
         out.mkdir()
-        prepare_own_data(
+        prepare_custom_data(
             out, quiet, data=DataSettings(**settings), mirror=False, transposed=data_set.transposed, data_set=data_set
         )
-        run.data_set, run.origin, run.task = data_set, read_json(out / "origin.json"), load_task(out)
+        run.data_set, run.origin, run.dataset = data_set, read_json(out / "origin.json"), load_dataset_info(out)
         labels = {**load_arrays(out / "labels.npz"), **load_arrays(out / "test_labels.npz")}
-        return load_arrays(out / "pictures.npz"), labels
+        return load_arrays(out / "images.npz"), labels
 
     return run
 
 
 def write_csv(folder, header=True, label="label"):
-    for part in ("train", "test"):
-        x, y = arrays()[f"x_{part}"].reshape(-1, 64), arrays()[f"y_{part}"]
+    for split in ("train", "test"):
+        x, y = arrays()[f"x_{split}"].reshape(-1, 64), arrays()[f"y_{split}"]
         lines = [",".join([label, *(f"pixel{i}" for i in range(64))])] if header else []
         lines += [",".join(map(str, [label, *row])) for label, row in zip(y, x, strict=True)]
-        (folder / f"sign_mnist_{part}.csv").write_text("\ufeff" * header + "\n".join(lines))
+        (folder / f"sign_mnist_{split}.csv").write_text("\ufeff" * header + "\n".join(lines))
 
 
 def write_kaggle_digits(folder):
@@ -83,9 +83,9 @@ def write_medmnist(folder):
 
 
 def write_kmnist(folder):
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         for what, key in (("imgs", "x"), ("labels", "y")):
-            np.savez(folder / f"kmnist-{part}-{what}.npz", arrays()[f"{key}_{part}"])
+            np.savez(folder / f"kmnist-{split}-{what}.npz", arrays()[f"{key}_{split}"])
 
 
 def write_npy(folder):
@@ -108,14 +108,14 @@ def write_packed_twice(folder):
 
 
 def write_qmnist(folder):
-    for part in ("train", "test"):
-        x, y = arrays()[f"x_{part}"], arrays()[f"y_{part}"]
+    for split in ("train", "test"):
+        x, y = arrays()[f"x_{split}"], arrays()[f"y_{split}"]
         raw = struct.pack(">4I", 0x803, *x.shape) + x.tobytes()
-        (folder / f"qmnist-{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(raw))
+        (folder / f"qmnist-{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(raw))
         table = np.zeros((len(y), 8), ">i4")
         table[:, 0] = y
         raw = struct.pack(">3I", 0xC02, *table.shape) + table.tobytes()
-        (folder / f"qmnist-{part}-labels-idx2-int.gz").write_bytes(gzip.compress(raw))
+        (folder / f"qmnist-{split}-labels-idx2-int.gz").write_bytes(gzip.compress(raw))
 
 
 def write_parquet(folder, label="label", names=("ankle", "bag", "coat", "dress")):
@@ -124,20 +124,20 @@ def write_parquet(folder, label="label", names=("ankle", "bag", "coat", "dress")
     import pyarrow as pa
     from pyarrow import parquet
 
-    def encode(picture):
+    def encode(image):
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG")
+        Image.fromarray(image).save(buffer, "PNG")
         return {"bytes": buffer.getvalue(), "path": None}
 
     (folder / "data").mkdir()
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         features = {"image": {"_type": "Image"}, label: {"names": list(names), "_type": "ClassLabel"}}
         table = pa.table(
-            {"image": [encode(x) for x in arrays()[f"x_{part}"]], label: arrays()[f"y_{part}"].astype("int64")}
+            {"image": [encode(x) for x in arrays()[f"x_{split}"]], label: arrays()[f"y_{split}"].astype("int64")}
         ).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
         half = len(table) // 2
         for number, piece in enumerate((table[:half], table[half:])):
-            parquet.write_table(piece, folder / "data" / f"{part}-0000{number}-of-00002.parquet")
+            parquet.write_table(piece, folder / "data" / f"{split}-0000{number}-of-00002.parquet")
 
 
 KERAS = {"x_train": "x_train", "y_train": "y_train", "x_test": "x_test", "y_test": "y_test"}
@@ -165,34 +165,34 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_pictures_and_labels_of_every_form_belong_together(tmp_path, prepare, form):
+def test_images_and_labels_of_every_form_belong_together(tmp_path, prepare, form):
     folder = tmp_path / "set"
     folder.mkdir()
     FORMS[form](folder)
-    pictures, labels = prepare(folder)
+    images, labels = prepare(folder)
     given = form == "MedMNIST"
-    assert {part: len(values) for part, values in labels.items()} == {
+    assert {split: len(values) for split, values in labels.items()} == {
         "train": N if given else N - N // 6, "val": 20 if given else N // 6, "test": 20 if given else N_TEST,
     }  # fmt: skip
-    for part, values in pictures.items():
-        assert (named(values) == labels[part]).all() and values.dtype == np.uint8 and values.max() == 250
+    for split, values in images.items():
+        assert (named(values) == labels[split]).all() and values.dtype == np.uint8 and values.max() == 250
     assert prepare.origin == {"given": ["train", "val", "test"] if given else ["train", "test"],
                               "skipped": {}, "unreadable": 0, "names": NAMES.get(form, [])}  # fmt: skip
-    assert prepare.task.labels == (0, 1, 2, 3) and not prepare.data_set.notes
+    assert prepare.dataset.labels == (0, 1, 2, 3) and not prepare.data_set.notes
 
 
-def test_a_table_without_labels_is_told_and_not_used(tmp_path, prepare):
+def test_a_table_without_labels_is_reported_and_not_used(tmp_path, prepare):
     (tmp_path / "set").mkdir()
     write_kaggle_digits(tmp_path / "set")
-    pictures, labels = prepare(tmp_path / "set")
-    assert len(labels["test"]) == N // 6 and (named(pictures["test"]) == labels["test"]).all()
+    images, labels = prepare(tmp_path / "set")
+    assert len(labels["test"]) == N // 6 and (named(images["test"]) == labels["test"]).all()
     assert prepare.origin == {"given": ["train"], "skipped": {".csv": 2}, "unreadable": 0, "names": []}
     assert prepare.data_set.notes == ("test.csv has no column of labels, so it is not used",)
 
 
 def test_names_in_parquet_name_the_classes(tmp_path):
     write_parquet(tmp_path)
-    from fmnist_report.data.own.readers import read_parquet
+    from fmnist_report.data.custom.readers import read_parquet
 
     read = read_parquet(find_data_set(tmp_path), DataSettings(), lambda n, total: None)
     assert read.names == ("ankle", "bag", "coat", "dress")
@@ -203,10 +203,10 @@ def test_names_in_parquet_name_the_classes(tmp_path):
     [
         (lambda folder: np.savez(folder / "a.npz", train_images=np.zeros((9, 8, 8))), "1 .npz file, and no data set"),
         (lambda folder: (folder / "a.npz").write_bytes(b"no zip"), "a.npz cannot be read"),
-        (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class a picture"),
+        (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class an image"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y / 2), "labels are not whole numbers"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y.astype(object)), "Python objects, which are never"),
-        (lambda folder: (write_npz(folder, KERAS), write_kmnist(folder)), "the same part of several sets"),
+        (lambda folder: (write_npz(folder, KERAS), write_kmnist(folder)), "the same split of several sets"),
         (lambda folder: write_npz(folder, KERAS, x=lambda x: x[:, :, :7, None, None]), "of the shape"),
     ],
 )
@@ -217,26 +217,26 @@ def test_arrays_that_cannot_be_used_are_named(tmp_path, prepare, write, sentence
         prepare(tmp_path / "set")
 
 
-@pytest.mark.parametrize("parts", [("train", "test"), ("Training", "Testing"), ("seg_train", "seg_test")])
+@pytest.mark.parametrize("splits", [("train", "test"), ("Training", "Testing"), ("seg_train", "seg_test")])
 @pytest.mark.parametrize("levels", ["", "inner"])
-def test_parts_are_known_by_their_words_one_or_two_levels_above_the_classes(tmp_path, parts, levels):
-    places = [f"{part}/{levels}" if levels else part for part in parts]
-    write_pictures(tmp_path / "wrapper", n=2, parts=places)
+def test_parts_are_known_by_their_words_one_or_two_levels_above_the_classes(tmp_path, splits, levels):
+    places = [f"{split}/{levels}" if levels else split for split in splits]
+    write_images(tmp_path / "wrapper", n=2, splits=places)
     found = find_data_set(tmp_path)
-    kinds = {(piece.part, piece.what) for piece in found.pieces}
-    assert kinds == {(part, what) for part in ("train", "test") for what in ("cat", "dog")} and len(found.pieces) == 8
+    kinds = {(piece.split, piece.what) for piece in found.pieces}
+    assert kinds == {(split, what) for split in ("train", "test") for what in ("cat", "dog")} and len(found.pieces) == 8
 
 
 @pytest.mark.parametrize("inner", ["", "old", "new"])
 def test_a_class_may_be_called_train(tmp_path, inner):
     classes = [f"{name}/{inner}{name}" if inner else name for name in ("bus", "car", "train")]
-    write_pictures(tmp_path, n=2, classes=classes)
-    found = {(piece.part, piece.what) for piece in find_data_set(tmp_path).pieces}
+    write_images(tmp_path, n=2, classes=classes)
+    found = {(piece.split, piece.what) for piece in find_data_set(tmp_path).pieces}
     assert found == {("", "bus"), ("", "car"), ("", "train")}
 
 
 def put(folder, *names):
-    """Write a picture into each of some folders, or under each of some names."""
+    """Write an image into each of some folders, or under each of some names."""
     for name in names:
         path = folder / name if name.endswith(".png") else folder / name / "0.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -246,11 +246,11 @@ def put(folder, *names):
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (("train", "test"), "'test' and 'train' look like parts, but hold no class folders"),
-        (("train", "test1"), "look like parts"),
-        (("train", "valid", "test"), "look like parts"),
-        (("trainA", "trainB", "testA", "testB"), "look like parts"),
-        (("images_train", "images_test"), "look like parts"),
+        (("train", "test"), "'test' and 'train' look like splits, but hold no class folders"),
+        (("train", "test1"), "look like splits"),
+        (("train", "valid", "test"), "look like splits"),
+        (("trainA", "trainB", "testA", "testB"), "look like splits"),
+        (("images_train", "images_test"), "look like splits"),
         (("images", "annotations/trimaps"), "'annotations' bears no class's name"),
         (("images/a", "images/b", "masks/a", "masks/b"), "bears no class's name"),
         (("scans/a", "scans/b", "drawn/a", "drawn/b"), "stands for a folder at more than one place"),
@@ -259,7 +259,7 @@ def put(folder, *names):
         (("images_001/images", "images_002/images"), "bears no class's name"),
         (("fold1/a", "fold2/a"), "bears no class's name"),
         (("train/n01/images", "train/n02/images", "val/images"), "'images' bears no class's name"),
-        (("seg_train/a", "seg_train/b", "seg_pred"), "beside 'seg_train' there are pictures in 'seg_pred'"),
+        (("seg_train/a", "seg_train/b", "seg_pred"), "beside 'seg_train' there are images in 'seg_pred'"),
         (("train/cat.0.png", "train/dog.0.png"), "one class only, 'train'.*'cat.0.png' into 'cat'"),
     ],
 )
@@ -288,24 +288,24 @@ def test_folders_that_are_classes_are_found(tmp_path, names, classes):
     assert not any("masks" in str(piece.path) for piece in found.pieces)
 
 
-def test_pictures_count_before_the_tables_that_describe_them(tmp_path):
+def test_images_count_before_the_tables_that_describe_them(tmp_path):
     put(tmp_path, "cat", "dog")
     np.save(tmp_path / "labels.npy", np.zeros(9))
     header = ",".join(["label", *(f"f{i}" for i in range(25))])
     (tmp_path / "features.csv").write_text(header + "\n" + "0," * 25 + "0\n")
     found = find_data_set(tmp_path)
-    assert found.form == "pictures" and found.skipped == {".csv": 1, ".npy": 1}
+    assert found.form == "images" and found.skipped == {".csv": 1, ".npy": 1}
 
 
-def test_pictures_that_a_table_is_taken_for_are_told(tmp_path):
+def test_images_that_a_table_is_taken_for_are_reported(tmp_path):
     put(tmp_path, "a.png", "b.png", "c.png")
     write_csv(tmp_path)
     found = find_data_set(tmp_path)
     assert found.form == "csv"
-    assert found.notes[0].startswith("its pictures are not used: it holds 3 .png files and no class folder; put the")
+    assert found.notes[0].startswith("its images are not used: it holds 3 .png files and no class folder; put the")
 
 
-def test_sets_in_folders_of_their_own_are_told_apart(tmp_path):
+def test_sets_in_folders_of_their_own_are_distinguished(tmp_path):
     for name in ("MNIST/raw", "FashionMNIST/raw"):
         write_idx(tmp_path / name, arrays())
     with pytest.raises(ReportError, match="several sets of IDX files .*FashionMNIST/raw.*MNIST/raw"):
@@ -313,9 +313,9 @@ def test_sets_in_folders_of_their_own_are_told_apart(tmp_path):
 
 
 def test_a_validation_part_is_used_as_validation(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, parts=("train", "valid", "test"))
+    write_images(tmp_path / "set", n=70, splits=("train", "valid", "test"))
     _, labels = prepare(tmp_path / "set")
-    assert {part: len(values) for part, values in labels.items()} == {"train": 140, "val": 140, "test": 140}
+    assert {split: len(values) for split, values in labels.items()} == {"train": 140, "val": 140, "test": 140}
     assert prepare.origin["given"] == ["train", "val", "test"]
 
 
@@ -323,35 +323,35 @@ def test_a_validation_part_is_used_as_validation(tmp_path, prepare):
     ("spoil", "sentence"),
     [
         (lambda folder: (folder / "test" / "cat").rename(folder / "cats"), "beside 'test', 'train' .* in 'cats'"),
-        (lambda folder: write_pictures(folder, n=1, parts=("testing",)), "both the same part"),
-        (lambda folder: write_pictures(folder / "train", n=1, classes=("val",), parts=("cat",)), "stand above"),
+        (lambda folder: write_images(folder, n=1, splits=("testing",)), "both the same split"),
+        (lambda folder: write_images(folder / "train", n=1, classes=("val",), splits=("cat",)), "stand above"),
     ],
 )
 def test_parts_that_are_no_parts_are_refused(tmp_path, spoil, sentence):
-    write_pictures(tmp_path, n=2, parts=("train", "test"))
+    write_images(tmp_path, n=2, splits=("train", "test"))
     spoil(tmp_path)
     with pytest.raises(ReportError, match=sentence):
         find_data_set(tmp_path)
 
 
-def test_pictures_without_classes_in_the_test_part_are_refused(tmp_path):
-    write_pictures(tmp_path, n=2, parts=("train",))
-    write_pictures(tmp_path, n=2, classes=("test",))
-    with pytest.raises(ReportError, match="nothing tells what the 2 pictures in 'test' show"):
+def test_images_without_classes_in_the_test_part_are_refused(tmp_path):
+    write_images(tmp_path, n=2, splits=("train",))
+    write_images(tmp_path, n=2, classes=("test",))
+    with pytest.raises(ReportError, match="nothing tells what the 2 images in 'test' show"):
         find_data_set(tmp_path)
 
 
 def test_droppings_are_ignored_and_the_rest_is_counted(tmp_path):
-    write_pictures(tmp_path, n=3)
+    write_images(tmp_path, n=3)
     for name in (".DS_Store", "Thumbs.db", "cat/._000.png", "cat/desktop.ini", "labels.csv", "a.txt", "dog/b.txt", "c"):
         (tmp_path / name).write_bytes(b"\0")
     for name in ("__MACOSX/cat", ".ipynb_checkpoints", "hamster"):
         (tmp_path / name).mkdir(parents=True)
-    write_pictures(tmp_path / "dog", n=2, classes=("puppy",))
+    write_images(tmp_path / "dog", n=2, classes=("puppy",))
     found = find_data_set(tmp_path)
     assert len(found.pieces) == 8 and found.skipped == {".txt": 2, ".csv": 1, "": 1}
     assert found.notes == (
-        "the folder 'hamster' holds no pictures", "2 pictures in folders within 'dog' count as 'dog'",
+        "the folder 'hamster' holds no images", "2 images in folders within 'dog' count as 'dog'",
     )  # fmt: skip
 
 
@@ -359,26 +359,24 @@ def test_names_have_one_unicode_form_and_numbers_their_order(tmp_path, prepare):
     import os
     import unicodedata
 
-    for part, form in (("train", "NFC"), ("test", "NFD")):
-        write_pictures(
-            tmp_path / "set", n=70, parts=(part,), classes=[unicodedata.normalize(form, "їжак"), "10", "2"]
-        )
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        write_images(tmp_path / "set", n=70, splits=(split,), classes=[unicodedata.normalize(form, "їжак"), "10", "2"])
     prepare(tmp_path / "set")
     assert prepare.data_set.classes["en"] == ["2", "10", "їжак"]
-    write_pictures(tmp_path / "bytes", n=1, classes=("a", "b"))
+    write_images(tmp_path / "bytes", n=1, classes=("a", "b"))
     os.rename(tmp_path / "bytes" / "a", os.fsencode(tmp_path / "bytes") + b"/\xea\xb3\xf2")
     assert find_data_set(tmp_path / "bytes").classes["en"] == ["\\xea\\xb3\\xf2", "b"]
 
 
-def test_a_class_without_test_pictures_is_refused_by_its_name(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, parts=("train",), classes=("cat", "dog", "hamster"))
-    write_pictures(tmp_path / "set", n=70, parts=("test",))
-    with pytest.raises(ReportError, match="no test picture of the class 'hamster'"):
+def test_a_class_without_test_images_is_refused_by_its_name(tmp_path, prepare):
+    write_images(tmp_path / "set", n=70, splits=("train",), classes=("cat", "dog", "hamster"))
+    write_images(tmp_path / "set", n=70, splits=("test",))
+    with pytest.raises(ReportError, match="no test image of the class 'hamster'"):
         prepare(tmp_path / "set")
 
 
 def test_a_folder_that_links_to_itself_ends(tmp_path):
-    write_pictures(tmp_path, n=2)
+    write_images(tmp_path, n=2)
     (tmp_path / "cat" / "again").symlink_to(tmp_path)
     assert len(find_data_set(tmp_path).pieces) == 4
 
@@ -420,17 +418,17 @@ PIXELS = ",".join(f"pixel{i}" for i in range(64))
 )
 def test_tables_are_read_as_people_write_them(tmp_path, prepare, rows):
     write_rows(tmp_path / "set", rows)
-    pictures, labels = prepare(tmp_path / "set")
-    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+    images, labels = prepare(tmp_path / "set")
+    assert all((named(images[split]) == labels[split]).all() for split in images)
 
 
-def test_a_column_of_usage_tells_the_part(tmp_path, prepare):
+def test_a_column_of_usage_reports_the_split(tmp_path, prepare):
     x, y = arrays()["x_train"].reshape(-1, 64), arrays()["y_train"]
     usage = ["Training"] * 130 + ["PublicTest"] * 10 + ["PrivateTest"] * 20
-    rows = [f"{label},{' '.join(map(str, a))},{part}" for a, label, part in zip(x, y, usage, strict=True)]
+    rows = [f"{label},{' '.join(map(str, a))},{split}" for a, label, split in zip(x, y, usage, strict=True)]
     write_rows(tmp_path / "set", ["emotion,pixels,Usage", *rows], "fer2013.csv")
-    pictures, labels = prepare(tmp_path / "set")
-    assert len(labels["test"]) == 30 and (named(pictures["test"]) == labels["test"]).all()
+    images, labels = prepare(tmp_path / "set")
+    assert len(labels["test"]) == 30 and (named(images["test"]) == labels["test"]).all()
 
 
 @pytest.mark.parametrize(
@@ -449,22 +447,22 @@ def test_rows_that_cannot_be_read_are_named(tmp_path, prepare, change, sentence)
 
 
 @pytest.mark.parametrize("found", ["test", "val"])
-def test_a_set_without_training_pictures_is_refused(tmp_path, prepare, found):
+def test_a_set_without_training_images_is_refused(tmp_path, prepare, found):
     (tmp_path / "set").mkdir()
     own = arrays()
     np.savez(tmp_path / "set" / "a.npz", **{f"{found}_images": own["x_test"], f"{found}_labels": own["y_test"]})
-    with pytest.raises(ReportError, match=f"there is no training part, only {found}"):
+    with pytest.raises(ReportError, match=f"there is no training split, only {found}"):
         prepare(tmp_path / "set")
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda own: own | {"x_test": own["x_test"] / 255}, "pictures of different types"),
-        (lambda own: own | {"x_train": own["x_train"].astype(str)}, "of the type <U3 are no pictures"),
+        (lambda own: own | {"x_test": own["x_test"] / 255}, "images of different types"),
+        (lambda own: own | {"x_train": own["x_train"].astype(str)}, "of the type <U3 are no images"),
         (lambda own: own | {"y_train": np.where(own["y_train"] > 2, np.inf, own["y_train"])}, "not whole numbers"),
-        (lambda own: own | {"x_train": own["x_train"][:0], "y_train": own["y_train"][:0]}, "no training pictures"),
-        (lambda own: own | {"x_val": own["x_test"][:1], "y_val": own["y_test"][:1]}, "validation part has 1 pictures"),
+        (lambda own: own | {"x_train": own["x_train"][:0], "y_train": own["y_train"][:0]}, "no training images"),
+        (lambda own: own | {"x_val": own["x_test"][:1], "y_val": own["y_test"][:1]}, "validation split has 1 images"),
         (lambda own: own | {name: own[name] * np.nan for name in ("x_train", "x_test")}, "none of .* is a number"),
     ],
 )
@@ -478,7 +476,7 @@ def test_odd_arrays_are_refused(tmp_path, prepare, change, sentence):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda own: own | {"x_val": own["x_test"][:0], "y_val": own["y_test"][:0]},  # an empty part is none
+        lambda own: own | {"x_val": own["x_test"][:0], "y_val": own["y_test"][:0]},  # an empty split is none
         lambda own: own | {"label_names": np.array(list("abcd")), "y_train_ids": np.arange(160)},
         lambda own: {name: values[None] if name[0] == "y" else values for name, values in own.items()},
         lambda own: own | {name: np.array(list("abcd"))[own[name]] for name in ("y_train", "y_test")},
@@ -486,13 +484,13 @@ def test_odd_arrays_are_refused(tmp_path, prepare, change, sentence):
         lambda own: own | {"x_train": np.where(np.arange(N)[:, None, None] == 0, np.inf, own["x_train"] / 1.0),
                            "x_test": own["x_test"] / 1.0},
     ],
-    ids=["empty part", "other arrays", "labels in a row", "labels as text", "names in one word", "one infinite"],
+    ids=["empty split", "other arrays", "labels in a row", "labels as text", "names in one word", "one infinite"],
 )  # fmt: skip
 def test_odd_arrays_are_read(tmp_path, prepare, change):
     (tmp_path / "set").mkdir()
     np.savez(tmp_path / "set" / "a.npz", **change(arrays()))
-    pictures, labels = prepare(tmp_path / "set")
-    wrong = sum((named(pictures[part]) != labels[part]).sum() for part in pictures)
+    images, labels = prepare(tmp_path / "set")
+    wrong = sum((named(images[split]) != labels[split]).sum() for split in images)
     assert wrong <= 1 and prepare.origin["given"] == ["train", "test"]
 
 
@@ -513,9 +511,9 @@ def parquet_set(folder, columns, name="train-0.parquet", metadata=None):
     import pyarrow as pa
     from pyarrow import parquet
 
-    def encode(picture):
+    def encode(image):
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG")
+        Image.fromarray(image).save(buffer, "PNG")
         return buffer.getvalue()
 
     folder.mkdir(exist_ok=True, parents=True)
@@ -529,9 +527,9 @@ def test_labels_of_a_parquet_table_are_never_guessed(tmp_path, prepare):
     with pytest.raises(ReportError, match="which column of train-0.parquet holds the labels, width or breed"):
         find_data_set(tmp_path / "a")
     parquet_set(tmp_path / "b", lambda y: {"id": np.arange(len(y)), "Label": [f"c{value}" for value in y]})
-    pictures, labels = prepare(tmp_path / "b")
+    images, labels = prepare(tmp_path / "b")
     assert prepare.data_set.classes["en"] == ["c0", "c1", "c2", "c3"]
-    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+    assert all((named(images[split]) == labels[split]).all() for split in images)
 
 
 def features(names):
@@ -541,9 +539,9 @@ def features(names):
 def test_class_names_bring_the_labels_of_all_files_to_one_order(tmp_path, prepare):
     parquet_set(tmp_path / "set", lambda y: {"label": y}, metadata=features(list("abcd")))
     parquet_set(tmp_path / "set", lambda y: {"label": 3 - y}, "test-0.parquet", features(list("dcba")))
-    pictures, labels = prepare(tmp_path / "set")
+    images, labels = prepare(tmp_path / "set")
     classes = np.array(prepare.data_set.classes["en"])
-    assert all((np.array(list("abcd"))[named(pictures[part])] == classes[labels[part]]).all() for part in pictures)
+    assert all((np.array(list("abcd"))[named(images[split])] == classes[labels[split]]).all() for split in images)
     parquet_set(tmp_path / "set", lambda y: {"label": y}, "test-0.parquet", features(list("abce")))
     with pytest.raises(ReportError, match="names other classes than"):
         find_data_set(tmp_path / "set")
@@ -560,7 +558,7 @@ def test_parquet_without_labels_is_refused(tmp_path, columns, sentence):
         find_data_set(tmp_path)
 
 
-def test_configurations_of_a_parquet_set_are_told_apart(tmp_path):
+def test_configurations_of_a_parquet_set_are_distinguished(tmp_path):
     for name in ("full", "mini"):
         parquet_set(tmp_path / name, lambda y: {"label": y})
     with pytest.raises(ReportError, match="several sets of .parquet files .*full, mini"):
@@ -624,9 +622,9 @@ def reordered(rows):
 )  # fmt: skip
 def test_tables_are_read_as_programs_write_them(tmp_path, prepare, rows):
     write_rows(tmp_path / "set", rows)
-    pictures, labels = prepare(tmp_path / "set")
+    images, labels = prepare(tmp_path / "set")
     assert sum(map(len, labels.values())) == N
-    assert all((named(pictures[part]) == labels[part]).all() and pictures[part].max() >= 250 for part in pictures)
+    assert all((named(images[split]) == labels[split]).all() and images[split].max() >= 250 for split in images)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -651,11 +649,11 @@ def test_tables_are_read_in_unicode(tmp_path, prepare, encoding):
          "in the row that begins in line 10 a value has more than"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")).replace("\n3,", "\nїжак,").encode("cp1251"), "is not in UTF-8"),
         ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",train")).replace(",train", ",holdout", 3),
-         "train.csv, line 2: 'holdout' in the column that tells the part is none"),
+         "train.csv, line 2: 'holdout' in the column of splits is unknown"),
         ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",")), "line 2: '' in the column"),
     ],
     ids=["first or last", "first or last of R", "two labels", "no label", "a pixel twice", "open quotation", "cp1251",
-         "unknown part", "empty part"],
+         "unknown split", "empty split"],
 )  # fmt: skip
 def test_tables_that_could_be_misread_are_refused(tmp_path, prepare, content, sentence):
     (tmp_path / "set").mkdir()
@@ -672,13 +670,13 @@ def test_the_column_of_the_part_counts_more_than_the_name_of_the_file(tmp_path, 
     assert labels["test"].tolist() == [int(row.split(",")[0]) for row in rows[120:]]
 
 
-def test_large_pictures_fit_into_one_column(tmp_path, prepare):
+def test_large_images_fit_into_one_column(tmp_path, prepare):
     x, y = arrays()["x_train"], arrays()["y_train"]
     large = x.repeat(25, axis=1).repeat(25, axis=2)
     rows = [f"{label},{' '.join(map(str, a.ravel()))}" for a, label in zip(large, y, strict=True)]
     write_rows(tmp_path / "set", ["emotion,pixels", *rows])
     prepare(tmp_path / "set")
-    assert prepare.task.height == 200
+    assert prepare.dataset.height == 200
 
 
 @pytest.mark.parametrize(
@@ -690,9 +688,9 @@ def test_large_pictures_fit_into_one_column(tmp_path, prepare):
 def test_what_bears_no_part_is_training(tmp_path, prepare, names, given):
     (tmp_path / "set").mkdir()
     np.savez(tmp_path / "set" / "a.npz", **dict(zip(names, arrays().values(), strict=True)))
-    pictures, labels = prepare(tmp_path / "set")
+    images, labels = prepare(tmp_path / "set")
     assert prepare.origin["given"] == given
-    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+    assert all((named(images[split]) == labels[split]).all() for split in images)
 
 
 def test_a_table_that_bears_no_part_is_training(tmp_path, prepare):
@@ -702,13 +700,13 @@ def test_a_table_that_bears_no_part_is_training(tmp_path, prepare):
     assert prepare.origin["given"] == ["train", "test"] and len(labels["test"]) == 40
 
 
-def test_pictures_are_taken_before_the_same_as_rows(tmp_path, prepare):
+def test_images_are_taken_before_the_same_as_rows(tmp_path, prepare):
     x, y = arrays()["x_train"], arrays()["y_train"]
     (tmp_path / "set").mkdir()
     bunch = {"data": 255 - x.reshape(-1, 64), "images": x, "target": y, "target_names": np.arange(4)}
     np.savez(tmp_path / "set" / "digits.npz", **bunch, DESCR="digits")
-    pictures, labels = prepare(tmp_path / "set")
-    assert all((named(pictures[part]) == labels[part]).all() for part in pictures)
+    images, labels = prepare(tmp_path / "set")
+    assert all((named(images[split]) == labels[split]).all() for split in images)
 
 
 @pytest.mark.parametrize("labels", [lambda y: np.array([b"cat", b"dog", b"emu", b"fox"])[y],
@@ -774,14 +772,14 @@ def test_numbers_that_nobody_calls_labels_are_none(tmp_path, prepare):
         prepare(tmp_path / "set")
 
 
-def test_a_column_of_a_parquet_table_tells_the_part(tmp_path, prepare):
+def test_a_column_of_a_parquet_table_reports_the_split(tmp_path, prepare):
     parquet_set(tmp_path / "set", lambda y: {"label": y.tolist(), "split": ["train"] * (len(y) - 40) + ["test"] * 40})
     _, labels = prepare(tmp_path / "set")
     assert prepare.origin["given"] == ["train", "test"] and len(labels["test"]) >= 40
 
 
-def test_pictures_that_are_not_read_are_told_by_class(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
+def test_images_that_are_not_read_are_reported_by_class(tmp_path, prepare):
+    write_images(tmp_path / "set", n=70, classes=["cat", "dog"])
     (tmp_path / "set" / "emu").mkdir()
     (tmp_path / "set" / "emu" / "1.HEIC").write_bytes(b"photo")
     with pytest.raises(ReportError, match="'emu' holds 1 .heic file, and such are not read; convert"):
@@ -789,24 +787,24 @@ def test_pictures_that_are_not_read_are_told_by_class(tmp_path, prepare):
 
 
 def test_the_names_of_the_folders_in_another_order_are_refused(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog"])
+    write_images(tmp_path / "set", n=70, classes=["cat", "dog"])
     (tmp_path / "set" / "classes.toml").write_text('en = ["dog", "cat"]')
     with pytest.raises(ReportError, match="classes.toml has 'dog' as class 1, which is 'cat' in the data set"):
         prepare(tmp_path / "set")
 
 
-def test_a_class_without_a_readable_picture_is_named(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, classes=["cat", "dog", "fox"])
+def test_a_class_without_a_readable_image_is_named(tmp_path, prepare):
+    write_images(tmp_path / "set", n=70, classes=["cat", "dog", "fox"])
     for path in (tmp_path / "set" / "fox").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(ReportError, match="none of the 70 pictures of the class 'fox' can be read"):
+    with pytest.raises(ReportError, match="none of the 70 images of the class 'fox' can be read"):
         prepare(tmp_path / "set", skip_unreadable=True)
 
 
-def test_one_picture_of_another_size_is_named(tmp_path, prepare, monkeypatch):
+def test_one_image_of_another_size_is_named(tmp_path, prepare, monkeypatch):
     said = []
     monkeypatch.setattr(Progress, "say", lambda self, text: said.append(text))
-    write_pictures(tmp_path / "set", n=80, classes=["cat", "dog"])
+    write_images(tmp_path / "set", n=80, classes=["cat", "dog"])
     odd = sorted((tmp_path / "set" / "cat").iterdir())[3]
     Image.open(odd).resize((33, 40)).save(odd)
     prepare(tmp_path / "set", side=16)
@@ -815,7 +813,7 @@ def test_one_picture_of_another_size_is_named(tmp_path, prepare, monkeypatch):
 
 
 def test_classes_may_be_called_train(tmp_path, prepare):
-    write_pictures(tmp_path / "set", n=70, classes=["bullet train", "steam train", "bus"])
+    write_images(tmp_path / "set", n=70, classes=["bullet train", "steam train", "bus"])
     prepare(tmp_path / "set")
     assert prepare.origin["names"] == ["bullet train", "bus", "steam train"]
 
@@ -830,9 +828,9 @@ def test_a_packed_file_counts_before_a_plain_one(tmp_path, prepare):
 def test_a_first_row_that_pandas_took_for_names_is_read_as_it_was(tmp_path, prepare):
     first, *rest = sorted_rows()
     write_rows(tmp_path / "set", [named_by_pandas(first), *rest])
-    pictures, _ = prepare(tmp_path / "set")
-    found = sorted(picture.tobytes() for part in pictures.values() for picture in part)
-    assert found == sorted(picture.tobytes() for picture in arrays()["x_train"])
+    images, _ = prepare(tmp_path / "set")
+    found = sorted(image.tobytes() for split in images.values() for image in split)
+    assert found == sorted(image.tobytes() for image in arrays()["x_train"])
 
 
 @pytest.mark.parametrize(
@@ -852,7 +850,7 @@ def test_a_little_below_zero_is_the_same_range(tmp_path, prepare, change):
      (lambda y: {"part": [["hand", "foot"][value % 2] for value in y]}, ("image", "part", [])),
      (lambda y: {"animal": [f"c{value}" for value in y], "split": ["train"] * len(y)}, ("image", "animal", ["split"]))],
 )  # fmt: skip
-def test_columns_of_parquet_are_told_by_their_names(tmp_path, columns, chosen):
+def test_columns_of_parquet_are_reported_by_their_names(tmp_path, columns, chosen):
     from pyarrow import parquet
 
     names = {"info": {"features": {"sex": {"names": ["f", "m"], "_type": "ClassLabel"}}}}
@@ -861,8 +859,8 @@ def test_columns_of_parquet_are_told_by_their_names(tmp_path, columns, chosen):
     assert find_columns(parquet.read_schema(path), path) == chosen
 
 
-def test_a_single_file_that_is_not_read_is_only_told(tmp_path):
-    write_pictures(tmp_path, n=4, classes=["cat", "dog"])
+def test_a_single_file_that_is_not_read_is_only_reported(tmp_path):
+    write_images(tmp_path, n=4, classes=["cat", "dog"])
     (tmp_path / "cat" / "000.dng").write_bytes(b"raw")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "readme.txt").write_text("read me")
@@ -870,12 +868,12 @@ def test_a_single_file_that_is_not_read_is_only_told(tmp_path):
 
 
 def test_numbered_parts_are_no_classes(tmp_path):
-    write_pictures(tmp_path, n=4, classes=["train_1", "train_2"])
-    with pytest.raises(ReportError, match="'train_1' and 'train_2' look like parts"):
+    write_images(tmp_path, n=4, classes=["train_1", "train_2"])
+    with pytest.raises(ReportError, match="'train_1' and 'train_2' look like splits"):
         find_data_set(tmp_path)
 
 
-def test_a_table_of_pixels_without_labels_is_told(tmp_path, prepare):
+def test_a_table_of_pixels_without_labels_is_reported(tmp_path, prepare):
     write_rows(tmp_path / "set", rows_of(header=f"label,{PIXELS}"))
     write_rows(tmp_path / "set", ["pixels", " ".join(["0"] * 64)], "test.csv")
     prepare(tmp_path / "set")

@@ -49,9 +49,9 @@ def step(network, x, y):
     return change
 
 
-def read_border(extractor, x, unfreeze):
+def read_boundary(extractor, x, unfreeze):
     found = extractor.predict_on_batch(x)
-    return {layer: found[layer] for layer in base.border_layers(extractor, unfreeze)}
+    return {layer: found[layer] for layer in base.boundary_layers(extractor, unfreeze)}
 
 
 @pytest.mark.parametrize(("unfreeze", "first", "n_convolutions"), [(4, 4, 6), (5, 4, 3), (5, 5, 3)])
@@ -65,17 +65,17 @@ def test_gradients_from_the_cache_are_those_from_pixels(batch, unfreeze, first, 
     base.copy_layers(top, assembled)
     x, y = batch
     from_pixels = step(assembled, x, y)
-    from_cache = step(top, read_border(extractor, x, first), y)
+    from_cache = step(top, read_boundary(extractor, x, first), y)
     assert len(from_pixels) == len(from_cache) == 2 * n_convolutions + 4
     for pixels, cache in zip(from_pixels, from_cache, strict=True):
         assert np.abs(pixels).max() > 0
         np.testing.assert_allclose(cache, pixels, rtol=1e-3, atol=1e-4 * float(np.abs(pixels).max()))
 
 
-def test_assembled_network_gives_the_same_answers(networks, batch):
+def test_assembled_network_gives_the_same_predictions(networks, batch):
     extractor, top, assembled = networks
-    border = read_border(extractor, batch[0], 4)
-    assert assembled.predict_on_batch(batch[0]) == pytest.approx(top.predict_on_batch(border), abs=1e-4)
+    boundary = read_boundary(extractor, batch[0], 4)
+    assert assembled.predict_on_batch(batch[0]) == pytest.approx(top.predict_on_batch(boundary), abs=1e-4)
 
 
 def test_blocks_one_to_three_are_frozen(networks):
@@ -117,15 +117,15 @@ def test_a_layer_whose_operations_nobody_counts_is_an_error():
 
 
 def test_a_plain_network_has_two_convolutions_and_a_dense_layer():
-    network = build_cnn(CNNSettings(architecture="plain", normalised=False, stem=4, widths=(8, 1, 1)))
+    network = build_cnn(CNNSettings(architecture="plain", batch_norm=False, stem=4, widths=(8, 1, 1)))
     rows = [(row["type"], row["output_shape"]) for row in describe_layers(network) if row["n_params"]]
     assert rows == [("Conv2D", [28, 28, 4]), ("Conv2D", [14, 14, 8]), ("Dense", [128]), ("Dense", [10])]
 
 
 @pytest.mark.parametrize(
-    ("changes", "lacks"), [({"normalised": False}, "BatchNormalization"), ({"residual": False}, "Add")]
+    ("changes", "lacks"), [({"batch_norm": False}, "BatchNormalization"), ({"residual": False}, "Add")]
 )
-def test_ingredients_can_be_left_out(changes, lacks):
+def test_components_can_be_left_out(changes, lacks):
     small = CNNSettings(stem=4, widths=(4, 4, 4))
     whole, without = (
         {layer.__class__.__name__ for layer in build_cnn(settings).layers}

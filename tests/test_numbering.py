@@ -4,9 +4,9 @@ import pytest
 
 from fmnist_report.report.language import Language
 from fmnist_report.report.numbering import Numbering
-from fmnist_report.report.references import Source
+from fmnist_report.report.references import Reference
 
-SOURCES = [Source("first", "A", "https://a", "a"), Source("second", "B", "https://b", "b")]
+SOURCES = [Reference("first", "A", "https://a", "a"), Reference("second", "B", "https://b", "b")]
 
 
 def numbering(code="en"):

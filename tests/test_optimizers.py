@@ -65,8 +65,8 @@ def test_labels_are_smoothed_in_the_loss():
 
 
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
-def test_every_optimiser_lowers_a_loss_and_survives_its_bundle(name, tmp_path):
-    from fmnist_report.training.fitting import EpochBundle
+def test_every_optimiser_lowers_a_loss_and_survives_its_checkpoint(name, tmp_path):
+    from fmnist_report.training.fitting import Checkpoint
 
     def build():
         keras.utils.set_random_seed(0)
@@ -80,9 +80,9 @@ def test_every_optimiser_lowers_a_loss_and_survives_its_bundle(name, tmp_path):
     network = build()
     losses = [network.train_on_batch(x, y)[0] for _ in range(10)]
     assert losses[-1] < losses[0]
-    EpochBundle(tmp_path / "bundle.h5", network).save({"loss": losses})
+    Checkpoint(tmp_path / "checkpoint.h5", network).save({"loss": losses})
     other = build()
-    assert EpochBundle(tmp_path / "bundle.h5", other).restore() == {"loss": pytest.approx(losses)}
+    assert Checkpoint(tmp_path / "checkpoint.h5", other).restore() == {"loss": pytest.approx(losses)}
     assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-5)
     assert other.train_on_batch(x, y)[0] == pytest.approx(network.train_on_batch(x, y)[0], rel=1e-4)
 

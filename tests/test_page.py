@@ -11,8 +11,8 @@ from pages import EXPLORER, Drawn, fill_page, prepare_results, read_table, read_
 
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
+from fmnist_report.report import full_runs
 from fmnist_report.report import html as page_of_report
-from fmnist_report.report import trainings
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
 
@@ -49,7 +49,7 @@ ONCE = "the convolutional and the fine-tuned network were trained once"
      ("best", [], False), ("quick", [], False)],
 )  # fmt: skip
 def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, name, assignments, kept):
-    varied = [row for row in results["full_trainings"] if row["stage"] == "cnn" and row["factor"]]
+    varied = [row for row in results["full_runs"] if row["stage"] == "cnn" and row["factor"]]
     for effect, better in ((0.001, True), (0.0, False)):
         for row in varied:
             row["effect"] = -0.001
@@ -66,7 +66,7 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
 def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
     results["models"]["mlp"] |= {"test_accuracy": 0.905}
     row = {"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921, "effect": None}
-    results["full_trainings"] = [row]
+    results["full_runs"] = [row]
     results["models"]["mlp"]["val_minus_test"]["low"] = low
     page = read_page(results, override(preset("standard"), assignments))
     assert ("On other splits" in page) == (said is not None) and (said or "") in page
@@ -77,7 +77,7 @@ def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignm
     [((), [ONE_RUN]), (("mlp", "vgg_features"), [DEVIATIONS, ONCE]),
      (("mlp", "cnn", "vgg_features", "vgg_finetuned"), [DEVIATIONS])],
 )  # fmt: skip
-def test_deviations_are_told_of_the_networks_that_have_some(results, seeded, said):
+def test_deviations_are_reported_of_the_networks_that_have_some(results, seeded, said):
     row = {"accuracies": [0.89, 0.9, 0.91], "mean": 0.9, "sd": 0.01}
     results["seeds"] = {name: {"val": row, "test": row} for name in seeded}
     page = read_page(results, preset("best"))
@@ -94,7 +94,7 @@ def test_deviations_are_told_of_the_networks_that_have_some(results, seeded, sai
         (["mlp.cutout=4", "cnn.cutout=4"], "In every training image a square"),
     ],
 )
-def test_cutout_is_told_of_the_networks_that_have_it(results, assignments, said):
+def test_cutout_is_reported_of_the_networks_that_have_it(results, assignments, said):
     page = read_page(results, override(preset("standard"), assignments))
     assert page.count("a square at a random place is blacked out") == bool(said) and said in page
 
@@ -112,14 +112,14 @@ MIRRORED = {
     [(True, True, True, "both"), (True, True, False, "one"), (True, False, False, "neither"),
      (False, True, True, "forbidden")],
 )  # fmt: skip
-def test_mirroring_is_told_of_the_networks_that_have_it(results, mirror, mlp, cnn, expected):
+def test_mirroring_is_reported_of_the_networks_that_have_it(results, mirror, mlp, cnn, expected):
     results["data"]["mirror"] = mirror
     page = read_page(results, override(preset("standard"), [f"mlp.mirror={mlp}", f"cnn.mirror={cnn}"]))
     assert [name for name, text in MIRRORED.items() if text in page] == [expected]
 
 
 @pytest.mark.parametrize(("shift", "said"), [(1, "at most 1 pixel."), (2, "at most 1 pixel (perceptron) or 2 pixels")])
-def test_equal_shifts_are_told_once(results, shift, said):
+def test_equal_shifts_are_reported_once(results, shift, said):
     page = read_page(results, override(preset("standard"), [f"cnn.shift={shift}"]))
     assert said.rstrip(".") in page and ("(perceptron) or" in page) == (shift > 1)
 
@@ -142,24 +142,24 @@ def test_the_rate_of_fine_tuning_is_called_lower_where_it_is(results, rate, lowe
     assert ("at a lower learning rate than the head before" in page) is lower and "low learning rate" not in page
 
 
-def test_the_ladder_leads_to_fine_tuning_only_where_that_was_studied(results):
+def test_the_ablation_leads_to_fine_tuning_only_where_that_was_studied(results):
     page = read_page(results, preset("best"))
     assert "the last block to fine-tuning" in page and "Fine-tuning starts from a head" in page
     study = results["study"]
     study["n_steps"]["finetune"] = 0
-    study["bases"].pop("finetune")
+    study["baselines"].pop("finetune")
     study["rows"] = [row for row in study["rows"] if row["network"] != "finetune"]
     study["factors"] = [row for row in study["factors"] if row["network"] != "finetune"]
-    study["ladders"]["part2"] = [row for row in study["ladders"]["part2"] if row["network"] != "finetune"]
+    study["ablations"]["part2"] = [row for row in study["ablations"]["part2"] if row["network"] != "finetune"]
     page = read_page(results, preset("best"))
     assert "the last block to the dense head, as fine-tuning was not studied" in page
     assert "Fine-tuning starts from a head" not in page and "The dense head, one hyperparameter at a time" in page
 
 
-def test_rungs_of_too_short_trainings_are_left_out_of_account(results):
+def test_steps_of_too_short_training_runs_are_left_out_of_account(results):
     results["study"]["n_steps"]["finetune"] = 60
-    rows = results["study"]["ladders"]["part2"]
-    rows[-1] |= {"val_accuracy": 0.5, "gain": -0.4, "beyond": True}
+    rows = results["study"]["ablations"]["part2"]
+    rows[-1] |= {"val_accuracy": 0.5, "gain": -0.4, "exceeds_noise": True}
     page = read_page(results, preset("best"))
     assert "because so short a training (60 steps) tells little: fine-tuning of the upper blocks" in page
     assert "50.00%" not in page.split("Conclusions of part 2")[-1]
@@ -179,20 +179,20 @@ def test_a_quick_run_bears_its_mark(results, name, marked):
     assert page.count('data-mark="Quick run"') == marked
 
 
-def test_what_was_not_searched_or_studied_is_not_told(results):
+def test_what_was_not_searched_or_studied_is_not_reported(results):
     assert "Optuna’s tree-structured Parzen estimator" in read_page(results, preset("best"))
-    results["study"] |= {"search": {**results["study"]["search"], "networks": {}}, "ladders": {}}
+    results["study"] |= {"search": {**results["study"]["search"], "networks": {}}, "ablations": {}}
     page = read_page(results, preset("best"))
-    assert "Optuna’s tree-structured" not in page and "ladder" not in page.lower()
+    assert "Optuna’s tree-structured" not in page and "ablation" not in page.lower()
 
 
-@pytest.mark.parametrize(("n", "shown"), [(12, ["mistakes", "missed"]), (1, ["mistakes"]), (0, [])])
-def test_mistakes_are_shown_as_many_as_were_asked_for(results, n, shown):
+@pytest.mark.parametrize(("n", "shown"), [(12, ["mistakes", "missed_by_all"]), (1, ["mistakes"]), (0, [])])
+def test_mistakes_are_shown_as_many_as_requested(results, n, shown):
     settings = override(preset("best"), [f"report.mistakes={n}"])
     page = fill_page(results, settings)
-    assert results["mistakes"] and results["missed"]["shown"]
-    assert [name for name in ("mistakes", "missed") if f'id="figure-{name}"' in page] == shown
-    assert [name for name in ("mistakes", "missed") if f'href="#figure-{name}"' in page] == shown
+    assert results["mistakes"] and results["missed_by_all"]["shown"]
+    assert [name for name in ("mistakes", "missed_by_all") if f'id="figure-{name}"' in page] == shown
+    assert [name for name in ("mistakes", "missed_by_all") if f'href="#figure-{name}"' in page] == shown
 
 
 def test_the_command_reproduces_the_settings(results):
@@ -205,24 +205,24 @@ FEW = "few others were compared"
 
 def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
     rows = [
-        {"stage": "mlp", "changes": {}, "settings": trainings.set_as("mlp", {}), "val_accuracy": 0.92},
-        {"stage": "mlp", "changes": {"epochs": "3"}, "settings": trainings.set_as("mlp", {"epochs": "3"}),
+        {"stage": "mlp", "changes": {}, "settings": full_runs.set_as("mlp", {}), "val_accuracy": 0.92},
+        {"stage": "mlp", "changes": {"epochs": "3"}, "settings": full_runs.set_as("mlp", {"epochs": "3"}),
          "val_accuracy": 0.91},
         {"stage": "mlp", "changes": {"epochs": "4"}, "settings": {}, "val_accuracy": 0.9},
-        {"stage": "cnn", "changes": {"epochs": "3"}, "settings": trainings.set_as("cnn", {"epochs": "3"}),
+        {"stage": "cnn", "changes": {"epochs": "3"}, "settings": full_runs.set_as("cnn", {"epochs": "3"}),
          "val_accuracy": 0.9},  # of which the chosen settings are not there
-        {"stage": "head", "changes": {}, "settings": trainings.set_as("head", {}), "val_accuracy": 0.95},
-        {"stage": "head", "changes": {}, "settings": trainings.set_as("head", {"features.size": "32"}),
+        {"stage": "head", "changes": {}, "settings": full_runs.set_as("head", {}), "val_accuracy": 0.95},
+        {"stage": "head", "changes": {}, "settings": full_runs.set_as("head", {"features.size": "32"}),
          "val_accuracy": 0.93},  # of another form in what its features are
     ]  # fmt: skip
-    path = tmp_path / "best_trainings.json"
+    path = tmp_path / "best_runs.json"
     path.write_text(json.dumps(rows))
-    monkeypatch.setattr(trainings, "TRIED_IN_BEST", path)
-    tried = trainings.read_trainings(fashion=True)["tried"]
+    monkeypatch.setattr(full_runs, "TRIED_IN_BEST", path)
+    tried = full_runs.read_full_runs(fashion=True)["tried"]
     assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}, {}]
     assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01), 0.0]
-    other_data = {"full_trainings": [], "tried": {"preset": "best", "rows": []}}
-    assert trainings.read_trainings(fashion=False) == other_data
+    other_data = {"full_runs": [], "tried": {"preset": "best", "rows": []}}
+    assert full_runs.read_full_runs(fashion=False) == other_data
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
     [("best", [], True), ("best", ["mlp.epochs=4"], False), ("best", ["data.n_train=50000"], False),
      ("standard", [], False)],
 )  # fmt: skip
-def test_what_was_tried_is_told_of_the_settings_with_which_it_was(results, name, assignments, told):
+def test_what_was_tried_is_reported_of_the_settings_with_which_it_was(results, name, assignments, told):
     rows = [("mlp", {}, 0.91), ("mlp", {"dropout": "0.2", "cutout": "8"}, 0.92), ("finetune", {}, 0.95)]
     results["tried"]["rows"] = [{"stage": stage, "changes": changes, "val_accuracy": val, "effect": val - 0.91}
                                 for stage, changes, val in rows]  # fmt: skip
@@ -251,11 +251,11 @@ def test_what_was_tried_may_change_what_the_head_reads(results, assignments, tol
     ("name", "orders", "said"),
     [("standard", 1, "1.00"), ("standard", -1, "−1.00"), ("standard", 0, ""), ("best", 1, "")],
 )
-def test_the_study_is_held_against_full_trainings(results, name, orders, said):
+def test_the_study_is_held_against_full_runs(results, name, orders, said):
     own = [row for row in results["study"]["rows"] if row["network"] == "cnn"]
     studied = [row for row in own if not row["chosen"]][:4]
-    results["full_trainings"] = [
-        {**results["full_trainings"][0], "stage": "cnn", "factor": row.get("factor", ""),
+    results["full_runs"] = [
+        {**results["full_runs"][0], "stage": "cnn", "factor": row.get("factor", ""),
          "value": row.get("value", ""), "val_accuracy": 0.9 + number / 100, "effect": number / 100 if number else None}
         for number, row in enumerate([{}, *studied])
     ]  # fmt: skip
@@ -272,8 +272,8 @@ def test_the_study_is_held_against_full_trainings(results, name, orders, said):
 
 
 @pytest.mark.parametrize("effect", [0.0022, -0.0022, 0.0, None])
-def test_the_head_in_place_of_fine_tuning_is_told_as_it_was(results, effect):
-    for row in results["full_trainings"]:
+def test_the_head_in_place_of_fine_tuning_is_reported_as_it_was(results, effect):
+    for row in results["full_runs"]:
         if (row["stage"], row["factor"], row["value"]) == ("finetune", "unfreeze", "none"):
             row["effect"] = effect
     page = read_page(results, preset("best"))
@@ -290,16 +290,16 @@ def test_learning_curves_say_where_their_axes_begin(results, n_epochs, first):
     assert ("The axes are cut" in page) == bool(first)
 
 
-def test_hyperparameters_of_part_2_are_named_without_its_ladder(results):
-    results["study"]["ladders"]["part2"] = []
+def test_hyperparameters_of_part_2_are_named_without_its_ablation(results):
+    results["study"]["ablations"]["part2"] = []
     page = read_page(results, preset("best"))
     assert page.count("The hyperparameters that were varied, by group") == 2
 
 
 @pytest.mark.parametrize("mirror", [True, False])
-def test_the_last_rung_is_one_of_the_seeds_where_images_are_mirrored(results, mirror):
+def test_the_last_step_is_one_of_the_seeds_where_images_are_mirrored(results, mirror):
     results["data"]["mirror"] = mirror
-    assert ("The last rung is the training with the first" in read_page(results, preset("best"))) is mirror
+    assert ("The last step is the training with the first" in read_page(results, preset("best"))) is mirror
 
 
 @pytest.mark.parametrize(("chosen", "smoothing", "warned"), [("vgg_lda", 0.0, False), ("vgg_lda", 0.1, True),
@@ -320,7 +320,8 @@ EASY, LOWER, STAGES = (
 @pytest.mark.parametrize(
     ("assignments", "block", "said"),
     [([], 3, [EASY, LOWER]), (["finetune.unfreeze=5"], 4, [EASY, LOWER]), (["finetune.shift=1"], None, [LOWER]),
-     (["finetune.easy_every=1", "finetune.optimizer=sgd"], 3, []), (["cnn.residual=true"], 3, [EASY, LOWER, STAGES]),
+     (["finetune.easy_sample_interval=1", "finetune.optimizer=sgd"], 3, []), (["cnn.residual=true"], 3, [EASY, LOWER,
+     STAGES]),
      (["cnn.residual=true", "cnn.architecture=plain"], 3, [EASY, LOWER])],
 )  # fmt: skip
 def test_the_text_of_standard_says_what_its_settings_do(results, assignments, block, said):
@@ -335,12 +336,12 @@ def test_the_text_of_standard_says_what_its_settings_do(results, assignments, bl
         ([], "(32 filters) and three stages (channels: 64, 192, 192); every kernel has 3 × 3 pixels. Each stage "
              "consists of a convolution, max pooling over 2 × 2, batch normalisation and ReLU, and then of a second "
              "convolution with batch normalisation and ReLU. There are no residual connections around the second"),
-        (["cnn.normalised=false", "cnn.pooling=average", "cnn.kernel=5"],
+        (["cnn.batch_norm=false", "cnn.pooling=average", "cnn.kernel=5"],
          "every kernel has 5 × 5 pixels. Each stage consists of a convolution, average pooling over 2 × 2 and ReLU, "
          "and then of a second convolution with ReLU."),
         (["cnn.architecture=plain"], "two convolutions (32 and 64 channels, kernels of 3 × 3 pixels), each with batch "
                                      "normalisation, ReLU and max pooling over 2 × 2, and a dense layer"),
-        (["cnn.architecture=plain", "cnn.normalised=false"], "each with ReLU and max pooling over 2 × 2, and a dense"),
+        (["cnn.architecture=plain", "cnn.batch_norm=false"], "each with ReLU and max pooling over 2 × 2, and a dense"),
     ],
 )  # fmt: skip
 def test_the_convolutional_network_is_described_as_it_is_set(results, assignments, said):
@@ -354,7 +355,7 @@ def test_the_earlier_accuracy_is_the_students_word(results):
     assert said in page
 
 
-def test_the_appendix_tells_the_numbers(results):
+def test_the_appendix_reports_the_numbers(results):
     results["models"]["mlp"]["per_class"][0] |= {"precision": 0.111, "recall": 0.222}
     results["models"]["vgg_finetuned"] |= {"n_params": 5_000, "n_trainable": 2_000, "precision": "bfloat16"}
     results["features"]["precision"] = "float32"
@@ -407,7 +408,9 @@ def test_published_accuracies_of_vgg16_are_not_set_beside_another_base(results):
 
 
 @pytest.mark.parametrize(("classes", "told"), [(None, True), ([], False), (["a", "b"], False)])
-def test_trainings_on_fashion_mnist_are_not_told_of_other_data(tmp_path, monkeypatch, quiet, sample, classes, told):
+def test_training_runs_on_fashion_mnist_are_not_reported_of_other_data(
+    tmp_path, monkeypatch, quiet, sample, classes, told
+):
     filled = {}
     known = {"provenance": {"evaluation": {"key": "k", "created": "today"}}}
     for name, given in {
@@ -417,9 +420,9 @@ def test_trainings_on_fashion_mnist_are_not_told_of_other_data(tmp_path, monkeyp
         "fill_template": lambda results, *args: filled.update(results) or "",
     }.items():  # fmt: skip
         monkeypatch.setattr(page_of_report, name, given)
-    folders = dict.fromkeys(("evaluation", "figures", "answers", "portable"), tmp_path)
+    folders = dict.fromkeys(("evaluation", "figures", "examples", "browser_model"), tmp_path)
     data_set = {"name": "Clothes", "classes": classes}
     page_of_report.render_html(
         tmp_path, quiet, lang="en", settings=preset("quick"), title_page={}, data_set=data_set, **folders
     )
-    assert (bool(filled["full_trainings"]), bool(filled["tried"]["rows"])) == (told, told)
+    assert (bool(filled["full_runs"]), bool(filled["tried"]["rows"])) == (told, told)

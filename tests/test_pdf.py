@@ -14,9 +14,9 @@ from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.printed import pdf
-from fmnist_report.report.printed.archive import ends_plainly
-from fmnist_report.report.printed.pdf import drawings_to_images, write_pdf
+from fmnist_report.report.pdf import pdf
+from fmnist_report.report.pdf.archive import ends_plainly
+from fmnist_report.report.pdf.writer import drawings_to_images, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
 
@@ -105,7 +105,7 @@ def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("address", ["file:///etc/hostname", "http://127.0.0.1:9/picture.png"])
+@pytest.mark.parametrize("address", ["file:///etc/hostname", "http://127.0.0.1:9/image.png"])
 def test_nothing_is_fetched(page, quiet, address):
     (page / "report.html").write_text(f"<html lang='uk'><title>Звіт</title><img src='{address}' alt='x'>", "utf-8")
     with pytest.raises(FatalURLFetchingError) as refused:

@@ -17,7 +17,7 @@ from fmnist_report.pipeline.fingerprint import find_sources
 from fmnist_report.pipeline.plan import DISTRIBUTIONS, Plan, find_named
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.runner import run_plan
-from fmnist_report.pipeline.stage import Stage, Where
+from fmnist_report.pipeline.stage import Execution, Stage
 
 FUNCTIONS = '''
 def first(out, progress, *, width):
@@ -123,7 +123,9 @@ def test_damaged_upstream_is_computed_before_work_side_by_side(line, monkeypatch
     line()
     first = line.plan.steps["first"].stage
     both = [
-        Stage(f"second-{name}", "fmnist_report.toy:second", {"depth": 1}, {"first": first}, where=Where.BESIDE)
+        Stage(
+            f"second-{name}", "fmnist_report.toy:second", {"depth": 1}, {"first": first}, execution=Execution.PARALLEL
+        )
         for name in "ab"
     ]
     plan = Plan([first, *both], line.cache, root=tmp_path / "src")
@@ -135,7 +137,7 @@ def test_damaged_upstream_is_computed_before_work_side_by_side(line, monkeypatch
         for step in steps:
             run._keep(step, runner.make_entry(run._job(step), run.progress))
 
-    monkeypatch.setattr(runner._Run, "_compute_side_by_side", compute)
+    monkeypatch.setattr(runner._Run, "_compute_in_processes", compute)
     run_plan(plan, Progress(quiet=True), "test")
     assert seen == [(["second-a", "second-b"], "computed")]
     assert (plan.steps["second-b"].entry.path / "second.txt").read_text() == "11"
@@ -218,7 +220,7 @@ def test_versions_that_count_are_those_of_what_the_code_imports():
 
 def test_names_of_distributions_are_known():
     installed = importlib.metadata.packages_distributions()
-    stage = Stage("pdf", "fmnist_report.report.printed.pdf:write_pdf", {})
+    stage = Stage("pdf", "fmnist_report.report.pdf.writer:write_pdf", {})
     for package in find_sources(stage.function, {}).packages:
         assert DISTRIBUTIONS.get(package, package) in installed[package]
     for package, distribution in DISTRIBUTIONS.items():
@@ -242,21 +244,23 @@ def run_apart(tmp_path):
     def run(fails):
         cache = Cache(tmp_path, lambda message: None)
         cache.prepare()
-        plan = Plan([Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, where=Where.APART)], cache)
+        plan = Plan(
+            [Stage("lonely", "tests.test_plan:tell_process", {"fails": fails}, execution=Execution.SUBPROCESS)], cache
+        )
         run_plan(plan, Progress(quiet=True), "test")
         return plan.steps["lonely"].entry
 
     return run
 
 
-def test_a_stage_apart_has_a_process_of_its_own_whose_memory_is_recorded(run_apart):
+def test_a_subprocess_stage_has_a_process_of_its_own_whose_memory_is_recorded(run_apart):
     entry = run_apart(False)
     assert int((entry.path / "pid.txt").read_text()) != os.getpid()
     peak = entry.manifest["provenance"]["lonely"]["peak_memory_bytes"]
     assert 10**6 < peak < peak_memory_bytes()
 
 
-def test_an_error_of_a_stage_apart_reaches_the_user(run_apart):
+def test_an_error_of_a_subprocess_stage_reaches_the_user(run_apart):
     with pytest.raises(ReportError, match="It cannot be done"):
         run_apart(True)
 

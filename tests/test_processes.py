@@ -11,25 +11,25 @@ import pytest
 
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline import processes
-from fmnist_report.pipeline.processes import run_side_by_side
+from fmnist_report.pipeline.processes import run_in_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_results_come_by_name_from_other_processes():
-    assert run_side_by_side(math.sqrt, {"first": (4.0,), "second": (9.0,)}) == {"first": 2.0, "second": 3.0}
-    found = run_side_by_side(os.getpid, {"first": (), "second": ()})
+    assert run_in_processes(math.sqrt, {"first": (4.0,), "second": (9.0,)}) == {"first": 2.0, "second": 3.0}
+    found = run_in_processes(os.getpid, {"first": (), "second": ()})
     assert len({os.getpid(), *found.values()}) == 3
 
 
 def test_an_error_is_raised_here():
     with pytest.raises(ValueError, match="math domain error"):
-        run_side_by_side(math.sqrt, {"good": (4.0,), "bad": (-1.0,)})
+        run_in_processes(math.sqrt, {"good": (4.0,), "bad": (-1.0,)})
 
 
 def test_a_process_that_dies_is_named():
     with pytest.raises(ReportError, match="The process for first ended before its work was done"):
-        run_side_by_side(os._exit, {"first": (9,)})
+        run_in_processes(os._exit, {"first": (9,)})
 
 
 def sleep_and_tell(path):
@@ -39,8 +39,8 @@ def sleep_and_tell(path):
 
 def test_processes_end_with_a_killed_parent(tmp_path):
     code = "import sys; from pathlib import Path; from tests.test_processes import sleep_and_tell as work\n" \
-           "from fmnist_report.pipeline.processes import run_side_by_side\n" \
-           "run_side_by_side(work, {name: (Path(sys.argv[1]) / name,) for name in ('first', 'second')})"  # fmt: skip
+           "from fmnist_report.pipeline.processes import run_in_processes\n" \
+           "run_in_processes(work, {name: (Path(sys.argv[1]) / name,) for name in ('first', 'second')})"  # fmt: skip
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
     wait_for(lambda: len([path for path in tmp_path.glob("*.pid") if path.read_text()]) == 2)
     parent.kill()
@@ -57,10 +57,10 @@ def wait_for(condition):
 
 
 @pytest.mark.slow
-def test_a_crew_of_processes_computes_side_by_side_in_one_thread(monkeypatch):
+def test_a_pool_of_processes_computes_side_by_side_in_one_thread(monkeypatch):
     monkeypatch.setattr(processes, "count_processes", lambda: 2)
-    with processes.open_processes() as crew:
-        found = dict(crew.compute(tell_process, [(number,) for number in range(6)]))
+    with processes.open_processes() as pool:
+        found = dict(pool.compute(tell_process, [(number,) for number in range(6)]))
     assert [found[number][0] for number in range(6)] == [0, 1, 4, 9, 16, 25]
     assert 1 <= len({pid for _, pid, _ in found.values()} - {os.getpid()}) <= 2
     assert {threads for _, _, threads in found.values()} == {"1"}
@@ -69,8 +69,8 @@ def test_a_crew_of_processes_computes_side_by_side_in_one_thread(monkeypatch):
 @pytest.mark.slow
 def test_a_process_that_dies_is_one_sentence(monkeypatch):
     monkeypatch.setattr(processes, "count_processes", lambda: 2)
-    with pytest.raises(ReportError, match="ended before its work was done"), processes.open_processes() as crew:
-        list(crew.compute(os._exit, [(3,)]))
+    with pytest.raises(ReportError, match="ended before its work was done"), processes.open_processes() as pool:
+        list(pool.compute(os._exit, [(3,)]))
 
 
 def tell_process(number):
@@ -79,8 +79,8 @@ def tell_process(number):
 
 def test_one_processor_computes_here(monkeypatch):
     monkeypatch.setattr(processes, "count_processes", lambda: 1)
-    with processes.open_processes() as crew:
-        assert list(crew.compute(divmod, [(7, 2), (9, 4)])) == [(0, (3, 1)), (1, (2, 1))]
+    with processes.open_processes() as pool:
+        assert list(pool.compute(divmod, [(7, 2), (9, 4)])) == [(0, (3, 1)), (1, (2, 1))]
 
 
 @pytest.mark.parametrize(

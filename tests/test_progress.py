@@ -20,8 +20,8 @@ def test_rate_and_time_left_do_not_count_the_start(monkeypatch):
     shown.begin("cnn")
     for seconds, done in ((100.0, 1), (110.0, 2), (120.0, 3)):
         clock[0] = seconds
-        shown.update(done, 10, "epoch 1/2", pictures=done * 50)
-    assert text.getvalue().splitlines()[-1] == "cnn:  30% epoch 1/2, 5 pictures/s, 70 s left"
+        shown.update(done, 10, "epoch 1/2", images=done * 50)
+    assert text.getvalue().splitlines()[-1] == "cnn:  30% epoch 1/2, 5 images/s, 70 s left"
 
 
 def test_lines_come_at_intervals_not_at_every_batch(monkeypatch):

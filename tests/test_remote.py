@@ -6,9 +6,9 @@ from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.pipeline.remote import Left, store
+from fmnist_report.pipeline.remote import RemoteResult, store
 from fmnist_report.pipeline.runner import run_plan
-from fmnist_report.pipeline.stage import Stage, Where
+from fmnist_report.pipeline.stage import Execution, Stage
 
 
 def write_number(out, progress, *, number):
@@ -28,9 +28,9 @@ def run(tmp_path, two_workers):
         cache.prepare()
         at = "tests.test_remote:"
         first = Stage("first", at + "write_number", {"number": 5})
-        second = Stage("second", at + "add_one", upstream={"first": first}, where=Where.WORKERS)
-        third = Stage("third", at + "add_one", upstream={"first": second}, where=Where.WORKERS)
-        other = Stage("other", at + "add_one", upstream={"first": first}, where=Where.WORKERS)
+        second = Stage("second", at + "add_one", upstream={"first": first}, execution=Execution.WORKERS)
+        third = Stage("third", at + "add_one", upstream={"first": second}, execution=Execution.WORKERS)
+        other = Stage("other", at + "add_one", upstream={"first": first}, execution=Execution.WORKERS)
         plan = Plan([first, second, third, other], cache)
         run_plan(plan, Progress(quiet=True), "test", workers)
         return {name: (step.entry.path / "number.txt").read_text() for name, step in plan.steps.items()}, plan
@@ -47,12 +47,12 @@ def test_stages_are_computed_after_what_they_need(run):
 
 
 def test_entries_are_sent_where_workers_do_not_see_them(run, monkeypatch):
-    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskCrew.sees", lambda crew, path, digest: False)
+    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskPool.sees", lambda pool, path, digest: False)
     assert run()[0]["third"] == "7"
 
 
 def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
-    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskCrew.sees", lambda crew, path, digest: False)
+    monkeypatch.setattr("fmnist_report.pipeline.workers.DaskPool.sees", lambda pool, path, digest: False)
     monkeypatch.setattr("fmnist_report.pipeline.remote.MAX_SENT_BYTES", 0)
     with pytest.raises(ReportError, match="The entry first has 0.0 GB, which is not sent to workers"):
         run()
@@ -60,4 +60,4 @@ def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
 
 def test_a_file_that_changed_on_the_way_is_noticed(tmp_path):
     with pytest.raises(ReportError, match="did not come from its worker as it was computed"):
-        store(Left({"a": b"1"}, {"a": "0" * 64}, 0.0, None), tmp_path)
+        store(RemoteResult({"a": b"1"}, {"a": "0" * 64}, 0.0, None), tmp_path)

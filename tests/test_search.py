@@ -4,19 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from fmnist_report.experiments import search as tuning
+from fmnist_report.experiments import search
 from fmnist_report.experiments.trials import NETWORKS
 from fmnist_report.pipeline.files import UNFINISHED, read_json
-from fmnist_report.pipeline.workers import HERE, Crew, Workers, start_workers
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TuningSettings
+from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, SearchSettings
 
-SETTINGS = TuningSettings(n_train=30, n_val=20, cnn_trials=2, head_trials=32, at_once=2, cnn_steps=4, head_steps=4)
+SETTINGS = SearchSettings(
+    n_train=30, n_val=20, cnn_trials=2, head_trials=32, parallel_trials=2, cnn_steps=4, head_steps=4
+)
 
 
 @pytest.fixture
 def call(data_folder, feature_folder, random_weights):
     return {
-        "tuning": SETTINGS,
+        "search": SETTINGS,
         "networks": {
             "cnn": CNNSettings(precision="float32"),
             "head": HeadSettings(),
@@ -26,7 +28,7 @@ def call(data_folder, feature_folder, random_weights):
         "data": data_folder,
         "weights": random_weights,
         "features": feature_folder,
-        "workers": HERE,
+        "workers": LOCAL,
     }
 
 
@@ -45,9 +47,9 @@ def pretend(trained, stop=10**6):
 
 def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch):
     trained = []
-    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
-    tuning.tune(tmp_path, quiet, **call)
-    document = read_json(tmp_path / "tuning.json")
+    monkeypatch.setattr(search, "train_settings", pretend(trained))
+    search.run_search(tmp_path, quiet, **call)
+    document = read_json(tmp_path / "search.json")
     head = document["networks"]["head"]
     assert len(trained) == 34 and head["n_trials"] == 32 and set(document["networks"]) == {"cnn", "head"}
     assert head["best"]["dropout"] == min(trial["params"]["dropout"] for trial in head["trials"])
@@ -57,14 +59,14 @@ def test_search_finds_what_matters_and_prunes(tmp_path, quiet, call, monkeypatch
 
 
 @pytest.mark.parametrize(("n_ended", "told"), [(29, False), (30, True)])
-def test_importances_are_told_of_thirty_trials_and_more(tmp_path, n_ended, told):
-    search = tuning.open_search(tmp_path / "trials.log", "head", 0)
+def test_importances_are_reported_of_thirty_trials_and_more(tmp_path, n_ended, told):
+    trials = search.open_search(tmp_path / "trials.log", "head", 0)
     for number in range(n_ended):
-        trial = search.ask()
+        trial = trials.ask()
         dropout = trial.suggest_float("dropout", 0, 1)
         trial.suggest_float("weight_decay", 0, 1)
-        search.tell(trial, dropout + number * 1e-9)
-    found = tuning.summarise(search)
+        trials.tell(trial, dropout + number * 1e-9)
+    found = search.summarise(trials)
     assert bool(found["importance"]) == told and found["n_pruned"] == 0
     if told:
         assert max(found["importance"], key=found["importance"].get) == "dropout"
@@ -74,27 +76,27 @@ def test_importances_are_told_of_thirty_trials_and_more(tmp_path, n_ended, told)
 @pytest.mark.parametrize("left", ["nothing", "half a line and a lock"])
 def test_interrupted_search_goes_on(tmp_path, quiet, call, monkeypatch, left):
     trained = []
-    monkeypatch.setattr(tuning, "train_settings", pretend(trained, stop=5))
+    monkeypatch.setattr(search, "train_settings", pretend(trained, stop=5))
     with pytest.raises(KeyboardInterrupt):
-        tuning.tune(tmp_path, quiet, **call)
+        search.run_search(tmp_path, quiet, **call)
     if left != "nothing":
-        journal = tmp_path / UNFINISHED / tuning.JOURNAL
+        journal = tmp_path / UNFINISHED / search.JOURNAL
         journal.write_bytes(journal.read_bytes() + b'{"op_code": 4, "wor')
         journal.with_name(journal.name + ".lock").symlink_to(journal)
-    monkeypatch.setattr(tuning, "train_settings", pretend(trained))
-    tuning.tune(tmp_path, quiet, **call)
+    monkeypatch.setattr(search, "train_settings", pretend(trained))
+    search.run_search(tmp_path, quiet, **call)
     assert [network for network, _ in trained] == ["cnn"] * 2 + ["head"] * 32
-    assert read_json(tmp_path / "tuning.json")["networks"]["head"]["n_trials"] == 32
+    assert read_json(tmp_path / "search.json")["networks"]["head"]["n_trials"] == 32
 
 
 def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
-    journal = tmp_path / UNFINISHED / tuning.JOURNAL
+    journal = tmp_path / UNFINISHED / search.JOURNAL
     journal.parent.mkdir()
     journal.write_bytes(b'{"op_code": 0,\n{"op_code": 1}\n')
-    monkeypatch.setattr(tuning, "train_settings", pretend([]))
-    tuning.tune(tmp_path, quiet, **call)
+    monkeypatch.setattr(search, "train_settings", pretend([]))
+    search.run_search(tmp_path, quiet, **call)
     assert journal.with_suffix(".damaged").is_file()
-    assert read_json(tmp_path / "tuning.json")["networks"]["head"]["n_trials"] == 32
+    assert read_json(tmp_path / "search.json")["networks"]["head"]["n_trials"] == 32
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -104,21 +106,21 @@ def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
         "head": HeadSettings(epochs=1),
         "finetune": FineTuneSettings(epochs=1, precision="float32"),
     }[network]
-    search = tuning.open_search(tmp_path / "trials.log", network, 0)
-    tuning.run_trials(search, network, chosen, 3, subset, 0, 1, Crew())
-    assert 0 <= search.best_value <= 1
+    trials = search.open_search(tmp_path / "trials.log", network, 0)
+    search.run_trials(trials, network, chosen, 3, subset, 0, 1, WorkerPool())
+    assert 0 <= trials.best_value <= 1
 
 
 @pytest.mark.slow
 def test_it_does_not_matter_how_many_workers_search(tmp_path, quiet, call, two_workers):
-    few = replace(SETTINGS, at_once=3, cnn_trials=3, head_trials=4, finetune_trials=1, finetune_steps=2)
+    few = replace(SETTINGS, parallel_trials=3, cnn_trials=3, head_trials=4, finetune_trials=1, finetune_steps=2)
     found, one_worker = [], Workers()
     with start_workers(one_worker):
         for name, workers in (("one", one_worker), ("two", two_workers)):
             out = tmp_path / name
             out.mkdir()
-            tuning.tune(out, quiet, **call | {"tuning": few, "workers": workers})
-            found.append(read_json(out / "tuning.json")["networks"])
+            search.run_search(out, quiet, **call | {"search": few, "workers": workers})
+            found.append(read_json(out / "search.json")["networks"])
             for network in found[-1].values():
                 for trial in network["trials"]:
                     del trial["seconds"]

@@ -22,7 +22,7 @@ def leave(folder, val, test):
     return folder
 
 
-def test_gathers_the_trainings_of_each_model(tmp_path, quiet):
+def test_gathers_the_training_runs_of_each_model(tmp_path, quiet):
     head = {f"head_{number}": leave(tmp_path / f"head-{number}", 10 + number, 5 + number) for number in (1, 2)}
     gather_seeds(tmp_path, quiet, **head, finetune_1=leave(tmp_path / "finetune-1", 18, 17))
     shapes = {name: values.shape for name, values in load_seeds(tmp_path).items()}
@@ -37,7 +37,7 @@ def test_gathers_the_trainings_of_each_model(tmp_path, quiet):
 
 def test_what_takes_longest_may_be_repeated_less_often():
     assert SeedSettings(n=3).count("ab", long="c") == [("a", 3), ("b", 3), ("c", 3)]
-    assert SeedSettings(n=3, n_long=1).count("a", long="c") == [("a", 3), ("c", 1)]
+    assert SeedSettings(n=3, n_slow=1).count("a", long="c") == [("a", 3), ("c", 1)]
 
 
 def test_every_network_trained_once_has_no_spread():
@@ -53,7 +53,7 @@ def test_spread_is_the_sample_deviation_with_the_first_seed_included():
     assert spread["test"]["sd"] == pytest.approx(0)
 
 
-def test_spread_without_test_labels_tells_of_validation_alone():
+def test_spread_without_test_labels_reports_of_validation_alone():
     first = {"mlp": Candidate(answers(16), answers(14), {}, {})}
     others = {"mlp/test": answers(18)[None], "mlp/val": answers(18)[None]}
     assert set(spread_of_seeds(first, others, {"val": LABELS})["mlp"]) == {"val"}

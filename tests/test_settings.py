@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from fmnist_report import renamed
 from fmnist_report.errors import UsageError
 from fmnist_report.presets import (
     PRESETS,
@@ -16,6 +17,19 @@ from fmnist_report.presets import (
     validate,
 )
 from fmnist_report.settings import feature_bytes
+
+
+@pytest.mark.parametrize("former", [*renamed.SETTINGS, "overlap.rms", "tuning.cnn_steps"])
+def test_former_names_of_settings_are_aliases_that_are_reported_once(former):
+    warnings = []
+    found = renamed.rename_assignments([f"{former}=1", f" {former} = 2"], warnings.append)
+    assert former not in setting_names() and {text.partition("=")[0].strip() for text in found} <= set(setting_names())
+    assert len(warnings) == 1 and f"The setting {former} is now called " in warnings[0]
+
+
+def test_current_names_are_not_reported():
+    assert renamed.rename_assignments(["cnn.epochs=2"], pytest.fail) == ["cnn.epochs=2"]
+    assert renamed.rename_stages(["cnn", "html"], pytest.fail) == ["cnn", "html"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -48,7 +62,7 @@ def test_bad_assignment_is_one_sentence(assignment, sentence):
 @pytest.mark.parametrize(
     "assignment",
     ["features.size=50", "features.size=8", "cnn.epochs=0", "data.n_train=60000", "data.n_val=5", "cnn.widths=1,2",
-     "cnn.optimizer=adam", "cnn.pooling=min", "study.cnn_epochs=-1", "finetune.easy_every=3",
+     "cnn.optimizer=adam", "cnn.pooling=min", "study.cnn_epochs=-1", "finetune.easy_sample_interval=3",
      "mlp.dropout=1.5", "mlp.shift=20", "features.precision=float8", "head.batch_size=-1", "mlp.widths=",
      "cnn.kernel=0", "classifiers.neighbours=100000", "explain.n_map=1"],
 )  # fmt: skip

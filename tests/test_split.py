@@ -1,9 +1,9 @@
-"""Parts are drawn by class, whatever the sizes."""
+"""Splits are drawn by class, whatever the sizes."""
 
 import numpy as np
 import pytest
 
-from fmnist_report.data.split import Task, divide, load_origin, split_indices, stratify, write_parts
+from fmnist_report.data.split import DatasetInfo, divide, load_origin, split_indices, stratify, write_splits
 from fmnist_report.pipeline.files import load_arrays
 from fmnist_report.settings import DataSettings
 
@@ -42,7 +42,7 @@ def test_a_sorted_test_part_is_drawn_not_cut(tmp_path):
     labels = np.repeat(np.arange(4), 200).astype("uint8")
     arrays = {"x_train": np.zeros((800, 8, 8), "uint8"), "y_train": labels,
               "x_test": np.arange(800)[:, None, None] % 256 * np.ones((1, 8, 8)), "y_test": labels}  # fmt: skip
-    write_parts(tmp_path, arrays, DataSettings(n_test=100), Task(8, 8, (0, 1, 2, 3)))
+    write_splits(tmp_path, arrays, DataSettings(n_test=100), DatasetInfo(8, 8, (0, 1, 2, 3)))
     test = load_arrays(tmp_path / "test_labels.npz")["test"]
     assert np.bincount(test).tolist() == [25] * 4
     assert len(load_arrays(tmp_path / "labels.npz")["train"]) == 800 - 800 // 6
@@ -50,12 +50,12 @@ def test_a_sorted_test_part_is_drawn_not_cut(tmp_path):
 
 
 def test_a_validation_part_of_its_own_leaves_training_whole(tmp_path):
-    def part(n):
+    def split(n):
         return np.zeros((n, 8, 8), "uint8"), (np.arange(n) % 2).astype("uint8")
 
     arrays = {f"{what}_{name}": values for name, n in (("train", 300), ("val", 60), ("test", 50))
-              for what, values in zip("xy", part(n), strict=True)}  # fmt: skip
-    write_parts(tmp_path, arrays, DataSettings(n_train=200), Task(8, 8, (0, 1)))
+              for what, values in zip("xy", split(n), strict=True)}  # fmt: skip
+    write_splits(tmp_path, arrays, DataSettings(n_train=200), DatasetInfo(8, 8, (0, 1)))
     labels = load_arrays(tmp_path / "labels.npz")
     counts = {name: np.bincount(values).tolist() for name, values in labels.items()}
     assert counts == {"train": [100, 100], "val": [30, 30]}

@@ -1,4 +1,4 @@
-"""Batches of the border's activations show what they should, as often as they should."""
+"""Batches of the boundary's activations show what they should, as often as they should."""
 
 import numpy as np
 import pytest
@@ -9,41 +9,41 @@ pytestmark = pytest.mark.backend
 
 
 @pytest.mark.parametrize("batch_size", [7, 8, 64])
-def test_border_batches_show_pictures_once_with_their_labels(feature_folder, data_folder, monkeypatch, batch_size):
+def test_boundary_batches_show_images_once_with_their_labels(feature_folder, data_folder, monkeypatch, batch_size):
     monkeypatch.setattr(stores, "CHUNK_ROWS", 6)
-    monkeypatch.setattr(stores.BorderBatches, "GROUP", 3)
+    monkeypatch.setattr(stores.BoundaryBatches, "GROUP", 3)
     with stores.FeatureStore(feature_folder) as store:
         expected = {view: store.read("block3_out", view, 0, 40).astype("float32") for view in stores.VIEWS}
         every = np.ones(40, int)
-        batches = stores.BorderBatches(store, np.eye(40, dtype="float32"), batch_size, 0, every)
+        batches = stores.BoundaryBatches(store, np.eye(40, dtype="float32"), batch_size, 0, every)
         seen = []
         for epoch in (0, 1):
             shown = list(batches.epoch(epoch))
             assert len(shown) == len(batches) == 40 // min(batch_size, 40)
             for x, y, weights in shown:
                 assert (weights == 1).all()
-                for picture, row in zip(x["block3_out"], y.argmax(axis=1), strict=True):
-                    view = next(v for v in stores.VIEWS if np.array_equal(picture, expected[v][row]))
+                for image, row in zip(x["block3_out"], y.argmax(axis=1), strict=True):
+                    view = next(v for v in stores.VIEWS if np.array_equal(image, expected[v][row]))
                     seen.append((epoch, row, view))
     assert len({(epoch, row) for epoch, row, _ in seen}) == len(seen)
     views = {row: {view for _, r, view in seen if r == row} for _, row, _ in seen}
     assert sum(len(v) == 2 for v in views.values()) >= 24
 
 
-def test_easy_pictures_are_shown_in_every_other_epoch_with_twice_the_weight(feature_folder, monkeypatch):
+def test_easy_images_are_shown_in_every_other_epoch_with_twice_the_weight(feature_folder, monkeypatch):
     monkeypatch.setattr(stores, "CHUNK_ROWS", 6)
     every = np.array([1, 2] * 20)
     with stores.FeatureStore(feature_folder) as store:
         expected = {view: store.read("block3_out", view, 0, 40).astype("float32") for view in stores.VIEWS}
-        batches = stores.BorderBatches(store, np.eye(40, dtype="float32"), 1, 0, every)
+        batches = stores.BoundaryBatches(store, np.eye(40, dtype="float32"), 1, 0, every)
         seen = {row: [] for row in range(40)}
         for epoch in range(4):
             for x, y, weights in batches.epoch(epoch):
                 row = int(y.argmax())
                 view = next(v for v in stores.VIEWS if np.array_equal(x["block3_out"][0], expected[v][row]))
                 seen[row].append((epoch, view))
-                assert weights == 1  # of a batch of one picture
-        weighed = list(stores.BorderBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))
+                assert weights == 1  # of a batch of one image
+        weighed = list(stores.BoundaryBatches(store, np.eye(40, dtype="float32"), 20, 0, every).epoch(0))
     hard, easy = list(seen.values())[::2], list(seen.values())[1::2]
     assert sum(len(visits) for visits in hard) >= 4 * 20 - 8  # at most the last, smaller batch is left out
     assert all(len({epoch % 2 for epoch, _ in visits}) == 1 for visits in easy if visits)
@@ -57,9 +57,9 @@ def test_rows_kept_in_memory_are_those_of_the_file(feature_folder):
     n = {"train": 30, "val": 12}
     with stores.FeatureStore(feature_folder) as store:
         memory = stores.keep_in_memory(store, n, True)
-        for part, view in (("train", "original"), ("val", "mirror")):
-            first, here = store.first_row(part), memory.first_row(part)
-            rows = store.read_border(view, first, first + n[part])
-            kept = memory.read_border(view, here, here + n[part])
+        for split, view in (("train", "original"), ("val", "mirror")):
+            first, here = store.first_row(split), memory.first_row(split)
+            rows = store.read_boundary(view, first, first + n[split])
+            kept = memory.read_boundary(view, here, here + n[split])
             assert all((kept[layer] == rows[layer]).all() for layer in rows)
-            assert (memory.pooled(part, view) == store.pooled(part, view, n[part])).all()
+            assert (memory.pooled(split, view) == store.pooled(split, view, n[split])).all()

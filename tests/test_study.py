@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fmnist_report.data.split import Task
+from fmnist_report.data.split import TrainingRun
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise, band_factor, step_factor
-from fmnist_report.experiments.trials import RATES, Reached, Source, Subset
+from fmnist_report.experiments.trials import RATES, Subset, SubsetSource, TrialScore
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
 
@@ -18,9 +18,10 @@ pytestmark = pytest.mark.backend
 NETWORKS = {
     "cnn": CNNSettings(stem=32, widths=(64, 64, 64), batch_size=16, precision="float32"),
     "head": HeadSettings(width=8, batch_size=512),
-    "finetune": FineTuneSettings(batch_size=128, precision="float32", easy_every=2),
+    "finetune": FineTuneSettings(batch_size=128, precision="float32", easy_sample_interval=2),
 }
-SETTINGS = StudySettings(n_train=30, n_val=20, vgg_train=25, vgg_val=20, narrow=2, seeds=3, cnn_steps=7, head_steps=5,
+SETTINGS = StudySettings(n_train=30, n_val=20, feature_train=25, feature_val=20, width_divisor=2, seeds=3,
+                         cnn_steps=7, head_steps=5,
                          finetune_steps=2)  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def test_what_is_tried_of_each_network():
         ("label_smoothing", "0"),
     ]  # fmt: skip
     assert found["cnn"] == [
-        ("architecture", "plain"), ("widths", "half"), ("kernel", "5"), ("pooling", "average"), ("normalised", "False"),
+        ("architecture", "plain"), ("widths", "half"), ("kernel", "5"), ("pooling", "average"), ("batch_norm", "False"),
         ("residual", "False"), ("optimizer", "adamw"), ("optimizer", "sgd"), ("learning_rate", "0.0015"),
         ("learning_rate", "0.024"), ("schedule", "constant"), ("batch_size", "8"), ("dropout", "0.5"),
         ("label_smoothing", "0"), ("shift", "0"), ("mirror", "False"),
@@ -83,7 +84,7 @@ def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
     found = {name: study.start_from(name, settings, 2) for name, settings in NETWORKS.items()}
     assert (found["cnn"].stem, found["cnn"].widths, found["cnn"].batch_size) == (16, (32, 32, 32), 16)
     assert (found["head"].width, found["head"].batch_size) == (8, 256)
-    assert (found["finetune"].batch_size, found["finetune"].easy_every) == (64, 1)
+    assert (found["finetune"].batch_size, found["finetune"].easy_sample_interval) == (64, 1)
     assert {settings.epochs for settings in found.values()} == {1}
 
 
@@ -99,12 +100,12 @@ def call(data_folder, tmp_path, monkeypatch):
         n = {"train": source.n_train, "val": source.n_val}
         labels = {part: labels[part][: n[part]] for part in n}
         if source.features is None:
-            return Subset(Task(), {}, labels)
+            return Subset(TrainingRun(), {}, labels)
         rng = np.random.default_rng(0)
         views = {part: [rng.normal(size=(n[part], 34)) for _ in range(2)] for part in n}
-        return Subset(Task(), {}, labels, views, SimpleNamespace(shapes=shapes))
+        return Subset(TrainingRun(), {}, labels, views, SimpleNamespace(shapes=shapes))
 
-    monkeypatch.setattr(Source, "open", open_source)
+    monkeypatch.setattr(SubsetSource, "open", open_source)
     return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": tmp_path, "networks": NETWORKS,
             "weights": tmp_path}  # fmt: skip
 
@@ -122,12 +123,12 @@ def pretend(trained, stop=10**6):
         )
         own = NETWORKS[network].learning_rate
         accuracy = 0.8 + 0.001 * (seed - 4) - (0.1 if settings.learning_rate == own / 4 else 0)
-        return Reached(accuracy, accuracy - 0.05)
+        return TrialScore(accuracy, accuracy - 0.05)
 
     return train
 
 
-def test_equal_trainings_are_done_once_and_finished_ones_not_again(tmp_path, quiet, call, monkeypatch):
+def test_equal_training_runs_are_done_once_and_finished_ones_not_again(tmp_path, quiet, call, monkeypatch):
     trained = []
     monkeypatch.setattr(study, "train_settings", pretend(trained, stop=5))
     with pytest.raises(KeyboardInterrupt):
@@ -143,39 +144,39 @@ def test_equal_trainings_are_done_once_and_finished_ones_not_again(tmp_path, qui
     assert kinds == sorted(kinds, key=["finetune", "cnn", "head"].index)
 
 
-def test_the_document_tells_noise_effects_and_ladders(tmp_path, quiet, call, monkeypatch):
+def test_the_document_reports_noise_effects_and_ablations(tmp_path, quiet, call, monkeypatch):
     monkeypatch.setattr(study, "train_settings", pretend([]))
     study.run_study(tmp_path, quiet, **call)
     document = read_json(tmp_path / "study.json")
     assert document["n_steps"] == {"cnn": 7, "head": 5, "finetune": 2} and document["n_seeds"] == 3
-    assert [document[name] for name in ("n_train", "n_val", "vgg_train", "vgg_val")] == [30, 20, 25, 20]
-    base = document["bases"]["cnn"]
+    assert [document[name] for name in ("n_train", "n_val", "feature_train", "feature_val")] == [30, 20, 25, 20]
+    base = document["baselines"]["cnn"]
     assert base["accuracies"] == pytest.approx([0.8, 0.801, 0.802]) and base["mean"] == pytest.approx(0.801)
     assert base["sd"] == pytest.approx(0.001) and base["half_width"] == pytest.approx(1 / 20)  # one image of 20
     assert (base["batch_size"], base["optimizer"], base["learning_rate"]) == (16, "muon", 0.006)
     rate = [row for row in document["rows"] if (row["network"], row["factor"]) == ("cnn", "learning_rate")]
-    assert [(row["value"], row["chosen"], row["beyond"]) for row in rate] == [
+    assert [(row["value"], row["chosen"], row["exceeds_noise"]) for row in rate] == [
         ("0.006", True, False), ("0.0015", False, True), ("0.024", False, False)
     ]  # fmt: skip
     assert rate[1]["effect"] == pytest.approx(0.7 - 0.801) and rate[1]["val_accuracy"] == pytest.approx(0.7)
     assert rate[0]["effect"] == 0 and rate[0]["val_accuracy"] == base["mean"] and rate[0]["group"] == "optimisation"
-    assert document["factors"][0]["factor"] == "learning_rate" and document["factors"][0]["beyond"]
-    part1, part2 = document["ladders"]["part1"], document["ladders"]["part2"]
-    assert [row["ingredient"] for row in part1] == [
-        "start", "widths", "normalised", "schedule", "optimizer", "architecture", "residual", "label_smoothing",
+    assert document["factors"][0]["factor"] == "learning_rate" and document["factors"][0]["exceeds_noise"]
+    part1, part2 = document["ablations"]["part1"], document["ablations"]["part2"]
+    assert [row["component"] for row in part1] == [
+        "start", "widths", "batch_norm", "schedule", "optimizer", "architecture", "residual", "label_smoothing",
         "shift", "mirror", "views",
     ]  # fmt: skip
     assert part1[-1]["gain"] == pytest.approx(0.05) and part1[-2]["val_accuracy"] == pytest.approx(0.75)
-    assert [(row["network"], row["ingredient"]) for row in part2] == [
+    assert [(row["network"], row["component"]) for row in part2] == [
         ("head", "start"), ("head", "blocks"), ("head", "grid"), ("head", "width"), ("finetune", "unfreeze")
     ]  # fmt: skip
     assert part2[0]["val_accuracy"] == pytest.approx(0.8)
 
 
-def test_no_more_images_are_told_than_there_are():
+def test_no_more_images_are_reported_than_there_are():
     labels = {"train": np.zeros(30), "val": np.zeros(10)}
-    found = study.fit_to(dataclasses.replace(SETTINGS, n_train=31, n_val=9, vgg_train=29, vgg_val=11), labels)
-    assert (found.n_train, found.n_val, found.vgg_train, found.vgg_val) == (30, 9, 29, 10)
+    found = study.fit_to(dataclasses.replace(SETTINGS, n_train=31, n_val=9, feature_train=29, feature_val=11), labels)
+    assert (found.n_train, found.n_val, found.feature_train, found.feature_val) == (30, 9, 29, 10)
     assert found.seeds == SETTINGS.seeds
 
 
@@ -184,24 +185,24 @@ def test_what_is_not_studied_is_left_out(tmp_path, quiet, call, monkeypatch):
     few = dataclasses.replace(SETTINGS, cnn_steps=0, finetune_steps=0)
     study.run_study(tmp_path, quiet, **call | {"study": few})
     document = read_json(tmp_path / "study.json")
-    assert set(document["bases"]) == {row["network"] for row in document["rows"]} == {"head"}
-    assert set(document["ladders"]) == {"part2"} and len(document["ladders"]["part2"]) == 4
+    assert set(document["baselines"]) == {row["network"] for row in document["rows"]} == {"head"}
+    assert set(document["ablations"]) == {"part2"} and len(document["ablations"]["part2"]) == 4
 
 
 def test_fine_tuning_starts_from_a_head_of_as_many_steps(call):
     sources = study.find_sources(SETTINGS, call["data"], call["features"], call["weights"], NETWORKS["head"])
     assert sources["finetune"] == sources["head"]
-    assert sources["head"] == Source(call["data"], 25, 20, call["features"], call["weights"], NETWORKS["head"], 5)
+    assert sources["head"] == SubsetSource(call["data"], 25, 20, call["features"], call["weights"], NETWORKS["head"], 5)
     none = dataclasses.replace(SETTINGS, head_steps=0)
     assert study.find_sources(none, *[call["data"]] * 3, NETWORKS["head"])["head"].head_steps == 1
     assert (sources["head"].n_train, sources["head"].n_val, sources["cnn"].features) == (25, 20, None)
 
 
-def test_the_border_itself_is_noise():
+def test_the_boundary_itself_is_noise():
     base = NETWORKS["head"]
     (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": 0.75, "seconds": 2.0}}
-    assert not study.rows_of([one], base, Noise(0.5, 0.01, 0.25), found, 0)[1]["beyond"]
+    assert not study.rows_of([one], base, Noise(0.5, 0.01, 0.25), found, 0)[1]["exceeds_noise"]
 
 
 def test_values_are_of_the_kind_that_settings_take():
@@ -214,7 +215,7 @@ def test_values_are_of_the_kind_that_settings_take():
     assert study.own_value("widths", base) == "whole" and study.own_value("layers", base) == "3 + 4 + 5"
 
 
-def test_progress_counts_trainings(tmp_path, call, monkeypatch):
+def test_progress_counts_training_runs(tmp_path, call, monkeypatch):
     told = []
     monkeypatch.setattr(study, "train_settings", pretend([]))
     progress = SimpleNamespace(update=lambda *words: told.append(words))
@@ -227,7 +228,8 @@ def test_progress_counts_trainings(tmp_path, call, monkeypatch):
 
 
 def row(network, factor, value, effect, beyond, group="structure", chosen=False):
-    return {"network": network, "group": group, "factor": factor, "value": value, "effect": effect, "beyond": beyond,
+    return {"network": network, "group": group, "factor": factor, "value": value, "effect": effect,
+            "exceeds_noise": beyond,
             "chosen": chosen}  # fmt: skip
 
 
@@ -241,29 +243,32 @@ def test_factors_are_ranked_by_their_largest_effect():
     ]  # fmt: skip
     assert study.rank_factors(rows) == [
         {"network": "cnn", "group": "regularisation", "factor": "dropout", "value": "0.5", "effect": -0.05,
-         "beyond": True, "best": "0", "gain": 0.03},
-        {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.01, "beyond": False,
+         "exceeds_noise": True, "best": "0", "gain": 0.03},
+        {"network": "cnn", "group": "structure", "factor": "kernel", "value": "5", "effect": 0.01,
+         "exceeds_noise": False,
          "best": "5", "gain": 0.01},
-        {"network": "head", "group": "structure", "factor": "width", "value": "0", "effect": -0.2, "beyond": True,
+        {"network": "head", "group": "structure", "factor": "width", "value": "0", "effect": -0.2,
+         "exceeds_noise": True,
          "best": "512", "gain": 0.0},
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("accuracy", "beyond"), [(0.82, False), (0.8201, True), (0.78, False), (0.7799, True)])
-def test_an_effect_counts_from_the_border_of_the_band_on(accuracy, beyond):
+def test_an_effect_counts_from_the_boundary_of_the_band_on(accuracy, beyond):
     base = NETWORKS["head"]
     (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": accuracy, "seconds": 2.0}}
     rows = study.rows_of([one], base, Noise(0.8, 0.01, 0.02 + 1e-12), found, 0)
     assert rows[0] == {"network": "head", "group": "optimisation", "factor": "schedule", "value": "one_cycle",
-                       "chosen": True, "val_accuracy": 0.8, "effect": 0.0, "beyond": False, "seconds": 0.0}  # fmt: skip
-    assert (rows[1]["beyond"], rows[1]["seconds"], rows[1]["chosen"]) == (beyond, 2.0, False)
+                       "chosen": True, "val_accuracy": 0.8, "effect": 0.0, "exceeds_noise": False,
+                       "seconds": 0.0}  # fmt: skip
+    assert (rows[1]["exceeds_noise"], rows[1]["seconds"], rows[1]["chosen"]) == (beyond, 2.0, False)
 
 
 SPREAD = {"cnn": 0.03, "head": 0.02, "finetune": 0.04}
 
 
-def test_the_band_holds_all_values_and_the_ladder_the_larger_noise(tmp_path, quiet, call, monkeypatch):
+def test_the_band_holds_all_values_and_the_ablation_the_larger_noise(tmp_path, quiet, call, monkeypatch):
     train = pretend([])
 
     def train_apart(network, settings, n_steps, subset, seed):
@@ -273,8 +278,8 @@ def test_the_band_holds_all_values_and_the_ladder_the_larger_noise(tmp_path, qui
     monkeypatch.setattr(study, "train_settings", train_apart)
     study.run_study(tmp_path, quiet, **call)
     document = read_json(tmp_path / "study.json")
-    for name, base in document["bases"].items():
+    for name, base in document["baselines"].items():
         n = sum(row["network"] == name and not row["chosen"] for row in document["rows"])
         assert base["half_width"] == pytest.approx(SPREAD[name] * band_factor(3, n))
-    rung = document["ladders"]["part2"][1]
-    assert rung["high"] - rung["gain"] == pytest.approx(0.04 * step_factor(3, 4))
+    step = document["ablations"]["part2"][1]
+    assert step["high"] - step["gain"] == pytest.approx(0.04 * step_factor(3, 4))

@@ -31,7 +31,7 @@ def test_augmentation_has_a_row_where_a_network_uses_it():
     assert rows("cnn.epochs=3", "mlp.epochs=4")["epochs"] == [4, 3]
 
 
-def test_batches_are_told_as_small_as_few_images_make_them():
+def test_batches_are_reported_as_small_as_few_images_make_them():
     assert rows()["batch_size"] == [1024, 128]
     assert rows(n_train=8_000)["batch_size"] == [800, 128] and rows(n_train=83)["batch_size"] == [8, 8]
 
@@ -67,7 +67,7 @@ def test_members_of_the_ensemble_stand_by_their_weight():
     assert [piece.split("(")[1] for piece in found.split(", ")] == ["70.0%)", "20.0%)", "10.0%)"]
 
 
-def test_what_the_mirror_image_adds_is_told_with_its_sign():
+def test_what_the_mirror_image_adds_is_reported_with_its_sign():
     gains = dict(zip(MAIN, (0.001, -0.002, None, 0.0), strict=True))
     found = mirror_list({"models": {name: {"mirror_gain": gain} for name, gain in gains.items()}}, ENGLISH)
     assert [piece.split("(")[1] for piece in found.split(", ")] == ["+0.10)", "−0.20)", "0.00)"]
@@ -80,9 +80,9 @@ def test_pairs_are_counted_in_both_directions_the_most_first():
     assert told == [(1, 2, 5, 20), (0, 1, 3, 12), (0, 2, 0, 0)]
 
 
-def test_the_start_of_the_study_is_told_with_its_deviation():
+def test_the_start_of_the_study_is_reported_with_its_deviation():
     base = {"mean": 0.9, "sd": 0.0123, "half_width": 0.05, "accuracies": [0.9] * 4, "batch_size": 64}
-    study = {"bases": {"cnn": base}, "n_steps": {"cnn": 300}, "n_train": 20_000, "vgg_train": 9}
+    study = {"baselines": {"cnn": base}, "n_steps": {"cnn": 300}, "n_train": 20_000, "feature_train": 9}
     assert "of 50 images each" in study_points({"study": study | {"n_train": 50}}, ("cnn",), ENGLISH)
     found = study_points({"study": study}, ("cnn",), ENGLISH)
     assert "300 steps of 64 images" in found and "90.00% ± 1.23 on" in found and "4 seeds" in found
@@ -92,14 +92,14 @@ SEARCH = {"best": {"learning_rate": 0.01234, "width": 512, "val_accuracy": 0.93}
           "importance": {"learning_rate": 0.2, "width": 0.7}}  # fmt: skip
 
 
-def test_the_search_is_told_by_its_trials_and_the_most_important_first():
+def test_the_search_is_reported_by_its_trials_and_the_most_important_first():
     results = {"study": {"search": {"networks": {"head": SEARCH}}}}
     assert "40 trials, 7 of them stopped early; the best reached 93.00%" in search_list(results, ("head",), ENGLISH)
     told = [(row["factor"], row["best"], row["importance"]) for row in search_rows(results, ("head",))]
     assert told == [("width", "512", 0.7), ("learning_rate", "0.01234", 0.2)] and not search_rows(results, ("cnn",))
 
 
-def test_a_pair_is_told_once_where_the_chosen_classifier_is_the_head():
+def test_a_pair_is_reported_once_where_the_chosen_classifier_is_the_head():
     pairs = [("vgg_finetuned", "vgg_features"), ("vgg_finetuned", "vgg_head"), ("vgg_finetuned", "vgg_control")]
     results = {"comparisons": [{"a": a, "b": b} for a, b in pairs], "chosen_classifier": "vgg_head"}
     assert [row["b"] for row in comparison_rows(results)] == ["vgg_features", "vgg_control"]

@@ -5,7 +5,7 @@ import pytest
 from inspection import inspect
 
 from fmnist_report.pipeline.files import write_json
-from fmnist_report.report.printed.pdf import write_pdf
+from fmnist_report.report.pdf.writer import write_pdf
 
 PAGE = """<html lang="uk"><title>Звіт</title><style>@page { size: 400pt 600pt; margin: 20pt }
 li { list-style-position: inside } img { display: block; overflow: visible }</style>

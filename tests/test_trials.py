@@ -19,9 +19,9 @@ SMALL = {
 }
 
 
-def test_subset_is_the_beginning_of_each_part(subset):
-    assert len(subset.pictures["train"]) == len(subset.labels["train"]) == len(subset.views["train"][0]) == 32
-    assert len(subset.pictures["val"]) == len(subset.labels["val"]) == len(subset.views["val"][1]) == 20
+def test_subset_is_the_beginning_of_each_split(subset):
+    assert len(subset.images["train"]) == len(subset.labels["train"]) == len(subset.views["train"][0]) == 32
+    assert len(subset.images["val"]) == len(subset.labels["val"]) == len(subset.views["val"][1]) == 20
 
 
 def test_head_reads_only_the_selected_layers(subset):
@@ -49,9 +49,9 @@ def test_every_network_trains_for_real(network, subset):
 
 
 def test_networks_that_read_pixels_need_no_features(data_folder):
-    subset = trials.Source(data_folder, 10**6, 12).open()
+    subset = trials.SubsetSource(data_folder, 10**6, 12).open()
     assert len(subset.labels["train"]) == 40 and len(subset.labels["val"]) == 12 and subset.store is None
-    assert subset.portable(True) is subset
+    assert subset.to_memory(True) is subset
     reached = trials.train_settings("cnn", dataclasses.replace(SMALL["cnn"], epochs=1), 3, subset, 0)
     assert 0 <= reached.val_accuracy <= 1
 
@@ -118,8 +118,8 @@ def test_one_view_is_judged_apart_and_statistics_are_taken_afresh(subset, monkey
     labels, real, refreshed = subset.labels["val"], trials.PREPARE["head"], []
     views = np.stack([np.eye(10)[labels], 3 * np.eye(10)[(labels + 1) % 10]])  # the mean is wrong, the first right
     monkeypatch.setitem(
-        trials.PREPARE, "head", lambda *args: dataclasses.replace(real(*args), predict=lambda model, part: views)
+        trials.PREPARE, "head", lambda *args: dataclasses.replace(real(*args), predict=lambda model, split: views)
     )
     monkeypatch.setattr(trials, "refresh_statistics", lambda *args: refreshed.append(args))
     reached = trials.train_settings("head", dataclasses.replace(SMALL["head"], epochs=1), 2, subset, 0)
-    assert reached == trials.Reached(0.0, 1.0) and len(refreshed) == 1
+    assert reached == trials.TrialScore(0.0, 1.0) and len(refreshed) == 1

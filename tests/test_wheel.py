@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = """
 from fmnist_report.doctor import declared_packages, missing_packages
 from fmnist_report.forecast import KNOWN
-from fmnist_report.report.assets import FONTS, FULL_TRAININGS, TRIED_IN_BEST, template_digests
+from fmnist_report.report.assets import FONTS, FULL_RUNS, TRIED_IN_BEST, template_digests
 from fmnist_report.report.language import Language
-assert KNOWN.is_file() and FULL_TRAININGS.is_file() and TRIED_IN_BEST.is_file()
+assert KNOWN.is_file() and FULL_RUNS.is_file() and TRIED_IN_BEST.is_file()
 assert len(list(FONTS.glob("*.ttf"))) == 5
 assert {"report.html", "style.css", "pages.css", "uk.po"} <= set(template_digests("uk"))
 assert Language("uk").model("cnn") != Language("en").model("cnn")

@@ -13,7 +13,7 @@ import pytest
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline import workers as cluster
 from fmnist_report.pipeline.files import sha256_file
-from fmnist_report.pipeline.workers import HERE, Workers
+from fmnist_report.pipeline.workers import LOCAL, Workers
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,50 +55,50 @@ def scheduler(tmp_path):
 
 
 def test_tasks_are_computed_here_without_a_scheduler():
-    with HERE.open() as crew:
-        assert list(crew.compute(operator.add, [(1, 2), (crew.share(3), 4)])) == [(0, 3), (1, 7)]
+    with LOCAL.open() as pool:
+        assert list(pool.compute(operator.add, [(1, 2), (pool.share(3), 4)])) == [(0, 3), (1, 7)]
 
 
 def test_every_task_is_computed_once_by_one_of_the_workers(two_workers, tmp_path):
-    with two_workers.open() as crew:
-        found = dict(crew.compute(sleep_and_tell, ((tmp_path, number, 0.05) for number in range(20))))
+    with two_workers.open() as pool:
+        found = dict(pool.compute(sleep_and_tell, ((tmp_path, number, 0.05) for number in range(20))))
     assert {number: square for number, (square, _) in found.items()} == {n: n**2 for n in range(20)}
     assert len({process for _, process in found.values()} - {os.getpid()}) == 2
     assert all(len((tmp_path / f"begun-{number}").read_text().split()) == 1 for number in range(20))
 
 
 def test_workers_have_one_thread_and_shared_values(two_workers):
-    with two_workers.open() as crew:
-        shared = crew.share(40)
-        assert [result for _, result in crew.compute(operator.add, [(shared, 2)])] == [42]
-        assert [result for _, result in crew.compute(os.getenv, [("OMP_NUM_THREADS",)])] == ["1"]
+    with two_workers.open() as pool:
+        shared = pool.share(40)
+        assert [result for _, result in pool.compute(operator.add, [(shared, 2)])] == [42]
+        assert [result for _, result in pool.compute(os.getenv, [("OMP_NUM_THREADS",)])] == ["1"]
 
 
 def test_an_error_of_a_task_is_raised_here(two_workers):
-    with two_workers.open() as crew, pytest.raises(ZeroDivisionError):
-        list(crew.compute(operator.truediv, [(1, 0)]))
+    with two_workers.open() as pool, pytest.raises(ZeroDivisionError):
+        list(pool.compute(operator.truediv, [(1, 0)]))
 
 
 def test_a_file_is_seen_by_its_content(two_workers, tmp_path):
     (tmp_path / "file").write_text("content")
-    with two_workers.open() as crew:
-        assert crew.sees(tmp_path / "file", sha256_file(tmp_path / "file"))
-        assert not crew.sees(tmp_path / "file", "0" * 64) and not crew.sees(tmp_path / "other", "0" * 64)
+    with two_workers.open() as pool:
+        assert pool.sees(tmp_path / "file", sha256_file(tmp_path / "file"))
+        assert not pool.sees(tmp_path / "file", "0" * 64) and not pool.sees(tmp_path / "other", "0" * 64)
 
 
 def test_a_worker_of_another_version_is_refused(two_workers, monkeypatch):
     monkeypatch.setattr(cluster, "code_digest", lambda: "other")
-    with two_workers.open() as crew, pytest.raises(ReportError, match="another version"):
-        list(crew.compute(operator.add, [(1, 2)]))
+    with two_workers.open() as pool, pytest.raises(ReportError, match="another version"):
+        list(pool.compute(operator.add, [(1, 2)]))
 
 
 def test_a_killed_worker_costs_its_own_task_alone(scheduler, tmp_path):
     address, _, worker = scheduler
     worker(), worker()
-    with Workers(address).open() as crew:
-        crew.client.wait_for_workers(2)
+    with Workers(address).open() as pool:
+        pool.client.wait_for_workers(2)
         victims, found = [], {}
-        for number, result in crew.compute(sleep_and_tell, [(tmp_path, number, 0.5) for number in range(8)]):
+        for number, result in pool.compute(sleep_and_tell, [(tmp_path, number, 0.5) for number in range(8)]):
             found[number] = result
             if not victims:
                 begun = [path.read_text().split()[-1] for path in tmp_path.glob("begun-*") if path.read_text()]
@@ -112,10 +112,10 @@ def test_a_killed_worker_costs_its_own_task_alone(scheduler, tmp_path):
 def test_a_worker_that_joins_late_takes_part(scheduler, tmp_path):
     address, _, worker = scheduler
     worker()
-    with Workers(address).open() as crew:
-        shared, found = crew.share(0.4), []
+    with Workers(address).open() as pool:
+        shared, found = pool.share(0.4), []
         tasks = [(tmp_path, number, shared) for number in range(12)]
-        for _, (_, process) in crew.compute(sleep_and_tell, tasks):
+        for _, (_, process) in pool.compute(sleep_and_tell, tasks):
             if not found:
                 worker()
             found.append(process)
@@ -126,8 +126,8 @@ def test_a_scheduler_that_disappears_ends_in_one_sentence(scheduler, tmp_path):
     address, process, worker = scheduler
     worker()
     lost = pytest.raises(ReportError, match="cannot be reached; what was finished is cached, run again")
-    with lost, Workers(address).open() as crew:
-        for _ in crew.compute(sleep_and_tell, [(tmp_path, number, 0.3) for number in range(20)]):
+    with lost, Workers(address).open() as pool:
+        for _ in pool.compute(sleep_and_tell, [(tmp_path, number, 0.3) for number in range(20)]):
             process.kill()
 
 

@@ -25,8 +25,8 @@ def keras_home() -> Path:
 
 def download(url: str, path: Path, timeout_seconds: float = 20.0) -> None:
     """Fetch a file over HTTPS; raises OSError."""
-    with urllib.request.urlopen(url, timeout=timeout_seconds) as answer, open(path, "wb") as file:  # noqa: S310
-        shutil.copyfileobj(answer, file)
+    with urllib.request.urlopen(url, timeout=timeout_seconds) as response, open(path, "wb") as file:  # noqa: S310
+        shutil.copyfileobj(response, file)
 
 
 def run_tool(command: list[str], folder: Path, timeout_seconds: float = 300.0) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from fmnist_report.data.digests import FASHION_MNIST_SHA256
 from fmnist_report.data.download import Source, download, keras_home, run_tool
 from fmnist_report.data.idx import IMAGES_MAGIC, LABELS_MAGIC, MAX_IDX_BYTES, check_pair, decompress, parse_idx
-from fmnist_report.data.split import Task, write_parts
+from fmnist_report.data.split import DatasetInfo, write_splits
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import replacing
 from fmnist_report.pipeline.progress import Progress
@@ -179,7 +179,7 @@ def _fetch_verified(folder: Path, fetch: typing.Callable[[Path], None]) -> dict[
 
 
 def prepare_data(out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path) -> None:
-    """Stage `data` for Fashion-MNIST; see write_parts for what it writes."""
+    """Stage `data` for Fashion-MNIST; see write_splits for what it writes."""
     arrays, source = find_data(data_dir, cache_dir)
     progress.say(f"Fashion-MNIST from {source}.")
-    write_parts(out, arrays, data, Task())
+    write_splits(out, arrays, data, DatasetInfo())

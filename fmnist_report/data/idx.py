@@ -38,11 +38,11 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
 
     Args:
         raw: the decompressed file.
-        magic: what it has to begin with: 0x803 for pictures in unsigned bytes, 0x801 for labels; None for any type and
+        magic: what it has to begin with: 0x803 for images in unsigned bytes, 0x801 for labels; None for any type and
             number of axes.
 
     Returns:
-        Read-only array of the file's type and shape: for pictures (n, height, width), for labels (n,).
+        Read-only array of the file's type and shape: for images (n, height, width), for labels (n,).
 
     Raises:
         ValueError: says which field is wrong, what was expected and what was found.
@@ -57,7 +57,7 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
             raise ValueError(f"its magic number is 0x{found:08x}, which is no IDX file's")
         magic = found
     if found != magic:
-        swapped = {IMAGES_MAGIC: "pictures", LABELS_MAGIC: "labels"}
+        swapped = {IMAGES_MAGIC: "images", LABELS_MAGIC: "labels"}
         hint = f": it holds {swapped[found]}, not {swapped[magic]}" if found in swapped else ""
         raise ValueError(f"its magic number is 0x{found:08x} instead of 0x{magic:08x}{hint}")
     n_dimensions = magic & 0xFF
@@ -74,12 +74,12 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
 
 
 def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int | None = None) -> None:
-    """Check that pictures and labels belong together.
+    """Check that images and labels belong together.
 
     Raises:
         ValueError: the counts differ, or a label is outside 0 … n_classes-1.
     """
     if len(images) != len(labels):
-        raise ValueError(f"there are {len(images):,} pictures but {len(labels):,} labels")
+        raise ValueError(f"there are {len(images):,} images but {len(labels):,} labels")
     if n_classes is not None and labels.size and labels.max() >= n_classes:
         raise ValueError(f"there is a label {labels.max()}, but labels run from 0 to {n_classes - 1}")

@@ -10,18 +10,18 @@ import numpy as np
 from fmnist_report.pipeline.files import read_json, save_arrays, write_json
 from fmnist_report.settings import DataSettings
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 ORIGIN = "origin.json"  # in the data entry of a data set of the user's own
 FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0, "names": []}
 
 
 @dataclass(frozen=True)
-class Task:
+class DatasetInfo:
     """What the networks have to do.
 
-    height, width: of a picture, in pixels.
+    height, width: of an image, in pixels.
     labels: each class's label in the files; the networks count classes from 0.
-    mirror: whether a mirrored picture belongs to the same class; then networks learn from both and their answers to
+    mirror: whether a mirrored image belongs to the same class; then networks learn from both and their answers to
         both are averaged.
     """
 
@@ -37,18 +37,18 @@ class Task:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a picture, in pixels."""
+        """Height and width of an image, in pixels."""
         return self.height, self.width
 
 
 def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the stratified split once: at most 5,000 and at most a sixth of the pictures are set apart for validation.
+    """Draw the stratified split once: at most 5,000 and at most a sixth of the images are set apart for validation.
 
     Args:
         labels: (n,) uint8; n is 60,000 for Fashion-MNIST.
 
     Returns:
-        Indices of the n_train training and n_val validation pictures.
+        Indices of the n_train training and n_val validation images.
     """
     n_apart = max(len(np.unique(labels)), min(5_000, len(labels) // 6))
     train, val = divide(np.arange(len(labels)), labels, len(labels) - n_apart, settings.split_seed)
@@ -64,9 +64,9 @@ def stratify(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.n
 
 
 def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide indices in two, each class by its share, both in a drawn order; the first part has n.
+    """Divide indices in two, each class by its share, both in a drawn order; the first split has n.
 
-    scikit-learn's stratified split asks that each part may hold every class. Where one is smaller, the parts are drawn
+    scikit-learn's stratified split asks that each part may hold every class. Where one is smaller, the splits are drawn
     class by class, so that the first has at least one of each class, if n allows it.
 
     Args:
@@ -91,44 +91,44 @@ def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[
     return indices[order[:n]], indices[order[n:]]
 
 
-def write_parts(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, task: Task) -> None:
-    """Split the training pictures and write pictures.npz, labels.npz, and the test labels apart from both.
+def write_splits(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, dataset: DatasetInfo) -> None:
+    """Split the training images and write images.npz, labels.npz, and the test labels apart from both.
 
-    Where there is a validation part already, it is used as such. Of a part with more pictures than are wanted, some are
+    Where there is a validation split already, it is used as such. Of a split with more images than are wanted, some are
     drawn, each class by its share.
 
-    pictures.npz holds train, val and test, (n, height, width) uint8; labels.npz holds train and val, (n,) uint8;
-    test_labels.npz holds test and is read by the evaluation alone. task.json tells what load_task reads.
+    images.npz holds train, val and test, (n, height, width) uint8; labels.npz holds train and val, (n,) uint8;
+    test_labels.npz holds test and is read by the evaluation alone. dataset.json tells what load_dataset_info reads.
 
     Args:
         arrays: x_train, y_train, x_test and y_test, and perhaps x_val and y_val.
     """
-    parts = dict.fromkeys(("train", "val"), "train") if "x_val" not in arrays else {"train": "train", "val": "val"}
+    splits = dict.fromkeys(("train", "val"), "train") if "x_val" not in arrays else {"train": "train", "val": "val"}
     if "x_val" in arrays:
-        every = {part: np.arange(len(arrays[f"y_{part}"])) for part in parts}
+        every = {split: np.arange(len(arrays[f"y_{split}"])) for split in splits}
         wanted = {"train": data.n_train, "val": data.n_val}
-        rows = {part: stratify(every[part], arrays[f"y_{part}"], wanted[part], data.split_seed) for part in parts}
+        rows = {split: stratify(every[split], arrays[f"y_{split}"], wanted[split], data.split_seed) for split in splits}
     else:
-        rows = dict(zip(parts, split_indices(arrays["y_train"], data), strict=True))
-    parts["test"] = "test"
+        rows = dict(zip(splits, split_indices(arrays["y_train"], data), strict=True))
+    splits["test"] = "test"
     rows["test"] = stratify(np.arange(len(arrays["y_test"])), arrays["y_test"], data.n_test, data.split_seed)
-    pictures, labels = ({part: arrays[f"{what}_{parts[part]}"][rows[part]] for part in parts} for what in "xy")
-    save_arrays(out / "pictures.npz", **pictures)
+    images, labels = ({split: arrays[f"{what}_{splits[split]}"][rows[split]] for split in splits} for what in "xy")
+    save_arrays(out / "images.npz", **images)
     save_arrays(out / "test_labels.npz", test=labels.pop("test"))
     save_arrays(out / "labels.npz", **labels)
-    write_json(out / "task.json", dataclasses.asdict(task))
+    write_json(out / "dataset.json", dataclasses.asdict(dataset))
 
 
-def load_task(data: Path) -> Task:
-    """Read what a data entry says of its pictures."""
-    return read_task(read_json(data / "task.json"))
+def load_dataset_info(data: Path) -> DatasetInfo:
+    """Read what a data entry says of its images."""
+    return read_dataset_info(read_json(data / "dataset.json"))
 
 
 def load_origin(data: Path) -> dict[str, typing.Any]:
-    """Read which parts the data set came with, and what of its folder is not used, as prepare_own_data tells it."""
+    """Read which splits the data set came with, and what of its folder is not used, as prepare_custom_data tells it."""
     return read_json(data / ORIGIN) if (data / ORIGIN).is_file() else FASHION_ORIGIN
 
 
-def read_task(values: dict) -> Task:
-    """Turn JSON's values back into a Task."""
-    return Task(**{**values, "labels": tuple(values["labels"])})
+def read_dataset_info(values: dict) -> DatasetInfo:
+    """Turn JSON's values back into a DatasetInfo."""
+    return DatasetInfo(**{**values, "labels": tuple(values["labels"])})

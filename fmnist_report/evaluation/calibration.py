@@ -41,7 +41,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature that makes the labels likeliest (Guo et al., 2017, section 4.2).
 
     Args:
-        probabilities: (n, classes), of validation pictures.
+        probabilities: (n, classes), of validation images.
         labels: (n,).
     """
     from scipy.optimize import minimize_scalar

@@ -20,7 +20,7 @@ class Candidate:
     """A trained model as its stage left it.
 
     val, test: (n, 10) float32 probabilities.
-    val_original: (n_val, 10), of the pictures without their mirror images; None where there is no such average.
+    val_original: (n_val, 10), of the images without their mirror images; None where there is no such average.
     """
 
     val: np.ndarray
@@ -69,7 +69,7 @@ def gather_candidates(
 def add_totals(
     candidates: dict[str, Candidate], weights: dict[str, float], chosen: str, extraction_seconds: float
 ) -> None:
-    """Add to each summary what the model costs in all: total_seconds, macs_per_answer and ms_per_answer.
+    """Add to each summary what the model costs in all: total_seconds, macs_per_prediction and ms_per_prediction.
 
     The stages that it builds on count for it, and every view over which it averages.
 
@@ -81,19 +81,19 @@ def add_totals(
     for row in (*NETWORKS, *ON_FEATURES, CONTROL):
         if row.stage and row.name != CHOSEN:
             seconds[row.name] = candidates[row.name].summary["train_seconds"]
-    parts = {
+    splits = {
         name: {chosen if name == CHOSEN else name, *(_trained_by(stage) for stage in BY_NAME[name].needs)}
         for name in candidates
         if name != ENSEMBLE
     }
     used = [name for name, weight in weights.items() if weight]
-    parts[ENSEMBLE] = set().union(*(parts[name] for name in used))
+    splits[ENSEMBLE] = set().union(*(splits[name] for name in used))
     for name, candidate in candidates.items():
         members = [candidates[member].summary for member in used] if name == ENSEMBLE else [candidate.summary]
         candidate.summary |= {
-            "total_seconds": sum(seconds[part] for part in parts[name]),
-            "macs_per_answer": sum(one["n_views"] * one["macs"] for one in members),
-            "ms_per_answer": sum(one["n_views"] * one["predict_ms_per_image"] for one in members),
+            "total_seconds": sum(seconds[split] for split in splits[name]),
+            "macs_per_prediction": sum(one["n_views"] * one["macs"] for one in members),
+            "ms_per_prediction": sum(one["n_views"] * one["predict_ms_per_image"] for one in members),
         }
 
 
@@ -109,7 +109,7 @@ def load_network(folder: Path) -> Candidate:
     Raises ReportError where the training diverged.
     """
     arrays, measured = load_arrays(folder / "probabilities.npz"), read_json(folder / MEASURED)
-    if not all(np.isfinite(arrays[part]).all() for part in ("val", "test")):
+    if not all(np.isfinite(arrays[split]).all() for split in ("val", "test")):
         stage = folder.parent.name.partition("-")[0]
         section = "finetune" if stage == "control" else stage
         raise ReportError(
@@ -121,7 +121,7 @@ def load_network(folder: Path) -> Candidate:
     history = read_json(folder / "history.json") | {"seconds": seconds}
     n_views = 2 if "val_original" in arrays else 1
     summary = read_json(folder / "summary.json") | measured | {"n_views": n_views}
-    summary["clean"] = read_json(folder / "clean.json")
+    summary["train_eval"] = read_json(folder / "train_eval.json")
     return Candidate(arrays["val"], arrays["test"], summary, history, arrays.get("val_original"))
 
 

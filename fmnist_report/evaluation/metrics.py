@@ -15,7 +15,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
 
     Args:
         labels: of val and test.
-        near: (n_test,) bool, true for near duplicates of training pictures.
+        near: (n_test,) bool, true for near duplicates of training images.
     """
     from sklearn.metrics import confusion_matrix
 
@@ -36,9 +36,9 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
         "ece_scaled": calibration_error(scale_temperature(candidate.test, temperature), y),
         **{name: summary[name] for name in ("n_params", "n_trainable", "macs")},
         **{name: summary[name] for name in ("train_seconds", "predict_ms_per_image")},
-        **{name: summary[name] for name in ("n_views", "total_seconds", "macs_per_answer", "ms_per_answer")},
+        **{name: summary[name] for name in ("n_views", "total_seconds", "macs_per_prediction", "ms_per_prediction")},
         "val_minus_test": val_minus_test(candidate, labels),
-        "clean": summary.get("clean"),
+        "train_eval": summary.get("train_eval"),
         "precision": summary.get("precision", "float32"),
         "layers": summary["layers"],
         "history": candidate.history,
@@ -49,7 +49,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
 
 def val_minus_test(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict[str, float]:
     """Return by how much a model is more accurate on validation than on test, and the 95% interval of that."""
-    val, test = (measure_accuracy(getattr(candidate, part), labels[part]) for part in ("val", "test"))
+    val, test = (measure_accuracy(getattr(candidate, split), labels[split]) for split in ("val", "test"))
     difference, low, high = difference_of_parts(val, len(labels["val"]), test, len(labels["test"]))
     return {"difference": difference, "low": low, "high": high}
 

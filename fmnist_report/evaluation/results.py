@@ -9,7 +9,7 @@ from fmnist_report.pipeline.cache import join_provenance
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 # The stages that lead to results, in the order of the line, with their labels in the report.
 STAGES = {
     "data": N_("Data and split"),
@@ -23,13 +23,13 @@ STAGES = {
     "control": N_("Dense head, trained further"),
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
-    "tuning": N_("Hyperparameter search"),
+    "search": N_("Hyperparameter search"),
     "inputs": N_("Ways of input to {backbone}"),
-    "overlap": N_("Duplicates"),
+    "duplicates": N_("Duplicates"),
     "explain": N_("What the networks see"),
-    "portable": N_("Network for the page"),
+    "browser_model": N_("Network for the page"),
     "evaluation": N_("Evaluation"),
-    "answers": N_("Single predictions"),
+    "examples": N_("Single predictions"),
 }
 RENDERING = ("figures", "html", "pdf")
 

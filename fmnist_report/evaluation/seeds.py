@@ -22,9 +22,9 @@ def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
     found: dict[str, list[np.ndarray]] = {}
     for name, folder in networks.items():
         model = network_of_stage(name.rpartition("_")[0])
-        for part, values in load_arrays(folder / "probabilities.npz").items():
-            if part in ("val", "test"):
-                found.setdefault(f"{model}/{part}", []).append(values)
+        for split, values in load_arrays(folder / "probabilities.npz").items():
+            if split in ("val", "test"):
+                found.setdefault(f"{model}/{split}", []).append(values)
     save_arrays(out / "seeds.npz", **{name: np.stack(values) for name, values in found.items()})
 
 
@@ -41,18 +41,18 @@ def spread_of_seeds(
     Args:
         first: the candidates of the first seed.
         others: from load_seeds.
-        labels: of the parts to judge: val, or val and test.
+        labels: of the splits to judge: val, or val and test.
 
     Returns:
-        {model: {part: {accuracies (first seed first), mean, sd (of the sample, n - 1)}}}.
+        {model: {split: {accuracies (first seed first), mean, sd (of the sample, n - 1)}}}.
     """
     spread: dict[str, dict[str, dict[str, typing.Any]]] = {}
     for name, values in others.items():
-        model, part = name.split("/")
-        if part not in labels:
+        model, split = name.split("/")
+        if split not in labels:
             continue
-        every = [getattr(first[model], part), *values]
-        accuracies = [measure_accuracy(probabilities, labels[part]) for probabilities in every]
+        every = [getattr(first[model], split), *values]
+        accuracies = [measure_accuracy(probabilities, labels[split]) for probabilities in every]
         row = {"accuracies": accuracies, "mean": float(np.mean(accuracies)), "sd": float(np.std(accuracies, ddof=1))}
-        spread.setdefault(model, {})[part] = row
+        spread.setdefault(model, {})[split] = row
     return spread

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.split import load_origin, load_task
+from fmnist_report.data.split import load_dataset_info, load_origin
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.evaluation.metrics import measure
@@ -32,10 +32,10 @@ def evaluate(
     data: Path,
     features: Path,
     study: Path,
-    tuning: Path,
+    search: Path,
     inputs: Path,
-    overlap: Path,
-    portable: Path,
+    duplicates: Path,
+    browser_model: Path,
     seeds: Path | None = None,
     **networks: Path,
 ) -> None:
@@ -45,26 +45,26 @@ def evaluate(
         networks: of the stages that train networks, by the stage's name.
     """
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
-    pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
+    images, dataset = load_arrays(data / "images.npz"), load_dataset_info(data)
     index = read_json(features / "index.json")
     candidates, chosen, weights = gather_candidates(networks, read_base(features), labels["val"])
-    near = load_arrays(overlap / "overlap.npz")
+    near = load_arrays(duplicates / "duplicates.npz")
     models = {name: measure(candidate, labels, near["test"]) for name, candidate in candidates.items()}
     document = {
         "data": {
-            **{f"n_{part}": len(labels[part]) for part in ("train", "val", "test")},
-            **dataclasses.asdict(task),
+            **{f"n_{split}": len(labels[split]) for split in ("train", "val", "test")},
+            **dataclasses.asdict(dataset),
             **load_origin(data),
             "sha256": data_sha256,
         },
         "models": models,
         "chosen_classifier": chosen,
         "ensemble_weights": weights,
-        "seeds": spread_of_seeds(candidates, load_seeds(seeds), {part: labels[part] for part in ("val", "test")}),
-        "study": {**read_json(study / "study.json"), "search": read_json(tuning / "tuning.json")},
+        "seeds": spread_of_seeds(candidates, load_seeds(seeds), {split: labels[split] for split in ("val", "test")}),
+        "study": {**read_json(study / "study.json"), "search": read_json(search / "search.json")},
         "classifiers": read_json(networks["classifiers"] / "classifiers.json"),
         "inputs": read_json(inputs / "inputs.json"),
-        "overlap": read_json(overlap / "overlap.json"),
+        "duplicates": read_json(duplicates / "duplicates.json"),
         "comparisons": compare(candidates, labels["test"]),
         "features": {
             **{name: index[name] for name in ("backbone", "size", "precision")},
@@ -74,9 +74,9 @@ def evaluate(
             "n_cells": index["pooled"]["block3_grid"][0],
         },
         "mistakes": find_mistakes(candidates, labels["test"]),
-        "missed": find_missed(candidates, labels["test"]),
-        "portable": measure_rounding(portable, candidates["cnn"].test, labels["test"]),
-        "class_counts": np.bincount(labels["train"], minlength=task.n_classes).tolist(),
+        "missed_by_all": find_missed_by_all(candidates, labels["test"]),
+        "browser_model": measure_rounding(browser_model, candidates["cnn"].test, labels["test"]),
+        "class_counts": np.bincount(labels["train"], minlength=dataset.n_classes).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),
     }
@@ -84,31 +84,37 @@ def evaluate(
     arrays = {name: candidate.test.astype("float32") for name, candidate in candidates.items()}
     save_arrays(out / "predictions.npz", y_test=labels["test"], **arrays)
     shown = {name: [row["index"] for row in rows] for name, rows in
-             (("mistakes", document["mistakes"]), ("missed", document["missed"]["shown"]))}  # fmt: skip
+             (("mistakes", document["mistakes"]), ("missed_by_all", document["missed_by_all"]["shown"]))}  # fmt: skip
     save_arrays(
-        out / "pictures.npz",
-        **{name: pictures["test"][rows] for name, rows in shown.items()},
-        samples=sample_rows(pictures, labels),
+        out / "images.npz",
+        **{name: images["test"][rows] for name, rows in shown.items()},
+        samples=sample_rows(images, labels),
         pairs=near["pairs"],
     )
 
 
-def measure_rounding(portable: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:
+def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:
     """Measure what rounding the weights of the network in the page costs.
 
     Args:
-        portable: an entry of experiments.portable.
-        probabilities: of the test pictures by the network itself, (n, classes).
+        browser_model: an entry of experiments.browser_model.
+        probabilities: of the test images by the network itself, (n, classes).
         labels: (n,).
 
     Returns:
-        fits; and if so accuracy and accuracy_rounded, shares of n_test pictures, and n_changed, differing answers.
+        fits; and if so accuracy and accuracy_rounded, shares of n_test images, and n_changed, differing predictions.
     """
-    if not read_json(portable / "portable.json")["fits"]:
+    if not read_json(browser_model / "browser_model.json")["fits"]:
         return {"fits": False}
-    answers, rounded = probabilities.argmax(axis=1), load_arrays(portable / "portable.npz")["test"].argmax(axis=1)
-    accuracies = {"accuracy": float((answers == labels).mean()), "accuracy_rounded": float((rounded == labels).mean())}
-    return {"fits": True, "n_test": len(labels), **accuracies, "n_changed": int((rounded != answers).sum())}
+    predicted, rounded = (
+        probabilities.argmax(axis=1),
+        load_arrays(browser_model / "browser_model.npz")["test"].argmax(axis=1),
+    )
+    accuracies = {
+        "accuracy": float((predicted == labels).mean()),
+        "accuracy_rounded": float((rounded == labels).mean()),
+    }
+    return {"fits": True, "n_test": len(labels), **accuracies, "n_changed": int((rounded != predicted).sum())}
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
@@ -125,23 +131,23 @@ def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
 
 
 def find_mistakes(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """List the fine-tuned network's most confident mistakes with every main model's answer."""
+    """List the fine-tuned network's most confident mistakes with every main model's prediction."""
     probabilities = candidates["vgg_finetuned"].test
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return _describe_pictures(_surest(wrong, probabilities), candidates, labels)
+    return _describe_images(_surest(wrong, probabilities), candidates, labels)
 
 
-def find_missed(candidates: dict[str, Candidate], labels: np.ndarray) -> dict:
-    """Count the pictures that every main model gets wrong, and those for which all give one other answer.
+def find_missed_by_all(candidates: dict[str, Candidate], labels: np.ndarray) -> dict:
+    """Count the images that every main model gets wrong, and those for which all give one other prediction.
 
     Returns:
         n, n_agreed, and shown: of the agreed ones, those with the highest mean confidence.
     """
-    answers = np.stack([candidates[name].test.argmax(axis=1) for name in MAIN])
-    missed = (answers != labels).all(axis=0)
-    agreed = missed & (answers == answers[0]).all(axis=0)
+    predicted = np.stack([candidates[name].test.argmax(axis=1) for name in MAIN])
+    missed = (predicted != labels).all(axis=0)
+    agreed = missed & (predicted == predicted[0]).all(axis=0)
     mean = np.mean([candidates[name].test for name in MAIN], axis=0)
-    shown = _describe_pictures(_surest(np.flatnonzero(agreed), mean), candidates, labels)
+    shown = _describe_images(_surest(np.flatnonzero(agreed), mean), candidates, labels)
     return {"n": int(missed.sum()), "n_agreed": int(agreed.sum()), "shown": shown}
 
 
@@ -149,13 +155,13 @@ def _surest(rows: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return rows[np.argsort(-probabilities[rows].max(axis=1), kind="stable")][:N_MISTAKES]
 
 
-def _describe_pictures(rows: np.ndarray, candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """Give each picture's index, label, and every main model's answer with its probability."""
+def _describe_images(rows: np.ndarray, candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
+    """Give each image's index, label, and every main model's prediction with its probability."""
     return [
         {
             "index": int(index),
             "label": int(labels[index]),
-            "answers": {
+            "predictions": {
                 name: [int(candidates[name].test[index].argmax()), float(candidates[name].test[index].max())]
                 for name in MAIN
             },
@@ -164,11 +170,11 @@ def _describe_pictures(rows: np.ndarray, candidates: dict[str, Candidate], label
     ]
 
 
-def sample_rows(pictures: dict[str, np.ndarray], labels: dict[str, np.ndarray], n: int = 12) -> np.ndarray:
-    """Take the first n training pictures of each class, or as many as each has, (classes, n, h, w) uint8."""
+def sample_rows(images: dict[str, np.ndarray], labels: dict[str, np.ndarray], n: int = 12) -> np.ndarray:
+    """Take the first n training images of each class, or as many as each has, (classes, n, h, w) uint8."""
     counts = np.bincount(labels["train"])
     n = min(n, counts.min())
-    return np.stack([pictures["train"][labels["train"] == label][:n] for label in range(len(counts))])
+    return np.stack([images["train"][labels["train"] == label][:n] for label in range(len(counts))])
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How far validation and test repeat training pictures: exact and near duplicates."""
+"""How far validation and test repeat training images: exact and near duplicates."""
 
 import hashlib
 from pathlib import Path
@@ -8,48 +8,50 @@ import numpy as np
 from fmnist_report.models.base import POOLED
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import OverlapSettings
+from fmnist_report.settings import DuplicateSettings
 from fmnist_report.training.stores import FeatureStore
 
 CHUNK = 500
 N_SHOWN = 6
 
 
-def find_overlap(out: Path, progress: Progress, *, overlap: OverlapSettings, data: Path, features: Path) -> None:
-    """Stage `overlap`: compare every validation and test picture with all training pictures.
+def find_duplicates(
+    out: Path, progress: Progress, *, duplicates: DuplicateSettings, data: Path, features: Path
+) -> None:
+    """Stage `duplicates`: compare every validation and test image with all training images.
 
-    Labels are not read. Writes overlap.json with, for val and test, n, n_exact, n_near_pixels, n_near_features and
-    n_near (either); and overlap.npz with val and test, (n,) bool, true for near duplicates; pairs, (2, k, 28, 28)
-    uint8: the test pictures nearest to the pixel threshold, on either side, above their training neighbours; and
-    neighbours and rms, (n,), the nearest training picture of every test picture and how far it is, in grey levels.
+    Labels are not read. Writes duplicates.json with, for val and test, n, n_exact, n_near_pixels, n_near_features and
+    n_near (either); and duplicates.npz with val and test, (n,) bool, true for near duplicates; pairs, (2, k, 28, 28)
+    uint8: the test images nearest to the pixel threshold, on either side, above their training neighbours; and
+    neighbours and rms, (n,), the nearest training image of every test image and how far it is, in grey levels.
     """
-    pictures = load_arrays(data / "pictures.npz")
-    flat = {part: values.reshape(len(values), -1).astype("float32") for part, values in pictures.items()}
+    images = load_arrays(data / "images.npz")
+    flat = {split: values.reshape(len(values), -1).astype("float32") for split, values in images.items()}
     with FeatureStore(features) as store:
-        deep = {part: _unit_rows(store.pooled(part, "original")[:, store.widths[POOLED[0]] :]) for part in pictures}
-    seen = {_digest(picture) for picture in pictures["train"]}
+        deep = {split: _unit_rows(store.pooled(split, "original")[:, store.widths[POOLED[0]] :]) for split in images}
+    seen = {_digest(image) for image in images["train"]}
     found, near = {}, {}
-    for number, part in enumerate(("val", "test")):
-        progress.update(number, 2, f"{part} against training pictures")
-        rms, neighbour = nearest(flat["train"], flat[part])
-        rms = rms / np.sqrt(flat[part].shape[1])
-        cosine = 1 - nearest(deep["train"], deep[part])[0] ** 2 / 2
-        close, alike = rms <= overlap.rms, cosine >= overlap.cosine
-        near[part] = close | alike
-        found[part] = {
+    for number, split in enumerate(("val", "test")):
+        progress.update(number, 2, f"{split} against training images")
+        rms, neighbour = nearest(flat["train"], flat[split])
+        rms = rms / np.sqrt(flat[split].shape[1])
+        cosine = 1 - nearest(deep["train"], deep[split])[0] ** 2 / 2
+        close, alike = rms <= duplicates.rms, cosine >= duplicates.cosine
+        near[split] = close | alike
+        found[split] = {
             "n": len(rms),
-            "n_exact": sum(_digest(picture) in seen for picture in pictures[part]),
+            "n_exact": sum(_digest(image) in seen for image in images[split]),
             "n_near_pixels": int(close.sum()),
             "n_near_features": int(alike.sum()),
-            "n_near": int(near[part].sum()),
+            "n_near": int(near[split].sum()),
         }
-    shown = np.sort(np.argsort(np.abs(rms - overlap.rms), kind="stable")[:N_SHOWN])
+    shown = np.sort(np.argsort(np.abs(rms - duplicates.rms), kind="stable")[:N_SHOWN])
     shown = shown[np.argsort(rms[shown], kind="stable")]
-    pairs = np.stack([pictures["test"][shown], pictures["train"][neighbour[shown]]])
-    save_arrays(out / "overlap.npz", pairs=pairs, neighbours=neighbour.astype("int32"), rms=rms, **near)
+    pairs = np.stack([images["test"][shown], images["train"][neighbour[shown]]])
+    save_arrays(out / "duplicates.npz", pairs=pairs, neighbours=neighbour.astype("int32"), rms=rms, **near)
     shown_rms = [float(value) for value in rms[shown]]
-    thresholds = {"rms": overlap.rms, "cosine": overlap.cosine}
-    write_json(out / "overlap.json", {**thresholds, **found, "shown_rms": shown_rms})
+    thresholds = {"rms": duplicates.rms, "cosine": duplicates.cosine}
+    write_json(out / "duplicates.json", {**thresholds, **found, "shown_rms": shown_rms})
 
 
 def nearest(train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,8 +74,8 @@ def nearest(train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(distances), np.concatenate(indices)
 
 
-def _digest(picture: np.ndarray) -> bytes:
-    return hashlib.sha256(picture.tobytes()).digest()
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.sha256(image.tobytes()).digest()
 
 
 def _unit_rows(values: np.ndarray) -> np.ndarray:

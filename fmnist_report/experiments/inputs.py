@@ -1,4 +1,4 @@
-"""How a greyscale picture should enter the base and be read: ways compared on a subset, judged on validation."""
+"""How a greyscale image should enter the base and be read: ways compared on a subset, judged on validation."""
 
 import time
 import typing
@@ -87,17 +87,17 @@ def compare_inputs(
     Rows have network ("vgg_input"), group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Ways that
     were finished before an interruption are not repeated.
     """
-    pictures, labels = load_arrays(data / "pictures.npz"), load_arrays(data / "labels.npz")
+    images, labels = load_arrays(data / "images.npz"), load_arrays(data / "labels.npz")
     n = {"train": inputs.n_train, "val": inputs.n_val}
-    x = {part: pictures[part][: n[part]] for part in n}
-    y = {part: labels[part][: n[part]] for part in n}
+    x = {split: images[split][: n[split]] for split in n}
+    y = {split: labels[split][: n[split]] for split in n}
     settled = settle_precision(features_settings)
     rows, finished = list_ways(settled.size, settled.backbone), read_finished(out)
     ways = {str(sorted(row["way"].items())): row["way"] for row in rows}
     missing = [name for name in ways if name not in finished]
-    with open_processes() as crew:
+    with open_processes() as pool:
         calls = [(ways[name], x, y, weights, settled, seed) for name in missing]
-        for number, result in crew.compute(judge_way, calls):
+        for number, result in pool.compute(judge_way, calls):
             finished[missing[number]] = result
             write_finished(out, finished)
             progress.update(len(finished), len(ways), f"{len(finished)}/{len(ways)} ways")
@@ -106,8 +106,8 @@ def compare_inputs(
         row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
         row |= {"network": "vgg_input", "group": "input"}
         del row["way"]
-    n_pictures = {f"n_{part}": len(labels) for part, labels in y.items()}
-    write_json(out / "inputs.json", {**n_pictures, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
+    n_images = {f"n_{split}": len(labels) for split, labels in y.items()}
+    write_json(out / "inputs.json", {**n_images, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
 
 
 def judge_way(way: dict, x: dict, y: dict, weights: Path, features: FeatureSettings, seed: int) -> dict[str, float]:
@@ -131,16 +131,16 @@ def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):
     return mean, scale, classifier.fit((features - mean) * scale, labels)
 
 
-def learn_colouring(network: keras.Model, pictures: np.ndarray, labels: np.ndarray, seed: int) -> None:
+def learn_colouring(network: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int) -> None:
     """Train the reader's colouring, together with a linear classifier that starts as the fitted one.
 
     Args:
         network: a reader with the layer "colouring"; all else of it is frozen.
-        pictures: (n, 28, 28) uint8.
+        images: (n, 28, 28) uint8.
         labels: (n,).
     """
     keras.utils.set_random_seed(seed)
-    mean, scale, classifier = _fit_classifier(read_features(network, pictures), labels, seed)
+    mean, scale, classifier = _fit_classifier(read_features(network, images), labels, seed)
     joined = layers.Concatenate(dtype="float32")([layers.Flatten(dtype="float32")(found) for found in network.outputs])
     standardise = Standardise(dtype="float32")
     logits = layers.Dense(len(classifier.classes_), dtype="float32")
@@ -153,7 +153,7 @@ def learn_colouring(network: keras.Model, pictures: np.ndarray, labels: np.ndarr
         jit_compile=False,
     )
     targets = np.searchsorted(classifier.classes_, labels)
-    whole.fit(pictures[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=COLOURING_EPOCHS, verbose=0)
+    whole.fit(images[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=COLOURING_EPOCHS, verbose=0)
 
 
 def _as_logits(classifier) -> list[np.ndarray]:
@@ -216,11 +216,11 @@ def _pool(base: Base, pooling: str) -> dict:
     return found
 
 
-def read_features(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    """Return the features of (n, 28, 28) uint8 pictures, (n, n_features) float32."""
+def read_features(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the features of (n, 28, 28) uint8 images, (n, n_features) float32."""
     rows = []
-    for first in range(0, len(pictures), BATCH):
-        batch = pictures[first : first + BATCH]
+    for first in range(0, len(images), BATCH):
+        batch = images[first : first + BATCH]
         outputs = network.predict_on_batch(batch[..., None].astype("float32"))
         joined = [
             np.asarray(ops.convert_to_numpy(values), "float32").reshape(len(batch), -1) for values in outputs.values()

@@ -16,11 +16,11 @@ from fmnist_report.models.transfer import assemble
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import Chosen, ExplainSettings, HeadSettings
+from fmnist_report.settings import ExplainSettings, HeadSettings, NetworkSettings
 from fmnist_report.training.prediction import as_pixels
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
-# What each part shows, and the stage whose answers choose the pictures.
+# What each part shows, and the stage whose predictions choose the images.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
 FINE = 6  # cells a side, at least, of the convolutional network's maps that show where evidence lies
 HEAT_BLOCK = 4
@@ -34,7 +34,7 @@ def explain(
     progress: Progress,
     *,
     explain: ExplainSettings,
-    networks: Chosen,
+    networks: NetworkSettings,
     seed: int,
     data: Path,
     weights: Path,
@@ -43,16 +43,16 @@ def explain(
     head: Path,
     finetune: Path,
 ) -> None:
-    """Stage `explain`: look into the trained networks on validation pictures.
+    """Stage `explain`: look into the trained networks on validation images.
 
     Writes explain.npz with, for part1 (the CNN) and part2 (the base),
-    <part>/pictures (k, 28, 28) uint8, the first N_RIGHT rightly named by the last network and the rest wrongly;
-    <part>/labels (k,); <network>/answers (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
-    <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first picture;
+    <part>/images (k, 28, 28) uint8, the first N_RIGHT rightly named by the last network and the rest wrongly;
+    <part>/labels (k,); <network>/predicted (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
+    <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first image;
     cnn/filters (k, k, 1, n), base/filters (k, k, 3, n) in RGB; map/labels (n,), map/before and map/after (n, 2),
     t-SNE of the features. explain.json tells the channels and layers shown and n_map.
     """
-    pictures, labels = load_arrays(data / "pictures.npz")["val"], load_arrays(data / "labels.npz")["val"]
+    images, labels = load_arrays(data / "images.npz")["val"], load_arrays(data / "labels.npz")["val"]
     base = load_base(weights)
     with FeatureStore(features) as store:
         trained = load_networks(store, base, networks, cnn, head, finetune)
@@ -61,14 +61,14 @@ def explain(
         for number, (part, (names, judge)) in enumerate(PARTS.items()):
             progress.update(number, 3, f"heat and activation maps, {part}")
             folder = {"cnn": cnn, "finetune": finetune}[judge]
-            shown = choose_pictures(load_arrays(folder / "probabilities.npz")["val"], labels)
-            arrays |= {f"{part}/pictures": pictures[shown], f"{part}/labels": labels[shown]}
+            shown = choose_images(load_arrays(folder / "probabilities.npz")["val"], labels)
+            arrays |= {f"{part}/images": images[shown], f"{part}/labels": labels[shown]}
             for name in names:
                 seen = trained[name]
                 layers[name], maps = seen.heat
-                answers, heat = heat_maps(seen.network, maps, seen.beside, pictures[shown])
-                arrays |= {f"{name}/answers": answers, f"{name}/heat": heat}
-                found = activation_maps(seen.network, seen.activations, pictures[shown[0]])
+                predicted, heat = heat_maps(seen.network, maps, seen.beside, images[shown])
+                arrays |= {f"{name}/predicted": predicted, f"{name}/heat": heat}
+                found = activation_maps(seen.network, seen.activations, images[shown[0]])
                 for layer, (maps, numbers) in found.items():
                     arrays[f"{name}/{layer}"], channels[f"{name}/{layer}"] = maps, numbers
         progress.update(2, 3, "map of the features")
@@ -76,7 +76,7 @@ def explain(
         arrays["base/filters"] = first_filters(base, store.given.backbone)
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
-        tuned = tuned_features(trained["vgg_finetuned"].network, store, networks["head"], pictures[:n])
+        tuned = tuned_features(trained["vgg_finetuned"].network, store, networks["head"], images[:n])
         arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
         arrays["map/after"] = embed(tuned, seed)
     save_arrays(out / "explain.npz", **arrays)
@@ -84,12 +84,12 @@ def explain(
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class InspectedModel:
     """A trained network from pixels, and what is shown of it.
 
     Args:
         heat: the name and output of the layer whose heat map is drawn.
-        beside: outputs from which a path leads to the answer that does not pass through that layer.
+        beside: outputs from which a path leads to the output that does not pass through that layer.
         activations: outputs whose strongest channels are drawn, by name.
     """
 
@@ -100,15 +100,15 @@ class Seen:
 
 
 def load_networks(
-    store: FeatureStore, base: Weights, chosen: Chosen, cnn: Path, head: Path, finetune: Path
-) -> dict[str, Seen]:
+    store: FeatureStore, base: Weights, chosen: NetworkSettings, cnn: Path, head: Path, finetune: Path
+) -> dict[str, InspectedModel]:
     """Build the trained networks from pixels, in float32: the CNN, and the base before and after fine-tuning."""
-    n_classes, unfreeze = store.task.n_classes, chosen["finetune"].unfreeze
-    network = build_cnn(chosen["cnn"], store.task.shape, n_classes)
+    n_classes, unfreeze = store.dataset.n_classes, chosen["finetune"].unfreeze
+    network = build_cnn(chosen["cnn"], store.dataset.shape, n_classes)
     network.load_weights(cnn / "network.weights.h5")
     maps = {name: network.get_layer(name).output for name in find_maps(network)}
     heat = [name for name, output in maps.items() if output.shape[1] >= FINE][-1]
-    networks = {"cnn": Seen(network, (heat, maps[heat]), [], maps)}
+    networks = {"cnn": InspectedModel(network, (heat, maps[heat]), [], maps)}
     for name, first in (("vgg_head", 1), ("vgg_finetuned", unfreeze)):
         found, _, logits = assemble(store.given, chosen["head"], unfreeze, n_classes)
         networks[name] = _look_into(found, keras.Model(found.network.inputs[0], logits), first)
@@ -118,14 +118,14 @@ def load_networks(
     return networks
 
 
-def _look_into(base: Base, network: keras.Model, first: int) -> Seen:
+def _look_into(base: Base, network: keras.Model, first: int) -> InspectedModel:
     """Choose what is shown of a base with a head: the maps of its blocks from first on, and the heat of the fourth.
 
     The head reads block 3 too; where more than one path leads to block 5, those not through block 4 stand beside.
     """
-    beside = [base.outputs[3], *base.borders[HEAT_BLOCK][1:]]
+    beside = [base.outputs[3], *base.boundaries[HEAT_BLOCK][1:]]
     maps = {base.maps[block][0]: base.maps[block][1] for block in sorted(base.maps) if first <= block <= LAST}
-    return Seen(network, base.maps[HEAT_BLOCK], beside, maps)
+    return InspectedModel(network, base.maps[HEAT_BLOCK], beside, maps)
 
 
 def _first_kernels(network: keras.Model) -> np.ndarray:
@@ -139,8 +139,8 @@ def first_filters(base: Weights, backbone: str) -> np.ndarray:
     return kernel if find_preprocessing(backbone).red_first else kernel[:, :, ::-1]
 
 
-def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Choose the surest right answers of N_RIGHT different classes and the surest N_WRONG mistakes.
+def choose_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Choose the most confident correct predictions of N_RIGHT different classes and the surest N_WRONG mistakes.
 
     Args:
         probabilities: (n, 10).
@@ -149,59 +149,60 @@ def choose_pictures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
     Returns:
         Row numbers, the right ones first.
     """
-    answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.argsort(-sure, kind="stable")
     right: dict[int, int] = {}
-    for row in order[answers[order] == labels[order]]:
+    for row in order[predicted[order] == labels[order]]:
         right.setdefault(int(labels[row]), row)
-    wrong = order[answers[order] != labels[order]]
+    wrong = order[predicted[order] != labels[order]]
     first = [right[label] for label in sorted(right)]
     spread = first[:: max(1, len(first) // N_RIGHT)][:N_RIGHT]
     return np.array([*spread, *wrong[:N_WRONG]], dtype=int)
 
 
-def heat_maps(network: keras.Model, maps, beside: list, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Show where a layer speaks for the network's answer (Grad-CAM; Selvaraju et al., 2017, section 3).
+def heat_maps(network: keras.Model, maps, beside: list, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Show where a layer speaks for the network's prediction (Grad-CAM; Selvaraju et al., 2017, section 3).
 
     Args:
         maps: the layer's output, (n, h, w, channels).
-        beside: outputs from which a path leads to the answer that does not pass through this layer.
-        pictures: (k, height, width) uint8.
+        beside: outputs from which a path leads to the output that does not pass through this layer.
+        images: (k, height, width) uint8.
 
     Returns:
-        Answers (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the answer.
+        Predicted classes (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the
+        prediction.
     """
     reader = keras.Model(network.input, dict(enumerate([maps, *beside])))
-    answerer = keras.Model([maps, *beside] if beside else maps, network.output)
-    outputs = reader.predict_on_batch(as_pixels(pictures))
+    reader_head = keras.Model([maps, *beside] if beside else maps, network.output)
+    outputs = reader.predict_on_batch(as_pixels(images))
     maps, *fixed = (np.asarray(ops.convert_to_numpy(outputs[number]), "float32") for number in sorted(outputs))
 
-    def answer(maps):
+    def predict(maps):
         inputs = [ops.convert_to_tensor(values) for values in (maps, *fixed)]
-        return answerer(inputs if fixed else inputs[0], training=False)
+        return reader_head(inputs if fixed else inputs[0], training=False)
 
-    answers = ops.convert_to_numpy(answer(maps)).argmax(axis=1)
-    chosen = ops.convert_to_tensor(np.eye(network.output.shape[-1], dtype="float32")[answers])
+    predicted = ops.convert_to_numpy(predict(maps)).argmax(axis=1)
+    chosen = ops.convert_to_tensor(np.eye(network.output.shape[-1], dtype="float32")[predicted])
 
-    def spoken(maps):
-        return ops.sum(answer(maps) * chosen)
+    def score(maps):
+        return ops.sum(predict(maps) * chosen)
 
-    weights = gradient(spoken, maps).mean(axis=(1, 2), keepdims=True)
+    weights = gradient(score, maps).mean(axis=(1, 2), keepdims=True)
     heat = np.maximum((weights * maps).sum(axis=-1), 0)
     highest = heat.max(axis=(1, 2), keepdims=True)
-    return answers, heat / np.where(highest > 0, highest, 1)
+    return predicted, heat / np.where(highest > 0, highest, 1)
 
 
 def activation_maps(
-    network: keras.Model, seen: dict[str, typing.Any], picture: np.ndarray
+    network: keras.Model, seen: dict[str, typing.Any], image: np.ndarray
 ) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """Return the N_CHANNELS strongest channels of some outputs for one picture: (h, w, N_CHANNELS), and their numbers.
+    """Return the N_CHANNELS strongest channels of some outputs for one image: (h, w, N_CHANNELS), and their numbers.
 
     Args:
         seen: outputs of layers, (n, h, w, channels), by name.
     """
     model = keras.Model(network.input, seen)
-    found, outputs = {}, model.predict_on_batch(as_pixels(picture[None]))
+    found, outputs = {}, model.predict_on_batch(as_pixels(image[None]))
     for layer in seen:
         maps = np.asarray(ops.convert_to_numpy(outputs[layer]), "float32")[0]
         numbers = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:N_CHANNELS]
@@ -209,14 +210,12 @@ def activation_maps(
     return found
 
 
-def tuned_features(
-    assembled: keras.Model, store: FeatureStore, head: HeadSettings, pictures: np.ndarray
-) -> np.ndarray:
-    """Return what the head reads of pictures after fine-tuning; (n, n_features) float32."""
-    base, features, _ = assemble(store.given, head, n_classes=store.task.n_classes)
+def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettings, images: np.ndarray) -> np.ndarray:
+    """Return what the head reads of images after fine-tuning; (n, n_features) float32."""
+    base, features, _ = assemble(store.given, head, n_classes=store.dataset.n_classes)
     reader = keras.Model(base.network.inputs[0], features)
     copy_layers(assembled, reader)
-    return reader.predict(as_pixels(pictures), verbose=0)
+    return reader.predict(as_pixels(images), verbose=0)
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:

@@ -12,13 +12,13 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fmnist_report.experiments.trials import NETWORKS, Source, Subset, narrow, train_settings
+from fmnist_report.experiments.trials import NETWORKS, Subset, SubsetSource, narrow, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.pipeline.files import UNFINISHED, load_arrays, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.pipeline.workers import Crew, Workers
-from fmnist_report.settings import Chosen, TrainingSettings, TuningSettings
+from fmnist_report.pipeline.workers import WorkerPool, Workers
+from fmnist_report.settings import NetworkSettings, SearchSettings, TrainingSettings
 
 JOURNAL = "trials.log"
 N_PARTS = 4  # of a trial, after each of which it may be stopped
@@ -64,54 +64,57 @@ def _suggest_finetune(trial: optuna.Trial) -> dict[str, typing.Any]:
 SPACES: dict[str, Space] = dict(zip(NETWORKS, (_suggest_cnn, _suggest_head, _suggest_finetune), strict=True))
 
 
-def tune(
+def run_search(
     out: Path,
     progress: Progress,
     *,
-    tuning: TuningSettings,
-    networks: Chosen,
+    search: SearchSettings,
+    networks: NetworkSettings,
     seed: int,
     data: Path,
     weights: Path,
     features: Path,
     workers: Workers,
 ) -> None:
-    """Stage `tuning`: search each network's space and write tuning.json.
+    """Stage `search`: search each network's space and write search.json.
 
     Args:
         networks: the chosen settings.
 
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
     Hutter et al., 2014: shares that sum to 1; empty where fewer than 30 trials ended) and trials. The trials lie in
-    a journal of JSON lines, so that an interrupted search goes on with the next trial. tuning.at_once trials are drawn
-    together and then trained, here one after the other, by workers side by side; how many there are does not matter.
+    a journal of JSON lines, so that an interrupted search goes on with the next trial. search.parallel_trials trials
+    are drawn together and then trained, here one after the other, by workers side by side; how many there are does not
+    matter.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    n_trials = {name: getattr(tuning, f"{name}_trials") for name in NETWORKS}
-    n_steps = {name: getattr(tuning, f"{name}_steps") for name in NETWORKS}
+    n_trials = {name: getattr(search, f"{name}_trials") for name in NETWORKS}
+    n_steps = {name: getattr(search, f"{name}_steps") for name in NETWORKS}
     start = replace(networks["head"], epochs=1)
     total, done, found = sum(n_trials.values()), 0, {}
     journal = mend_journal(out / UNFINISHED / JOURNAL)
-    source = Source(data, tuning.n_train, tuning.n_val, features, weights, start, max(1, tuning.head_steps))
-    with workers.open(open_processes) as crew:
-        portable = None if crew.is_here else source.open().portable(bool(tuning.finetune_trials))
-        shared = crew.share(portable) if portable else source
+    source = SubsetSource(data, search.n_train, search.n_val, features, weights, start, max(1, search.head_steps))
+    with workers.open(open_processes) as pool:
+        browser_model = None if pool.is_local else source.open().to_memory(bool(search.finetune_trials))
+        shared = pool.share(browser_model) if browser_model else source
         for network, count in n_trials.items():
             if not count:
                 continue
-            search = open_search(journal, network, seed)
-            chosen = settle_precision(replace(narrow(networks[network], tuning.narrow), epochs=N_PARTS))
-            while (number := len(_finished_trials(search))) < count:
-                progress.update(done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(search)}")
-                search.sampler = make_sampler(seed + number)
-                n_together = min(tuning.at_once, count - number)
-                run_trials(search, network, chosen, n_steps[network], shared, seed, n_together, crew)
+            optuna_study = open_search(journal, network, seed)
+            chosen = settle_precision(replace(narrow(networks[network], search.width_divisor), epochs=N_PARTS))
+            while (number := len(_finished_trials(optuna_study))) < count:
+                progress.update(
+                    done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(optuna_study)}"
+                )
+                optuna_study.sampler = make_sampler(seed + number)
+                n_together = min(search.parallel_trials, count - number)
+                run_trials(optuna_study, network, chosen, n_steps[network], shared, seed, n_together, pool)
             done += count
-            found[network] = summarise(search)
+            found[network] = summarise(optuna_study)
     labels = load_arrays(data / "labels.npz")
-    counts = {f"n_{part}": min(getattr(tuning, f"n_{part}"), len(labels[part])) for part in ("train", "val")}
+    counts = {f"n_{split}": min(getattr(search, f"n_{split}"), len(labels[split])) for split in ("train", "val")}
     counts |= {"n_steps": n_steps}
-    write_json(out / "tuning.json", {**counts, "networks": found})
+    write_json(out / "search.json", {**counts, "networks": found})
 
 
 def mend_journal(path: Path) -> Path:
@@ -184,10 +187,10 @@ def run_trials(
     network: str,
     chosen: TrainingSettings,
     n_steps: int,
-    subset: Source | Subset,
+    subset: SubsetSource | Subset,
     seed: int,
     n: int,
-    crew: Crew,
+    pool: WorkerPool,
 ) -> None:
     """Draw n trials, have them trained, and tell the search what they came to, in the order in which they were drawn.
 
@@ -195,13 +198,13 @@ def run_trials(
 
     Args:
         chosen: the settings from which a trial differs.
-        subset: or where it is read from, or what the crew's share returned.
+        subset: or where it is read from, or what the pool's share returned.
     """
     former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     trials = [search.ask() for _ in range(n)]
     drawn = [replace(chosen, **SPACES[network](trial)) for trial in trials]
     tasks = [(network, settings, n_steps, subset, seed, former) for settings in drawn]
-    for trial, outcome in in_order(crew.compute(train_trial, tasks), trials):
+    for trial, outcome in in_order(pool.compute(train_trial, tasks), trials):
         for epoch, accuracy in enumerate(outcome.accuracies):
             trial.report(accuracy, epoch)
         trial.set_user_attr("seconds", outcome.seconds)
@@ -225,7 +228,7 @@ def train_trial(
     network: str,
     settings: TrainingSettings,
     n_steps: int,
-    subset: Source | Subset,
+    subset: SubsetSource | Subset,
     seed: int,
     former: list[optuna.trial.FrozenTrial],
 ) -> Outcome:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.split import load_task
-from fmnist_report.experiments.ladder import Rung, climb_base, climb_cnn, describe_ladder
+from fmnist_report.data.split import load_dataset_info
+from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_base_steps, list_cnn_steps
 from fmnist_report.experiments.noise import Noise, measure_noise
-from fmnist_report.experiments.trials import NETWORKS, RATES, Source, narrow, train_settings
+from fmnist_report.experiments.trials import NETWORKS, RATES, SubsetSource, narrow, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.models.base import POOLED
 from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import Chosen, FineTuneSettings, HeadSettings, StudySettings, TrainingSettings
+from fmnist_report.settings import FineTuneSettings, HeadSettings, NetworkSettings, StudySettings, TrainingSettings
 
 MOST_IN_BATCH = {"cnn": 128, "head": 256, "finetune": 64}  # so that few images make enough steps
 NONE = 6  # the first block that fine-tuning trains, where it trains none
@@ -91,7 +91,7 @@ def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
         "widths": (half,),
         "kernel": (3, 5),
         "pooling": ("max", "average"),
-        "normalised": (True, False),
+        "batch_norm": (True, False),
         "residual": (True, False),
     }
     return {
@@ -121,55 +121,55 @@ def run_study(
     progress: Progress,
     *,
     study: StudySettings,
-    networks: Chosen,
+    networks: NetworkSettings,
     seed: int,
     data: Path,
     weights: Path,
     features: Path,
 ) -> None:
-    """Stage `study`: train every variation and every rung on a subset, and write study.json.
+    """Stage `study`: train every variation and every step on a subset, and write study.json.
 
     Args:
         networks: the chosen settings.
 
     bases has, for each network that is studied, the starting point's accuracies over the seeds and the noise in them;
-    rows one value each (rows_of); factors one hyperparameter each (rank_factors); ladders rungs by the assignment's
-    part (describe_ladder). Trainings that were finished before an interruption are not repeated; equal ones are
+    rows one value each (rows_of); factors one hyperparameter each (rank_factors); ablations steps by the assignment's
+    part (describe_ablation). Trainings that were finished before an interruption are not repeated; equal ones are
     trained once.
     """
     study = fit_to(study, load_arrays(data / "labels.npz"))
     n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
-    bases = {name: start_from(name, networks[name], study.narrow) for name in NETWORKS if n_steps[name]}
-    mirror = load_task(data).mirror
+    bases = {name: start_from(name, networks[name], study.width_divisor) for name in NETWORKS if n_steps[name]}
+    mirror = load_dataset_info(data).mirror
     variations = {name: list_variations(name, base, mirror) for name, base in bases.items()}
-    ladders = list_ladders(bases, mirror)
+    ablations = list_ablations(bases, mirror)
     sources = find_sources(study, data, features, weights, start_from("head", networks["head"], 1))
-    tasks = list_tasks(study.seeds, bases, variations, ladders, seed)
-    found = train_missing(tasks, sources, n_steps, out, progress)
-    document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "bases": {}, "rows": []}
-    document |= {name: getattr(study, name) for name in ("n_train", "n_val", "vgg_train", "vgg_val")}
+    runs = list_runs(study.seeds, bases, variations, ablations, seed)
+    found = train_missing(runs, sources, n_steps, out, progress)
+    document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "baselines": {}, "rows": []}
+    document |= {name: getattr(study, name) for name in ("n_train", "n_val", "feature_train", "feature_val")}
     for name, base in bases.items():
         repeated = [found[describe(name, base, POOLED, seed + i)]["val_accuracy"] for i in range(study.seeds)]
         noise = measure_noise(repeated, len(variations[name]), sources[name].n_val)
         shown = {key: getattr(base, key) for key in ("batch_size", "optimizer", "learning_rate")}
-        document["bases"][name] = {"accuracies": repeated, **dataclasses.asdict(noise), **shown}
+        document["baselines"][name] = {"accuracies": repeated, **dataclasses.asdict(noise), **shown}
         document["rows"] += rows_of(variations[name], base, noise, found, seed)
     document["factors"] = rank_factors(document["rows"])
-    document["ladders"] = {}
-    for part, rungs in ladders.items():
-        reached = [reach(rung, found, seed) for rung in rungs]
-        sd = max(document["bases"][name]["sd"] for name in {rung.network for rung in rungs})
-        rows = describe_ladder(rungs, reached, sd, study.seeds, sources[rungs[0].network].n_val)
-        document["ladders"][part] = rows
+    document["ablations"] = {}
+    for part, steps in ablations.items():
+        reached = [reach(step, found, seed) for step in steps]
+        sd = max(document["baselines"][name]["sd"] for name in {step.network for step in steps})
+        rows = describe_ablation(steps, reached, sd, study.seeds, sources[steps[0].network].n_val)
+        document["ablations"][part] = rows
     write_json(out / "study.json", document)
 
 
 def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings:
     """Return the study of no more images than there are of training and of validation."""
     n_train, n_val = len(labels["train"]), len(labels["val"])
-    train = {name: min(getattr(study, name), n_train) for name in ("n_train", "vgg_train")}
+    train = {name: min(getattr(study, name), n_train) for name in ("n_train", "feature_train")}
     return dataclasses.replace(
-        study, **train, **{name: min(getattr(study, name), n_val) for name in ("n_val", "vgg_val")}
+        study, **train, **{name: min(getattr(study, name), n_val) for name in ("n_val", "feature_val")}
     )
 
 
@@ -177,31 +177,33 @@ def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
     """Return where the study of a network starts: narrower, in smaller batches, trained in one go, all images alike."""
     changes: dict[str, typing.Any] = {"epochs": 1, "batch_size": min(settings.batch_size, MOST_IN_BATCH[network])}
     if isinstance(settings, FineTuneSettings):  # as from pixels, where nothing is known of an image beforehand
-        changes["easy_every"] = 1
+        changes["easy_sample_interval"] = 1
     return settle_precision(dataclasses.replace(narrow(settings, divisor), **changes))
 
 
-def list_ladders(bases: Chosen, mirror: bool) -> dict[str, list[Rung]]:
-    """List the rungs of every part of the assignment that is studied."""
-    ladders = {}
+def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[AblationStep]]:
+    """List the steps of every part of the assignment that is studied."""
+    ablations = {}
     if "cnn" in bases:
-        ladders["part1"] = climb_cnn(bases["cnn"], mirror)
+        ablations["part1"] = list_cnn_steps(bases["cnn"], mirror)
     if "head" in bases:
-        ladders["part2"] = climb_base(bases["head"], bases.get("finetune"))
-    return ladders
+        ablations["part2"] = list_base_steps(bases["head"], bases.get("finetune"))
+    return ablations
 
 
 def find_sources(
     study: StudySettings, data: Path, features: Path, weights: Path, head: HeadSettings
-) -> dict[str, Source]:
+) -> dict[str, SubsetSource]:
     """Say what each network's trainings read; fine-tuning starts from a head that was trained on the same images."""
-    pixels = Source(data, study.n_train, study.n_val)
-    of_base = Source(data, study.vgg_train, study.vgg_val, features, weights, head, max(1, study.head_steps))
+    pixels = SubsetSource(data, study.n_train, study.n_val)
+    of_base = SubsetSource(
+        data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
+    )
     return {"cnn": pixels, "head": of_base, "finetune": of_base}
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingRun:
     """One training: a network's settings, what it reads of the base, and a seed."""
 
     network: str
@@ -210,16 +212,22 @@ class Task:
     seed: int
 
 
-def list_tasks(
-    n_seeds: int, bases: Chosen, variations: dict[str, list[Variation]], ladders: dict[str, list[Rung]], seed: int
-) -> dict[str, Task]:
+def list_runs(
+    n_seeds: int,
+    bases: NetworkSettings,
+    variations: dict[str, list[Variation]],
+    ablations: dict[str, list[AblationStep]],
+    seed: int,
+) -> dict[str, TrainingRun]:
     """List every training once, by what describes it, the longest kind first."""
-    tasks = [Task(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
-    tasks += [Task(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
-    tasks += [Task(rung.network, rung.settings, rung.layers, seed) for rungs in ladders.values() for rung in rungs]
+    runs = [TrainingRun(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
+    runs += [TrainingRun(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
+    runs += [
+        TrainingRun(step.network, step.settings, step.layers, seed) for steps in ablations.values() for step in steps
+    ]
     order = ("finetune", "cnn", "head")
-    tasks.sort(key=lambda task: order.index(task.network))
-    return {describe(task.network, task.settings, task.layers, task.seed): task for task in tasks}
+    runs.sort(key=lambda run: order.index(run.network))
+    return {describe(run.network, run.settings, run.layers, run.seed): run for run in runs}
 
 
 def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], seed: int) -> str:
@@ -230,32 +238,36 @@ def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], 
 
 
 def train_missing(
-    tasks: dict[str, Task], sources: dict[str, Source], n_steps: dict[str, int], out: Path, progress: Progress
+    runs: dict[str, TrainingRun],
+    sources: dict[str, SubsetSource],
+    n_steps: dict[str, int],
+    out: Path,
+    progress: Progress,
 ) -> dict[str, dict]:
     """Train what was not finished before an interruption, side by side; returns all results by name."""
     finished = read_finished(out)
-    names = [name for name in tasks if name not in finished]
-    with open_processes() as crew:
-        calls = [(tasks[name], sources[tasks[name].network], n_steps[tasks[name].network]) for name in names]
-        for number, result in crew.compute(train_task, calls):
+    names = [name for name in runs if name not in finished]
+    with open_processes() as pool:
+        calls = [(runs[name], sources[runs[name].network], n_steps[runs[name].network]) for name in names]
+        for number, result in pool.compute(train_run, calls):
             finished[names[number]] = result
             write_finished(out, finished)
-            progress.update(len(finished), len(tasks), f"{len(finished)}/{len(tasks)} trainings")
+            progress.update(len(finished), len(runs), f"{len(finished)}/{len(runs)} trainings")
     return finished
 
 
-def train_task(task: Task, source: Source, n_steps: int) -> dict[str, float]:
+def train_run(run: TrainingRun, source: SubsetSource, n_steps: int) -> dict[str, float]:
     """Train one; returns val_accuracy, val_accuracy_one_view and seconds."""
     started = time.monotonic()
-    subset = source.open().select_layers(task.layers)
-    reached = train_settings(task.network, task.settings, n_steps, subset, task.seed)
+    subset = source.open().select_layers(run.layers)
+    reached = train_settings(run.network, run.settings, n_steps, subset, run.seed)
     return {**dataclasses.asdict(reached), "seconds": time.monotonic() - started}
 
 
-def reach(rung: Rung, found: dict[str, dict], seed: int) -> float:
-    """Return the validation accuracy of a rung, averaged over as many views as it has."""
-    result = found[describe(rung.network, rung.settings, rung.layers, seed)]
-    return result["val_accuracy" if rung.n_views == 2 else "val_accuracy_one_view"]
+def reach(step: AblationStep, found: dict[str, dict], seed: int) -> float:
+    """Return the validation accuracy of a step, averaged over as many views as it has."""
+    result = found[describe(step.network, step.settings, step.layers, seed)]
+    return result["val_accuracy" if step.n_views == 2 else "val_accuracy_one_view"]
 
 
 def rows_of(
@@ -272,12 +284,12 @@ def rows_of(
         name = {"network": one.network, "group": one.group, "factor": one.factor}
         if not rows or rows[-1]["factor"] != one.factor:
             rows.append({**name, "value": own_value(one.factor, base), "chosen": True, "val_accuracy": noise.mean,
-                         "effect": 0.0, "beyond": False, "seconds": 0.0})  # fmt: skip
+                         "effect": 0.0, "exceeds_noise": False, "seconds": 0.0})  # fmt: skip
         result = found[describe(one.network, one.settings, one.layers, seed)]
         effect = result["val_accuracy"] - noise.mean
         measured = {"val_accuracy": result["val_accuracy"], "seconds": result["seconds"], "effect": effect}
         beyond = abs(effect) > noise.half_width
-        rows.append({**name, "value": one.value, "chosen": False, **measured, "beyond": beyond})
+        rows.append({**name, "value": one.value, "chosen": False, **measured, "exceeds_noise": beyond})
     return rows
 
 
@@ -312,7 +324,8 @@ def rank_factors(rows: list[dict]) -> list[dict]:
         best = max(tried, key=lambda row: row["effect"])
         found.append(
             {"network": network, "group": tried[0]["group"], "factor": factor, "value": largest["value"],
-             "effect": largest["effect"], "beyond": largest["beyond"], "best": best["value"], "gain": best["effect"]}
+             "effect": largest["effect"], "exceeds_noise": largest["exceeds_noise"],
+             "best": best["value"], "gain": best["effect"]}
         )  # fmt: skip
     order = list(dict.fromkeys(row["network"] for row in rows))
     return sorted(found, key=lambda row: (order.index(row["network"]), -abs(row["effect"])))

@@ -18,12 +18,12 @@ from fmnist_report.models.weights import load_base
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings, first_cached
 from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
-from fmnist_report.training.fitting import Batches, Prepare, Prepared, fit
+from fmnist_report.training.fitting import Batches, SetupBuilder, TrainingSetup, fit
 from fmnist_report.training.head import prepare_head
-from fmnist_report.training.material import Material, load_material, read_views
 from fmnist_report.training.metrics import measure_accuracy, score
 from fmnist_report.training.pixels import prepare_cnn
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
+from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
 # An optimiser's usual rate relative to AdamW's; its decay goes by the inverse.
 RATES = {"adamw": 1.0, "muon": 2.5, "sgd": 30.0, "lion": 0.2}
@@ -34,7 +34,7 @@ AfterEpoch = typing.Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
-class Subset(Material):
+class Subset(TrainingData):
     """The first images of training and validation, and all that a network may read of them.
 
     head_steps: optimiser steps of the head from which fine-tuning starts.
@@ -43,7 +43,7 @@ class Subset(Material):
     head_steps: int = 1
 
     def open(self) -> Subset:
-        """Return itself, as Source.open returns what it reads."""
+        """Return itself, as SubsetSource.open returns what it reads."""
         return self
 
     @functools.cached_property
@@ -53,17 +53,17 @@ class Subset(Material):
         _fit(prepared, self.head, self.head_steps)
         return prepared.network
 
-    def portable(self, with_border: bool) -> Subset:
+    def to_memory(self, with_boundary: bool) -> Subset:
         """Return a subset that can be sent to another machine, without files.
 
         Args:
-            with_border: also what fine-tuning reads.
+            with_boundary: also what fine-tuning reads.
         """
         if self.store is None:
             return self
-        n = {part: len(labels) for part, labels in self.labels.items()}
-        store = keep_in_memory(typing.cast(FeatureStore, self.store), n, with_border)
-        return replace(self, store=store, base=self.base if with_border else {})
+        n = {split: len(labels) for split, labels in self.labels.items()}
+        store = keep_in_memory(typing.cast(FeatureStore, self.store), n, with_boundary)
+        return replace(self, store=store, base=self.base if with_boundary else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
         """Keep only the features of some layers: those of POOLED, in their order; BLOCK3_MEAN for its grid's mean."""
@@ -79,14 +79,14 @@ class Subset(Material):
             return view[:, columns["block3_grid"]].reshape(len(view), *shapes["block3_grid"]).mean(axis=(1, 2))
 
         chosen = {
-            part: [np.concatenate([read(view, layer) for layer in layers], axis=1) for view in found]
-            for part, found in self.views.items()
+            split: [np.concatenate([read(view, layer) for layer in layers], axis=1) for view in found]
+            for split, found in self.views.items()
         }
         return replace(self, views=chosen)
 
 
 @dataclass(frozen=True)
-class Source:
+class SubsetSource:
     """Where a subset is read from, so that another process can read it for itself.
 
     features, weights: None for networks that read pixels alone.
@@ -107,12 +107,12 @@ class Source:
 
 
 @functools.lru_cache(maxsize=2)
-def _open_once(source: Source) -> Subset:
-    whole = load_material(source.data)
+def _open_once(source: SubsetSource) -> Subset:
+    whole = load_training_data(source.data)
     wanted = {"train": source.n_train, "val": source.n_val}
-    n = {part: min(count, len(whole.labels[part])) for part, count in wanted.items()}
-    pictures, labels = ({part: arrays[part][: n[part]] for part in n} for arrays in (whole.pictures, whole.labels))
-    subset = Subset(whole.task, pictures, labels, head=source.head, head_steps=source.head_steps)
+    n = {split: min(count, len(whole.labels[split])) for split, count in wanted.items()}
+    images, labels = ({split: arrays[split][: n[split]] for split in n} for arrays in (whole.images, whole.labels))
+    subset = Subset(whole.dataset, images, labels, head=source.head, head_steps=source.head_steps)
     if source.features is None or source.weights is None:
         return subset
     store = FeatureStore(source.features)  # open until the process ends
@@ -135,7 +135,7 @@ def narrow(settings: typing.Any, divisor: int) -> typing.Any:
 
 
 @dataclass(frozen=True)
-class Reached:
+class TrialScore:
     """The validation accuracy of a trial, averaged over the views of an image, and that of the image as it is."""
 
     val_accuracy: float
@@ -149,7 +149,7 @@ def train_settings(
     subset: Subset,
     seed: int,
     after_epoch: AfterEpoch | None = None,
-) -> Reached:
+) -> TrialScore:
     """Train one network on the subset; returns what it reaches after the last step.
 
     Normalisation takes its statistics afresh before each validation: after so few steps the running ones still hold
@@ -163,7 +163,7 @@ def train_settings(
             it only the last is validated.
     """
     prepared, labels = PREPARE[network](settings, subset, seed), subset.labels["val"]
-    epochs, reached = itertools.count(), Reached(math.nan, math.nan)
+    epochs, reached = itertools.count(), TrialScore(math.nan, math.nan)
 
     def validation(model: keras.Model) -> tuple[float, float]:
         nonlocal reached
@@ -173,7 +173,7 @@ def train_settings(
         refresh_statistics(model, prepared.batches)
         views = prepared.predict(model, "val")
         loss, accuracy = score(views.mean(axis=0), labels)
-        reached = Reached(accuracy, measure_accuracy(views[0], labels))
+        reached = TrialScore(accuracy, measure_accuracy(views[0], labels))
         if after_epoch:
             after_epoch(epoch, accuracy)
         return loss, accuracy
@@ -182,10 +182,10 @@ def train_settings(
     return reached
 
 
-class Unseen:
+class NoProgress:
     """Takes a training's position and shows it nowhere: so no key depends on how a run displays its progress."""
 
-    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
+    def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None:
         pass
 
     def warn(self, message: str) -> None:
@@ -193,13 +193,13 @@ class Unseen:
 
 
 def _fit(
-    prepared: Prepared,
+    prepared: TrainingSetup,
     settings: TrainingSettings,
     n_steps: int,
     validation: typing.Callable[[keras.Model], tuple[float, float]] = lambda model: (math.nan, math.nan),
 ) -> None:
     batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
-    fit(prepared.network, batches, validation, settings, None, Unseen(), prepared.slower)
+    fit(prepared.network, batches, validation, settings, None, NoProgress(), prepared.slower)
 
 
 def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:
@@ -214,15 +214,15 @@ def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = 
     if not norms:
         return
     former = [layer.momentum for layer in norms]
-    for number, (pictures, *_) in enumerate(itertools.islice(batches.epoch(0), n_batches)):
+    for number, (images, *_) in enumerate(itertools.islice(batches.epoch(0), n_batches)):
         for layer in norms:
             layer.momentum = number / (number + 1)
-        network(pictures, training=True)
+        network(images, training=True)
     for layer, momentum in zip(norms, former, strict=True):
         layer.momentum = momentum
 
 
-PREPARE: dict[str, Prepare] = {
+PREPARE: dict[str, SetupBuilder] = {
     "cnn": prepare_cnn,
     "head": prepare_head,
     "finetune": lambda settings, subset, seed: prepare_finetune(

@@ -1,4 +1,4 @@
-"""A convolutional base for greyscale pictures, cut at the border between frozen and trainable blocks.
+"""A convolutional base for greyscale images, cut at the boundary between frozen and trainable blocks.
 
 A block is what a network computes at one resolution; the last is block 5. VGG16's blocks are those of its authors
 (Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015, configuration D).
@@ -30,7 +30,7 @@ class BaseInput:
 
     backbone: a name in backbones.MODULES.
     size: side of the base's input in pixels.
-    shape: height and width of a picture, in pixels.
+    shape: height and width of an image, in pixels.
     """
 
     backbone: str
@@ -71,7 +71,7 @@ class Base:
         outputs: what each block gives, by its number.
         pooled: what pool_blocks makes of it.
         maps: the output of each block's last layer before pooling, by the layer's name or the block's.
-        borders: what passes from each block to those after it; almost always its output alone.
+        boundaries: what passes from each block to those after it; almost always its output alone.
         block_of: the block of every layer with weights or dropout, by name.
     """
 
@@ -79,15 +79,16 @@ class Base:
     outputs: dict[int, typing.Any]
     pooled: dict[str, typing.Any]
     maps: dict[int, tuple[str, typing.Any]]
-    borders: dict[int, list]
+    boundaries: dict[int, list]
     block_of: dict[str, int]
 
-    def border(self, unfreeze: int) -> dict[str, typing.Any]:
+    def boundary(self, unfreeze: int) -> dict[str, typing.Any]:
         """Return what stands for the frozen blocks when those from unfreeze, 4 or 5, are trained.
 
-        First the border itself, which most networks cross in one place, then what the head reads of a block before it.
+        First the boundary itself, which most networks cross in one place, then what the head reads of a block before
+        it.
         """
-        crossing = self.borders[unfreeze - 1]
+        crossing = self.boundaries[unfreeze - 1]
         block = f"block{unfreeze - 1}_out"
         found = {block if number == 1 else f"{block}_{number}": tensor for number, tensor in enumerate(crossing, 1)}
         return found | ({"block3_grid": self.pooled["block3_grid"]} if unfreeze == LAST else {})
@@ -135,7 +136,7 @@ def pool_blocks(outputs: dict[int, typing.Any]) -> dict[str, typing.Any]:
     """Average what the classifiers read, in float32.
 
     Block 3 keeps a coarse grid, because where an edge lies tells a coat from a shirt; blocks 4 and 5
-    are averaged over the whole picture.
+    are averaged over the whole image.
 
     Args:
         outputs: of blocks 3, 4 and 5, by number.
@@ -153,7 +154,7 @@ def pool_blocks(outputs: dict[int, typing.Any]) -> dict[str, typing.Any]:
 
 
 def build_from_pixels(given: BaseInput) -> Base:
-    """Build a base that takes greyscale pictures, (n, *shape, 1) pixels from 0 to 255, at size × size pixels."""
+    """Build a base that takes greyscale images, (n, *shape, 1) pixels from 0 to 255, at size × size pixels."""
     pixels = layers.Input((*given.shape, 1), name="pixels")
     expected = find_preprocessing(given.backbone)
     enter = GreyToColour(given.size, expected.scale, expected.offset, name="base_input", dtype="float32")
@@ -167,15 +168,15 @@ def build_extractor(given: BaseInput, unfreeze: int = 4) -> keras.Model:
         unfreeze: the first block that fine-tuning will train, 4 or 5.
 
     Returns:
-        Model from (n, *shape, 1) pixels to the border, "block3_out" or "block4_out", and to what pool_blocks gives.
+        Model from (n, *shape, 1) pixels to the boundary, "block3_out" or "block4_out", and to what pool_blocks gives.
     """
     base = build_from_pixels(given)
     for layer in base.network.layers:
         layer.trainable = False
-    return keras.Model(base.network.inputs[0], {**base.border(unfreeze), **base.pooled}, name="extractor")
+    return keras.Model(base.network.inputs[0], {**base.boundary(unfreeze), **base.pooled}, name="extractor")
 
 
-def border_layers(extractor: keras.Model, unfreeze: int) -> list[str]:
+def boundary_layers(extractor: keras.Model, unfreeze: int) -> list[str]:
     """Name what fine-tuning from the block unfreeze on reads of an extractor's outputs."""
     return [layer for layer in extractor.output if layer not in POOLED] + (["block3_grid"] if unfreeze == LAST else [])
 

@@ -49,7 +49,7 @@ class Graph:
     def find_ends(self) -> list[int]:
         """Return where the blocks end, in order.
 
-        A block ends with the pooling that makes the picture smaller; where a convolution does that, before it: at the
+        A block ends with the pooling that makes the image smaller; where a convolution does that, before it: at the
         last operation behind which all that is still read is one narrow tensor, or as few as there are.
         """
         entering = keras.tree.flatten(self.operations[0].input)[0].shape[1]

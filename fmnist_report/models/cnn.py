@@ -39,14 +39,14 @@ def _build_stages(x, settings: CNNSettings):
             stages, each of which halves the image's sides (28, 14, 7, 3); kernel, side of every kernel in pixels;
             pooling; and whether there is a normalisation, and a shortcut.
     """
-    kernel, normalised = settings.kernel, settings.normalised
+    kernel, batch_norm = settings.kernel, settings.batch_norm
     x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, kernel, "stem", True))
     for number, width in enumerate(settings.widths, 1):
-        x = _convolve(x, width, kernel, f"stage{number}a", normalised)
+        x = _convolve(x, width, kernel, f"stage{number}a", batch_norm)
         x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
-        x = _activate(x, f"stage{number}a", normalised)
-        inner = _convolve(x, width, kernel, f"stage{number}b", normalised)
-        inner = _activate(inner, f"stage{number}b", normalised)
+        x = _activate(x, f"stage{number}a", batch_norm)
+        inner = _convolve(x, width, kernel, f"stage{number}b", batch_norm)
+        inner = _activate(inner, f"stage{number}b", batch_norm)
         x = layers.Add(name=f"stage{number}_add")([x, inner]) if settings.residual else inner
     return layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
 
@@ -56,27 +56,27 @@ def _build_plain(x, settings: CNNSettings):
 
     Args:
         x: (n, height, width, 1), 0 to 1.
-        settings: stem and the first of widths, channels of the convolutions; kernel; pooling; and normalised.
+        settings: stem and the first of widths, channels of the convolutions; kernel; pooling; and batch_norm.
     """
     for number, width in enumerate((settings.stem, settings.widths[0]), 1):
-        x = _convolve(x, width, settings.kernel, f"conv{number}", settings.normalised)
-        x = _activate(x, f"conv{number}", settings.normalised)
+        x = _convolve(x, width, settings.kernel, f"conv{number}", settings.batch_norm)
+        x = _activate(x, f"conv{number}", settings.batch_norm)
         x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
     x = layers.Dense(DENSE, kernel_initializer="he_normal", name="dense")(layers.Flatten(name="flatten")(x))
-    return _activate(x, "dense", settings.normalised)
+    return _activate(x, "dense", settings.batch_norm)
 
 
 ARCHITECTURES = {"stages": _build_stages, "plain": _build_plain}
 
 
-def _convolve(x, width: int, kernel: int, name: str, normalised: bool):
+def _convolve(x, width: int, kernel: int, name: str, batch_norm: bool):
     return layers.Conv2D(
-        width, kernel, padding="same", use_bias=not normalised, kernel_initializer="he_normal", name=f"{name}_conv"
+        width, kernel, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
 
 
-def _activate(x, name: str, normalised: bool):
-    if normalised:
+def _activate(x, name: str, batch_norm: bool):
+    if batch_norm:
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 

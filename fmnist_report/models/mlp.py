@@ -12,7 +12,7 @@ def build_mlp(settings: MLPSettings, shape: tuple[int, int] = (28, 28), n_classe
 
     Args:
         settings: widths and dropout.
-        shape: height and width of a picture, in pixels.
+        shape: height and width of an image, in pixels.
 
     Returns:
         Model from (n, *shape, 1) pixels, 0 to 255, to (n, n_classes) logits.

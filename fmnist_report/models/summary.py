@@ -12,7 +12,7 @@ def describe_layers(network: keras.Model) -> list[dict]:
     """List the network's layers in order, nested networks opened.
 
     Returns:
-        Dicts with name, type, output_shape (without the batch), n_params, n_trainable and macs (one picture).
+        Dicts with name, type, output_shape (without the batch), n_params, n_trainable and macs (one image).
     """
     rows = []
     for layer in network.layers:
@@ -33,7 +33,7 @@ def describe_layers(network: keras.Model) -> list[dict]:
 
 
 def layer_macs(layer: layers.Layer) -> int:
-    """Count one picture's multiply-accumulate operations of a convolution or a dense layer.
+    """Count one image's multiply-accumulate operations of a convolution or a dense layer.
 
     What works on each value by itself, and layers without weights, count as 0.
 

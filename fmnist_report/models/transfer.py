@@ -1,4 +1,4 @@
-"""The dense head, and the networks of a base with the head on it: whole from pixels, or from the cached border on."""
+"""The dense head, and the networks of a base with the head on it: whole from pixels, or from the cached boundary on."""
 
 import typing
 
@@ -69,17 +69,17 @@ def build_assembled(given: BaseInput, head: HeadSettings, unfreeze: int = 4, n_c
 def build_top(
     given: BaseInput, head: HeadSettings, unfreeze: int = 4, first: int = 4, n_classes: int = 10
 ) -> keras.Model:
-    """Build what comes after the cached border: the last blocks and the head.
+    """Build what comes after the cached boundary: the last blocks and the head.
 
     Args:
         unfreeze: the first block that is trained, 4 or 5.
-        first: the first block after the border, 4 or 5; not above unfreeze.
+        first: the first block after the boundary, 4 or 5; not above unfreeze.
 
     Returns:
-        Model from what Base.border(first) names to (n, n_classes) logits.
+        Model from what Base.boundary(first) names to (n, n_classes) logits.
     """
     base, _, logits = assemble(given, head, unfreeze, n_classes)
-    return read_from_border(base, first, logits)
+    return read_from_boundary(base, first, logits)
 
 
 def decay_rates(given: BaseInput, decay: float) -> dict[str, float]:
@@ -91,9 +91,9 @@ def decay_rates(given: BaseInput, decay: float) -> dict[str, float]:
     return {name: decay ** (LAST - block) for name, block in blocks.items() if block < LAST}
 
 
-def read_from_border(base: Base, first: int, output) -> keras.Model:
-    """Return the model from what Base.border(first) names to an output of a network with this base."""
-    border = base.border(first)
-    for name, tensor in border.items():
+def read_from_boundary(base: Base, first: int, output) -> keras.Model:
+    """Return the model from what Base.boundary(first) names to an output of a network with this base."""
+    boundary = base.boundary(first)
+    for name, tensor in boundary.items():
         tensor.name = name  # as Keras wants it of inputs in a dictionary
-    return keras.Model(border, output, name="top")
+    return keras.Model(boundary, output, name="top")

@@ -80,7 +80,7 @@ def find_other_weights(backbone: str, cache_dir: Path) -> tuple[Weights, str]:
     except Exception as error:  # where an address cannot be reached, Keras raises a bare Exception
         reason = " ".join(str(error).split())
         raise ReportError(
-            f"{backbone}'s ImageNet weights cannot be had: {reason}\n"
+            f"{backbone}'s ImageNet weights are unavailable: {reason}\n"
             f"Put the file that Keras asks for into {keras_home() / 'models'}, or what save_weights writes of "
             f"the network without its top into {own}, or leave features.backbone at {DEFAULT}."
         ) from None

@@ -2,7 +2,7 @@
 
 <root>/<stage>/<key>/            artefacts and manifest.json
 <root>/<stage>/.work-<key>/      an entry being made; long stages resume from its folder unfinished/
-<root>/set-aside/                damaged entries, kept for inspection
+<root>/quarantine/                damaged entries, kept for inspection
 <root>/locks/                    kernel locks, one an entry; nothing to remove by hand
 """
 
@@ -135,13 +135,13 @@ class Cache:
         if entry and deep:
             damage = entry.damage(deep=True)
         if damage:
-            self.set_aside(stage, key, damage)
+            self.quarantine(stage, key, damage)
             return None
         return entry
 
-    def set_aside(self, stage: str, key: str, why: str) -> None:
+    def quarantine(self, stage: str, key: str, why: str) -> None:
         """Move a damaged entry out of the way and say so."""
-        folder = self.root / "set-aside"
+        folder = self.root / "quarantine"
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{stage}-{key}-{time.time_ns()}"
         os.replace(self.root / stage / key, target)
@@ -217,7 +217,7 @@ class Cache:
         found = []
         for folder in sorted(self.root.glob(f"{stage}/*")):
             stage, key = folder.parent.name, folder.name
-            if folder.is_dir() and len(key) == 64 and stage != "set-aside":
+            if folder.is_dir() and len(key) == 64 and stage != "quarantine":
                 found.append((stage, key, *self.peek(stage, key)))
         return found
 
@@ -234,7 +234,7 @@ class Cache:
         return None
 
     def prune(self, max_bytes: int | None = None) -> list[str]:
-        """Remove unfinished, damaged and set-aside folders, then the oldest entries above max_bytes.
+        """Remove unfinished, damaged and quarantine folders, then the oldest entries above max_bytes.
 
         What another run is making is left alone.
 
@@ -251,7 +251,7 @@ class Cache:
         (self.root / "locks").mkdir(parents=True, exist_ok=True)
         for path in self.root.glob("*/.work-*"):
             remove(path, path.parent.name, path.name.rpartition("-")[2], f"{path.relative_to(self.root)}")
-        for path in self.root.glob("set-aside/*"):
+        for path in self.root.glob("quarantine/*"):
             shutil.rmtree(path)
             removed.append(f"{path.relative_to(self.root)}")
         entries = []

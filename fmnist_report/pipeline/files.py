@@ -16,7 +16,7 @@ if typing.TYPE_CHECKING:
     import h5py
     import numpy as np
 
-SEAL_BYTES = 512
+CHECKSUM_BYTES = 512
 UNFINISHED = "unfinished"  # in a work folder: what an interrupted stage goes on from
 
 
@@ -94,32 +94,32 @@ def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
     In memory, because the HDF5 library crashes where a disk fills under it.
     """
     buffer = io.BytesIO()
-    with sealed_hdf5(buffer) as file:
+    with checksummed_hdf5(buffer) as file:
         yield file
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
 @contextlib.contextmanager
-def sealed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
+def checksummed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
     """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows.
 
     In the format of HDF5 1.8, which every later library reads, and which keeps no times: equal content, equal bytes.
     """
     import h5py
 
-    with h5py.File(buffer, "w", libver=("earliest", "v108"), userblock_size=SEAL_BYTES) as file:
+    with h5py.File(buffer, "w", libver=("earliest", "v108"), userblock_size=CHECKSUM_BYTES) as file:
         yield file
     content = buffer.getbuffer()
-    content[:64] = hashlib.sha256(content[SEAL_BYTES:]).hexdigest().encode()
+    content[:64] = hashlib.sha256(content[CHECKSUM_BYTES:]).hexdigest().encode()
 
 
-def is_sealed(path: Path) -> bool:
+def has_valid_checksum(path: Path) -> bool:
     """Tell whether a file is there and is as replacing_hdf5 left it; to be asked before it is opened as HDF5."""
     try:
         with open(path, "rb") as file:
             found = file.read(64)
-            file.seek(SEAL_BYTES)
+            file.seek(CHECKSUM_BYTES)
             return found == hashlib.file_digest(file, "sha256").hexdigest().encode()
     except OSError:
         return False

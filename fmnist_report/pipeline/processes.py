@@ -14,13 +14,13 @@ from multiprocessing.connection import Connection
 
 from fmnist_report.errors import ReportError
 from fmnist_report.machine import memory_bytes, prepare_libraries
-from fmnist_report.pipeline.workers import ONE_THREAD, Crew, import_quietly
+from fmnist_report.pipeline.workers import ONE_THREAD, WorkerPool, import_quietly
 
 PROCESS_BYTES = 3 * 2**30
 MOST_PROCESSES = 8
 
 
-def run_side_by_side(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
+def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
     """Call function(*arguments) for every task, each in a fresh process; whatever stops this process stops them.
 
     Args:
@@ -93,7 +93,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-class ProcessCrew(Crew):
+class ProcessPool(WorkerPool):
     """Computes tasks in processes of one thread each, side by side.
 
     Small networks hardly gain by a second thread, so that as many trainings at a time as there are processors take
@@ -113,20 +113,20 @@ class ProcessCrew(Crew):
 
 
 @contextlib.contextmanager
-def open_processes() -> typing.Iterator[Crew]:
-    """Give a crew of processes, or of this one where there is one processor or little memory.
+def open_processes() -> typing.Iterator[WorkerPool]:
+    """Give a pool of processes, or of this one where there is one processor or little memory.
 
     Raises:
         ReportError: a process died.
     """
     n = count_processes()
     if n == 1:
-        yield Crew()
+        yield WorkerPool()
         return
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(n, context, _begin)
     try:
-        yield ProcessCrew(pool)
+        yield ProcessPool(pool)
     except concurrent.futures.process.BrokenProcessPool:
         raise ReportError(
             "A process that trained a network ended before its work was done, perhaps for want of memory; run again."
@@ -144,7 +144,7 @@ def count_processes() -> int:
 
 
 def _begin() -> None:
-    """Prepare a process of a crew, before it imports anything that starts threads."""
+    """SetupBuilder a process of a pool, before it imports anything that starts threads."""
     os.environ.update(ONE_THREAD)
     prepare_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it hears Ctrl-C, and ends it

@@ -14,13 +14,13 @@ PLAIN_INTERVAL_SECONDS = 15.0
 class Position(typing.Protocol):
     """What a training tells while it goes on; as Progress takes it."""
 
-    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None: ...
+    def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None: ...
 
     def warn(self, message: str) -> None: ...
 
 
 class Progress:
-    """Shows the stage at work, its position, pictures per second and the time left.
+    """Shows the stage at work, its position, images per second and the time left.
 
     Args:
         quiet: show nothing but warnings and errors.
@@ -55,22 +55,22 @@ class Progress:
             self.console.print(f"{stage}: started", markup=False)
         self._stage = stage
 
-    def update(self, done: float, total: float, note: str = "", pictures: int | None = None) -> None:
+    def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None:
         """Report the position inside the stage.
 
         Args:
             done, total: in the stage's own units.
             note: such as "epoch 3/8, validation 0.9312".
-            pictures: pictures processed so far, for a rate.
+            images: images processed so far, for a rate.
         """
         if self.quiet or self._stage is None:
             return
         now = time.monotonic()
         if self._first is None:  # the first step also loads and compiles, so that rates begin after it
-            self._first = (now, done, pictures or 0)
-        since, first_done, first_pictures = self._first
-        if pictures is not None and now > since:
-            note += f", {(pictures - first_pictures) / (now - since):,.0f} pictures/s"
+            self._first = (now, done, images or 0)
+        since, first_done, first_images = self._first
+        if images is not None and now > since:
+            note += f", {(images - first_images) / (now - since):,.0f} images/s"
         if self._bar:
             self._bar.update(self._task, completed=done, total=total, description=note)
         elif now - self._last_line >= PLAIN_INTERVAL_SECONDS:

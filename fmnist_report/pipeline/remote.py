@@ -18,7 +18,7 @@ Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
-class Left:
+class RemoteResult:
     """What a stage left on a worker.
 
     files: content by name; digests: SHA-256 by name, taken where they were computed.
@@ -34,11 +34,11 @@ class Entries:
     """The entries that stages read, as workers can have them: under the same path, or sent once.
 
     Args:
-        crew: that computes.
+        pool: that computes.
     """
 
-    def __init__(self, crew) -> None:
-        self.crew = crew
+    def __init__(self, pool) -> None:
+        self.pool = pool
         self._shared: dict[Path, typing.Any] = {}
 
     def offer(self, folder: Path) -> typing.Any:
@@ -48,7 +48,7 @@ class Entries:
             ReportError: the workers do not see it, and it is too large to be sent.
         """
         if folder not in self._shared:
-            if self.crew.sees(folder / "manifest.json", sha256_file(folder / "manifest.json")):
+            if self.pool.sees(folder / "manifest.json", sha256_file(folder / "manifest.json")):
                 self._shared[folder] = folder
             else:
                 paths = [path for path in sorted(folder.iterdir()) if path.is_file()]
@@ -58,11 +58,13 @@ class Entries:
                         f"The entry {folder.parent.name} has {n_bytes / 1e9:.1f} GB, which is not sent to workers; "
                         "give them the cache folder under the same path, or run without them."
                     )
-                self._shared[folder] = self.crew.share({path.name: path.read_bytes() for path in paths})
+                self._shared[folder] = self.pool.share({path.name: path.read_bytes() for path in paths})
         return self._shared[folder]
 
 
-def compute_stage(function: str, arguments: dict[str, typing.Any], upstream: dict[str, typing.Any], *entries) -> Left:
+def compute_stage(
+    function: str, arguments: dict[str, typing.Any], upstream: dict[str, typing.Any], *entries
+) -> RemoteResult:
     """Compute a stage on a worker, in a folder of its own.
 
     Args:
@@ -81,7 +83,7 @@ def compute_stage(function: str, arguments: dict[str, typing.Any], upstream: dic
         paths = [path for path in sorted(out.iterdir()) if path.name != UNFINISHED]
         files = {path.name: path.read_bytes() for path in paths}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return Left(files, digests, seconds, peak_memory_bytes())
+    return RemoteResult(files, digests, seconds, peak_memory_bytes())
 
 
 def unpack(entry: Path | Files, folder: Path) -> Path:
@@ -94,7 +96,7 @@ def unpack(entry: Path | Files, folder: Path) -> Path:
     return folder
 
 
-def store(left: Left, out: Path) -> None:
+def store(left: RemoteResult, out: Path) -> None:
     """Write what a stage left into its work folder.
 
     Raises:

@@ -14,14 +14,14 @@ from fmnist_report.errors import ReportError
 from fmnist_report.machine import peak_memory_bytes, prepare_libraries
 from fmnist_report.pipeline.cache import Cache, Entry, join_provenance
 from fmnist_report.pipeline.plan import Plan
-from fmnist_report.pipeline.processes import run_side_by_side
+from fmnist_report.pipeline.processes import run_in_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.remote import Entries, compute_stage, store
-from fmnist_report.pipeline.stage import Stage, Step, Where, call_stage
-from fmnist_report.pipeline.workers import HERE, Workers
+from fmnist_report.pipeline.stage import Execution, Stage, Step, call_stage
+from fmnist_report.pipeline.workers import LOCAL, Workers
 
 
-def run_plan(plan: Plan, progress: Progress, run_id: str, workers: Workers = HERE) -> None:
+def run_plan(plan: Plan, progress: Progress, run_id: str, workers: Workers = LOCAL) -> None:
     """Compute what is pending in a plan, and what turns out to be.
 
     Args:
@@ -54,7 +54,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Made:
+class StageResult:
     """A stage's entry; found: another run had made it meanwhile."""
 
     entry: Entry
@@ -98,9 +98,9 @@ class _Run:
 
     def _choose(self, ready: list[Step]) -> list[Step]:
         """Return what is computed next: the first that is ready, with all others that can be computed beside it."""
-        where = ready[0].stage.where
-        together = where in (Where.BESIDE, Where.WORKERS)
-        return [step for step in ready if step.stage.where is where] if together else ready[:1]
+        execution = ready[0].stage.execution
+        together = execution in (Execution.PARALLEL, Execution.WORKERS)
+        return [step for step in ready if step.stage.execution is execution] if together else ready[:1]
 
     def _is_settled(self, step: Step) -> bool:
         """Tell whether a step, all before which are settled, need not be computed now."""
@@ -137,47 +137,47 @@ class _Run:
 
     def _compute(self, steps: list[Step]) -> None:
         """Make the entries of steps that are all computed in the same place."""
-        where, names = steps[0].stage.where, ", ".join(step.stage.name for step in steps)
-        if where is Where.HERE or where is Where.BESIDE and len(steps) == 1:
+        execution, names = steps[0].stage.execution, ", ".join(step.stage.name for step in steps)
+        if execution is Execution.INLINE or execution is Execution.PARALLEL and len(steps) == 1:
             self._keep(steps[0], make_entry(self._job(steps[0]), self.progress))
-        elif where is Where.APART:
-            made = run_side_by_side(_make_entry_alone, {names: (self._job(steps[0]), self.progress.quiet)})
+        elif execution is Execution.SUBPROCESS:
+            made = run_in_processes(_make_entry_alone, {names: (self._job(steps[0]), self.progress.quiet)})
             self._keep(steps[0], made[names])
         else:
             self.progress.begin(names)
             try:
-                (self._compute_by_workers if where is Where.WORKERS else self._compute_side_by_side)(steps)
+                (self._compute_by_workers if execution is Execution.WORKERS else self._compute_in_processes)(steps)
             finally:
                 self.progress.close()
         for step in steps:
             if step.status == "computed":
                 self.progress.end(step.stage.name, step.seconds)
 
-    def _compute_side_by_side(self, steps: list[Step]) -> None:
+    def _compute_in_processes(self, steps: list[Step]) -> None:
         jobs = {step.stage.name: (self._job(step), True) for step in steps}
-        for name, made in run_side_by_side(_make_entry_alone, jobs).items():
+        for name, made in run_in_processes(_make_entry_alone, jobs).items():
             self._keep(self.steps[name], made)
 
     def _compute_by_workers(self, steps: list[Step]) -> None:
-        with self.workers.open() as crew, contextlib.ExitStack() as locks:
-            entries, tasks, left = Entries(crew), [], []
+        with self.workers.open() as pool, contextlib.ExitStack() as locks:
+            entries, tasks, left = Entries(pool), [], []
             for step in steps:
                 job = self._job(step)
                 locks.enter_context(self.cache.lock(step.stage.name, job.key))
                 found = None if job.forced else self.cache.find(step.stage.name, job.key, deep=True)
                 if found:
-                    self._keep(step, Made(found, found=True))
+                    self._keep(step, StageResult(found, found=True))
                     continue
                 offered = [entries.offer(self._folder(up)) for up in step.stage.upstream.values()]
                 numbers = dict(zip(step.stage.upstream, range(len(offered)), strict=True))
                 left.append((step, job))
                 tasks.append((step.stage.function, {**step.stage.settings, **step.stage.places}, numbers, *offered))
-            for n_done, (number, result) in enumerate(crew.compute(compute_stage, tasks), 1):
+            for n_done, (number, result) in enumerate(pool.compute(compute_stage, tasks), 1):
                 step, job = left[number]
                 with _in_a_sentence(step.stage.name, self.cache.root):
                     store(result, self.cache.work_folder(step.stage.name, job.key, fresh=True))
                     entry = _commit(self.cache, job, result.seconds, result.peak_memory_bytes)
-                self._keep(step, Made(entry, result.seconds, result.peak_memory_bytes))
+                self._keep(step, StageResult(entry, result.seconds, result.peak_memory_bytes))
                 self.progress.update(n_done, len(left), step.stage.name)
 
     def _folder(self, stage: Stage) -> Path:
@@ -195,29 +195,29 @@ class _Run:
             provenance, self.run_id, self.cache.root, bool(step.forced),
         )  # fmt: skip
 
-    def _keep(self, step: Step, made: Made) -> None:
+    def _keep(self, step: Step, made: StageResult) -> None:
         step.entry, step.contents, step.forced = made.entry, made.entry.contents, ""
         step.seconds, step.peak_memory_bytes, step.status = made.seconds, made.peak_memory_bytes, "computed"
         if made.found:
             step.status, step.reason = "cached", "computed by another run"
 
 
-def make_entry(job: Job, progress: Progress) -> Made:
+def make_entry(job: Job, progress: Progress) -> StageResult:
     """Make a stage's entry in this process, under its lock."""
     stage, cache = job.stage, Cache(job.root, progress.warn)
     with _in_a_sentence(stage.name, job.root), cache.lock(stage.name, job.key):
         found = None if job.forced else cache.find(stage.name, job.key, deep=True)
         if found:  # another run finished it while we waited
-            return Made(found, found=True)
+            return StageResult(found, found=True)
         out = cache.work_folder(stage.name, job.key, fresh=job.forced or not stage.resumes)
         started = time.monotonic()
         progress.begin(stage.name)
         call_stage(stage.function, {**job.arguments, "out": out, "progress": progress})
         seconds, peak = time.monotonic() - started, peak_memory_bytes()
-        return Made(_commit(cache, job, seconds, peak), seconds, peak)
+        return StageResult(_commit(cache, job, seconds, peak), seconds, peak)
 
 
-def _make_entry_alone(job: Job, quiet: bool) -> Made:
+def _make_entry_alone(job: Job, quiet: bool) -> StageResult:
     """Make a stage's entry in a process that does nothing else, with a display of its own."""
     prepare_libraries()
     progress = Progress(quiet)
@@ -248,7 +248,7 @@ def _in_a_sentence(stage: str, root: Path) -> typing.Iterator[None]:
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
             raise ReportError(
                 f"The stage {stage} needs more memory than this machine gives it; close other programs, or take fewer "
-                "pictures with --set data.n_train=…; what was finished is cached."
+                "images with --set data.n_train=…; what was finished is cached."
             ) from error
         raise
 

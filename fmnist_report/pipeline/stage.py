@@ -1,4 +1,4 @@
-"""The steps of the line: what each one is made of, where it is computed, and how a run sees it."""
+"""Stages of a pipeline, where they are executed, and their state in a run."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from fmnist_report.machine import silent_imports
 from fmnist_report.pipeline.cache import Entry
 
 
-class Where(enum.Enum):
+class Execution(enum.Enum):
     """Where a stage is computed; it does not count in the key.
 
-    HERE: in the run's own process.
-    APART: in a process of its own, which gives back all the memory that TensorFlow keeps of every network that it has
-        compiled.
-    BESIDE: in a process side by side with the other such stages that are ready.
+    INLINE: in the run's own process.
+    SUBPROCESS: in a process of its own, which gives back all the memory that TensorFlow keeps of every network that it
+        has compiled.
+    PARALLEL: in a process side by side with the other such stages that are ready.
     WORKERS: by the workers of a cluster, side by side with the other such stages that are ready; it writes few files,
         and reads small entries, or workers share the cache folder.
     """
 
-    HERE = enum.auto()
-    APART = enum.auto()
-    BESIDE = enum.auto()
+    INLINE = enum.auto()
+    SUBPROCESS = enum.auto()
+    PARALLEL = enum.auto()
     WORKERS = enum.auto()
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One step of the line: settings and upstream artefacts in, one artefact folder out.
+    """One step of the pipeline: settings and upstream artefacts in, one artefact folder out.
 
     The function is called as function(out, progress, **settings, **places, **upstream folders).
 
@@ -42,7 +42,7 @@ class Stage:
         upstream: stages whose folders the function takes, by parameter name.
         digests: digests of outside content that counts: data, weights, templates.
         places: values that do not count: folders to look in, workers.
-        where: it is computed.
+        execution: where it is computed.
         resumes: an interrupted computation goes on from its unfinished folder.
         published: its files are copied into the report folder, so every run verifies them.
         measures: it also reads what upstream stages measured of their own computation (cache.MEASURED), which for
@@ -55,17 +55,17 @@ class Stage:
     upstream: dict[str, Stage] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     places: dict[str, typing.Any] = field(default_factory=dict)
-    where: Where = Where.HERE
+    execution: Execution = Execution.INLINE
     resumes: bool = False
     published: bool = False
     measures: bool = False
 
 
-class Line(list[Stage]):
-    """The stages of a run in order, handed out one by one.
+class Pipeline(list[Stage]):
+    """The stages of a run, in order.
 
     Args:
-        package: inside which the stages' functions stand.
+        package: package that contains the stages' functions.
     """
 
     def __init__(self, package: str) -> None:
@@ -79,7 +79,7 @@ class Line(list[Stage]):
         *,
         digests: dict[str, str] | None = None,
         places: dict[str, typing.Any] | None = None,
-        where: Where = Where.HERE,
+        execution: Execution = Execution.INLINE,
         resumes: bool = False,
         published: bool = False,
         measures: bool = False,
@@ -95,13 +95,13 @@ class Line(list[Stage]):
         settings = {name: value for name, value in reads.items() if name not in upstream}
         stage = Stage(
             name, f"{self.package}.{function}", settings, upstream, digests or {}, places or {},
-            where, resumes, published, measures,
+            execution, resumes, published, measures,
         )  # fmt: skip
         self.append(stage)
         return stage
 
     def repeat(
-        self, name: str, function: str, times: typing.Sequence[tuple[Stage, int]], where: Where
+        self, name: str, function: str, times: typing.Sequence[tuple[Stage, int]], execution: Execution
     ) -> dict[str, Stage]:
         """Add repetitions of stages with the seeds that are higher by 1 … n - 1, and a stage that gathers them.
 
@@ -109,7 +109,7 @@ class Line(list[Stage]):
 
         Args:
             times: each stage, and how often it is computed in all, n.
-            where: the repetitions are computed.
+            execution: where the repetitions are computed.
 
         Returns:
             The gathering stage by its name; nothing where every n is 1.
@@ -120,7 +120,7 @@ class Line(list[Stage]):
                 upstream = {key: repeated.get(f"{up.name}_{number}", up) for key, up in stage.upstream.items()}
                 settings = {**stage.settings, "seed": stage.settings["seed"] + number}
                 repeated[f"{stage.name}_{number}"] = dataclasses.replace(
-                    stage, name=f"{stage.name}-{number}", settings=settings, upstream=upstream, where=where
+                    stage, name=f"{stage.name}-{number}", settings=settings, upstream=upstream, execution=execution
                 )
         self.extend(repeated.values())
         return {name: self.stage(name, function, **repeated)} if repeated else {}

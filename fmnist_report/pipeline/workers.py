@@ -48,8 +48,8 @@ class Workers:
 
     @contextlib.contextmanager
     def open(
-        self, otherwise: typing.Callable[[], contextlib.AbstractContextManager[Crew]] | None = None
-    ) -> typing.Iterator[Crew]:
+        self, otherwise: typing.Callable[[], contextlib.AbstractContextManager[WorkerPool]] | None = None
+    ) -> typing.Iterator[WorkerPool]:
         """Give what computes tasks: workers, where there is a scheduler.
 
         Args:
@@ -59,20 +59,20 @@ class Workers:
             ReportError: the scheduler cannot be reached, or is lost; says so in one sentence.
         """
         if not self.scheduler:
-            with otherwise() if otherwise else contextlib.nullcontext(Crew()) as crew:
-                yield crew
+            with otherwise() if otherwise else contextlib.nullcontext(WorkerPool()) as pool:
+                yield pool
             return
         with _in_a_sentence(self.scheduler), connect(self.scheduler) as client:
-            yield DaskCrew(client)
+            yield DaskPool(client)
 
 
-HERE = Workers()
+LOCAL = Workers()
 
 
-class Crew:
+class WorkerPool:
     """Computes tasks one after the other in this process."""
 
-    is_here = True
+    is_local = True
 
     def share(self, value: typing.Any) -> typing.Any:
         """Return what stands for a large value in tasks."""
@@ -91,14 +91,14 @@ class Crew:
 
     @contextlib.contextmanager
     def joblib(self) -> typing.Iterator[int]:
-        """Give the number of jobs for joblib, whose work is done by this crew inside the block."""
+        """Give the number of jobs for joblib, whose work is done by this pool inside the block."""
         yield os.cpu_count() or 1
 
 
-class DaskCrew(Crew):
+class DaskPool(WorkerPool):
     """Computes tasks on the workers of a cluster; a worker that dies or joins late changes nothing in the results."""
 
-    is_here = False
+    is_local = False
 
     def __init__(self, client: Client) -> None:
         self.client = client

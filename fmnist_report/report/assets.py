@@ -8,9 +8,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (PACKAGE.parent / "templates", PACKAGE / "templates")
 TEMPLATES = next(place for place in PLACES if (place / "style.css").is_file())
 FONTS = TEMPLATES / "fonts"
-# Earlier full trainings that benchmarks/full_trainings.py writes: of standard with single changes, and of best.
-FULL_TRAININGS = TEMPLATES / "full_trainings.json"
-TRIED_IN_BEST = TEMPLATES / "best_trainings.json"
+# Earlier full trainings that benchmarks/full_runs.py writes: of standard with single changes, and of best.
+FULL_RUNS = TEMPLATES / "full_runs.json"
+TRIED_IN_BEST = TEMPLATES / "best_runs.json"
 
 
 def missing_letters(text: str) -> str:

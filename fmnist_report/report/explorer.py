@@ -1,4 +1,4 @@
-"""The explorer of single answers: what the page's script needs of a run, as one document."""
+"""The explorer of single predictions: what the page's script needs of a run, as one document."""
 
 import base64
 import string
@@ -36,16 +36,16 @@ WORDS = {
 
 
 def build_explorer(
-    answers: dict[str, np.ndarray],
-    portable: tuple[dict, dict[str, np.ndarray]],
+    examples: dict[str, np.ndarray],
+    browser_model: tuple[dict, dict[str, np.ndarray]],
     results: dict[str, typing.Any],
     language: Language,
 ) -> dict[str, typing.Any]:
     """Return what the script shows.
 
     Args:
-        answers: as evaluation.answers gathers them.
-        portable: the documents of experiments.portable.
+        examples: as evaluation.examples gathers them.
+        browser_model: the documents of experiments.browser_model.
         results: as in results.json.
 
     Returns:
@@ -54,7 +54,7 @@ def build_explorer(
         label, predicted and neighbour_labels (uint16), probabilities (uint8) and rms (float32), all little-endian;
         and network, its operations, mirror, and base64 of whole and fine, or None where it does not fit into a page.
     """
-    height, width, columns = answers["layout"].tolist()
+    height, width, columns = examples["layout"].tolist()
     packed = ("index", "label", "predicted", "probabilities", "neighbour_labels", "rms")
     return {
         "lang": language.code,
@@ -65,11 +65,11 @@ def build_explorer(
              "confusion": results["models"][name]["confusion"]}
             for name in COMPARED
         ],
-        "n": len(answers["index"]), "n_missing": int(answers["n_missing"]),
+        "n": len(examples["index"]), "n_missing": int(examples["n_missing"]),
         "height": height, "width": width, "columns": columns,
-        **{name: "data:image/webp;base64," + _encode(answers[name]) for name in ("images", "neighbours")},
-        **{name: _encode(answers[name]) for name in packed},
-        "network": _describe_network(*portable),
+        **{name: "data:image/webp;base64," + _encode(examples[name]) for name in ("images", "neighbours")},
+        **{name: _encode(examples[name]) for name in packed},
+        "network": _describe_network(*browser_model),
     }  # fmt: skip
 
 

@@ -25,15 +25,15 @@ from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
-from fmnist_report.report import tables, trainings
+from fmnist_report.report import full_runs, tables
 from fmnist_report.report.assets import FONTS, TEMPLATES
 from fmnist_report.report.conclusions.claims import find_comparison, smoothing_of_networks
 from fmnist_report.report.conclusions.trained import is_trained_as
-from fmnist_report.report.conclusions.words import word_captions, word_conclusions
+from fmnist_report.report.conclusions.wording import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
 from fmnist_report.report.numbering import Numbering
-from fmnist_report.report.references import HUMAN, PUBLISHED, list_sources
+from fmnist_report.report.references import HUMAN, PUBLISHED, list_references
 from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
 from fmnist_report.report.title_page import TITLE_FIELDS
 from fmnist_report.settings import Settings, starts_at_pixels
@@ -57,8 +57,8 @@ def render_html(
     data_set: dict[str, typing.Any],
     evaluation: Path,
     figures: Path,
-    answers: Path,
-    portable: Path,
+    examples: Path,
+    browser_model: Path,
 ) -> None:
     """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
 
@@ -67,12 +67,14 @@ def render_html(
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
-    results = assemble_results(evaluation, settings, described, stages_behind(evaluation, answers, portable, figures))
-    for name, known in trainings.read_trainings(fashion=data_set["classes"] is None).items():
+    results = assemble_results(
+        evaluation, settings, described, stages_behind(evaluation, examples, browser_model, figures)
+    )
+    for name, known in full_runs.read_full_runs(fashion=data_set["classes"] is None).items():
         results[name] = known
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
-    network = read_json(portable / "portable.json"), load_arrays(portable / "portable.npz")
-    explorer = build_explorer(load_arrays(answers / "answers.npz"), network, results, language)
+    network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
+    explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)
     html = fill_template(results, settings, title_page, data_set, read_figures(figures), explorer, language)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(html, "utf-8")
@@ -110,7 +112,7 @@ def fill_template(
     script = environment.get_template("report.js").render()
     environment.install_gettext_translations(language.catalogue, newstyle=True)
     fashion, methods = data_set["classes"] is None, tables.list_methods(results)
-    sources = list_sources(methods, fashion, language.backbone)
+    sources = list_references(methods, fashion, language.backbone)
     numbering = Numbering(language, sources)
     page = environment.get_template("report.html").render(
         r=results,
@@ -154,21 +156,21 @@ def fill_template(
         ),
         grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
         studied={
-            part: [network_of_stage(stage) for stage in stages_of_part(part) if stage in results["study"]["bases"]]
+            part: [network_of_stage(stage) for stage in stages_of_part(part) if stage in results["study"]["baselines"]]
             for part in (1, 2)
         },
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         as_standard=is_trained_as("standard", results, "cnn"),
-        full_rows={1: trainings.full_rows(results, "cnn"), 2: trainings.full_rows(results, "finetune")},
+        full_rows={1: full_runs.full_rows(results, "cnn"), 2: full_runs.full_rows(results, "finetune")},
         smoothing=set(smoothing_of_networks(results).values()),
         earlier_accuracy=title_page.get("earlier_accuracy"),
-        ladders={part: tables.ladder_rows(results, f"part{part}") for part in (1, 2)},
+        ablations={part: tables.ablation_rows(results, f"part{part}") for part in (1, 2)},
         network_of_stage=network_of_stage,
         training_rows=tables.training_rows,
         group_list={part: tables.group_list(results, stages_of_part(part), language) for part in (1, 2)},
-        tried_list=trainings.tried_list(results, language),
-        agreement={1: trainings.study_agreement(results, "cnn"), 2: trainings.study_agreement(results, "finetune")},
-        head_instead=trainings.head_instead(results),
+        tried_list=full_runs.tried_list(results, language),
+        agreement={1: full_runs.study_agreement(results, "cnn"), 2: full_runs.study_agreement(results, "finetune")},
+        head_instead=full_runs.head_instead(results),
         curves_from=tables.first_epoch_shown([results["models"][name]["history"] for name in networks_of_part(1)]),
         unfreezing_from=tables.first_epoch_shown([results["models"]["vgg_head"]["history"]]),
         search_rows={part: tables.search_rows(results, stages_of_part(part)) for part in (1, 2)},

@@ -13,7 +13,7 @@ from fmnist_report.backbones import DEFAULT
 from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.messages import N_
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.terms import CLASS_NAMES, FACTORS, INGREDIENTS, UNITS, VALUES
+from fmnist_report.report.terms import CLASS_NAMES, COMPONENTS, FACTORS, UNITS, VALUES
 
 SOURCE_LANGUAGE = "en"
 LOCALES = {"en": "en_GB", "uk": "uk"}
@@ -165,9 +165,9 @@ class Language:
         return self.text(N_("{names} and {n} more"), names=", ".join(every[: MOST_LISTED - 1]),
                          n=self.integer(len(every) - MOST_LISTED + 1))  # fmt: skip
 
-    def ingredient(self, name: str) -> str:
-        """Return the name of what a rung of a ladder adds."""
-        return self.text(INGREDIENTS[name])
+    def component(self, name: str) -> str:
+        """Return the name of what a step of an ablation adds."""
+        return self.text(COMPONENTS[name])
 
     def factor(self, name: str) -> str:
         """Return the name of a hyperparameter."""

@@ -6,7 +6,7 @@ import markupsafe
 
 from fmnist_report.messages import N_
 from fmnist_report.report.language import Language
-from fmnist_report.report.references import Source
+from fmnist_report.report.references import Reference
 
 MARK = re.compile("\ue000([a-z]+) ([a-z]+)-([a-z0-9_]+)\ue001")
 HEADS = {"figure": N_("Fig.\u00a0{number}"), "table": N_("Table\u00a0{number}")}
@@ -24,7 +24,7 @@ class Numbering:
         sources: the list of references, in its order.
     """
 
-    def __init__(self, language: Language, sources: list[Source]) -> None:
+    def __init__(self, language: Language, sources: list[Reference]) -> None:
         self._language = language
         self._sources = {source.key: number for number, source in enumerate(sources, 1)}
 

@@ -11,12 +11,12 @@ LIST = "https://github.com/zalandoresearch/fashion-mnist#benchmark"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """One published accuracy.
 
     Args:
         network: what it is, a message of the catalogue.
-        accuracy: on the official 10,000 test pictures, a share.
+        accuracy: on the official 10,000 test images, a share.
         source: who published it.
         address: where.
         ours: the model of this report to compare with; empty for none.
@@ -30,7 +30,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Source:
+class Reference:
     """One entry of the list of references.
 
     Args:
@@ -48,24 +48,26 @@ class Source:
     lang: str = "en"
 
 
-HUMAN = Published(N_("people without expertise in fashion"), 0.835, "Zalando Research", LIST)
+HUMAN = PublishedResult(N_("people without expertise in fashion"), 0.835, "Zalando Research", LIST)
 PUBLISHED = (
     HUMAN,
-    Published(N_("perceptron, 256-128-64"), 0.900, "Zalando Research", LIST, "mlp"),
-    Published(
+    PublishedResult(N_("perceptron, 256-128-64"), 0.900, "Zalando Research", LIST, "mlp"),
+    PublishedResult(
         N_("perceptron, 2.9 million parameters, shift and mirror"), 0.9163, "Nøkland, Eidnes, 2019",
         "https://github.com/anokland/local-loss", "mlp",
     ),
-    Published(N_("convolutional network, 1.8 million parameters"), 0.932, "Zalando Research", LIST, "cnn"),
-    Published(N_("ResNet-18, augmentation"), 0.949, "Zalando Research", LIST, "cnn"),
-    Published(N_("DenseNet-BC, 768 thousand parameters, shift and mirror"), 0.954, "Zalando Research", LIST, "cnn"),
-    Published(N_("WRN-28-10, random erasing"), 0.963, "Zalando Research", LIST, "cnn"),
-    Published(N_("WRN-40-4, 8.9 million parameters, shift and mirror"), 0.967, "Zalando Research", LIST, "cnn"),
-    Published(
+    PublishedResult(N_("convolutional network, 1.8 million parameters"), 0.932, "Zalando Research", LIST, "cnn"),
+    PublishedResult(N_("ResNet-18, augmentation"), 0.949, "Zalando Research", LIST, "cnn"),
+    PublishedResult(
+        N_("DenseNet-BC, 768 thousand parameters, shift and mirror"), 0.954, "Zalando Research", LIST, "cnn"
+    ),
+    PublishedResult(N_("WRN-28-10, random erasing"), 0.963, "Zalando Research", LIST, "cnn"),
+    PublishedResult(N_("WRN-40-4, 8.9 million parameters, shift and mirror"), 0.967, "Zalando Research", LIST, "cnn"),
+    PublishedResult(
         N_("architecture found by search (Fine-Tuning DARTS)"), 0.9691, "Tanveer, Khan, Kyung, 2020",
         "https://arxiv.org/abs/2006.09042", "cnn",
     ),
-    Published(N_("VGG16, 26 million parameters"), 0.935, "Zalando Research", LIST, "vgg_finetuned"),
+    PublishedResult(N_("VGG16, 26 million parameters"), 0.935, "Zalando Research", LIST, "vgg_finetuned"),
 )  # fmt: skip
 
 
@@ -240,26 +242,26 @@ METHODS = (
 
 # The links that the assignment gives, in its order.
 ASSIGNMENT = (
-    Source(
+    Reference(
         "greyscale", "Transfer Learning on Greyscale Images",
         "https://towardsdatascience.com/transfer-learning-on-greyscale-images-how-to-fine-tune-pretrained-models-on-"
         "black-and-white-9a5150755c7a", "towardsdatascience.com",
     ),
-    Source("explainer", "CNN Explainer", "https://poloclub.github.io/cnn-explainer/",
+    Reference("explainer", "CNN Explainer", "https://poloclub.github.io/cnn-explainer/",
            "poloclub.github.io/cnn-explainer"),
-    Source("vgg_video", "VGG16 Neural Network Visualization", "https://www.youtube.com/watch?v=RNnKtNrsrmg",
+    Reference("vgg_video", "VGG16 Neural Network Visualization", "https://www.youtube.com/watch?v=RNnKtNrsrmg",
            "youtube.com"),
-    Source("convolution_1", "Сверточная нейронная сеть, часть 1", "https://habr.com/ru/articles/348000/",
+    Reference("convolution_1", "Сверточная нейронная сеть, часть 1", "https://habr.com/ru/articles/348000/",
            "habr.com/ru/articles/348000", "ru"),
-    Source("convolution_2", "Сверточная нейронная сеть, часть 2", "https://habr.com/ru/articles/348028/",
+    Reference("convolution_2", "Сверточная нейронная сеть, часть 2", "https://habr.com/ru/articles/348028/",
            "habr.com/ru/articles/348028", "ru"),
-    Source(
+    Reference(
         "hyperparameters", "Classification of Neural Network Hyperparameters",
         "https://towardsdatascience.com/classification-of-neural-network-hyperparameters-c7991b6937c3",
         "towardsdatascience.com",
     ),
 )  # fmt: skip
-FASHION_MNIST = Source(
+FASHION_MNIST = Reference(
     "fashion_mnist", "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine "
     "Learning Algorithms, 2017", "https://arxiv.org/abs/1708.07747", "arXiv:1708.07747",
 )  # fmt: skip
@@ -297,16 +299,16 @@ def find_paper(backbone: str) -> tuple[str, str, int, str]:
     return PAPERS["vgg16" if backbone.startswith("VGG") else MODULES[backbone]]
 
 
-def list_sources(methods: typing.Sequence[Method], fashion: bool, backbone: str) -> list[Source]:
+def list_references(methods: typing.Sequence[Method], fashion: bool, backbone: str) -> list[Reference]:
     """List the references of a report: the assignment's, data and base, then those of the methods that it uses."""
     authors, title, year, number = find_paper(backbone)
-    base = Source("base", f"{authors}. {title}, {year}", f"https://arxiv.org/abs/{number}", f"arXiv:{number}")
-    own = [_source_of(method) for method in methods if method.source]
+    base = Reference("base", f"{authors}. {title}, {year}", f"https://arxiv.org/abs/{number}", f"arXiv:{number}")
+    own = [_reference_of(method) for method in methods if method.source]
     return [*ASSIGNMENT, *([FASHION_MNIST] if fashion else []), base, *own]
 
 
-def _source_of(method: Method) -> Source:
+def _reference_of(method: Method) -> Reference:
     place = method.address.removeprefix("https://").removeprefix("www.").rstrip("/")
     for start, short in (("doi.org/", "doi:"), ("arxiv.org/abs/", "arXiv:")):
         place = short + place.removeprefix(start) if place.startswith(start) else place
-    return Source(method.term, method.source, method.address, urllib.parse.unquote(place))
+    return Reference(method.term, method.source, method.address, urllib.parse.unquote(place))

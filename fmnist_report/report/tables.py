@@ -160,8 +160,8 @@ def group_list(results: Results, networks: tuple[str, ...], language: Language) 
 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
     """Say of each network that was studied how long, and what its starting point reached, in sentences."""
-    bases, n_steps = results["study"]["bases"], results["study"]["n_steps"]
-    n_train = {name: results["study"]["n_train" if name == "cnn" else "vgg_train"] for name in bases}
+    bases, n_steps = results["study"]["baselines"], results["study"]["n_steps"]
+    n_train = {name: results["study"]["n_train" if name == "cnn" else "feature_train"] for name in bases}
     return " ".join(
         language.text(
             N_(
@@ -180,9 +180,9 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     )
 
 
-def ladder_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
-    """Return the rungs of a part's ladder, the lowest first; none where it was not studied."""
-    return results["study"]["ladders"].get(part, [])
+def ablation_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
+    """Return the steps of a part's ablation, the lowest first; none where it was not studied."""
+    return results["study"]["ablations"].get(part, [])
 
 
 def first_epoch_shown(histories: list[dict[str, typing.Any]]) -> int:

@@ -28,20 +28,20 @@ FACTORS = {
     "label_smoothing": N_("label smoothing"),
     "unfreeze": N_("first block that is trained"),
     "block_decay": N_("rate of a block relative to the next"),
-    "easy_every": N_("easy images shown every (epochs)"),
+    "easy_sample_interval": N_("easy images shown every (epochs)"),
     "shift": N_("shift (pixels)"),
     "cutout": N_("cutout (pixels)"),
     "architecture": N_("architecture"),
-    "normalised": N_("batch normalisation"),
+    "batch_norm": N_("batch normalisation"),
     "residual": N_("residual connections"),
     "mirror": N_("mirroring"),
     "split_seed": N_("split of the training images"),
 }
-# What the rungs of a ladder add; the lowest is what they are added to.
-INGREDIENTS = {
+# What the steps of an ablation add; the lowest is what they are added to.
+COMPONENTS = {
     "start": N_("simplest form"),
     "architecture": N_("three stages in place of a dense layer"),
-    "normalised": N_("batch normalisation"),
+    "batch_norm": N_("batch normalisation"),
     "residual": N_("residual connections"),
     "widths": N_("twice the width"),
     "schedule": N_("learning-rate schedule"),

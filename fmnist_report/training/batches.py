@@ -1,4 +1,4 @@
-"""Batches of pictures and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
+"""Batches of images and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
 
 import itertools
 import typing
@@ -6,48 +6,48 @@ import typing
 import numpy as np
 
 
-class PictureBatches:
-    """Shuffled batches of pictures, shifted at random and, if that is wanted, mirrored in every other epoch.
+class ImageBatches:
+    """Shuffled batches of images, shifted at random and, if that is wanted, mirrored in every other epoch.
 
-    Which epoch mirrors a picture is drawn once, so that two epochs see both of its views
+    Which epoch mirrors an image is drawn once, so that two epochs see both of its views
     (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
 
     Args:
-        pictures: (n, height, width) uint8.
+        images: (n, height, width) uint8.
         targets: (n, classes) float32 class probabilities.
-        batch_size: pictures in a batch; the last, smaller batch is left out.
-        shift: most pixels that a picture moves along each axis, filled with zeros.
-        cutout: side in pixels of the square that is blackened in each picture; 0 for none.
+        batch_size: images in a batch; the last, smaller batch is left out.
+        shift: most pixels that an image moves along each axis, filled with zeros.
+        cutout: side in pixels of the square that is blackened in each image; 0 for none.
         seed: order, shifts and mirroring depend on it and on the epoch alone.
-        mirror: whether pictures are mirrored at all.
+        mirror: whether images are mirrored at all.
     """
 
     def __init__(
-        self, pictures, targets, batch_size: int, shift: int, cutout: int, seed: int, mirror: bool = True
+        self, images, targets, batch_size: int, shift: int, cutout: int, seed: int, mirror: bool = True
     ) -> None:
-        self.pictures, self.targets = pictures, targets
-        self.batch_size, self.seed = min(batch_size, len(pictures)), seed
+        self.images, self.targets = images, targets
+        self.batch_size, self.seed = min(batch_size, len(images)), seed
         self.shift, self.cutout, self.mirror = shift, cutout, mirror
-        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(pictures))
+        self.mirrored_first = np.random.default_rng(seed).integers(0, 2, len(images))
 
     def __len__(self) -> int:
-        return len(self.pictures) // self.batch_size
+        return len(self.images) // self.batch_size
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the epoch's batches: (b, height, width, 1) float32 from 0 to 255, and (b, classes) float32."""
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.pictures))
+        order = rng.permutation(len(self.images))
         for first in range(0, len(self) * self.batch_size, self.batch_size):
             chosen = order[first : first + self.batch_size]
-            pictures = shift_pictures(self.pictures[chosen], self.shift, rng)
+            images = shift_images(self.images[chosen], self.shift, rng)
             mirror = self.mirror & ((self.mirrored_first[chosen] + epoch) % 2 == 1)
-            pictures = np.where(mirror[:, None, None], pictures[:, :, ::-1], pictures)
-            pictures = cut_out(pictures, self.cutout, rng)
-            yield pictures[..., None].astype("float32"), self.targets[chosen]
+            images = np.where(mirror[:, None, None], images[:, :, ::-1], images)
+            images = cut_out(images, self.cutout, rng)
+            yield images[..., None].astype("float32"), self.targets[chosen]
 
 
 class FeatureBatches:
-    """Shuffled batches of pooled features, each picture seen in its other view, if it has two, in every other epoch.
+    """Shuffled batches of pooled features, each image seen in its other view, if it has two, in every other epoch.
 
     Args:
         views: the original's and perhaps the mirror image's features, (n, n_features) float32 each.
@@ -92,30 +92,30 @@ class StepBatches:
         return itertools.islice(endless, skipped, skipped + self.n_steps)
 
 
-def shift_pictures(pictures: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
-    """Move each picture by up to shift pixels along each axis; (n, h, w) in and out."""
+def shift_images(images: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
+    """Move each image by up to shift pixels along each axis; (n, h, w) in and out."""
     if shift == 0:
-        return pictures
-    n, height, width = pictures.shape
-    padded = np.pad(pictures, ((0, 0), (shift, shift), (shift, shift)))
+        return images
+    n, height, width = images.shape
+    padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
     down, right = rng.integers(0, 2 * shift + 1, (2, n))
     return windows[np.arange(n), down, right]
 
 
-def cut_out(pictures: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Blacken a square of each picture, which may stick out at the edges (DeVries and Taylor, 2017).
+def cut_out(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Blacken a square of each image, which may stick out at the edges (DeVries and Taylor, 2017).
 
     Args:
-        pictures: (n, h, w).
+        images: (n, h, w).
         side: of the square, in pixels; 0 for none.
     """
-    n, height, width = pictures.shape
+    n, height, width = images.shape
     centres = rng.integers(0, (height, width), (n, 2))
     down = 2 * (np.arange(height) - centres[:, :1])
     right = 2 * (np.arange(width) - centres[:, 1:])
     rows, columns = (-side <= down) & (down < side), (-side <= right) & (right < side)
-    return np.where(rows[:, :, None] & columns[:, None, :], 0, pictures)
+    return np.where(rows[:, :, None] & columns[:, None, :], 0, images)
 
 
 def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:

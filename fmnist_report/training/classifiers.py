@@ -17,7 +17,7 @@ from fmnist_report.pipeline.workers import Workers
 from fmnist_report.settings import ClassifierSettings
 from fmnist_report.training.head import standardisation
 from fmnist_report.training.metrics import measure_accuracy
-from fmnist_report.training.stores import PARTS, FeatureStore
+from fmnist_report.training.stores import SPLITS, FeatureStore
 
 MANY_FEATURES = 6_000
 N_COMPONENTS = 1_000
@@ -38,29 +38,29 @@ def fit_classifiers(
     """Stage `classifiers`: fit scikit-learn's classifiers; each one's parameter is chosen on validation.
 
     As the head does, they learn from both views where there are two, every image in one of them, drawn by seed; and
-    their answers are averaged over both. A grid whose best value lies at its edge is extended. Writes classifiers.json
-    with {name: {parameter, tried, val_accuracy, n_params, macs, n_views}}, measured.json with {name: {train_seconds,
-    predict_ms_per_image}} and probabilities.npz with "<name>/val" and "<name>/test".
+    their predictions are averaged over both. A grid whose best value lies at its edge is extended. Writes
+    classifiers.json with {name: {parameter, tried, val_accuracy, n_params, macs, n_views}}, measured.json with {name:
+    {train_seconds, predict_ms_per_image}} and probabilities.npz with "<name>/val" and "<name>/test".
     """
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
-        train, val, test = ([store.pooled(part, view) for view in store.views] for part in PARTS)
+        train, val, test = ([store.pooled(split, view) for view in store.views] for split in SPLITS)
         mean, scale = standardisation(train[0])
         mixed = mix_views(train, seed)
         train.clear()  # what both views take in memory is wanted for the fits
     for array in (mixed, *val, *test):  # in place, for the same reason
         array -= mean
         array *= scale
-    material = Views(mixed, labels["train"], val, labels["val"], test)
+    training_data = Views(mixed, labels["train"], val, labels["val"], test)
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
-    kinds = list_classifiers(classifiers, material.train.shape, seed)
-    with workers.open() as crew, crew.joblib() as n_jobs:
-        fitted = fit_grids(kinds, material, n_jobs, progress)
+    kinds = list_classifiers(classifiers, training_data.train.shape, seed)
+    with workers.open() as pool, pool.joblib() as n_jobs:
+        fitted = fit_grids(kinds, training_data, n_jobs, progress)
         for name in kinds:
-            best = keep_best(fitted[name], material)
+            best = keep_best(fitted[name], training_data)
             summaries[name], measured[name] = best.pop("summary"), best.pop("measured")
-            probabilities |= {f"{name}/{part}": values for part, values in best.items()}
+            probabilities |= {f"{name}/{split}": values for split, values in best.items()}
     save_arrays(out / "probabilities.npz", **probabilities)
     write_json(out / "classifiers.json", summaries)
     write_json(out / MEASURED, measured)
@@ -145,7 +145,7 @@ def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedClassifier:
     """A fitted classifier, its probabilities on validation and their accuracy, and the seconds of the fit alone."""
 
     classifier: typing.Any
@@ -154,16 +154,16 @@ class Fitted:
     seconds: float
 
 
-def _fit(classifier, material: Views) -> Fitted:
+def _fit(classifier, training_data: Views) -> FittedClassifier:
     started = time.monotonic()
     with _alone():
-        classifier.fit(material.train, material.y_train)
+        classifier.fit(training_data.train, training_data.y_train)
         seconds = time.monotonic() - started
-        val = _ask(classifier, material.val)
-    return Fitted(classifier, val, measure_accuracy(val, material.y_val), seconds)
+        val = _predict(classifier, training_data.val)
+    return FittedClassifier(classifier, val, measure_accuracy(val, training_data.y_val), seconds)
 
 
-def _ask(classifier, views: list[np.ndarray]) -> np.ndarray:
+def _predict(classifier, views: list[np.ndarray]) -> np.ndarray:
     """Return the probabilities, averaged over views, (n, classes) float32."""
     return np.mean([classifier.predict_proba(view) for view in views], axis=0).astype("float32")
 
@@ -178,7 +178,7 @@ def _alone() -> typing.Iterator[None]:
         yield
 
 
-def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
+def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
     """Fit every classifier with each value of its grid, and with further ones where the best lies at an edge.
 
     The fits of all classifiers go on side by side, so that no processor waits for the longest of one; in this process
@@ -188,7 +188,7 @@ def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Po
         n_jobs: as joblib takes it; negative of the workers of a cluster.
 
     Returns:
-        {name: {value: Fitted}}.
+        {name: {value: FittedClassifier}}.
     """
     import joblib
 
@@ -200,7 +200,7 @@ def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Po
         progress.update(n_done, n_done + len(waiting), ", ".join(dict.fromkeys(name for name, _ in waiting)))
         with _alone():  # also around threads that end at different times
             done = joblib.Parallel(n_jobs, prefer="threads")(
-                joblib.delayed(_fit)(kinds[name].build(value), material) for name, value in waiting
+                joblib.delayed(_fit)(kinds[name].build(value), training_data) for name, value in waiting
             )
         for (name, value), found in zip(waiting, done, strict=True):
             fitted[name][value] = found
@@ -212,8 +212,8 @@ def fit_grids(kinds: dict[str, Kind], material: Views, n_jobs: int, progress: Po
     return fitted
 
 
-def keep_best(fitted: dict[typing.Any, Fitted], material: Views) -> dict[str, typing.Any]:
-    """Keep the best of a classifier's fits, of equally good values the largest, and ask it about the test images.
+def keep_best(fitted: dict[typing.Any, FittedClassifier], training_data: Views) -> dict[str, typing.Any]:
+    """Keep the best of a classifier's fits, of equally good values the largest, and predict the test images.
 
     Returns:
         summary: parameter, tried, val_accuracy, n_params, macs, n_views. measured: train_seconds, of the fit that is
@@ -222,11 +222,11 @@ def keep_best(fitted: dict[typing.Any, Fitted], material: Views) -> dict[str, ty
     best = max(sorted(fitted, reverse=True), key=lambda value: fitted[value].val_accuracy)
     kept, started = fitted[best], time.perf_counter()
     with _alone():
-        test = _ask(kept.classifier, material.test)
-    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(material.test)
+        test = _predict(kept.classifier, training_data.test)
+    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(training_data.test)
     summary = {"parameter": best, "tried": [[value, fitted[value].val_accuracy] for value in sorted(fitted)]}
-    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, material.train.shape)}
-    summary["n_views"] = len(material.test)
+    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, training_data.train.shape)}
+    summary["n_views"] = len(training_data.test)
     measured = {"train_seconds": kept.seconds, "predict_ms_per_image": ms_per_image}
     return {"summary": summary, "measured": measured, "val": kept.val, "test": test}
 

@@ -1,4 +1,4 @@
-"""The base's activations of every picture and, where that is of the same class, its mirror image, in HDF5 shards."""
+"""The base's activations of every image and, where that is of the same class, its mirror image, in HDF5 shards."""
 
 import concurrent.futures
 import dataclasses
@@ -15,14 +15,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from fmnist_report.data.split import load_task
+from fmnist_report.data.split import load_dataset_info
 from fmnist_report.errors import ReportError
 from fmnist_report.machine import choose_precision
 from fmnist_report.models.arrays import Weights, weights_digest
 from fmnist_report.models.base import (
     POOLED,
     BaseInput,
-    border_layers,
+    boundary_layers,
     build_extractor,
     find_preprocessing,
     set_base_weights,
@@ -31,10 +31,10 @@ from fmnist_report.models.summary import describe_layers
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import (
+    checksummed_hdf5,
     load_arrays,
     read_finished,
     replacing,
-    sealed_hdf5,
     sha256_file,
     write_finished,
     write_json,
@@ -44,7 +44,7 @@ from fmnist_report.pipeline.workers import Workers
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.training.fitting import dtype_policy
 from fmnist_report.training.prediction import as_pixels, time_prediction
-from fmnist_report.training.stores import CHUNK_ROWS, PARTS, VIEWS
+from fmnist_report.training.stores import CHUNK_ROWS, SPLITS, VIEWS
 
 FLOAT16_MAX = 65_504.0
 
@@ -59,39 +59,39 @@ def extract_features(
     weights: Path,
     workers: Workers,
 ) -> None:
-    """Stage `features`: run the frozen base over all pictures once.
+    """Stage `features`: run the frozen base over all images once.
 
-    Writes shard-00000.h5 …: picture i of train, val and test in this order is row i % shard of
+    Writes shard-00000.h5 …: image i of train, val and test in this order is row i % shard of
     file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
-    border that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or block4_out
-    (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives; float16. index.json
-    tells the number of pictures of each part, the rows a shard, backbone, size, precision, unfreeze, the names of the
-    border, the shapes of what is pooled, how a grey value enters, the base's cost, and the task; measured.json the
-    seconds of the extraction and of one picture.
+    boundary that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or
+    block4_out (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives;
+    float16. index.json tells the number of images of each split, the rows a shard, backbone, size, precision, unfreeze,
+    the names of the boundary, the shapes of what is pooled, how a grey value enters, the base's cost, and the task;
+    measured.json the seconds of the extraction and of one image.
     """
     policy = choose_precision(features.precision)
-    pictures, task = load_arrays(data / "pictures.npz"), load_task(data)
-    views = VIEWS[: 1 + task.mirror]
-    every = np.concatenate([pictures[part] for part in PARTS])
+    images, dataset = load_arrays(data / "images.npz"), load_dataset_info(data)
+    views = VIEWS[: 1 + dataset.mirror]
+    every = np.concatenate([images[split] for split in SPLITS])
     base = load_base(weights)
-    given = BaseInput(features.backbone, features.size, task.shape)
+    given = BaseInput(features.backbone, features.size, dataset.shape)
     kind = ExtractorKind(given, unfreeze, policy, weights_digest(base))
     finished = _finished_shards(out, policy)
     _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
     vanished = [name for name in finished["shards"] if not (out / name).is_file()]
     if vanished:
         raise ReportError(f"The shards {', '.join(vanished)} vanished from {str(out)!r} during the run; run again.")
-    counts = {part: len(pictures[part]) for part in PARTS}
+    counts = {split: len(images[split]) for split in SPLITS}
     extractor = load_extractor(kind, base)
     index = {"counts": counts, "shard": features.shard, "precision": policy, "unfreeze": unfreeze, "views": views}
-    index |= {"backbone": features.backbone, "size": features.size, "task": dataclasses.asdict(task)}
+    index |= {"backbone": features.backbone, "size": features.size, "dataset": dataclasses.asdict(dataset)}
     index |= {"entered": dataclasses.asdict(find_preprocessing(features.backbone))}
-    index |= {"border": border_layers(extractor, unfreeze)}
+    index |= {"boundary": boundary_layers(extractor, unfreeze)}
     index |= {"pooled": {layer: extractor.output[layer].shape[1:] for layer in POOLED}}
     rows = describe_layers(extractor)  # what the frozen base adds to the cost of every classifier on its features
     index |= {"base": {**{name: sum(row[name] for row in rows) for name in ("n_params", "macs")}, "layers": rows}}
     write_json(out / "index.json", index)
-    ms_per_image = time_prediction(extractor, as_pixels(pictures["val"][:1_000]))
+    ms_per_image = time_prediction(extractor, as_pixels(images["val"][:1_000]))
     write_json(out / MEASURED, {"seconds": finished["seconds"], "predict_ms_per_image": ms_per_image})
 
 
@@ -104,15 +104,15 @@ def _compute_missing(out, progress, every, views, features, kind, base, finished
     def report(n_more: int) -> None:
         nonlocal n_done
         n_done += n_more
-        note = f"{n_done:,} of {len(every):,} pictures, {len(views)} views"
-        progress.update(n_done, len(every), note, pictures=len(views) * n_done)
+        note = f"{n_done:,} of {len(every):,} images, {len(views)} views"
+        progress.update(n_done, len(every), note, images=len(views) * n_done)
 
-    with workers.open() as crew:
-        by_batch = report if crew.is_here else None  # workers report whole shards
-        shared, parts = crew.share(base), (every[names[name] :][: features.shard] for name in missing)
-        tasks = ((rows, views, features.batch_size, kind, shared, by_batch) for rows in parts)
+    with workers.open() as pool:
+        by_batch = report if pool.is_local else None  # workers report whole shards
+        shared, splits = pool.share(base), (every[names[name] :][: features.shard] for name in missing)
+        tasks = ((rows, views, features.batch_size, kind, shared, by_batch) for rows in splits)
         started = time.monotonic()
-        for number, (content, digest) in crew.compute(compute_shard, tasks):
+        for number, (content, digest) in pool.compute(compute_shard, tasks):
             name = missing[number]
             if hashlib.sha256(content).hexdigest() != digest:
                 raise ReportError(f"The shard {name} did not come from its worker as it was computed; run again.")
@@ -180,7 +180,7 @@ def compute_shard(
     Args:
         rows: (n, height, width) uint8.
         views: of VIEWS.
-        report: called with the number of pictures of each finished batch.
+        report: called with the number of images of each finished batch.
 
     Returns:
         The HDF5 file and its SHA-256.
@@ -196,17 +196,17 @@ def compute_shard(
     found: dict[str, np.ndarray] = {}
     for first in range(0, len(rows), batch_size):
         batch = rows[first : first + batch_size]
-        for view, pictures in zip(views, (batch, batch[:, :, ::-1]), strict=False):
-            outputs = extractor.predict_on_batch(as_pixels(pictures))
+        for view, images in zip(views, (batch, batch[:, :, ::-1]), strict=False):
+            outputs = extractor.predict_on_batch(as_pixels(images))
             for layer, values in outputs.items():
                 _put(found, f"{view}/{layer}", values, first, len(rows))
         if report:
             report(len(batch))
     buffer = io.BytesIO()
-    with sealed_hdf5(buffer) as file:
+    with checksummed_hdf5(buffer) as file:
         for name, values in found.items():
             layer = name.partition("/")[2]
-            if layer not in POOLED:  # the border
+            if layer not in POOLED:  # the boundary
                 dataset = write_compressed(file, name, values)
             else:  # small, and read as a whole by every classifier
                 dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
@@ -231,7 +231,7 @@ def _chunk_shape(values: np.ndarray) -> tuple[int, ...]:
 def write_compressed(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dataset:
     """Write float16 values in chunks of CHUNK_ROWS rows, compressed without loss; any HDF5 library reads them.
 
-    HDF5's own filters sort the bytes by significance and deflate them. Half of the border's activations are zero, and
+    HDF5's own filters sort the bytes by significance and deflate them. Half of the boundary's activations are zero, and
     the last three bits are empty where bfloat16 computed them, so what remains is best coded symbol by symbol: without
     zlib's search for repetitions, for which HDF5 has no setting, it is smaller and twice as fast (docs/performance.md).
     """

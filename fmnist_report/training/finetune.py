@@ -1,4 +1,4 @@
-"""Fine-tuning the base's upper blocks with the head, from cached border activations: built, fed and asked."""
+"""Fine-tuning the base's upper blocks with the head, from cached boundary activations: built, fed and asked."""
 
 import dataclasses
 from pathlib import Path
@@ -13,60 +13,64 @@ from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings, starts_at_pixels
 from fmnist_report.training.batches import one_hot
-from fmnist_report.training.fitting import Prepared, dtype_policy, seeded, train_network
-from fmnist_report.training.material import Material, load_material
+from fmnist_report.training.fitting import TrainingSetup, dtype_policy, seeded, train_network
 from fmnist_report.training.pixels import prepare_from_pixels
 from fmnist_report.training.prediction import Batches, as_pixels, predict_views, view_features
-from fmnist_report.training.stores import BorderBatches, FeatureStore, MemoryStore
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore, MemoryStore
+from fmnist_report.training.training_data import TrainingData, load_training_data
 
 READ_ROWS = 250
 
 
-def prepare_finetune(settings: FineTuneSettings, material: Material, seed: int, trained: keras.Model) -> Prepared:
-    """Prepare fine-tuning: the trainable blocks and a head that starts as the trained one.
+def prepare_finetune(
+    settings: FineTuneSettings, training_data: TrainingData, seed: int, trained: keras.Model
+) -> TrainingSetup:
+    """SetupBuilder fine-tuning: the trainable blocks and a head that starts as the trained one.
 
     The blocks before settings.unfreeze are frozen, so their cached output stands for them: the gradients are those of
-    the whole network. Where blocks are trained whose output is cached, or pictures are augmented, that is of no use,
+    the whole network. Where blocks are trained whose output is cached, or images are augmented, that is of no use,
     and it begins at the pixels.
 
     Args:
-        material: with store, base and head.
+        training_data: with store, base and head.
         trained: the head to start from.
     """
-    policy, store = choose_precision(settings.precision), material.store
+    policy, store = choose_precision(settings.precision), training_data.store
     assert store is not None, "fine-tuning reads cached features"
-    head = dataclasses.replace(material.head, dropout=settings.dropout)
-    shape = {"unfreeze": settings.unfreeze, "n_classes": material.task.n_classes}
+    head = dataclasses.replace(training_data.head, dropout=settings.dropout)
+    shape = {"unfreeze": settings.unfreeze, "n_classes": training_data.dataset.n_classes}
     whole = starts_at_pixels(settings) or settings.unfreeze < store.unfreeze
     with seeded(seed), dtype_policy(policy):
         if whole:
             network = build_assembled(store.given, head, **shape)
         else:
             network = build_top(store.given, head, first=store.unfreeze, **shape)
-    set_base_weights(network, material.base)
+    set_base_weights(network, training_data.base)
     network.get_layer("head").set_weights(trained.get_weights())
     slower = decay_rates(store.given, settings.block_decay)
     if whole:
-        prepared = prepare_from_pixels(network, settings, material, seed, policy, settings.shift, settings.cutout)
+        prepared = prepare_from_pixels(network, settings, training_data, seed, policy, settings.shift, settings.cutout)
         return dataclasses.replace(prepared, slower=slower)
 
-    def ask(network: keras.Model, part: str, n: int | None = None) -> np.ndarray:
-        return predict_views(network, view_border(store, part, n or len(material.pictures[part])))
+    def predict(network: keras.Model, split: str, n: int | None = None) -> np.ndarray:
+        return predict_views(network, view_boundary(store, split, n or len(training_data.images[split])))
 
     def finish(top: keras.Model) -> keras.Model:
         with dtype_policy(policy):
             assembled = build_assembled(store.given, head, **shape)
-        set_base_weights(assembled, material.base)
+        set_base_weights(assembled, training_data.base)
         copy_layers(top, assembled)
         return assembled
 
-    labels = material.labels["train"]
+    labels = training_data.labels["train"]
     shown = np.ones(len(labels), int)
-    if settings.easy_every > 1:
-        shown += find_easy(network.get_layer("head"), store, labels) * (settings.easy_every - 1)
-    targets = one_hot(labels, material.task.n_classes)
-    batches = BorderBatches(store, targets, settings.batch_size, seed, shown)
-    return Prepared(network, batches, ask, policy, as_pixels(material.pictures["val"][:1_000]), finish, slower)
+    if settings.easy_sample_interval > 1:
+        shown += find_easy(network.get_layer("head"), store, labels) * (settings.easy_sample_interval - 1)
+    targets = one_hot(labels, training_data.dataset.n_classes)
+    batches = BoundaryBatches(store, targets, settings.batch_size, seed, shown)
+    return TrainingSetup(
+        network, batches, predict, policy, as_pixels(training_data.images["val"][:1_000]), finish, slower
+    )
 
 
 def fine_tune(
@@ -83,31 +87,33 @@ def fine_tune(
 ) -> None:
     """Stage `finetune`: train everything trainable; the artefact is the assembled network from pixels."""
     with FeatureStore(features) as store:
-        material = dataclasses.replace(load_material(data), store=store, base=load_base(weights), head=head_settings)
-        trained = build_head(head_settings, store.n_features, store.task.n_classes)
+        training_data = dataclasses.replace(
+            load_training_data(data), store=store, base=load_base(weights), head=head_settings
+        )
+        trained = build_head(head_settings, store.n_features, store.dataset.n_classes)
         trained.load_weights(head / "network.weights.h5")
 
-        def prepare(settings: FineTuneSettings, material: Material, seed: int) -> Prepared:
-            return prepare_finetune(settings, material, seed, trained)
+        def prepare(settings: FineTuneSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
+            return prepare_finetune(settings, training_data, seed, trained)
 
-        train_network(out, progress, prepare, finetune, material, seed)
+        train_network(out, progress, prepare, finetune, training_data, seed)
 
 
 def find_easy(head: keras.Model, store: FeatureStore | MemoryStore, labels: np.ndarray) -> np.ndarray:
-    """Tell which training pictures the head already names with less than the mean loss; (n,) bool for n labels."""
+    """Tell which training images the head already names with less than the mean loss; (n,) bool for n labels."""
     views = view_features([store.pooled("train", view, len(labels)) for view in store.views])
     probabilities = predict_views(head, views).mean(axis=0)
     loss = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
     return loss < loss.mean()
 
 
-def view_border(store: FeatureStore | MemoryStore, part: str, n: int) -> list[Batches]:
-    """Return the batches of each view of the first n pictures of a part, as cached border activations, float32."""
-    first = store.first_row(part)
+def view_boundary(store: FeatureStore | MemoryStore, split: str, n: int) -> list[Batches]:
+    """Return the batches of each view of the first n images of a split, as cached boundary activations, float32."""
+    first = store.first_row(split)
 
     def read(view: str) -> Batches:
         for start in range(first, first + n, READ_ROWS):
-            border = store.read_border(view, start, min(start + READ_ROWS, first + n))
-            yield {layer: values.astype("float32") for layer, values in border.items()}
+            boundary = store.read_boundary(view, start, min(start + READ_ROWS, first + n))
+            yield {layer: values.astype("float32") for layer, values in boundary.items()}
 
     return [read(view) for view in store.views]

@@ -1,4 +1,4 @@
-"""Training under one protocol, a bundle an epoch to resume from, and what a trained network leaves."""
+"""Training under one protocol, a checkpoint an epoch to resume from, and what a trained network leaves."""
 
 import contextlib
 import dataclasses
@@ -17,13 +17,20 @@ from keras import ops
 
 from fmnist_report.models.summary import describe_layers
 from fmnist_report.pipeline.cache import MEASURED
-from fmnist_report.pipeline.files import UNFINISHED, is_sealed, replacing_hdf5, require_room, save_arrays, write_json
+from fmnist_report.pipeline.files import (
+    UNFINISHED,
+    has_valid_checksum,
+    replacing_hdf5,
+    require_room,
+    save_arrays,
+    write_json,
+)
 from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.settings import TrainingSettings, take_enough_steps
-from fmnist_report.training.material import Material
 from fmnist_report.training.metrics import score
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.prediction import time_prediction
+from fmnist_report.training.training_data import TrainingData
 
 History = dict[str, list[float]]
 
@@ -31,7 +38,7 @@ History = dict[str, list[float]]
 class Batches(typing.Protocol):
     """What a network learns from.
 
-    batch_size: pictures in a batch.
+    batch_size: images in a batch.
     """
 
     batch_size: int
@@ -43,16 +50,16 @@ class Batches(typing.Protocol):
 
 
 class Predict(typing.Protocol):
-    """Asks a network, as Prepared has it."""
+    """Asks a network, as TrainingSetup has it."""
 
-    def __call__(self, network: keras.Model, part: str, n: int | None = None) -> np.ndarray: ...
+    def __call__(self, network: keras.Model, split: str, n: int | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingSetup:
     """A network, what it learns from, and how it is asked; the same for its stage and for trials.
 
-    predict: returns the class probabilities of every view of a part's first n images, or of all of them,
+    predict: returns the class probabilities of every view of a split's first n images, or of all of them,
         (views, n, classes) float32.
     policy: dtype policy.
     finish: turns the trained network into the one that is kept.
@@ -69,7 +76,7 @@ class Prepared:
     slower: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
-Prepare = typing.Callable[[typing.Any, Material, int], Prepared]
+SetupBuilder = typing.Callable[[typing.Any, TrainingData, int], TrainingSetup]
 
 
 @contextlib.contextmanager
@@ -99,11 +106,11 @@ def seeded(seed: int) -> typing.Iterator[None]:
         random.randint = shared
 
 
-class EpochBundle:
+class Checkpoint:
     """One file with everything that training needs to go on after an epoch.
 
     Args:
-        path: the HDF5 bundle: all variables of network and optimiser, and the history.
+        path: the HDF5 checkpoint: all variables of network and optimiser, and the history.
         network: a compiled network.
     """
 
@@ -113,7 +120,7 @@ class EpochBundle:
         self.variables = [*network.variables, *network.optimizer.variables]
 
     def save(self, history: History) -> None:
-        """Replace the bundle atomically."""
+        """Replace the checkpoint atomically."""
         with replacing_hdf5(self.path) as file:
             for number, variable in enumerate(self.variables):
                 file[str(number)] = ops.convert_to_numpy(variable.value)
@@ -121,8 +128,8 @@ class EpochBundle:
             file.attrs["precision"] = self.precision
 
     def restore(self) -> History:
-        """Put the bundle's variables back and return its history; a damaged or unfit bundle counts as none."""
-        if not is_sealed(self.path):
+        """Put the checkpoint's variables back and return its history; a damaged or unfit checkpoint counts as none."""
+        if not has_valid_checksum(self.path):
             return {}
         try:
             with h5py.File(self.path, "r") as file:
@@ -154,7 +161,7 @@ def fit(
         network: a Keras model that returns logits.
         validation: function of the network that returns (loss, accuracy) on validation.
         settings: TrainingSettings.
-        out: the stage's folder, where the bundle lies in unfinished/ until the entry is whole; None for a training
+        out: the stage's folder, where the checkpoint lies in unfinished/ until the entry is whole; None for a training
             so short that it need not resume.
         slower: as compile_network takes it.
 
@@ -163,11 +170,11 @@ def fit(
         learning_rate, seconds.
     """
     compile_network(network, settings, settings.epochs * len(batches), slower)
-    bundle = EpochBundle(out / UNFINISHED / "bundle.h5", network) if out else None
-    history = bundle.restore() if bundle else {}
-    if bundle and not history and bundle.path.exists():
+    checkpoint = Checkpoint(out / UNFINISHED / "checkpoint.h5", network) if out else None
+    history = checkpoint.restore() if checkpoint else {}
+    if checkpoint and not history and checkpoint.path.exists():
         progress.warn(
-            "The bundle of the last epoch is damaged, or was computed in another precision; the training begins anew."
+            "The checkpoint of the last epoch is damaged, or has another precision; the training starts again."
         )
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
@@ -176,8 +183,8 @@ def fit(
         values["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
         values["seconds"] = time.monotonic() - started
         history = {name: [*history.get(name, []), float(value)] for name, value in values.items()}
-        if bundle:
-            bundle.save(history)
+        if checkpoint:
+            checkpoint.save(history)
     return history
 
 
@@ -190,37 +197,42 @@ def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, 
     for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
         values = network.train_on_batch(*batch, return_dict=True)  # of this batch alone
         totals = {name: total + float(values[name]) for name, total in totals.items()}
-        progress.update(number, n_epochs * len(batches), note, pictures=number * batches.batch_size)
+        progress.update(number, n_epochs * len(batches), note, images=number * batches.batch_size)
     means = {name: total / len(batches) for name, total in totals.items()}
     return {"loss": means["cross_entropy"], "accuracy": means["accuracy"]}
 
 
 def train_network(
-    out: Path, progress: Progress, prepare: Prepare, settings: TrainingSettings, material: Material, seed: int
+    out: Path,
+    progress: Progress,
+    prepare: SetupBuilder,
+    settings: TrainingSettings,
+    training_data: TrainingData,
+    seed: int,
 ) -> None:
     """Train a network and write what every network leaves: weights, history, probabilities, a summary, and times.
 
-    probabilities.npz holds val and test, the averages over views, and where there are two, val_original. clean.json
-    tells how the trained network does on training images, as many as there are for validation, when it is asked as on
-    validation: unaugmented, without dropout, averaged over views.
+    probabilities.npz holds val and test, the averages over views, and where there are two, val_original.
+    train_eval.json holds loss and accuracy on as many training images as there are validation images, evaluated in the
+    same way: without augmentation, without dropout, averaged over views.
     """
-    settings = take_enough_steps(settings, len(material.labels["train"]))
-    prepared = prepare(settings, material, seed)
+    settings = take_enough_steps(settings, len(training_data.labels["train"]))
+    prepared = prepare(settings, training_data, seed)
 
     def validation(network: keras.Model) -> tuple[float, float]:
-        return score(prepared.predict(network, "val").mean(axis=0), material.labels["val"])
+        return score(prepared.predict(network, "val").mean(axis=0), training_data.labels["val"])
 
     history = fit(prepared.network, prepared.batches, validation, settings, out, progress, prepared.slower)
-    views = {part: prepared.predict(prepared.network, part) for part in ("val", "test")}
-    n_train = len(material.labels["val"])  # as many as there are for validation
+    views = {split: prepared.predict(prepared.network, split) for split in ("val", "test")}
+    n_train = len(training_data.labels["val"])  # as many as there are for validation
     clean = prepared.predict(prepared.network, "train", n_train).mean(axis=0)
-    loss, accuracy = score(clean, material.labels["train"][:n_train])
+    loss, accuracy = score(clean, training_data.labels["train"][:n_train])
     network = prepared.finish(prepared.network)
     seconds = history.pop("seconds")
     measured = {"train_seconds": sum(seconds), "epoch_seconds": seconds}
     measured |= {"predict_ms_per_image": time_prediction(network, prepared.sample)}
     save_network(out, network, history, views, prepared.policy)
-    write_json(out / "clean.json", {"n": len(clean), "train_loss": loss, "train_accuracy": accuracy})
+    write_json(out / "train_eval.json", {"n": len(clean), "train_loss": loss, "train_accuracy": accuracy})
     write_json(out / MEASURED, measured)
 
 
@@ -228,13 +240,13 @@ def save_network(out: Path, network: keras.Model, history: History, views: dict[
     """Write a trained network's weights, history, probabilities and summary.
 
     Args:
-        views: probabilities of the pictures and, where that is a second view, of their mirror images,
+        views: probabilities of the images and, where that is a second view, of their mirror images,
             {"val": (views, n_val, classes), "test": (views, n_test, classes)} float32.
     """
     require_room(out, 8 * network.count_params())
     network.save_weights(out / "network.weights.h5")
     write_json(out / "history.json", history)
-    averages = {part: both.mean(axis=0) for part, both in views.items()}
+    averages = {split: both.mean(axis=0) for split, both in views.items()}
     original = {"val_original": views["val"][0]} if len(views["val"]) > 1 else {}
     save_arrays(out / "probabilities.npz", **averages, **original)
     rows = describe_layers(network)

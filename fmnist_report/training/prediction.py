@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 PREDICT_BATCH = 250
 FEATURE_BATCH = 2_000
-TIMED_PICTURES = 1_000
+TIMED_IMAGES = 1_000
 
 Batches = typing.Iterable[typing.Any]  # what a network reads at a time
 
@@ -26,10 +26,10 @@ def predict_views(network: keras.Model, views: typing.Iterable[Batches]) -> np.n
     return np.stack([predict(network, batches) for batches in views])
 
 
-def view_pictures(pictures: np.ndarray, mirror: bool = True) -> list[Batches]:
-    """Return the batches of each view of (n, height, width) uint8 pictures: as they are and, if wanted, mirrored."""
-    views = (pictures, pictures[:, :, ::-1])[: 1 + mirror]
-    n_batches = max(1, len(pictures) // PREDICT_BATCH)
+def view_images(images: np.ndarray, mirror: bool = True) -> list[Batches]:
+    """Return the batches of each view of (n, height, width) uint8 images: as they are and, if wanted, mirrored."""
+    views = (images, images[:, :, ::-1])[: 1 + mirror]
+    n_batches = max(1, len(images) // PREDICT_BATCH)
     return [map(as_pixels, np.array_split(view, n_batches)) for view in views]
 
 
@@ -38,14 +38,14 @@ def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
     return [[features[i : i + FEATURE_BATCH] for i in range(0, len(features), FEATURE_BATCH)] for features in views]
 
 
-def as_pixels(pictures: np.ndarray) -> np.ndarray:
-    """Turn (n, height, width) uint8 pictures into (n, height, width, 1) float32 from 0 to 255."""
-    return pictures[..., None].astype("float32")
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Turn (n, height, width) uint8 images into (n, height, width, 1) float32 from 0 to 255."""
+    return images[..., None].astype("float32")
 
 
 def time_prediction(network: keras.Model, inputs: np.ndarray) -> float:
     """Return milliseconds for one of (n, …) inputs, of which the first 1,000 are taken, in batches after a warm-up."""
-    sample = inputs[:TIMED_PICTURES]
+    sample = inputs[:TIMED_IMAGES]
     network.predict_on_batch(sample[:PREDICT_BATCH])
     started = time.perf_counter()
     for first in range(0, len(sample), PREDICT_BATCH):

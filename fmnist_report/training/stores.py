@@ -1,4 +1,4 @@
-"""What an extraction left, read by part and row: pooled features, and batches of the border's activations."""
+"""What an extraction left, read by split and row: pooled features, and batches of the boundary's activations."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fmnist_report.data.split import Task, read_task
+from fmnist_report.data.split import DatasetInfo, read_dataset_info
 from fmnist_report.models.base import POOLED, BaseInput
 from fmnist_report.pipeline.files import read_json
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
 CHUNK_ROWS = 125  # of every HDF5 chunk, and so the rows that are read at a time
 
 
 class FeatureStore:
-    """Reads the shards of one extraction by part and row; open it with `with`.
+    """Reads the shards of one extraction by split and row; open it with `with`.
 
     Args:
         folder: the features entry.
@@ -30,10 +30,10 @@ class FeatureStore:
         index = read_json(folder / "index.json")
         self.counts, self.shard = index["counts"], index["shard"]
         self.unfreeze = index["unfreeze"]
-        self.border_layers, self.shapes = index["border"], index["pooled"]
+        self.boundary_layers, self.shapes = index["boundary"], index["pooled"]
         self.widths = {name: math.prod(shape) for name, shape in self.shapes.items()}
-        self.views, self.task = tuple(index["views"]), read_task(index["task"])
-        self.given = BaseInput(index["backbone"], index["size"], self.task.shape)
+        self.views, self.dataset = tuple(index["views"]), read_dataset_info(index["dataset"])
+        self.given = BaseInput(index["backbone"], index["size"], self.dataset.shape)
         self.n_features = sum(self.widths.values())
         self.folder = folder
         self._files: dict[int, h5py.File] = {}
@@ -51,12 +51,12 @@ class FeatureStore:
             self._files[number] = h5py.File(self.folder / f"shard-{number:05d}.h5", "r")
         return self._files[number]
 
-    def first_row(self, part: str) -> int:
-        """Return the row, over all parts, at which a part begins."""
-        return sum(self.counts[p] for p in PARTS[: PARTS.index(part)])
+    def first_row(self, split: str) -> int:
+        """Return the row, over all splits, at which a split begins."""
+        return sum(self.counts[p] for p in SPLITS[: SPLITS.index(split)])
 
     def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
-        """Read rows first … last-1, counted over all parts, of one layer and view; float16."""
+        """Read rows first … last-1, counted over all splits, of one layer and view; float16."""
         pieces = []
         while first < last:
             number, offset = divmod(first, self.shard)
@@ -65,79 +65,79 @@ class FeatureStore:
             first += n
         return np.concatenate(pieces)
 
-    def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of a view, by layer; float16."""
-        return {layer: self.read(layer, view, first, last) for layer in self.border_layers}
+    def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
+        """Read rows first … last-1, counted over all splits, of what fine-tuning reads of a view, by layer; float16."""
+        return {layer: self.read(layer, view, first, last) for layer in self.boundary_layers}
 
-    def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
+    def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
         """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float32.
 
         Args:
-            n: the first so many pictures of the part; all by default.
+            n: the first so many images of the split; all by default.
         """
-        first, n = self.first_row(part), n or self.counts[part]
+        first, n = self.first_row(split), n or self.counts[split]
         layers = [self.read(layer, view, first, first + n).reshape(n, -1) for layer in POOLED]
         return np.concatenate(layers, axis=1).astype("float32")
 
 
 @dataclasses.dataclass(frozen=True)
 class MemoryStore:
-    """The first rows of each part of an extraction, in memory: as much of a FeatureStore as fine-tuning asks for.
+    """The first rows of each split of an extraction, in memory: as much of a FeatureStore as fine-tuning asks for.
 
-    border: {view: {layer: (n, …) float16}}, the parts one after the other; empty where nobody will ask.
-    pooled_views: {part: {view: (n, n_features) float32}}.
+    boundary: {view: {layer: (n, …) float16}}, the splits one after the other; empty where nobody will ask.
+    pooled_views: {split: {view: (n, n_features) float32}}.
     """
 
     counts: dict[str, int]
     given: BaseInput
     unfreeze: int
-    task: Task
+    dataset: DatasetInfo
     views: tuple[str, ...]
-    border: dict[str, dict[str, np.ndarray]]
+    boundary: dict[str, dict[str, np.ndarray]]
     pooled_views: dict[str, dict[str, np.ndarray]]
 
-    def first_row(self, part: str) -> int:
-        """Return the row, over all parts, at which a part begins."""
-        parts = list(self.counts)
-        return sum(self.counts[p] for p in parts[: parts.index(part)])
+    def first_row(self, split: str) -> int:
+        """Return the row, over all splits, at which a split begins."""
+        splits = list(self.counts)
+        return sum(self.counts[p] for p in splits[: splits.index(split)])
 
-    def read_border(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all parts, of what fine-tuning reads of a view, by layer; float16."""
-        return {layer: values[first:last] for layer, values in self.border[view].items()}
+    def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
+        """Read rows first … last-1, counted over all splits, of what fine-tuning reads of a view, by layer; float16."""
+        return {layer: values[first:last] for layer, values in self.boundary[view].items()}
 
-    def pooled(self, part: str, view: str, n: int | None = None) -> np.ndarray:
+    def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
         """Return the pooled features, (n, n_features) float32."""
-        return self.pooled_views[part][view][:n]
+        return self.pooled_views[split][view][:n]
 
 
-def keep_in_memory(store: FeatureStore, n: dict[str, int], with_border: bool) -> MemoryStore:
-    """Read the first n[part] rows of parts.
+def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) -> MemoryStore:
+    """Read the first n[split] rows of splits.
 
     Args:
-        with_border: also what fine-tuning reads.
+        with_boundary: also what fine-tuning reads.
     """
-    border, pooled = {}, {}
-    if with_border:
+    boundary, pooled = {}, {}
+    if with_boundary:
         for view in store.views:
-            rows = [store.read_border(view, store.first_row(part), store.first_row(part) + n[part]) for part in n]
-            border[view] = _join(rows)
-        pooled = {part: {view: store.pooled(part, view, n[part]) for view in store.views} for part in n}
-    return MemoryStore(n, store.given, store.unfreeze, store.task, store.views, border, pooled)
+            rows = [store.read_boundary(view, store.first_row(split), store.first_row(split) + n[split]) for split in n]
+            boundary[view] = _join(rows)
+        pooled = {split: {view: store.pooled(split, view, n[split]) for view in store.views} for split in n}
+    return MemoryStore(n, store.given, store.unfreeze, store.dataset, store.views, boundary, pooled)
 
 
-class BorderBatches:
-    """Shuffled batches of border activations that never hold the whole file.
+class BoundaryBatches:
+    """Shuffled batches of boundary activations that never hold the whole file.
 
     Chunks of rows are shuffled; each group of chunks is read and shuffled within. A chunk's view
     follows the pattern original, mirror, mirror, original, so that both are seen equally often even
-    by pictures that are shown in every other epoch.
+    by images that are shown in every other epoch.
 
     Args:
         store: an open FeatureStore.
         targets: (n_train, classes) float32 class probabilities.
-        batch_size: pictures in a batch; the last, smaller batch is left out.
+        batch_size: images in a batch; the last, smaller batch is left out.
         seed: the order depends on it and on the epoch alone.
-        show_every: (n_train,) int, 1 for pictures shown in every epoch, 2 for every other one, with
+        show_every: (n_train,) int, 1 for images shown in every epoch, 2 for every other one, with
             twice the weight, so that the expected gradient stays the same
             (Qin et al., "InfoBatch: Lossless Training Speed Up", 2024, section 2.3).
     """
@@ -162,7 +162,7 @@ class BorderBatches:
         return (self.phase + epoch) % self.show_every == 0
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-        """Yield the epoch's batches: {layer: (b, …)} of the border, (b, classes) and weights (b,), all float32."""
+        """Yield the epoch's batches: {layer: (b, …)} of the boundary, (b, classes) and weights (b,), all float32."""
         rng = np.random.default_rng((self.seed, epoch))
         order, n_left = rng.permutation(len(self.starts)), len(self)
         left = None
@@ -174,16 +174,16 @@ class BorderBatches:
                 x, rows = _join([left[0], x]), np.concatenate([left[1], rows])
             n_whole = min(len(rows) // self.batch_size, n_left)
             for start in range(0, n_whole * self.batch_size, self.batch_size):
-                part = slice(start, start + self.batch_size)
-                weights = self.show_every[rows[part]].astype("float32")
-                inputs = {layer: values.astype("float32") for layer, values in _take(x, part).items()}
-                yield inputs, self.targets[rows[part]], weights / weights.mean()
+                batch = slice(start, start + self.batch_size)
+                weights = self.show_every[rows[batch]].astype("float32")
+                inputs = {layer: values.astype("float32") for layer, values in _take(x, batch).items()}
+                yield inputs, self.targets[rows[batch]], weights / weights.mean()
             n_left -= n_whole
             rest = slice(n_whole * self.batch_size, None)
             left = _take(x, rest), rows[rest]
 
     def _read_group(self, chunks: np.ndarray, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Return the border of the chunks' pictures that this epoch shows, by layer, and their rows."""
+        """Return the boundary of the chunks' images that this epoch shows, by layer, and their rows."""
         shown, pieces, numbers = self._shown(epoch), [], []
         for chunk in chunks:
             first = self.starts[chunk]
@@ -191,7 +191,7 @@ class BorderBatches:
             views = self.store.views
             view = views[(self.mirrored_first[chunk] + epoch + epoch // 2) % len(views)]
             rows = np.flatnonzero(shown[first:last])
-            pieces.append(_take(self.store.read_border(view, first, last), rows))
+            pieces.append(_take(self.store.read_boundary(view, first, last), rows))
             numbers.append(first + rows)
         return _join(pieces), np.concatenate(numbers)
 

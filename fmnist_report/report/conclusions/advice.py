@@ -53,9 +53,9 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
     """
     effects: list[tuple[dict[str, str], float]] = []
     if not is_too_short(stage, results):
-        rows = [row for row in results["study"]["rows"] if row["beyond"] and row["network"] == stage]
+        rows = [row for row in results["study"]["rows"] if row["exceeds_noise"] and row["network"] == stage]
         effects += [({row["factor"]: row["value"]}, row["effect"]) for row in rows]
-    for row in results["full_trainings"]:
+    for row in results["full_runs"]:
         own, base = find_full(results, stage, row["factor"], row["value"])
         if row["stage"] == stage and own is not None and base is not None:
             effects.append(({row["factor"]: row["value"]}, own - base))
@@ -90,7 +90,7 @@ def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
 
 
 def _half_width(row: dict[str, typing.Any], results: Results) -> float:
-    return results["study"]["bases"][row["network"]]["half_width"]
+    return results["study"]["baselines"][row["network"]]["half_width"]
 
 
 def is_better(row: dict[str, typing.Any], results: Results) -> bool:
@@ -119,5 +119,5 @@ def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[fl
 
 def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[dict[str, typing.Any]]:
     """Return the row of earlier full trainings with a value, if there is one with an effect."""
-    rows = [row for row in results["full_trainings"] if row["effect"] is not None]
+    rows = [row for row in results["full_runs"] if row["effect"] is not None]
     return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]

@@ -13,7 +13,7 @@ from fmnist_report.evaluation.networks import (
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import calibration, dear_and_cheap, errors, most_confused
-from fmnist_report.report.conclusions.trained import is_too_short, ladder
+from fmnist_report.report.conclusions.trained import ablation, is_too_short
 
 PARTS = {"part1": 1, "part2": 2}
 
@@ -33,8 +33,8 @@ def decide_captions(results: Results) -> dict[str, Claim | None]:
     for part, number in PARTS.items():
         found[f"study_{part}"] = strongest(results, part)
         found[f"confusion_{part}"] = confused(results, networks_of_part(number))
-        claims = ladder(results, part)
-        found[f"ladder_{part}"] = claims[0] if claims else None
+        claims = ablation(results, part)
+        found[f"ablation_{part}"] = claims[0] if claims else None
     return found
 
 
@@ -106,11 +106,11 @@ def strongest(results: Results, part: str) -> Claim | None:
     factors = results["study"]["factors"]
     every = [row for row in factors if row["network"] in stages]
     rows = [row for row in every if not is_too_short(row["network"], results)]
-    if not rows or any(row["beyond"] for row in every if row not in rows):
+    if not rows or any(row["exceeds_noise"] for row in every if row not in rows):
         return None
     top: dict[str, tuple] = {}
     for row in rows:
-        if row["beyond"] and abs(row["effect"]) > abs(top.get(row["network"], ("", "", 0.0))[2]):
+        if row["exceeds_noise"] and abs(row["effect"]) > abs(top.get(row["network"], ("", "", 0.0))[2]):
             top[row["network"]] = (row["factor"], row["value"], row["effect"])
     return Claim("strongest", part, "beyond", values={"largest": top}) if top else Claim("strongest", part, "none")
 

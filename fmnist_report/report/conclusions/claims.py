@@ -11,7 +11,7 @@ import typing
 from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import effects, fit, in_full, ladder, read_finetune, splits
+from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, read_finetune, splits
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -32,7 +32,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             compare(results, "cnn", "mlp"),
             cost(results, "cnn", "mlp"),
             *(fit(results, name) for name in networks_of_part(1)),
-            *ladder(results, "part1"),
+            *ablation(results, "part1"),
             *effects(results, "cnn"),
             *in_full(results, "cnn"),
             *errors(results, "cnn"),
@@ -40,7 +40,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
         "part2": [
             compare(results, "vgg_features", "mlp"),
             chosen_classifier(results),
-            *ladder(results, "part2"),
+            *ablation(results, "part2"),
             fine_tuning(results),
             compare(results, "vgg_finetuned", "mlp"),
             fit(results, "vgg_finetuned"),
@@ -155,7 +155,7 @@ def cost(results: Results, a: str, b: str) -> Claim:
     values: dict[str, typing.Any] = {}
     for letter, name in (("a", a), ("b", b)):
         model = results["models"][name]
-        values |= {f"macs_{letter}": model["macs_per_answer"], f"params_{letter}": model["n_params"]}
+        values |= {f"macs_{letter}": model["macs_per_prediction"], f"params_{letter}": model["n_params"]}
         values[f"time_{letter}"] = model["total_seconds"]
     return Claim("cost", a, "stated", b, values)
 
@@ -164,7 +164,7 @@ def dear_and_cheap(results: Results) -> Claim:
     """Claim whether the network with the most operations an answer is more accurate than the most accurate of those
     with fewer; of equally dear ones the last is meant, and where all are, the first is set beside it.
     """
-    macs = {name: results["models"][name]["macs_per_answer"] for name in MAIN}
+    macs = {name: results["models"][name]["macs_per_prediction"] for name in MAIN}
     dear = max(reversed(MAIN), key=macs.__getitem__)
     cheaper = [name for name in rank_models(results) if macs[name] < macs[dear]]
     other = cheaper[0] if cheaper else MAIN[0]

@@ -119,30 +119,30 @@ MESSAGES = {
     ("in_full", "none"): N_(
         "In earlier full trainings of {network} in this project (preset standard, {n_changes}, one at a time) none "
         "changed the validation accuracy significantly (t-tests with Bonferroni’s correction)."),
-    ("ladder", "raised"): N_(
-        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy rose from {bottom} to "
-        "{top}; the noise is ±{half_width} percentage points a rung, and beyond it are: {steps}."),
-    ("ladder", "lowered"): N_(
-        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy fell from {bottom} to "
-        "{top}; the noise is ±{half_width} percentage points a rung, and beyond it are: {steps}."),
-    ("ladder", "same"): N_(
-        "In the short trainings of the study the lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than "
-        "the noise of ±{half_width} percentage points; single rungs beyond it: {steps}."),
-    ("ladder", "raised_unnamed"): N_(
-        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy rose from {bottom} to "
-        "{top}, but at no single rung by more than the noise of ±{half_width} percentage points."),
-    ("ladder", "lowered_unnamed"): N_(
-        "In the short trainings of the study, up to the rung “{upto}” the validation accuracy fell from {bottom} to "
-        "{top}, but at no single rung by more than the noise of ±{half_width} percentage points."),
-    ("ladder", "same_unnamed"): N_(
-        "In the short trainings of the study the lowest rung ({bottom}) and “{upto}” ({top}) differ by no more than "
-        "the noise of ±{half_width} percentage points, and no single rung adds or takes more than that."),
-    ("ladder_peak", "stated"): N_(
-        "Of the rungs up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
+    ("ablation", "raised"): N_(
+        "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
+        "{top}; the noise is ±{half_width} percentage points a step, and beyond it are: {steps}."),
+    ("ablation", "lowered"): N_(
+        "In the short trainings of the study, up to the step “{upto}” the validation accuracy fell from {bottom} to "
+        "{top}; the noise is ±{half_width} percentage points a step, and beyond it are: {steps}."),
+    ("ablation", "same"): N_(
+        "In the short trainings of the study the lowest step ({bottom}) and “{upto}” ({top}) differ by no more than "
+        "the noise of ±{half_width} percentage points; single steps beyond it: {steps}."),
+    ("ablation", "raised_unnamed"): N_(
+        "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
+        "{top}, but at no single step by more than the noise of ±{half_width} percentage points."),
+    ("ablation", "lowered_unnamed"): N_(
+        "In the short trainings of the study, up to the step “{upto}” the validation accuracy fell from {bottom} to "
+        "{top}, but at no single step by more than the noise of ±{half_width} percentage points."),
+    ("ablation", "same_unnamed"): N_(
+        "In the short trainings of the study the lowest step ({bottom}) and “{upto}” ({top}) differ by no more than "
+        "the noise of ±{half_width} percentage points, and no single step adds or takes more than that."),
+    ("ablation_peak", "stated"): N_(
+        "Of the steps up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
         "“{upto}” (picked afterwards, so not tested)."),
-    ("ladder_left", "stated"): N_(
-        "Rungs of the ladder left out of account, because so short a training ({n_steps}) tells little: "
-        "{ingredients}."),
+    ("ablation_left", "stated"): N_(
+        "Steps of the ablation left out of account, because so short a training ({n_steps}) tells little: "
+        "{components}."),
     ("errors", "one"): N_(
         "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
         "confuses {class_a} and {class_b} most often ({count} in both directions)."),

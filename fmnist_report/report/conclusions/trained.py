@@ -1,4 +1,4 @@
-"""What single trainings, the study with its ladders, and earlier full trainings allow to be said."""
+"""What single trainings, the study with its ablations, and earlier full trainings allow to be said."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def fit(results: Results, name: str) -> Claim:
     Fine-tuning begins with the head's loss, as epoch 0.
     """
     model = results["models"][name]
-    clean, n_val = model["clean"], results["data"]["n_val"]
+    clean, n_val = model["train_eval"], results["data"]["n_val"]
     losses, accuracies = (list(model["history"][key]) for key in ("val_loss", "val_accuracy"))
     start = results["models"]["vgg_head"] if name == "vgg_finetuned" else None
     if start:
@@ -50,7 +50,7 @@ def fit(results: Results, name: str) -> Claim:
     rose = losses[-1] > losses[lowest] * (1 + ROSE * math.sqrt(ROSE_OF / n_val))
     better = difference_of_parts(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
     gap = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
-    if rose and start and clean["train_accuracy"] < start["clean"]["train_accuracy"]:
+    if rose and start and clean["train_accuracy"] < start["train_eval"]["train_accuracy"]:
         relation = "unlearned"
     elif rose:
         relation = ("overfits" if gap else "rose") + ("_by_loss" if better else "")
@@ -61,7 +61,7 @@ def fit(results: Results, name: str) -> Claim:
     values |= {"epoch": lowest + first, "epochs": len(losses) - 1 + first}
     values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1]}
     values |= {"val_then": accuracies[lowest], "val_last": accuracies[-1]} if relation.endswith("_by_loss") else {}
-    values |= {"start": start["clean"]["train_accuracy"]} if start and relation == "unlearned" else {}
+    values |= {"start": start["train_eval"]["train_accuracy"]} if start and relation == "unlearned" else {}
     return Claim("fit", name, relation if len(losses) >= LEAST_LOSSES else "short", values=values)
 
 
@@ -75,11 +75,11 @@ def effects(results: Results, network: str) -> list[Claim]:
     rows = [row for row in results["study"]["rows"] if row["network"] == network]
     if not rows or is_too_short(network, results):
         return []
-    found = sorted((row for row in rows if row["beyond"]), key=lambda row: -abs(row["effect"]))
+    found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
     beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
     told = {row["factor"] for row in found}
     lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in told))
-    base = results["study"]["bases"][network]
+    base = results["study"]["baselines"][network]
     values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
     values |= {"n_steps": results["study"]["n_steps"][network]}
     values |= {"effects": beyond} if beyond else {}
@@ -91,13 +91,13 @@ def effects(results: Results, network: str) -> list[Claim]:
 def in_full(results: Results, stage: str) -> list[Claim]:
     """Claim which changes moved a network's validation accuracy in earlier full trainings, largest effect first.
 
-    "beyond": those of a significant effect, as (factor, value, effect); "none": no change had one. Nothing where there
-    were no such trainings, or where their noise is not known.
+    "exceeds_noise": those of a significant effect, as (factor, value, effect); "none": no change had one. Nothing
+    where there were no such trainings, or where their noise is not known.
     """
-    rows = [row for row in results["full_trainings"] if row["stage"] == stage and row["effect"] is not None]
+    rows = [row for row in results["full_runs"] if row["stage"] == stage and row["effect"] is not None]
     if not any(row["apart"] is not None for row in rows):
         return []
-    found = sorted((row for row in rows if row["beyond"]), key=lambda row: -abs(row["effect"]))
+    found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
     values: dict[str, typing.Any] = {"n_changes": len(rows)}
     values |= {"effects": tuple((row["factor"], row["value"], row["effect"]) for row in found)} if found else {}
     return [Claim("in_full", stage, "beyond" if found else "none", values=values)]
@@ -108,33 +108,33 @@ def is_too_short(network: str, results: Results) -> bool:
     return results["study"]["n_steps"].get(network, 0) < TELLING_STEPS
 
 
-def ladder(results: Results, part: str) -> list[Claim]:
-    """Claim what the ladder of a part brought in all, and which rungs brought it; nothing where there is none.
+def ablation(results: Results, part: str) -> list[Claim]:
+    """Claim what the ablation of a part brought in all, and which steps brought it; nothing where there is none.
 
-    "raised", "lowered" or "same" tells the top against the bottom by the interval of one rung; rungs are named that
-    leave the noise, as (ingredient, gain). Where the highest rung is not the last, "ladder_peak" names it. From rungs
-    that were trained too short nothing is concluded, which "ladder_left" says.
+    "raised", "lowered" or "same" tells the top against the bottom by the interval of one step; steps are named that
+    leave the noise, as (component, gain). Where the highest step is not the last, "ablation_peak" names it. From steps
+    that were trained too short nothing is concluded, which "ablation_left" says.
     """
-    every = results["study"]["ladders"].get(part, [])
+    every = results["study"]["ablations"].get(part, [])
     rows = [row for row in every if not is_too_short(row["network"], results)]
     if len(rows) < 2:
         return []
     first, last = rows[0]["val_accuracy"], rows[-1]["val_accuracy"]
     half = (rows[1]["high"] - rows[1]["low"]) / 2
     relation = "same" if abs(last - first) <= half else "raised" if last > first else "lowered"
-    steps = tuple((row["ingredient"], row["gain"]) for row in rows[1:] if row["beyond"])
-    values = {"bottom": first, "top": last, "upto": rows[-1]["ingredient"], "half_width": half}
+    steps = tuple((row["component"], row["gain"]) for row in rows[1:] if row["exceeds_noise"])
+    values = {"bottom": first, "top": last, "upto": rows[-1]["component"], "half_width": half}
     values |= {"steps": steps} if steps else {}
-    found = [Claim("ladder", part, relation if steps else f"{relation}_unnamed", values=values)]
+    found = [Claim("ablation", part, relation if steps else f"{relation}_unnamed", values=values)]
     highest = max(row["val_accuracy"] for row in rows)
     if highest > last:
-        peaks = tuple(row["ingredient"] for row in rows if row["val_accuracy"] == highest)
-        values = {"highest_at": peaks, "highest": highest, "top": last, "upto": rows[-1]["ingredient"]}
-        found.append(Claim("ladder_peak", part, "stated", values=values))
+        peaks = tuple(row["component"] for row in rows if row["val_accuracy"] == highest)
+        values = {"highest_at": peaks, "highest": highest, "top": last, "upto": rows[-1]["component"]}
+        found.append(Claim("ablation_peak", part, "stated", values=values))
     if left := [row for row in every if row not in rows]:
         n_steps = min(results["study"]["n_steps"][row["network"]] for row in left)
-        values = {"ingredients": tuple(row["ingredient"] for row in left), "n_steps": n_steps}
-        found.append(Claim("ladder_left", part, "stated", values=values))
+        values = {"components": tuple(row["component"] for row in left), "n_steps": n_steps}
+        found.append(Claim("ablation_left", part, "stated", values=values))
     return found
 
 
@@ -150,7 +150,7 @@ def splits(results: Results) -> list[Claim]:
 
     "above" where it lies significantly above, here too; else "stated". Nothing where it was trained in another way.
     """
-    rows = [row for row in results["full_trainings"] if row["factor"] == "split_seed"]
+    rows = [row for row in results["full_runs"] if row["factor"] == "split_seed"]
     if not rows or not is_trained_as("standard", results, "mlp"):
         return []
     test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]

@@ -30,7 +30,7 @@ from fmnist_report.report.figures.curves import plot_curves, plot_unfreezing
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
-from fmnist_report.report.figures.studies import plot_ladder, plot_study, plot_ways
+from fmnist_report.report.figures.studies import plot_ablation, plot_study, plot_ways
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
 
@@ -55,10 +55,10 @@ def draw_figures(
     """
     results = read_json(evaluation / "evaluation.json")
     language = Language(lang, name_classes(classes, results["data"]), results["features"]["backbone"])
-    pictures = load_arrays(evaluation / "pictures.npz")
+    images = load_arrays(evaluation / "images.npz")
     seen = load_arrays(explain / "explain.npz")
     with in_style():
-        every = build_charts(results, language) | build_galleries(results, pictures, mistakes, language)
+        every = build_charts(results, language) | build_galleries(results, images, mistakes, language)
         every |= build_explanations(seen, language)
         for name, figure in every.items():
             (out / f"{name}.svg").write_text(figure_to_svg(figure, name), "utf-8")
@@ -74,13 +74,15 @@ def in_style() -> typing.Iterator[None]:
         yield
 
 
-def build_galleries(results: Results, pictures: dict, mistakes: int, language: Language) -> dict[str, Figure]:
+def build_galleries(results: Results, images: dict, mistakes: int, language: Language) -> dict[str, Figure]:
     """Build the figures of single images, by name."""
     return {
-        "samples": plot_samples(pictures["samples"], language),
-        "duplicates": plot_duplicates(pictures["pairs"], results["overlap"], language),
-        "missed": plot_mistakes(results["missed"]["shown"][: mistakes // 2], pictures["missed"], language),
-        "mistakes": plot_mistakes(results["mistakes"][:mistakes], pictures["mistakes"], language),
+        "samples": plot_samples(images["samples"], language),
+        "duplicates": plot_duplicates(images["pairs"], results["duplicates"], language),
+        "missed_by_all": plot_mistakes(
+            results["missed_by_all"]["shown"][: mistakes // 2], images["missed_by_all"], language
+        ),
+        "mistakes": plot_mistakes(results["mistakes"][:mistakes], images["mistakes"], language),
     }
 
 
@@ -94,10 +96,10 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
         "curves_part1": plot_curves({name: models[name]["history"] for name in part1}, language),
         "confusion_part1": plot_confusions(results, part1, language),
         "study_part1": plot_study(results["study"], stages_of_part(1), language),
-        "ladder_part1": plot_ladder(results["study"]["ladders"].get("part1", []), language),
+        "ablation_part1": plot_ablation(results["study"]["ablations"].get("part1", []), language),
         "inputs": plot_ways(results["inputs"]["rows"], language),
         "study_part2": plot_study(results["study"], stages_of_part(2), language),
-        "ladder_part2": plot_ladder(results["study"]["ladders"].get("part2", []), language),
+        "ablation_part2": plot_ablation(results["study"]["ablations"].get("part2", []), language),
         "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
         "confusion_part2": plot_confusions(results, part2, language),
@@ -112,7 +114,7 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
-    """Draw confusion matrices side by side; numbers are pictures, shades are shares of the true class."""
+    """Draw confusion matrices side by side; numbers are images, shades are shares of the true class."""
     n_rows = -(-len(names) // 2)
     figure, axes = new_figure(3.3 * n_rows, n_rows, 2, sharey=True)
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
@@ -198,9 +200,9 @@ def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
     measures = (
         ("n_params", 1e6, N_("Parameters, millions")),
-        ("macs_per_answer", 1e6, N_("Operations (MAC) per prediction, millions")),
+        ("macs_per_prediction", 1e6, N_("Operations (MAC) per prediction, millions")),
         ("total_seconds", 60, N_("Training in all, minutes")),
-        ("ms_per_answer", 1, N_("Milliseconds per prediction")),
+        ("ms_per_prediction", 1, N_("Milliseconds per prediction")),
     )
     figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
     for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
@@ -242,7 +244,7 @@ def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def plot_reliability(models: Results, language: Language) -> Figure:
-    """Draw accuracy against confidence in bins for the main models; the area of a dot is its share of the pictures."""
+    """Draw accuracy against confidence in bins for the main models; the area of a dot is its share of the images."""
     figure, axes = new_figure(2.1, 1, len(MAIN), sharey=True, sharex=True)
     for ax, name in zip(axes[0], MAIN, strict=True):
         rows = models[name]["reliability"]

@@ -95,7 +95,7 @@ def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typin
 
 
 def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language: Language) -> Figure:
-    """Draw each network in a row: a box a layer, as high as its picture is large and as wide as it has channels.
+    """Draw each network in a row: a box a layer, as high as its image is large and as wide as it has channels.
 
     Args:
         networks: {model name: its layers}.

@@ -24,8 +24,8 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
     """Build the figures of what the networks see, from explain.npz."""
 
     def heat(part: str, *networks: str) -> Figure:
-        found = {name: (seen[f"{name}/answers"], seen[f"{name}/heat"]) for name in networks}
-        return plot_heat(seen[f"{part}/pictures"], seen[f"{part}/labels"], found, language)
+        found = {name: (seen[f"{name}/predicted"], seen[f"{name}/heat"]) for name in networks}
+        return plot_heat(seen[f"{part}/images"], seen[f"{part}/labels"], found, language)
 
     def activations(part: str, *networks: str) -> Figure:
         kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
@@ -33,7 +33,7 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
         layers = [name.split("/")[1] for name in titled]  # those of one layer follow each other
         ordered = sorted(titled, key=lambda name: layers.index(name.split("/")[1]))
         rows = {_layer_title(name, language): titled[name] for name in ordered}
-        return plot_activations(seen[f"{part}/pictures"][0], rows)
+        return plot_activations(seen[f"{part}/images"][0], rows)
 
     return {
         "filters_cnn": plot_filters(seen["cnn/filters"], 16),
@@ -68,7 +68,7 @@ def _class_colours(n: int) -> list:
 
 
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
-    """Draw the features of validation pictures on a plane before and after fine-tuning; each map is (n, 2)."""
+    """Draw the features of validation images on a plane before and after fine-tuning; each map is (n, 2)."""
     titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
     figure, axes = new_figure(3.0, 1, len(maps))
     colours = _class_colours(int(labels.max()) + 1)

@@ -1,4 +1,4 @@
-"""Figures made of pictures: samples, duplicates, mistakes, filters, activation and heat maps."""
+"""Figures made of images: samples, duplicates, mistakes, filters, activation and heat maps."""
 
 import typing
 
@@ -27,9 +27,9 @@ LINE = 1.25  # from a line of text to the next, in font sizes
 
 
 class Sheet:
-    """A figure on which pictures and words are put at places in points from its upper left corner.
+    """A figure on which images and words are put at places in points from its upper left corner.
 
-    It is one pair of axes: a pair for each picture, as a grid of subplots would have, costs twenty times as long,
+    It is one pair of axes: a pair for each image, as a grid of subplots would have, costs twenty times as long,
     most of it for ticks that are not shown.
 
     Args:
@@ -41,11 +41,11 @@ class Sheet:
         self._axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
         self._axes.set_axis_off()
 
-    def put(self, picture: np.ndarray, left: float, top: float, width: float, cmap: str | None = None) -> None:
-        """Show a picture, (h, w) or (h, w, channels), its pixels as they are."""
-        bottom = top + width * picture.shape[0] / picture.shape[1]
+    def put(self, image: np.ndarray, left: float, top: float, width: float, cmap: str | None = None) -> None:
+        """Show an image, (h, w) or (h, w, channels), its pixels as they are."""
+        bottom = top + width * image.shape[0] / image.shape[1]
         place = (left, left + width, bottom, top)
-        self._axes.imshow(picture, cmap=cmap, extent=place, aspect="auto", interpolation="none")
+        self._axes.imshow(image, cmap=cmap, extent=place, aspect="auto", interpolation="none")
 
     def write(self, text: str, x: float, y: float, size: float, ha: str = "center", **kwargs) -> None:
         """Write text whose middle (ha: left end, right end) is at x and whose upper edge (va) is at y."""
@@ -60,7 +60,7 @@ class Sheet:
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training pictures, one class a row, in two columns, or in more where there are many classes.
+    """Show rows of training images, one class a row, in two columns, or in more where there are many classes.
 
     Args:
         samples: (classes, n, height, width) uint8.
@@ -84,42 +84,42 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     return sheet.figure
 
 
-def plot_duplicates(pairs: np.ndarray, overlap: dict, language: Language) -> Figure:
-    """Show test pictures above their training neighbours, near the threshold; pairs is (2, k, height, width) uint8."""
+def plot_duplicates(pairs: np.ndarray, duplicates: dict, language: Language) -> Figure:
+    """Show test images above their training neighbours, near the threshold; pairs is (2, k, height, width) uint8."""
     margin, gap, top = 12, 4, 11
     step = (WIDTH - margin) / pairs.shape[1]
     side = step - gap
     sheet = Sheet(top + 2 * step)
-    for column, distance in enumerate(overlap["shown_rms"]):
+    for column, distance in enumerate(duplicates["shown_rms"]):
         sheet.write(language.number(distance, 1), margin + column * step + side / 2, 0, 7.5)
     for row, text in enumerate((N_("test"), N_("training"))):
         sheet.write(language.text(text), 0, top + row * step + side / 2, 7.5, "left", va="center", rotation=90)
-        for column, picture in enumerate(pairs[row]):
-            sheet.put(picture, margin + column * step, top + row * step, side)
+        for column, image in enumerate(pairs[row]):
+            sheet.put(image, margin + column * step, top + row * step, side)
     return sheet.figure
 
 
-def plot_mistakes(mistakes: list[dict], pictures: np.ndarray, language: Language, columns: int = 6) -> Figure:
-    """Show pictures with the true class above and every network's answer, in its colour, below.
+def plot_mistakes(mistakes: list[dict], images: np.ndarray, language: Language, columns: int = 6) -> Figure:
+    """Show images with the true class above and every network's prediction, in its colour, below.
 
     Args:
-        mistakes: rows of label and answers {model: [class, probability]}.
-        pictures: (n, height, width) uint8, at least as many.
+        mistakes: rows of label and predictions {model: [class, probability]}.
+        images: (n, height, width) uint8, at least as many.
     """
-    step, side, title, answer_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.5
-    high = title + side + 3 + len(MAIN) * LINE * answer_size + 8
+    step, side, title, prediction_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.5
+    high = title + side + 3 + len(MAIN) * LINE * prediction_size + 8
     rows = max(1, -(-len(mistakes) // columns))
     sheet = Sheet(rows * high + 14)
-    for number, (mistake, picture) in enumerate(zip(mistakes, pictures, strict=False)):
+    for number, (mistake, image) in enumerate(zip(mistakes, images, strict=False)):
         middle, top = (number % columns + 0.5) * step, number // columns * high
         sheet.write(language.short_name(mistake["label"]), middle, top, 7.5, fontweight="semibold")
-        sheet.put(picture, middle - side / 2, top + title, side)
+        sheet.put(image, middle - side / 2, top + title, side)
         for line, name in enumerate(MAIN):
-            answer, probability = mistake["answers"][name]
-            text = f"{language.short_name(answer)} {language.percent(probability, 0)}"
-            weight = "normal" if answer == mistake["label"] else "semibold"
-            y = top + title + side + 3 + line * LINE * answer_size
-            sheet.write(text, middle, y, answer_size, color=_darken(COLOURS[name]), fontweight=weight)
+            prediction, probability = mistake["predictions"][name]
+            text = f"{language.short_name(prediction)} {language.percent(probability, 0)}"
+            weight = "normal" if prediction == mistake["label"] else "semibold"
+            y = top + title + side + 3 + line * LINE * prediction_size
+            sheet.write(text, middle, y, prediction_size, color=_darken(COLOURS[name]), fontweight=weight)
     sheet.key({language.model(name): COLOURS[name] for name in MAIN}, rows * high)
     return sheet.figure
 
@@ -149,18 +149,18 @@ def _stretch(values: np.ndarray) -> np.ndarray:
     return (values - low) / (high - low if high > low else 1)
 
 
-def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
-    """Show a picture and, a row a layer, its strongest channels, each stretched to its own range.
+def plot_activations(image: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
+    """Show an image and, a row a layer, its strongest channels, each stretched to its own range.
 
     Args:
-        picture: (height, width) uint8.
+        image: (height, width) uint8.
         maps: {row title: (h, w, channels)}.
     """
     n, gap = max(found.shape[-1] for found in maps.values()), 5
     step = min((WIDTH - MARGIN) / (n + 1), MOST_HIGH / len(maps))
     side, left = step - gap, WIDTH - n * step
     sheet = Sheet(step * len(maps))
-    sheet.put(picture, 0, 0, side)
+    sheet.put(image, 0, 0, side)
     for row, (title, found) in enumerate(maps.items()):
         sheet.write(title, left - 6, row * step + side / 2, 6.5, "right", va="center", multialignment="right")
         for channel in range(found.shape[-1]):
@@ -169,44 +169,44 @@ def plot_activations(picture: np.ndarray, maps: dict[str, np.ndarray]) -> Figure
 
 
 def plot_heat(
-    pictures: np.ndarray,
+    images: np.ndarray,
     labels: np.ndarray,
     networks: dict[str, tuple[np.ndarray, np.ndarray]],
     language: Language,
 ) -> Figure:
-    """Show pictures, and a row a network, its heat maps laid over them, with its answers; wrong ones are bold.
+    """Show images, and a row a network, its heat maps laid over them, with its predictions; wrong ones are bold.
 
     Args:
-        pictures: (k, height, width) uint8.
+        images: (k, height, width) uint8.
         labels: (k,), the true classes.
-        networks: {model name: (answers (k,), heat (k, h, w) from 0 to 1)}.
+        networks: {model name: (predictions (k,), heat (k, h, w) from 0 to 1)}.
     """
     margin, gap, size = 20, 6, 6.5
-    step = (WIDTH - margin) / max(len(pictures), 6)
+    step = (WIDTH - margin) / max(len(images), 6)
     side, title = step - gap, 2 * LINE * size + 2
     high = title + side + gap
     sheet = Sheet(high * (1 + len(networks)))
 
-    def put_row(row: int, name: str, answers: np.ndarray) -> None:
+    def put_row(row: int, name: str, predictions: np.ndarray) -> None:
         middle = row * high + title + side / 2
         sheet.write(name, 0, middle, 7, "left", va="center", rotation=90, multialignment="center")
-        for column, (picture, answer, label) in enumerate(zip(pictures, answers, labels, strict=True)):
+        for column, (image, prediction, label) in enumerate(zip(images, predictions, labels, strict=True)):
             left, top = margin + column * step, row * high + title
-            look = {} if answer == label else {"fontweight": "semibold", "color": WRONG}
-            text = _short(language.short_name(answer))
+            look = {} if prediction == label else {"fontweight": "semibold", "color": WRONG}
+            text = _short(language.short_name(prediction))
             sheet.write(text, left + side / 2, top - 2, size, va="bottom", **look)
-            sheet.put(picture, left, top, side)
+            sheet.put(image, left, top, side)
 
     put_row(0, language.text(N_("true class")), labels)
-    for row, (name, (answers, heat)) in enumerate(networks.items(), 1):
-        put_row(row, _short(language.model(name)), answers)
+    for row, (name, (predictions, heat)) in enumerate(networks.items(), 1):
+        put_row(row, _short(language.model(name)), predictions)
         for column, warmth in enumerate(heat):
             sheet.put(_glow(warmth), margin + column * step, row * high + title, side)
     return sheet.figure
 
 
 def _glow(warmth: np.ndarray, side: int = 84) -> np.ndarray:
-    """Turn a heat map, (h, w) from 0 to 1, into a picture to be laid over another: RGBA, (side, side, 4)."""
+    """Turn a heat map, (h, w) from 0 to 1, into an image to be laid over another: RGBA, (side, side, 4)."""
     opacity = ndimage.zoom(warmth, side / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
     return np.dstack([np.broadcast_to(HEAT_RGB, (side, side, 3)), 0.75 * opacity])
 

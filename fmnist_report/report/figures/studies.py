@@ -1,4 +1,4 @@
-"""Charts of short trainings: the study with its noise, the ladders, the ways of input."""
+"""Charts of short trainings: the study with its noise, the ablations, the ways of input."""
 
 import textwrap
 import typing
@@ -24,14 +24,14 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
     n_rows = max((sum(not row["chosen"] for row in found) for found in shown.values()), default=1)
     figure, axes = new_figure(0.6 + 0.165 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
-        model, base = network_of_stage(name), study["bases"][name]
+        model, base = network_of_stage(name), study["baselines"][name]
         ax.axvspan(base["mean"] - base["half_width"], base["mean"] + base["half_width"], color="#e6e6e6", linewidth=0)
         ax.axvline(base["mean"], color=COLOURS[model], linewidth=1)
         own = {row["factor"]: row["value"] for row in found if row["chosen"]}
         changes = [row for row in found if not row["chosen"]]
         for y, row in enumerate(reversed(changes)):
-            edge = COLOURS[model] if row["beyond"] else "#8a8a8a"
-            face = edge if row["beyond"] else "white"
+            edge = COLOURS[model] if row["exceeds_noise"] else "#8a8a8a"
+            face = edge if row["exceeds_noise"] else "white"
             ax.plot(row["val_accuracy"], y, "o", color=edge, markersize=4.5, markerfacecolor=face)
         ax.set_yticks(
             range(len(changes)), [_name_change(row, own[row["factor"]], language) for row in reversed(changes)],
@@ -79,29 +79,29 @@ def plot_ways(rows: list[dict], language: Language) -> Figure:
     return figure
 
 
-def plot_ladder(rungs: list[dict], language: Language) -> Figure:
-    """Draw the accuracy of every rung, lowest at the bottom, and what it added with the interval of that."""
-    figure, axes = new_figure(0.6 + 0.195 * max(1, len(rungs)), 1, 2, sharey=True)
+def plot_ablation(steps: list[dict], language: Language) -> Figure:
+    """Draw the accuracy of every step, lowest at the bottom, and what it added with the interval of that."""
+    figure, axes = new_figure(0.6 + 0.195 * max(1, len(steps)), 1, 2, sharey=True)
     left, right = axes[0]
-    heights = np.arange(len(rungs))
-    colours = [COLOURS[network_of_stage(row["network"])] for row in rungs]
-    left.plot([row["val_accuracy"] for row in rungs], heights, color="#999999", linewidth=0.8, zorder=1)
-    for y, row, colour in zip(heights, rungs, colours, strict=True):
+    heights = np.arange(len(steps))
+    colours = [COLOURS[network_of_stage(row["network"])] for row in steps]
+    left.plot([row["val_accuracy"] for row in steps], heights, color="#999999", linewidth=0.8, zorder=1)
+    for y, row, colour in zip(heights, steps, colours, strict=True):
         left.plot(row["val_accuracy"], y, "o", color=colour, markersize=5)
         if "gain" in row:
-            edge = colour if row["beyond"] else "#8a8a8a"
+            edge = colour if row["exceeds_noise"] else "#8a8a8a"
             right.plot([row["low"], row["high"]], [y, y], color=edge, linewidth=1.2)
             right.plot(
-                row["gain"], y, "o", color=edge, markersize=5, markerfacecolor=edge if row["beyond"] else "white"
+                row["gain"], y, "o", color=edge, markersize=5, markerfacecolor=edge if row["exceeds_noise"] else "white"
             )
     right.axvline(0, color="#333333", linewidth=0.8)
-    left.set_yticks(heights, [_name_rung(row, language) for row in rungs])
+    left.set_yticks(heights, [_name_step(row, language) for row in steps])
     left.set_xlabel(language.text(N_("Validation accuracy")))
-    right.set_xlabel(language.text(N_("Gain of the rung, percentage points")))
+    right.set_xlabel(language.text(N_("Gain of the step, percentage points")))
     percent_axis(left.xaxis, language)
     points_axis(right.xaxis, language)
     return figure
 
 
-def _name_rung(row: dict, language: Language) -> str:
-    return ("+ " if "gain" in row else "") + language.ingredient(row["ingredient"])
+def _name_step(row: dict, language: Language) -> str:
+    return ("+ " if "gain" in row else "") + language.component(row["component"])

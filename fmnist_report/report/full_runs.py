@@ -11,7 +11,7 @@ from fmnist_report.evaluation.networks import network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
-from fmnist_report.report.assets import FULL_TRAININGS, TRIED_IN_BEST
+from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
 from fmnist_report.report.conclusions.trained import SETTLED_BY, is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
@@ -21,16 +21,16 @@ LEAST_RANKED = 5  # values whose order is compared
 Results = dict[str, typing.Any]
 
 
-def read_trainings(fashion: bool) -> dict[str, typing.Any]:
+def read_full_runs(fashion: bool) -> dict[str, typing.Any]:
     """Read what earlier trainings by the project reached on Fashion-MNIST; on other data they tell nothing.
 
     Returns:
-        full_trainings, as average_seeds joins them; tried: the preset of which other settings were tried in full, and
+        full_runs, as average_seeds joins them; tried: the preset of which other settings were tried in full, and
         rows of stage, changes (factor: value; empty of the chosen settings), val_accuracy, and effect, the difference
         from the chosen settings.
     """
     if not fashion:
-        return {"full_trainings": [], "tried": {"preset": TRIED, "rows": []}}
+        return {"full_runs": [], "tried": {"preset": TRIED, "rows": []}}
     rows = [row for row in read_json(TRIED_IN_BEST) if is_current(row)]
     chosen = {row["stage"]: row["val_accuracy"] for row in rows if not row["changes"]}
     rows = [
@@ -40,7 +40,7 @@ def read_trainings(fashion: bool) -> dict[str, typing.Any]:
         if row["stage"] in chosen
     ]
     return {
-        "full_trainings": average_seeds(read_json(FULL_TRAININGS)),
+        "full_runs": average_seeds(read_json(FULL_RUNS)),
         "tried": {"preset": TRIED, "rows": rows},
     }
 
@@ -82,7 +82,7 @@ def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
     for row in rows:
         of_difference = sd * math.sqrt(2 / row["n_seeds"])
         row["apart"] = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None
-        row["beyond"] = bool(
+        row["exceeds_noise"] = bool(
             df > 0
             and row["effect"] is not None
             and abs(row["effect"]) > stats.t.ppf(1 - ALPHA / 2 / n_effects, df) * of_difference
@@ -91,7 +91,7 @@ def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
     """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
-    rows = [row for row in results["full_trainings"] if row["stage"] == stage]
+    rows = [row for row in results["full_runs"] if row["stage"] == stage]
     return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
 
 

@@ -1,8 +1,8 @@
 """Train variations of the chosen settings in full, one change each, and keep what they reach on validation.
 
-    python benchmarks/full_trainings.py --cache-dir DIR     train what templates/full_trainings.json lacks
-    python benchmarks/full_trainings.py --fidelity FILE     compare their order with the study in a results.json
-    python benchmarks/full_trainings.py --best --cache-dir DIR    the same of what was tried for best, many hours
+    python benchmarks/full_runs.py --cache-dir DIR     train what templates/full_runs.json lacks
+    python benchmarks/full_runs.py --fidelity FILE     compare their order with the study in a results.json
+    python benchmarks/full_runs.py --best --cache-dir DIR    the same of what was tried for best, many hours
 
 The report tells these trainings as earlier measurements of the project. Each is a run of the line that leaves the test
 labels closed; one that was interrupted goes on with the same command. All end by writing docs/tuning.md.
@@ -19,17 +19,17 @@ from pathlib import Path
 
 from tuning_page import FIDELITY, FILE, FORMER_FILE, ROOT, TRIED_FILE, compare_orders, write_page
 
-from fmnist_report.data.own.detection import find_data_set
+from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.machine import describe_hardware
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.presets import override, preset
+from fmnist_report.report.full_runs import assign, set_as
 from fmnist_report.report.title_page import read_document
-from fmnist_report.report.trainings import assign, set_as
 from fmnist_report.settings import Settings
 from fmnist_report.training.metrics import measure_accuracy, score
-from run_all import build_line
+from run_all import build_pipeline
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ ROWS = (
         ("cnn.optimizer=adamw", "cnn.learning_rate=0.0024", "cnn.weight_decay=0.125")),
     Row("cnn", "structure", "pooling", "average", ("cnn.pooling=average",)),
     Row("cnn", "regularisation", "mirror", "False", ("cnn.mirror=False",)),
-    Row("cnn", "structure", "normalised", "False", ("cnn.normalised=False",)),
+    Row("cnn", "structure", "batch_norm", "False", ("cnn.batch_norm=False",)),
     *(replace(row, seed=seed) for row in INPUTS for seed in range(3)),
     Row("finetune", "structure", "unfreeze", "none", trained_by="control"),
     Row("finetune", "optimisation", "learning_rate", "1.5e-05", ("finetune.learning_rate=1.5e-5",)),
@@ -153,7 +153,7 @@ def train(
     options = [*options, "--no-test", "--only", stage]
     options += [word for text in assignments for word in ("--set", text)]
     subprocess.run([sys.executable, "run_all.py", *options, "--cache-dir", str(cache_dir)], cwd=ROOT, check=True)
-    line = build_line(settings, read_document([], None), find_data_set(None), cache_dir, no_test=True)
+    line = build_pipeline(settings, read_document([], None), find_data_set(None), cache_dir, no_test=True)
     steps = Plan(line, Cache(cache_dir)).steps
     entries = {name: step.entry for name, step in steps.items()}
     arrays = load_arrays(entries[stage].path / "probabilities.npz")

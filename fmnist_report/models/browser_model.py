@@ -12,7 +12,7 @@ STEPS = 127  # of a weight's size
 Operation = dict[str, typing.Any]
 
 
-class Portable(typing.NamedTuple):
+class BrowserModel(typing.NamedTuple):
     """A network's operations, in an order in which they can be done, and the numbers that they use.
 
     operations: each has op, inputs (numbers of earlier ones), shape (of its output, without the batch), and, where it
@@ -26,7 +26,7 @@ class Portable(typing.NamedTuple):
     fine: np.ndarray
 
 
-def carry_over(network: keras.Model) -> Portable:
+def carry_over(network: keras.Model) -> BrowserModel:
     """List a network's operations; its weights are rounded to 255 values for each output channel.
 
     Raises:
@@ -71,7 +71,7 @@ def carry_over(network: keras.Model) -> Portable:
         operations.append(found)
     for name in find_maps(network):
         operations[numbers[name]]["shown"] = True
-    return Portable(operations, np.concatenate(whole).astype("int8"), np.concatenate(fine).astype("float32"))
+    return BrowserModel(operations, np.concatenate(whole).astype("int8"), np.concatenate(fine).astype("float32"))
 
 
 OPERATIONS = {
@@ -91,17 +91,17 @@ def round_weights(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.round(kernel / scale).astype("int8"), scale
 
 
-def count_operations(portable: Portable) -> int:
+def count_operations(browser_model: BrowserModel) -> int:
     """Return the multiplications of one image."""
     return sum(
         math.prod(found["kernel"]) * math.prod(found["shape"][:-1])
-        for found in portable.operations
+        for found in browser_model.operations
         if "kernel" in found
     )
 
 
 def round_network(network: keras.Model) -> None:
-    """Give a network the weights that its portable form has."""
+    """Give a network the weights that its browser_model form has."""
     for layer in network.layers:
         if type(layer).__name__ in ("Conv2D", "Dense"):
             kernel, *bias = layer.get_weights()

@@ -43,7 +43,7 @@ UNITS = {
     "n_changes": "change",
 }
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
-WITHOUT_SUBJECT = ("ladder", "ladder_peak", "ladder_left", "strongest", "confused", "hardest", "val_minus_test")
+WITHOUT_SUBJECT = ("ablation", "ablation_peak", "ablation_left", "strongest", "confused", "hardest", "val_minus_test")
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
 
@@ -76,11 +76,11 @@ FORMATS: dict[str, Format] = {
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
-    "highest_at": lambda language, value: language.quoted(map(language.ingredient, value)),
-    "upto": lambda language, value: language.ingredient(value),
-    "ingredients": lambda language, value: ", ".join(map(language.ingredient, value)),
+    "highest_at": lambda language, value: language.quoted(map(language.component, value)),
+    "upto": lambda language, value: language.component(value),
+    "components": lambda language, value: ", ".join(map(language.component, value)),
     "steps": lambda language, value: "; ".join(
-        f"{language.ingredient(name)} {language.points(gain, 2)}" for name, gain in value
+        f"{language.component(name)} {language.points(gain, 2)}" for name, gain in value
     ),
     "largest": lambda language, value: language.by_model(
         {network_of_stage(network): _effect(language, *effect) for network, effect in value.items()}

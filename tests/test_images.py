@@ -1,4 +1,4 @@
-"""Pictures of any mode and size keep what they show."""
+"""Images of any mode and size keep what they show."""
 
 import io
 import struct
@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from fmnist_report.data.own.pictures import arrays_to_grey, find_scale, read_pictures, scale_values
+from fmnist_report.data.custom.images import arrays_to_grey, find_scale, read_images, scale_values
 
 SHADES = np.arange(0, 240, 10, "uint8").reshape(4, 6)  # 6 wide, 4 high; the brightest at the lower right
 
 
-def encode(picture, kind="PNG", **options):
+def encode(image, kind="PNG", **options):
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def read(*sources, side=28):
-    found, numbers, faults, _ = read_pictures(sources, side)
+    found, numbers, faults, _ = read_images(sources, side)
     assert not faults and numbers == list(range(len(sources)))
     return found
 
@@ -48,14 +48,14 @@ def test_every_mode_gives_the_same_shades(source):
 @pytest.mark.parametrize(("ink", "ground"), [(0, 255), (240, 0)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_differs_from_what_is_drawn(ink, ground, mode):
-    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
-    picture.paste((ink, ink, ink, 255), (2, 2, 6, 6))
-    found = read(encode(picture.quantize(4) if mode == "P" else picture.convert(mode)))[0]
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    image.paste((ink, ink, ink, 255), (2, 2, 6, 6))
+    found = read(encode(image.quantize(4) if mode == "P" else image.convert(mode)))[0]
     assert found[0, 0] == ground and abs(int(found[3, 3]) - ink) <= 4
 
 
 @pytest.mark.parametrize(("turn", "corner"), [(1, (3, 5)), (2, (3, 0)), (3, (0, 0)), (6, (5, 0)), (8, (0, 3))])
-def test_pictures_stand_upright(turn, corner):
+def test_images_stand_upright(turn, corner):
     exif = Image.Exif()
     exif[0x0112] = turn
     found = read(encode(Image.fromarray(SHADES), exif=exif))[0]
@@ -68,7 +68,7 @@ def broken_exif(orientation):
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + b"\0\0\0\0"
 
 
-def test_a_damaged_exif_block_is_no_damaged_picture():
+def test_a_damaged_exif_block_is_no_damaged_image():
     for exif in (broken_exif(1), b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0nonsense"):
         found = read(encode(Image.fromarray(np.full((16, 16), 99, "uint8")), "JPEG", exif=exif))
         assert abs(int(found[0, 3, 3]) - 99) <= 2
@@ -90,12 +90,12 @@ def test_large_photos_keep_their_middle():
     assert found[:, :13].min() > 240 and found[:, 15:].max() < 15
 
 
-def test_what_cannot_be_read_is_told_with_its_place(monkeypatch):
+def test_what_cannot_be_read_is_reported_with_its_place(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as some libraries do
     whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60)).astype("uint8")), "JPEG")
-    found, numbers, faults, _ = read_pictures([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
+    found, numbers, faults, _ = read_images([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
     assert len(found) == 1 and numbers == [0] and list(faults) == [1, 2, 3]
-    assert faults[1] == "no picture that Pillow reads" and "truncated" in faults[2]
+    assert faults[1] == "no image that Pillow reads" and "truncated" in faults[2]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_values_that_are_no_numbers_do_not_count():
     shades = np.array([[0, 64, 128, 255]] * 8, "float32") / 255
     shades[0, 0] = np.nan
     assert read(encode(Image.fromarray(shades), "TIFF"))[0][1].tolist() == [0, 64, 128, 255]
-    faults = read_pictures([encode(Image.fromarray(shades * np.nan), "TIFF")], 28)[2]
+    faults = read_images([encode(Image.fromarray(shades * np.nan), "TIFF")], 28)[2]
     assert faults == {0: "none of its values is a number"}
 
 

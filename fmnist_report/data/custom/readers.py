@@ -1,4 +1,4 @@
-"""Readers of the forms of data sets: each gives the arrays of the parts that are there."""
+"""Readers of the forms of data sets: each gives the arrays of the splits that are there."""
 
 import collections
 import typing
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
+from fmnist_report.data.custom.images import arrays_to_grey, read_images
+from fmnist_report.data.custom.parquet import read_tables
+from fmnist_report.data.custom.roles import read_role
+from fmnist_report.data.custom.tables import read_columns, read_rows
+from fmnist_report.data.custom.tree import show_path, sort_key
 from fmnist_report.data.idx import check_pair, parse_idx
-from fmnist_report.data.own.detection import MAX_BYTES, DataSet, open_unpacked
-from fmnist_report.data.own.parquet import read_tables
-from fmnist_report.data.own.pictures import arrays_to_grey, read_pictures
-from fmnist_report.data.own.roles import read_role
-from fmnist_report.data.own.tables import read_columns, read_rows
-from fmnist_report.data.own.tree import show_path, sort_key
 from fmnist_report.settings import DataSettings
 
-MOST_NAMED = 10  # unreadable pictures that a sentence names
-MOST_APART = 50.0  # times that the brightest value of one part may be that of another
+MOST_NAMED = 10  # unreadable images that a sentence names
+MOST_APART = 50.0  # times that the brightest value of one split may be that of another
 LEAST_BELOW = 0.12  # how far below zero values reach that have been centred, as a share of the highest
 NUMPY = (b"\x93NUMPY", b"PK")  # how .npy and .npz begin
 Tick = typing.Callable[[int, int], None]  # what is done, and of how many
 
 
 @dataclass(frozen=True)
-class Read:
+class RawDataSet:
     """What was read.
 
-    arrays: x_<part> (n, height, width) uint8 and y_<part> (n,) of whole numbers; parts are train and perhaps val and
+    arrays: x_<split> (n, height, width) uint8 and y_<split> (n,) of whole numbers; splits are train and perhaps val and
         test.
     names: of the classes by their label, where the files tell them.
-    unreadable: how many pictures could not be read, where they are to be skipped.
+    unreadable: how many images could not be read, where they are to be skipped.
     notes: what the user should know of it, in sentences.
     """
 
@@ -39,7 +39,7 @@ class Read:
     notes: tuple[str, ...] = ()
 
 
-def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
+def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
     """Read IDX files, plain or packed; of labels with several columns, as QMNIST's, the first counts."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
@@ -51,14 +51,14 @@ def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
         if piece.what == "y" and values.ndim == 2 and values.shape[1]:
             values = values[:, 0]
         if values.ndim not in ((1,) if piece.what == "y" else (3, 4)):
-            wanted, other = ("labels", "pictures") if piece.what == "y" else ("pictures", "labels")
+            wanted, other = ("labels", "images") if piece.what == "y" else ("images", "labels")
             shape = str(values.shape)[:60]
             raise ValueError(f"{piece.path.name}: it holds {other} of the shape {shape}, not {wanted}")
-        found[f"{piece.what}_{piece.part}"] = values
-    return _join_parts(found)
+        found[f"{piece.what}_{piece.split}"] = values
+    return _join_splits(found)
 
 
-def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
+def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
     """Read .npz and .npy files; labels may stand in one column or row, as one-hot rows, as text or as truth values."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
@@ -75,11 +75,11 @@ def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
             told = told if begins.startswith(NUMPY) else "it is no file of NumPy; fetch it again"
             raise ValueError(f"{name}: {told}") from None
         if not isinstance(values, np.ndarray) or values.ndim == 0:
-            raise ValueError(f"{name}: it holds no array of pictures or labels")
+            raise ValueError(f"{name}: it holds no array of images or labels")
         if piece.what == "x" and values.dtype.kind not in "buif":
-            raise ValueError(f"{name}: values of the type {values.dtype} are no pictures")
-        found[f"{piece.what}_{piece.part or 'train'}"] = _flatten(values, name) if piece.what == "y" else values
-    return _join_parts(found)
+            raise ValueError(f"{name}: values of the type {values.dtype} are no images")
+        found[f"{piece.what}_{piece.split or 'train'}"] = _flatten(values, name) if piece.what == "y" else values
+    return _join_splits(found)
 
 
 def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
@@ -96,11 +96,11 @@ def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
     if numbers and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
         return labels.argmax(axis=1)
     if labels.ndim != 1:
-        raise ValueError(f"{name}: labels of the shape {labels.shape} tell more than one class a picture")
+        raise ValueError(f"{name}: labels of the shape {labels.shape} tell more than one class an image")
     return labels
 
 
-def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
+def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
     """Read tables with a label and the pixels; a column may tell the part of each row."""
     found: dict[str, tuple[list[str], list[np.ndarray]]] = {}
     for piece in data_set.pieces:
@@ -108,8 +108,8 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
         assert columns is not None, "the layout was found by it"
         for label, usage, pixels, line in read_rows(piece.path, columns):
             where = f"{piece.path.name}, line {line}"
-            part = piece.part or "train" if columns.usage is None else read_usage(usage, where)
-            labels, rows = found.setdefault(part, ([], []))
+            split = piece.split or "train" if columns.usage is None else read_usage(usage, where)
+            labels, rows = found.setdefault(split, ([], []))
             try:
                 rows.append(np.array(pixels, "float32"))
             except ValueError as error:
@@ -120,16 +120,16 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
     lengths = {len(row) for _, rows in found.values() for row in rows}
     if len(lengths) > 1:
         raise ValueError(f"its rows have different numbers of pixels, {min(lengths)} to {max(lengths)}")
-    arrays = {f"x_{part}": np.stack(rows) for part, (_, rows) in found.items()}
-    return _join_parts(arrays | {f"y_{part}": _number(labels) for part, (labels, _) in found.items()})
+    arrays = {f"x_{split}": np.stack(rows) for split, (_, rows) in found.items()}
+    return _join_splits(arrays | {f"y_{split}": _number(labels) for split, (labels, _) in found.items()})
 
 
 def read_usage(word: str, where: str) -> str:
-    """Return the part that a word in a table tells; raises ValueError where it tells none."""
-    if part := read_role(word)[0]:
-        return part
+    """Return the split that a word in a table tells; raises ValueError where it tells none."""
+    if split := read_role(word)[0]:
+        return split
     raise ValueError(
-        f"{where}: {word!r} in the column that tells the part is none; write train, val or test, or take the column out"
+        f"{where}: {word!r} in the column of splits is unknown; write train, val or test, or remove the column"
     )
 
 
@@ -141,45 +141,45 @@ def _number(labels: list[str]) -> np.ndarray:
         return np.array(labels)
 
 
-def read_parquet(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
-    """Read tables with a column of encoded pictures and one of labels.
+def read_parquet(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
+    """Read tables with a column of encoded images and one of labels.
 
     Raises:
         ReportError: pyarrow is not installed.
     """
     tables, names = read_tables([piece.path for piece in data_set.pieces])
-    encoded = [picture for table in tables for picture in table.pictures]
+    encoded = [image for table in tables for image in table.images]
     labels = np.array([label for table in tables for label in table.labels], "float64")
     if not len(labels) or (labels != np.floor(labels)).any():
         raise ValueError("the labels are not whole numbers" if len(labels) else "its tables have no rows")
-    parts, origin = [], []
+    splits, origin = [], []
     for piece, table in zip(data_set.pieces, tables, strict=True):
         rows = [f"{piece.path.name}, row {row}" for row in range(len(table.labels))]
         origin += rows
-        parts += (
+        splits += (
             [read_usage(word, where) for word, where in zip(table.usage, rows, strict=True)]
             if table.usage
-            else [piece.part or "train"] * len(rows)
+            else [piece.split or "train"] * len(rows)
         )
-    return _decode(encoded, labels.astype("int64"), np.array(parts), names, origin, data, tick)
+    return _decode(encoded, labels.astype("int64"), np.array(splits), names, origin, data, tick)
 
 
-def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> Read:
-    """Read a folder of pictures a class; the classes are in the order of their names."""
+def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
+    """Read a folder of images a class; the classes are in the order of their names."""
     names = tuple(sorted({piece.what for piece in data_set.pieces}, key=sort_key))
     number = {name: place for place, name in enumerate(names)}
     labels = np.array([number[piece.what] for piece in data_set.pieces])
-    parts = np.array([piece.part or "train" for piece in data_set.pieces])
-    assert data_set.folder is not None, "pictures lie in a folder"
+    splits = np.array([piece.split or "train" for piece in data_set.pieces])
+    assert data_set.folder is not None, "images lie in a folder"
     origin = [show_path(piece.path, data_set.folder) for piece in data_set.pieces]
-    return _decode([piece.path for piece in data_set.pieces], labels, parts, names, origin, data, tick)
+    return _decode([piece.path for piece in data_set.pieces], labels, splits, names, origin, data, tick)
 
 
 def _decode(
-    sources: list, labels: np.ndarray, parts: np.ndarray, names: tuple[str, ...], origin: list[str],
+    sources: list, labels: np.ndarray, splits: np.ndarray, names: tuple[str, ...], origin: list[str],
     data: DataSettings, tick: Tick,
-) -> Read:  # fmt: skip
-    """Decode pictures and divide them into parts, shuffled, for files are in the order of the classes.
+) -> RawDataSet:  # fmt: skip
+    """Decode images and divide them into splits, shuffled, for files are in the order of the classes.
 
     Args:
         origin: what each of sources is called in a sentence.
@@ -187,92 +187,94 @@ def _decode(
     Raises:
         ValueError: some cannot be read and may not be skipped; names them.
     """
-    pictures, read, faults, sizes = read_pictures(sources, data.side, lambda n: tick(n, len(sources)))
+    images, read, faults, sizes = read_images(sources, data.side, lambda n: tick(n, len(sources)))
     if faults and not data.skip_unreadable:
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
         raise ValueError(
-            f"pictures that cannot be read: {len(faults):,}.{named}{further}\nRepair or remove them, or leave them out "
+            f"images that cannot be read: {len(faults):,}.{named}{further}\nRepair or remove them, or leave them out "
             "with --set data.skip_unreadable=true."
         )
     for label in np.setdiff1d(labels, labels[read]):
         name = repr(names[label]) if 0 <= label < len(names) else str(label)
         raise ValueError(
-            f"none of the {int((labels == label).sum()):,} pictures of the class {name} can be read; repair them, or "
+            f"none of the {int((labels == label).sum()):,} images of the class {name} can be read; repair them, or "
             "take the class out"
         )
-    labels, parts = labels[read], parts[read]
+    labels, splits = labels[read], splits[read]
     order = np.random.default_rng(data.split_seed).permutation(len(labels))
-    pictures, labels, parts = pictures[order], labels[order], parts[order]
-    arrays = {f"x_{part}": pictures[parts == part] for part in dict.fromkeys(parts.tolist())}
-    arrays |= {f"y_{part}": labels[parts == part] for part in dict.fromkeys(parts.tolist())}
-    return Read(arrays, names, len(faults), _tell_sizes(sizes, origin, data.side))
+    images, labels, splits = images[order], labels[order], splits[order]
+    arrays = {f"x_{split}": images[splits == split] for split in dict.fromkeys(splits.tolist())}
+    arrays |= {f"y_{split}": labels[splits == split] for split in dict.fromkeys(splits.tolist())}
+    return RawDataSet(arrays, names, len(faults), _tell_sizes(sizes, origin, data.side))
 
 
 def _tell_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
-    """Say which pictures have another size than most, if some have."""
+    """Say which images have another size than most, if some have."""
     counts = collections.Counter(sizes.values()).most_common()
     if len(counts) < 2 or 2 * counts[0][1] <= len(sizes):
         return ()
     (width, height), n = counts[0]
     other = next(place for place, size in sizes.items() if size != (width, height))
     return (
-        f"{n:,} pictures have {width} × {height} pixels, {len(sizes) - n:,} another size, such as {origin[other]} with "
+        f"{n:,} images have {width} × {height} pixels, {len(sizes) - n:,} another size, such as {origin[other]} with "
         f"{' × '.join(map(str, sizes[other]))}; all are cut to squares of {side} × {side} (--set data.side)",
     )
 
 
-def _join_parts(found: dict[str, np.ndarray]) -> Read:
-    """Check that pictures and labels belong together, and bring the pictures to one scale.
+def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
+    """Check that images and labels belong together, and bring the images to one scale.
 
-    An empty part counts as none. Labels that are text are numbered in the order of their names.
+    An empty split counts as none. Labels that are text are numbered in the order of their names.
     """
     found = {name: values for name, values in found.items() if len(values) or name.startswith(("x_train", "y_train"))}
-    parts = dict.fromkeys(name[2:] for name in found)
-    for part in parts:
-        for what, noun in (("x", "pictures"), ("y", "labels")):
-            if f"{what}_{part}" not in found:
-                raise ValueError(f"the {part} {noun} are not there")
-        check_pair(found[f"x_{part}"], found[f"y_{part}"])
-    pictures = {name: values for name, values in found.items() if name.startswith("x")}
-    if not all(values.size for values in pictures.values()):
-        raise ValueError("there are no training pictures")
-    if len({values.dtype.kind in "fb" for values in pictures.values()}) > 1:
-        types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in pictures.items())
-        raise ValueError(f"the parts hold pictures of different types, so that they have no common scale: {types}")
-    _check_ranges(pictures)
-    grey = arrays_to_grey(pictures)
-    shapes = {part: grey[f"x_{part}"].shape[1:] for part in parts}
+    splits = dict.fromkeys(name[2:] for name in found)
+    for split in splits:
+        for what, noun in (("x", "images"), ("y", "labels")):
+            if f"{what}_{split}" not in found:
+                raise ValueError(f"the {split} {noun} are not there")
+        check_pair(found[f"x_{split}"], found[f"y_{split}"])
+    images = {name: values for name, values in found.items() if name.startswith("x")}
+    if not all(values.size for values in images.values()):
+        raise ValueError("there are no training images")
+    if len({values.dtype.kind in "fb" for values in images.values()}) > 1:
+        types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in images.items())
+        raise ValueError(f"the splits hold images of different types, so that they have no common scale: {types}")
+    _check_ranges(images)
+    grey = arrays_to_grey(images)
+    shapes = {split: grey[f"x_{split}"].shape[1:] for split in splits}
     if len(set(shapes.values())) > 1:
-        told = ", ".join(f"{part} {' × '.join(map(str, shape))}" for part, shape in shapes.items())
-        raise ValueError(f"the pictures of the parts have different sizes in pixels: {told}")
+        told = ", ".join(f"{split} {' × '.join(map(str, shape))}" for split, shape in shapes.items())
+        raise ValueError(f"the images of the splits have different sizes in pixels: {told}")
     labels = {name: values for name, values in found.items() if name.startswith("y")}
     if all(values.dtype.kind in "US" for values in labels.values()):
         names = tuple(sorted({str(value) for values in labels.values() for value in values}, key=sort_key))
         number = {name: place for place, name in enumerate(names)}
-        return Read(grey | {name: np.array([number[str(v)] for v in values]) for name, values in labels.items()}, names)
+        return RawDataSet(
+            grey | {name: np.array([number[str(v)] for v in values]) for name, values in labels.items()}, names
+        )
     for name, values in labels.items():
         whole = values.dtype.kind in "bui" or (values.dtype.kind == "f" and np.isfinite(values).all())
         if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
-    return Read(grey | {name: values.astype("int64") for name, values in labels.items()})
+    return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()})
 
 
-def _check_ranges(pictures: dict[str, np.ndarray]) -> None:
-    """Refuse parts whose values have different ranges, such as 0 to 1 and 0 to 255; raises ValueError."""
+def _check_ranges(images: dict[str, np.ndarray]) -> None:
+    """Refuse splits whose values have different ranges, such as 0 to 1 and 0 to 255; raises ValueError."""
     ranges = {}
-    for name, values in pictures.items():
+    for name, values in images.items():
         finite = values[np.isfinite(values)]
         if finite.size and finite.any():
             ranges[name[2:]] = float(finite.min()), float(finite.max())
     tops = [max(abs(low), abs(high)) for low, high in ranges.values()]
     negative = {low < -LEAST_BELOW * high for low, high in ranges.values()}  # resampling overshoots a little
-    of_one_kind = all(values.dtype.kind == "f" or values.dtype == np.uint8 for values in pictures.values())
+    of_one_kind = all(values.dtype.kind == "f" or values.dtype == np.uint8 for values in images.values())
     if of_one_kind and tops and (max(tops) > MOST_APART * min(tops) or len(negative) > 1):
-        told = ", ".join(f"{part} {low:g} to {high:g}" for part, (low, high) in ranges.items())
-        raise ValueError(f"the values of the parts have different ranges, {told}; bring all to one")
+        told = ", ".join(f"{split} {low:g} to {high:g}" for split, (low, high) in ranges.items())
+        raise ValueError(f"the values of the splits have different ranges, {told}; bring all to one")
 
 
-READERS: dict[str, typing.Callable[[DataSet, DataSettings, Tick], Read]] = {
-    "idx": read_idx_files, "arrays": read_arrays, "csv": read_csv, "parquet": read_parquet, "pictures": read_folders,
+READERS: dict[str, typing.Callable[[DataSet, DataSettings, Tick], RawDataSet]] = {
+    "idx": read_idx_files, "arrays": read_arrays, "csv": read_csv, "parquet": read_parquet, "images": read_folders,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables of encoded pictures in .parquet files, as Hugging Face's datasets keep them; read by pyarrow."""
+"""Tables of encoded images in .parquet files, as Hugging Face's datasets keep them; read by pyarrow."""
 
 import contextlib
 import json
@@ -6,24 +6,24 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist_report.data.own.tables import LABEL_NAMES, USAGE
-from fmnist_report.data.own.tree import sort_key
+from fmnist_report.data.custom.tables import LABEL_NAMES, USAGE
+from fmnist_report.data.custom.tree import sort_key
 from fmnist_report.errors import ReportError
 
-PICTURE_NAMES = {"image", "img", "picture"}
+IMAGE_NAMES = {"image", "img", "picture"}
 MOST_NAMED = 8  # columns that a sentence names
 
 
 class Table(typing.NamedTuple):
     """One file.
 
-    pictures: encoded.
+    images: encoded.
     labels: whole numbers, or text.
     names: of the classes, where the file tells them.
-    usage: what a column says of each row's part; empty where there is none.
+    usage: what a column says of each row's split; empty where there is none.
     """
 
-    pictures: list[bytes]
+    images: list[bytes]
     labels: list[typing.Any]
     names: tuple[str, ...]
     usage: list[str]
@@ -38,7 +38,7 @@ def import_pyarrow() -> typing.Any:
     return parquet
 
 
-def read_tables(paths: Sequence[Path], with_pictures: bool = True) -> tuple[list[Table], tuple[str, ...]]:
+def read_tables(paths: Sequence[Path], with_images: bool = True) -> tuple[list[Table], tuple[str, ...]]:
     """Read tables; their labels are brought to one order of the classes, which is returned with them.
 
     Raises:
@@ -50,21 +50,21 @@ def read_tables(paths: Sequence[Path], with_pictures: bool = True) -> tuple[list
     for path in paths:
         with _naming(path):
             schema = parquet.read_schema(path)
-        picture, label, usage = find_columns(schema, path)
+        image, label, usage = find_columns(schema, path)
         with _naming(path):
-            found = parquet.read_table(path, columns=[label, *usage, *([picture] if with_pictures else [])])
+            found = parquet.read_table(path, columns=[label, *usage, *([image] if with_images else [])])
             labels = found.column(label).to_pylist()
-            parts = [value or "" for name in usage for value in found.column(name).to_pylist()]
-            rows = found.column(picture).to_pylist() if with_pictures else []
+            splits = [value or "" for name in usage for value in found.column(name).to_pylist()]
+            rows = found.column(image).to_pylist() if with_images else []
         if n := sum(value is None for value in labels):
             raise ValueError(f"{path.name}: {n:,} rows have no label")
         names = _read_names(schema, label)
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"{path.name} has two classes with the name {twice!r}; rename one")
-        pictures = [(row["bytes"] if isinstance(row, dict) else row) or b"" for row in rows]
-        if rows and not any(pictures) and any(isinstance(row, dict) and row.get("path") for row in rows):
-            raise ValueError(f"{path.name} holds only the paths of its pictures; save it with the pictures in it")
-        tables.append(Table(pictures, labels, names, parts))
+        images = [(row["bytes"] if isinstance(row, dict) else row) or b"" for row in rows]
+        if rows and not any(images) and any(isinstance(row, dict) and row.get("path") for row in rows):
+            raise ValueError(f"{path.name} holds only the paths of its images; save it with the images in it")
+        tables.append(Table(images, labels, names, splits))
     return _unite(tables, paths)
 
 
@@ -103,7 +103,7 @@ def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tup
 
 
 def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
-    """Name the columns of pictures and of labels, and that of the part, if there is one.
+    """Name the columns of images and of labels, and that of the split, if there is one.
 
     Raises:
         ValueError: several could be meant, or none of the labels is called so or bears the names of classes.
@@ -122,7 +122,7 @@ def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
-    pictures = [field.name for field in schema if is_encoded(field.type)]
+    images = [field.name for field in schema if is_encoded(field.type)]
     labels = [field.name for field in schema if is_label(field.type)]
     usage = [field.name for field in schema if field.name.casefold() in USAGE and is_text(field.type)][:1]
     labels = [name for name in labels if name not in usage] or labels
@@ -133,8 +133,8 @@ def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
     elif not usual and len(labels) == 1 and not is_text(schema.field(labels[0]).type):
         labels = []  # one number a row may be anything
     label = _choose("label", LABEL_NAMES, labels, schema, path)
-    picture = _choose("image", PICTURE_NAMES, pictures, schema, path)
-    return picture, label, [name for name in usage if name != label]
+    image = _choose("image", IMAGE_NAMES, images, schema, path)
+    return image, label, [name for name in usage if name != label]
 
 
 def _choose(what: str, usual: set[str], candidates: list[str], schema: typing.Any, path: Path) -> str:
@@ -162,7 +162,7 @@ def _read_names(schema: typing.Any, label: str) -> tuple[str, ...]:
 
 def name_classes(paths: Sequence[Path]) -> list[str]:
     """Return the names of the classes that occur, in the order of their labels; none where no file tells them."""
-    tables, names = read_tables(paths, with_pictures=False)
+    tables, names = read_tables(paths, with_images=False)
     labels = sorted({value for table in tables for value in table.labels})
     if not names or any(not 0 <= value < len(names) for value in labels):
         return []

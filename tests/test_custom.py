@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from own_data_sets import load_digits, write_idx, write_pictures
+from custom_data_sets import load_digits, write_idx, write_images
 
-from fmnist_report.data.own.detection import find_data_set
-from fmnist_report.data.own.prepare import prepare_own_data
-from fmnist_report.data.split import Task, load_task
+from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.data.custom.prepare import prepare_custom_data
+from fmnist_report.data.split import DatasetInfo, load_dataset_info
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import DataSettings
@@ -20,9 +20,9 @@ def prepare(tmp_path, quiet):
         data_set = find_data_set(folder)
         run.change()
         settings = DataSettings(**settings)
-        prepare_own_data(out, quiet, data=settings, mirror=mirror, transposed=transposed, data_set=data_set)
-        names = ("pictures", "labels", "test_labels")
-        return load_task(out), *(load_arrays(out / f"{name}.npz") for name in names)
+        prepare_custom_data(out, quiet, data=settings, mirror=mirror, transposed=transposed, data_set=data_set)
+        names = ("images", "labels", "test_labels")
+        return load_dataset_info(out), *(load_arrays(out / f"{name}.npz") for name in names)
 
     run.change = lambda: None
     return run
@@ -30,42 +30,42 @@ def prepare(tmp_path, quiet):
 
 def test_digits_are_split_by_class(tmp_path, prepare):
     write_idx(tmp_path / "digits", load_digits())
-    task, pictures, labels, test = prepare(tmp_path / "digits")
-    assert task == Task(8, 8, tuple(range(10)), False)
-    assert {part: values.shape for part, values in pictures.items()} == {
+    dataset, images, labels, test = prepare(tmp_path / "digits")
+    assert dataset == DatasetInfo(8, 8, tuple(range(10)), False)
+    assert {split: values.shape for split, values in images.items()} == {
         "train": (1_198, 8, 8), "val": (239, 8, 8), "test": (360, 8, 8),
     }  # fmt: skip
-    shares = [np.bincount(labels[part]) / len(labels[part]) for part in ("train", "val")]
+    shares = [np.bincount(labels[split]) / len(labels[split]) for split in ("train", "val")]
     assert np.abs(shares[0] - shares[1]).max() < 0.01 and len(test["test"]) == 360
 
 
-def test_labels_are_counted_from_zero_and_pictures_turned(tmp_path, prepare):
+def test_labels_are_counted_from_zero_and_images_turned(tmp_path, prepare):
     arrays = load_digits()
     changed = {name: 2 * values + 1 if name[0] == "y" else values for name, values in arrays.items()}
     write_idx(tmp_path / "odd", changed)
-    task, pictures, _, test = prepare(tmp_path / "odd", transposed=True)
-    assert task.labels == tuple(range(1, 20, 2)) and (test["test"] == arrays["y_test"]).all()
-    assert (pictures["test"] == arrays["x_test"].swapaxes(1, 2)).all()
+    dataset, images, _, test = prepare(tmp_path / "odd", transposed=True)
+    assert dataset.labels == tuple(range(1, 20, 2)) and (test["test"] == arrays["y_test"]).all()
+    assert (images["test"] == arrays["x_test"].swapaxes(1, 2)).all()
 
 
-def test_pictures_of_different_sizes_are_brought_to_one(tmp_path, prepare):
-    write_pictures(tmp_path / "pets", n=90, sizes=((40, 30), (20, 50)))
-    task, pictures, labels, test = prepare(tmp_path / "pets", side=24)
-    assert task.shape == (24, 24) and len(pictures["test"]) == 30 and np.bincount(test["test"]).tolist() == [15, 15]
-    for part, truth in (labels | test).items():
-        assert ((pictures[part].mean(axis=(1, 2)) > 90) == truth).all()  # the shade tells the class
+def test_images_of_different_sizes_are_brought_to_one(tmp_path, prepare):
+    write_images(tmp_path / "pets", n=90, sizes=((40, 30), (20, 50)))
+    dataset, images, labels, test = prepare(tmp_path / "pets", side=24)
+    assert dataset.shape == (24, 24) and len(images["test"]) == 30 and np.bincount(test["test"]).tolist() == [15, 15]
+    for split, truth in (labels | test).items():
+        assert ((images[split].mean(axis=(1, 2)) > 90) == truth).all()  # the shade tells the class
 
 
-def test_pictures_of_one_size_keep_it_and_their_own_test_part(tmp_path, prepare):
-    write_pictures(tmp_path / "pets", n=80, parts=("train", "test"), sizes=((20, 30),))
-    task, pictures, labels, _ = prepare(tmp_path / "pets")
-    assert task.shape == (30, 30) and len(pictures["test"]) == 160
-    assert not pictures["test"][:, :, :5].any() and not pictures["test"][:, :, 25:].any()  # filled up to squares
+def test_images_of_one_size_keep_it_and_their_own_test_split(tmp_path, prepare):
+    write_images(tmp_path / "pets", n=80, splits=("train", "test"), sizes=((20, 30),))
+    dataset, images, labels, _ = prepare(tmp_path / "pets")
+    assert dataset.shape == (30, 30) and len(images["test"]) == 160
+    assert not images["test"][:, :, :5].any() and not images["test"][:, :, 25:].any()  # filled up to squares
     assert len(labels["train"]) + len(labels["val"]) == 160
 
 
 def test_a_folder_that_changed_since_the_plan_is_noticed(tmp_path, prepare):
-    write_pictures(tmp_path / "pets", n=70)
+    write_images(tmp_path / "pets", n=70)
     prepare.change = lambda: (tmp_path / "pets" / "cat" / "000.png").write_bytes(b"other")
     with pytest.raises(ReportError, match="has changed since this run began"):
         prepare(tmp_path / "pets")
@@ -86,7 +86,7 @@ def spoil_label():
     return arrays
 
 
-def cut_pictures():
+def cut_images():
     arrays = load_digits()
     return arrays | {"x_test": arrays["x_test"][:, :7]}
 
@@ -94,10 +94,10 @@ def cut_pictures():
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        (few(100), "too few pictures of the class 8: 7; each"),
-        (two_classes(100), "there are 100 training pictures"),
-        (spoil_label(), "no training picture of the classes 200, 201, 202, 203, 204 and 5 more"),
-        (cut_pictures(), "different sizes in pixels: test 7 × 8, train 8 × 8"),
+        (few(100), "too few images of the class 8: 7; each"),
+        (two_classes(100), "there are 100 training images"),
+        (spoil_label(), "no training image of the classes 200, 201, 202, 203, 204 and 5 more"),
+        (cut_images(), "different sizes in pixels: test 7 × 8, train 8 × 8"),
         (
             load_digits()
             | {"x_train": load_digits()["x_train"][:, :4, :4], "x_test": load_digits()["x_test"][:, :4, :4]},
@@ -118,14 +118,14 @@ def test_names_have_to_be_as_many_as_classes(tmp_path, prepare):
         prepare(tmp_path / "digits")
 
 
-def test_what_is_no_picture_is_named(tmp_path, prepare):
-    write_pictures(tmp_path / "pets", n=75)
-    (tmp_path / "pets" / "dog" / "999.png").write_bytes(b"no picture")
+def test_what_is_no_image_is_named(tmp_path, prepare):
+    write_images(tmp_path / "pets", n=75)
+    (tmp_path / "pets" / "dog" / "999.png").write_bytes(b"no image")
     (tmp_path / "pets" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(ReportError, match=r"read: 2.\n  cat/gone.png: No such file.*\n  dog/999.png: no picture"):
+    with pytest.raises(ReportError, match=r"read: 2.\n  cat/gone.png: No such file.*\n  dog/999.png: no image"):
         prepare(tmp_path / "pets")
-    _, pictures, _, _ = prepare(tmp_path / "pets", skip_unreadable=True)
-    assert sum(map(len, pictures.values())) == 150
+    _, images, _, _ = prepare(tmp_path / "pets", skip_unreadable=True)
+    assert sum(map(len, images.values())) == 150
     assert read_json(tmp_path / "out" / "origin.json")["unreadable"] == 2
 
 

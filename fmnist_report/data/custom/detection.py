@@ -12,11 +12,11 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fmnist_report.data.custom.layouts import find_layout
+from fmnist_report.data.custom.parquet import name_classes
+from fmnist_report.data.custom.roles import Layout, Piece
+from fmnist_report.data.custom.tree import show_name, sort_key, walk
 from fmnist_report.data.digests import FASHION_MNIST_SHA256, data_digest
-from fmnist_report.data.own.layouts import find_layout
-from fmnist_report.data.own.parquet import name_classes
-from fmnist_report.data.own.roles import Layout, Piece
-from fmnist_report.data.own.tree import show_name, sort_key, walk
 from fmnist_report.errors import ReportError
 from fmnist_report.settings import LANGUAGES
 
@@ -37,7 +37,7 @@ class DataSet:
     form: of its files, as Layout has it; "" for Fashion-MNIST.
     pieces: its files, or the arrays in them.
     classes: {"uk": names, "en": names}; empty where nobody has named them.
-    mirror: whether a mirrored picture belongs to the same class.
+    mirror: whether a mirrored image belongs to the same class.
     transposed: whether the files hold columns in place of rows, as EMNIST's do.
     skipped: how many files in the folder are not used, by the end of their names.
     notes: what the user should know of it, in sentences.
@@ -55,17 +55,17 @@ class DataSet:
     notes: tuple[str, ...] = ()
 
     @property
-    def is_own(self) -> bool:
+    def is_custom(self) -> bool:
         """Whether it is not Fashion-MNIST."""
         return bool(self.form)
 
     def stage(self, cache_dir: Path) -> dict[str, typing.Any]:
-        """Return what pipeline.Line.stage takes to prepare it, beside name and settings."""
+        """Return what pipeline.Pipeline.stage takes to prepare it, beside name and settings."""
         content = {"the data set": self.sha256}
-        if self.is_own:
+        if self.is_custom:
             how = {"mirror": self.mirror, "transposed": self.transposed}
             return {
-                "function": "data.own.prepare:prepare_own_data",
+                "function": "data.custom.prepare:prepare_custom_data",
                 **how,
                 "digests": content,
                 "places": {"data_set": self},
@@ -75,7 +75,7 @@ class DataSet:
 
     def classes_in(self, lang: str) -> list[str] | None:
         """Return the classes' names in a language, perhaps none; None for Fashion-MNIST, whose names are known."""
-        return self.classes.get(lang, []) if self.is_own else None
+        return self.classes.get(lang, []) if self.is_custom else None
 
 
 def find_data_set(folder: Path | None) -> DataSet:
@@ -109,14 +109,14 @@ def find_data_set(folder: Path | None) -> DataSet:
 
 
 def _digest_pieces(layout: Layout) -> list[str]:
-    """Return the digest of each piece's file; one that cannot be read is told with the others when pictures are."""
+    """Return the digest of each piece's file; one that cannot be read is told with the others when images are."""
     known: dict[Path, str] = {}
     for piece in layout.pieces:
         if piece.path not in known:
             try:
                 known[piece.path] = digest_file(piece.path)
             except (OSError, EOFError, zlib.error) as error:
-                if layout.form == "pictures":
+                if layout.form == "images":
                     known[piece.path] = NOT_READ
                 elif isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
                     raise
@@ -156,11 +156,11 @@ def digest_file(path: Path) -> str:
 
 
 def _require_all(layout: Layout) -> None:
-    found = {(piece.part, piece.what) for piece in layout.pieces}
-    for part in dict.fromkeys(("train", *(piece.part for piece in layout.pieces))):
-        for what, noun in (("x", "pictures"), ("y", "labels")):
-            if (part, what) not in found:
-                raise ValueError(f"the IDX file with the {part} {noun} is not there; add it")
+    found = {(piece.split, piece.what) for piece in layout.pieces}
+    for split in dict.fromkeys(("train", *(piece.split for piece in layout.pieces))):
+        for what, noun in (("x", "images"), ("y", "labels")):
+            if (split, what) not in found:
+                raise ValueError(f"the IDX file with the {split} {noun} is not there; add it")
 
 
 def _describe(
@@ -187,7 +187,7 @@ def _describe(
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
     known = []
-    if layout.form == "pictures":
+    if layout.form == "images":
         known = sorted({piece.what for piece in layout.pieces}, key=sort_key)
     elif layout.form == "parquet":
         known = [show_name(name) for name in name_classes([piece.path for piece in layout.pieces])]
@@ -202,7 +202,7 @@ def _describe(
     else:
         classes = dict.fromkeys(LANGUAGES, known) if known else {}
     rows = (
-        f"{piece.part}/{piece.what}/{piece.key}/{digest}" for piece, digest in zip(layout.pieces, digests, strict=True)
+        f"{piece.split}/{piece.what}/{piece.key}/{digest}" for piece, digest in zip(layout.pieces, digests, strict=True)
     )
     return DataSet(
         show_name(told.get("name") or folder.resolve().name), hashlib.sha256("\n".join(rows).encode()).hexdigest(),

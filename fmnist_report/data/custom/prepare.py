@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.own.detection import DataSet, find_data_set
-from fmnist_report.data.own.readers import READERS, Read
-from fmnist_report.data.own.tree import describe_kinds, show_name
-from fmnist_report.data.split import ORIGIN, PARTS, Task, divide, write_parts
+from fmnist_report.data.custom.detection import DataSet, find_data_set
+from fmnist_report.data.custom.readers import READERS, RawDataSet
+from fmnist_report.data.custom.tree import describe_kinds, show_name
+from fmnist_report.data.split import ORIGIN, SPLITS, DatasetInfo, divide, write_splits
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.progress import Progress
@@ -21,58 +21,58 @@ LEAST_VAL = 20
 NAMED = 5  # classes that a sentence names
 
 
-def prepare_own_data(
+def prepare_custom_data(
     out: Path, progress: Progress, *, data: DataSettings, mirror: bool, transposed: bool, data_set: DataSet
 ) -> None:
-    """Stage `data` for a data set of the user's own; see write_parts for what it writes.
+    """Stage `data` for a data set of the user's own; see write_splits for what it writes.
 
-    Labels are counted from 0 in the order of those that occur. Where there is no test part, a sixth of each class is
-    set apart for the test, drawn by data.split_seed. origin.json tells which parts the data set came with, given; how
-    many files beside them are not used, skipped, {end of the name: files}; how many pictures were left out because they
+    Labels are counted from 0 in the order of those that occur. Where there is no test split, a sixth of each class is
+    set apart for the test, drawn by data.split_seed. origin.json tells which splits the data set came with, given; how
+    many files beside them are not used, skipped, {end of the name: files}; how many images were left out because they
     cannot be read, unreadable; and what the files themselves call the classes, names.
 
     Raises:
-        ReportError: the pictures cannot be used, or have changed since the run was planned.
+        ReportError: the images cannot be used, or have changed since the run was planned.
     """
     if find_data_set(data_set.folder).sha256 != data_set.sha256:
         raise ReportError(f"The data set in {str(data_set.folder)!r} has changed since this run began; run again.")
     try:
-        read = READERS[data_set.form](data_set, data, lambda n, total: progress.update(n, total, "pictures"))
+        read = READERS[data_set.form](data_set, data, lambda n, total: progress.update(n, total, "images"))
         arrays = dict(read.arrays)
-        pictures = [name for name in arrays if name.startswith("x")]
+        images = [name for name in arrays if name.startswith("x")]
         if transposed:
-            arrays |= {name: arrays[name].swapaxes(1, 2) for name in pictures}
-        arrays |= {name: fill_up(arrays[name]) for name in pictures}
+            arrays |= {name: arrays[name].swapaxes(1, 2) for name in images}
+        arrays |= {name: fill_up(arrays[name]) for name in images}
         names = name_labels(read, data_set)
-        check_parts(arrays)
+        check_splits(arrays)
         check_counts(arrays, names)
         notes = list(data_set.notes)
         if "x_test" not in arrays:
             arrays |= set_test_apart(arrays, data.split_seed)
-            notes.append("there is no test part, so a sixth of each class is set apart for the test")
+            notes.append("there is no test split, so a sixth of each class is set apart for the test")
         labels = number_labels(arrays, names)
         check_size(arrays, len(labels), data_set)
     except (OSError, ValueError) as error:
         raise ReportError(f"The data set in {str(data_set.folder)!r} cannot be used: {error}") from None
     n_train, height, width = arrays["x_train"].shape
-    progress.say(f"{data_set.name}: {n_train:,} pictures of {height} × {width} pixels in {len(labels)} classes.")
+    progress.say(f"{data_set.name}: {n_train:,} images of {height} × {width} pixels in {len(labels)} classes.")
     for note in [*notes, *read.notes, *describe_rest(data_set, read)]:
         progress.say(f"{data_set.name}: {note}.")
-    write_parts(out, arrays, data, Task(height, width, labels, mirror))
-    given = [part for part in PARTS if f"x_{part}" in read.arrays]
+    write_splits(out, arrays, data, DatasetInfo(height, width, labels, mirror))
+    given = [split for split in SPLITS if f"x_{split}" in read.arrays]
     known = all(0 <= label < len(read.names) for label in labels)
     named = [show_name(read.names[label]) for label in labels] if known else []
     origin = {"given": given, "skipped": data_set.skipped, "unreadable": read.unreadable, "names": named}
     write_json(out / ORIGIN, origin)
 
 
-def describe_rest(data_set: DataSet, read: Read) -> list[str]:
+def describe_rest(data_set: DataSet, read: RawDataSet) -> list[str]:
     """Say what was left out."""
     found = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
     return found + ([f"left out, because they cannot be read: {read.unreadable:,}"] if read.unreadable else [])
 
 
-def name_labels(read: Read, data_set: DataSet) -> dict[int, str]:
+def name_labels(read: RawDataSet, data_set: DataSet) -> dict[int, str]:
     """Return what each label is called in a sentence: the class's name, where it is known, or the label."""
     named: typing.Sequence[str] = read.names or next(iter(data_set.classes.values()), [])
     labels = np.unique(np.concatenate([values for name, values in read.arrays.items() if name.startswith("y")]))
@@ -83,40 +83,40 @@ def name_labels(read: Read, data_set: DataSet) -> dict[int, str]:
 
 
 def set_test_apart(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """Draw a sixth of each class of the training part for the test; returns the new parts."""
+    """Draw a sixth of each class of the training split for the test; returns the new splits."""
     labels = arrays["y_train"]
     n_test = max(len(np.unique(labels)), len(labels) // 6)
     test = np.sort(divide(np.arange(len(labels)), labels, n_test, seed)[0])
     is_test = np.isin(np.arange(len(labels)), test)
-    return {f"{what}_{part}": arrays[f"{what}_train"][chosen]
-            for what in "xy" for part, chosen in (("train", ~is_test), ("test", is_test))}  # fmt: skip
+    return {f"{what}_{split}": arrays[f"{what}_train"][chosen]
+            for what in "xy" for split, chosen in (("train", ~is_test), ("test", is_test))}  # fmt: skip
 
 
-def fill_up(pictures: np.ndarray) -> np.ndarray:
-    """Fill (n, height, width) pictures up to squares, with black on both sides of the shorter axis."""
-    _, height, width = pictures.shape
+def fill_up(images: np.ndarray) -> np.ndarray:
+    """Fill (n, height, width) images up to squares, with black on both sides of the shorter axis."""
+    _, height, width = images.shape
     missing = [max(height, width) - side for side in (height, width)]
-    return np.pad(pictures, ((0, 0), *((n // 2, n - n // 2) for n in missing)))
+    return np.pad(images, ((0, 0), *((n // 2, n - n // 2) for n in missing)))
 
 
 def number_labels(arrays: dict[str, np.ndarray], names: dict[int, str]) -> tuple[int, ...]:
     """Number the labels from 0 in the order of those that occur, in place; returns those that occur.
 
     Raises:
-        ValueError: a part has a class that training has not, or there are no test pictures of a class.
+        ValueError: a split has a class that training has not, or there are no test images of a class.
     """
     labels = np.unique(arrays["y_train"])
-    for part in (name[2:] for name in arrays if name.startswith("y")):
-        strange = np.setdiff1d(arrays[f"y_{part}"], labels)
+    for split in (name[2:] for name in arrays if name.startswith("y")):
+        strange = np.setdiff1d(arrays[f"y_{split}"], labels)
         if len(strange):
             raise ValueError(
-                f"there is no training picture of {_list(strange, names)}, but there are {part} pictures; take them "
-                "out, or add training pictures"
+                f"there is no training image of {_list(strange, names)}, but there are {split} images; take them "
+                "out, or add training images"
             )
     missing = np.setdiff1d(labels, arrays["y_test"])
     if len(missing):
         raise ValueError(
-            f"there is no test picture of {_list(missing, names)}, so nothing could be said of how well that is "
+            f"there is no test image of {_list(missing, names)}, so nothing could be said of how well that is "
             "recognised; add some, or take the class out"
         )
     for name in [name for name in arrays if name.startswith("y")]:
@@ -130,27 +130,27 @@ def _list(labels: typing.Iterable[int], names: dict[int, str]) -> str:
     return f"the {'class' if len(words) == 1 else 'classes'} {', '.join(words[:NAMED])}{more}"
 
 
-def check_parts(arrays: dict[str, np.ndarray]) -> None:
-    """Check that there is a training part, and that a validation part can tell anything; raises ValueError."""
+def check_splits(arrays: dict[str, np.ndarray]) -> None:
+    """Check that there is a training split, and that a validation split can tell anything; raises ValueError."""
     if "x_train" not in arrays:
         found = " and ".join(name[2:] for name in arrays if name.startswith("x"))
-        raise ValueError(f"there is no training part, only {found}")
+        raise ValueError(f"there is no training split, only {found}")
     if 0 < len(arrays.get("x_val", ())) < LEAST_VAL:
         raise ValueError(
-            f"the validation part has {len(arrays['x_val'])} pictures; at least {LEAST_VAL} are needed, or none: then "
-            "a sixth of the training pictures becomes it"
+            f"the validation split has {len(arrays['x_val'])} images; at least {LEAST_VAL} are needed, or none: then "
+            "a sixth of the training images becomes it"
         )
 
 
 def check_counts(arrays: dict[str, np.ndarray], names: dict[int, str]) -> None:
-    """Check that there are enough pictures of every class, and not too many classes; raises ValueError."""
+    """Check that there are enough images of every class, and not too many classes; raises ValueError."""
     labels, counts = np.unique(arrays["y_train"], return_counts=True)
     if not 2 <= len(labels) <= MOST_CLASSES:
         raise ValueError(f"it has {len(labels)} classes; from 2 to {MOST_CLASSES} can be compared")
     rare = counts < LEAST_OF_CLASS
     if rare.any():
         raise ValueError(
-            f"there are too few pictures of {_list(labels[rare], names)}: {', '.join(map(str, counts[rare][:NAMED]))}; "
+            f"there are too few images of {_list(labels[rare], names)}: {', '.join(map(str, counts[rare][:NAMED]))}; "
             f"each class has to have at least {LEAST_OF_CLASS} for training. Add some, or take the class out"
         )
 
@@ -159,9 +159,9 @@ def check_size(arrays: dict[str, np.ndarray], n_classes: int, data_set: DataSet)
     """Check that there is enough to learn from, and a name for every class; raises ValueError."""
     n_train, height, width = arrays["x_train"].shape
     if n_train < LEAST_TRAIN:
-        raise ValueError(f"there are {n_train} training pictures; at least {LEAST_TRAIN} are needed")
+        raise ValueError(f"there are {n_train} training images; at least {LEAST_TRAIN} are needed")
     if min(height, width) < 8 or max(height, width) > 224:
-        raise ValueError(f"its pictures have {height} × {width} pixels; sides from 8 to 224 can be used")
+        raise ValueError(f"its images have {height} × {width} pixels; sides from 8 to 224 can be used")
     named = len(next(iter(data_set.classes.values()), ()))
     if named not in (0, n_classes):
         raise ValueError(f"classes.toml names {named} classes, but there are {n_classes}")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 LABEL_NAMES = {"label", "labels", "class", "target", "y", "digit", "character", "letter", "emotion", "category"}
 PACKED = "pixels"  # a column of all pixels, separated by spaces, as FER2013 has it
-USAGE = {"usage", "split", "part", "subset"}  # a column that tells the part
+USAGE = {"usage", "split", "part", "subset"}  # a column that tells the split
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
 INDEX_NAMES = {"", "index", "id", "unnamed: 0"}  # what a first column is called that numbers the rows
 LEAST_PIXELS = 25
-LEAST_SIDE = 8  # of pictures in tables whose columns bear no names that tell
+LEAST_SIDE = 8  # of images in tables whose columns bear no names that tell
 MOST_OF_ONE = 0.9  # share of rows that may have the same label, where another column could be it
 MOST_LABELS = 100
 MOST_IN_ROW = 2**20  # characters
@@ -42,7 +42,7 @@ class Columns:
 
 
 class Row(typing.NamedTuple):
-    """One picture of a table, as text; usage is "" where no column tells the part, and line counts from 1."""
+    """One image of a table, as text; usage is "" where no column tells the split, and line counts from 1."""
 
     label: str
     usage: str
@@ -111,7 +111,7 @@ def _find_text_label(names: list[str], separator: str) -> Columns | None:
 def _find_pixels(names: list[str], path: Path) -> tuple[int, ...]:
     """Find the columns of the largest group whose names differ by a number, or two as in 1x1, and sort them by it.
 
-    Those whose second number counts the rows of a picture, as in x_y, stay in the order of the file if it is that.
+    Those whose second number counts the rows of an image, as in x_y, stay in the order of the file if it is that.
     """
     groups: dict[str, list[tuple[tuple[int, ...], int]]] = {}
     for column, name in enumerate(names):
@@ -165,12 +165,12 @@ def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool
 
 
 def read_rows(path: Path, columns: Columns) -> typing.Iterator[Row]:
-    """Yield the pictures of a table.
+    """Yield the images of a table.
 
     Raises:
         ValueError: a row has more or fewer values than the first, or is no text that can be read; names its line.
     """
-    assert columns.label is not None, "a table without labels is no part of a data set"
+    assert columns.label is not None, "a table without labels is no split of a data set"
     with open(path, encoding=_find_encoding(path), newline="") as file, _naming(path) as place:
         reader = csv.reader(file, delimiter=columns.separator)
         for number, row in enumerate(reader):

@@ -13,8 +13,8 @@ from pathlib import Path
 from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.printed.archive import change_slightly, end_plainly, ends_plainly, identify
-from fmnist_report.report.printed.tagging import Made, complete_tags, remember_elements
+from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_plainly, identify
+from fmnist_report.report.pdf.tagging import StageResult, complete_tags, remember_elements
 
 MOST_PRINTS = 4  # of which one in a hundred needs a second
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
@@ -60,7 +60,7 @@ def _attach(results: Path, date: datetime) -> typing.Any:
     )
 
 
-def _finish(document: typing.Any, pdf: typing.Any, made: Made, n_changes: int) -> None:
+def _finish(document: typing.Any, pdf: typing.Any, made: StageResult, n_changes: int) -> None:
     complete_tags(document, pdf, made)
     identify(pdf)
     end_plainly(pdf)

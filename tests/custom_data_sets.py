@@ -11,9 +11,9 @@ def write_idx(folder, arrays, names=("train", "t10k"), packed=True):
     folder.mkdir(parents=True, exist_ok=True)
     for array, values in arrays.items():
         what, dimensions = ("images", 3) if array[0] == "x" else ("labels", 1)
-        part = names[array.endswith("test")]
+        split = names[array.endswith("test")]
         raw = struct.pack(f">{1 + values.ndim}I", 0x800 + values.ndim, *values.shape) + values.tobytes()
-        path = folder / f"{part}-{what}-idx{dimensions}-ubyte{'.gz' if packed else ''}"
+        path = folder / f"{split}-{what}-idx{dimensions}-ubyte{'.gz' if packed else ''}"
         path.write_bytes(gzip.compress(raw) if packed else raw)
 
 
@@ -28,14 +28,14 @@ def load_digits():
     return {"x_train": x[:1_437], "y_train": y[:1_437], "x_test": x[1_437:], "y_test": y[1_437:]}
 
 
-def write_pictures(folder, n=12, sizes=((20, 30),), classes=("cat", "dog"), parts=("",)):
-    """Write n pictures a class and part, whose shade tells the class, as PNG files."""
+def write_images(folder, n=12, sizes=((20, 30),), classes=("cat", "dog"), splits=("",)):
+    """Write n images a class and split, whose shade tells the class, as PNG files."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
-    for part in parts:
+    for split in splits:
         for label, name in enumerate(classes):
-            place = folder / part / name
+            place = folder / split / name
             place.mkdir(parents=True)
             for number in range(n):
                 width, height = sizes[number % len(sizes)]

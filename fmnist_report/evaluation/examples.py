@@ -16,8 +16,8 @@ RIGHT = 10  # a class, of those that every model gets right
 SIDE = 32  # of an image, in pixels, at most
 
 
-def gather_answers(out: Path, progress: Progress, *, data: Path, overlap: Path, evaluation: Path) -> None:
-    """Stage `answers`: write answers.npz, what the explorer of the page shows.
+def gather_examples(out: Path, progress: Progress, *, data: Path, duplicates: Path, evaluation: Path) -> None:
+    """Stage `answers`: write examples.npz, what the explorer of the page shows.
 
     That is every test image that any compared model gets wrong, and some of those that all get right, the least sure
     first; of so many that they would not fit, those that most models get wrong.
@@ -31,17 +31,17 @@ def gather_answers(out: Path, progress: Progress, *, data: Path, overlap: Path, 
         n_wrong and n_missing: how many some model gets wrong, and how many of these are not kept.
     """
     predictions = load_arrays(evaluation / "predictions.npz")
-    pictures, near = load_arrays(data / "pictures.npz"), load_arrays(overlap / "overlap.npz")
+    images, near = load_arrays(data / "images.npz"), load_arrays(duplicates / "duplicates.npz")
     labels = predictions["y_test"].astype("int64")
     probabilities = np.stack([predictions[name] for name in COMPARED], axis=1)
     predicted = probabilities.argmax(axis=2)
     chosen = choose(labels, predicted, probabilities)
-    neighbours, shown = near["neighbours"][chosen], shrink(pictures["test"][chosen])
+    neighbours, shown = near["neighbours"][chosen], shrink(images["test"][chosen])
     columns = math.isqrt(max(0, len(chosen) - 1)) + 1
     n_wrong = int((predicted != labels[:, None]).any(axis=1).sum())
     n_kept = int((predicted[chosen] != labels[chosen, None]).any(axis=1).sum())
     save_arrays(
-        out / "answers.npz",
+        out / "examples.npz",
         index=chosen.astype("int32"),
         label=labels[chosen].astype("uint16"),
         predicted=predicted[chosen].astype("uint16"),
@@ -49,7 +49,7 @@ def gather_answers(out: Path, progress: Progress, *, data: Path, overlap: Path, 
         neighbour_labels=load_arrays(data / "labels.npz")["train"][neighbours].astype("uint16"),
         rms=near["rms"][chosen].astype("float32"),
         images=tile(shown, columns),
-        neighbours=tile(shrink(pictures["train"][neighbours]), columns),
+        neighbours=tile(shrink(images["train"][neighbours]), columns),
         layout=np.array([*shown.shape[1:], columns]),
         n_wrong=np.array(n_wrong),
         n_missing=np.array(n_wrong - n_kept),

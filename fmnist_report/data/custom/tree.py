@@ -10,11 +10,11 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
      ".pbm", ".pnm", ".avif", ".jp2", ".tga"}
 )  # fmt: skip
-UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # pictures, too
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # images, too
 DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 MOST_FILES = 2_000_000
 DEEPEST = 16  # folders below the one that was given
@@ -34,9 +34,9 @@ class Folder:
         return show_name(self.path.name)
 
     @property
-    def pictures(self) -> list[Path]:
-        """The pictures that lie in it directly."""
-        return [path for path in self.files if path.suffix.lower() in PICTURE_SUFFIXES]
+    def images(self) -> list[Path]:
+        """The images that lie in it directly."""
+        return [path for path in self.files if path.suffix.lower() in IMAGE_SUFFIXES]
 
     def every_file(self) -> typing.Iterator[Path]:
         """Yield all files in it and below it."""
@@ -45,16 +45,16 @@ class Folder:
             yield from folder.every_file()
 
     def every_unread(self) -> list[Path]:
-        """List all pictures in it and below it in forms that are not read."""
+        """List all images in it and below it in forms that are not read."""
         return [path for path in self.every_file() if path.suffix.lower() in UNREAD_SUFFIXES]
 
-    def every_picture(self) -> list[Path]:
-        """List all pictures in it and below it."""
-        return self.pictures + [path for folder in self.folders for path in folder.every_picture()]
+    def every_image(self) -> list[Path]:
+        """List all images in it and below it."""
+        return self.images + [path for folder in self.folders for path in folder.every_image()]
 
     def filled(self) -> list[Folder]:
-        """List the folders in it with pictures in them or below them."""
-        return [folder for folder in self.folders if folder.every_picture()]
+        """List the folders in it with images in them or below them."""
+        return [folder for folder in self.folders if folder.every_image()]
 
 
 def walk(path: Path) -> Folder:

@@ -1,10 +1,10 @@
-"""The parts of a data set, and what the names of files, folders and arrays tell of them."""
+"""The splits of a data set, and what the names of files, folders and arrays tell of them."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = {
+SPLITS = {
     **dict.fromkeys(("train", "training", "trainset", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "valset", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "testset", "t10k", "eval"), "test"),
@@ -19,12 +19,12 @@ WHAT = {
 class Piece:
     """A file of a data set, or an array in it.
 
-    part: "train", "val", "test", or "" where the set is not divided.
-    what: of a picture, its class; of arrays "x" or "y"; of tables, which hold both, "xy".
+    split: "train", "val", "test", or "" where the set is not divided.
+    what: of an image, its class; of arrays "x" or "y"; of tables, which hold both, "xy".
     key: the array's name in its file; "" for the only one.
     """
 
-    part: str
+    split: str
     what: str
     path: Path
     key: str = ""
@@ -34,7 +34,7 @@ class Piece:
 class Layout:
     """What was found.
 
-    form: "idx", "arrays", "csv", "parquet" or "pictures".
+    form: "idx", "arrays", "csv", "parquet" or "images".
     notes: what the user should know of it, in sentences.
     """
 
@@ -50,14 +50,14 @@ def split_words(name: str) -> list[str]:
 
 
 def read_role(name: str) -> tuple[str, str]:
-    """Return the part and what ("x", "y") that the words of a name tell; "" for what they do not."""
+    """Return the split and what ("x", "y") that the words of a name tell; "" for what they do not."""
     words = split_words(name)
-    part = next((PARTS[word] for word in words if word in PARTS), "")
+    split = next((SPLITS[word] for word in words if word in SPLITS), "")
     what = {WHAT[word] for word in words if word in WHAT}
-    return part, "y" if "y" in what else "x" if what else ""  # image_labels are labels
+    return split, "y" if "y" in what else "x" if what else ""  # image_labels are labels
 
 
-def find_part(path: Path, folder: Path) -> str:
-    """Return the part that a file's name tells, or that of a folder in which it lies."""
+def find_split(path: Path, folder: Path) -> str:
+    """Return the split that a file's name tells, or that of a folder in which it lies."""
     names = (path.stem, *reversed(path.relative_to(folder).parent.parts))
-    return next((part for name in names if (part := read_role(name)[0])), "")
+    return next((split for name in names if (split := read_role(name)[0])), "")

@@ -1,4 +1,4 @@
-"""Pictures of any size and mode that Pillow reads, brought to one size in shades of grey, one at a time."""
+"""Images of any size and mode that Pillow reads, brought to one size in shades of grey, one at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-LARGEST = 224  # pixels; same-size pictures up to it keep their size
+LARGEST = 224  # pixels; same-size images up to it keep their size
 ORIENTATION = 0x0112  # of EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -23,13 +23,13 @@ TURNS = {
 SIDEWAYS = (5, 6, 7, 8)
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue (ITU-R Recommendation BT.601)
 EIGHT_BITS = (0.0, 255.0)
-FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # of pictures with 1, 4, 8, 10, 12, 14 and 16 bits
+FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # of images with 1, 4, 8, 10, 12, 14 and 16 bits
 Encoded = Path | bytes
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a picture before it is decoded.
+    """What is known of an image before it is decoded.
 
     size: width and height in pixels, as it is meant to be seen.
     turn: how it has to be turned for that.
@@ -41,8 +41,8 @@ class Header:
     wide: bool
 
 
-class Decoded(typing.NamedTuple):
-    """What read_pictures found.
+class DecodedImages(typing.NamedTuple):
+    """What read_images found.
 
     grey: (n, height, width) uint8 of those that can be read.
     read: their places in the sources.
@@ -58,7 +58,7 @@ class Decoded(typing.NamedTuple):
 
 @contextlib.contextmanager
 def _whole_alone() -> typing.Iterator[None]:
-    """Let Pillow refuse truncated pictures, whatever other libraries of this process have told it, and keep quiet."""
+    """Let Pillow refuse truncated images, whatever other libraries of this process have told it, and keep quiet."""
     former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
         with warnings.catch_warnings():
@@ -69,27 +69,27 @@ def _whole_alone() -> typing.Iterator[None]:
 
 
 @_whole_alone()
-def read_pictures(
+def read_images(
     sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
-) -> Decoded:
-    """Decode pictures to shades of grey of eight bits.
+) -> DecodedImages:
+    """Decode images to shades of grey of eight bits.
 
     Where all have one size of at most LARGEST pixels, they keep it; else they are cut to squares around their middle
     and brought to side pixels. Those of more than eight bits are scaled alike, by the range of all of them. Only one
-    picture at a time is held in its own size.
+    image at a time is held in its own size.
 
     Args:
         sources: files, or their content.
-        tick: called with the number of pictures that are done.
+        tick: called with the number of images that are done.
     """
     headers: dict[int, Header] = {}
     faults: dict[int, str] = {}
     low, high, integer = np.inf, -np.inf, True
     for number, source in enumerate(sources):
-        with _noting(faults, number), _open(source) as picture:
-            header = read_header(picture)
+        with _noting(faults, number), _open(source) as image:
+            header = read_header(image)
             if header.wide:
-                values = np.asarray(picture)
+                values = np.asarray(image)
                 finite = values[np.isfinite(values)]
                 if not finite.size:
                     raise ValueError("none of its values is a number")
@@ -102,17 +102,17 @@ def read_pictures(
     scale = find_scale(low, high, integer) if high > -np.inf else EIGHT_BITS
     grey: dict[int, np.ndarray] = {}
     for number, header in headers.items():
-        with _noting(faults, number), _open(sources[number]) as picture:
+        with _noting(faults, number), _open(sources[number]) as image:
             if not keep:
-                picture.draft(None, (2 * side, 2 * side))  # JPEG leaves out what is finer while it decodes
-            shades = to_grey(picture, scale)
+                image.draft(None, (2 * side, 2 * side))  # JPEG leaves out what is finer while it decodes
+            shades = to_grey(image, scale)
             shades = shades if header.turn is None else shades.transpose(header.turn)
             fitted = shades if keep else ImageOps.fit(shades, (width, height), Image.Resampling.LANCZOS)
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
     sizes_of = {number: header.size for number, header in headers.items()}
-    return Decoded(found, list(grey), dict(sorted(faults.items())), sizes_of)
+    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes_of)
 
 
 def _open(source: Encoded) -> Image.Image:
@@ -121,52 +121,52 @@ def _open(source: Encoded) -> Image.Image:
 
 @contextlib.contextmanager
 def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
-    """Note why a picture cannot be read: whatever its decoder raises."""
+    """Note why an image cannot be read: whatever its decoder raises."""
     try:
         yield
     except MemoryError:
         raise
     except Image.UnidentifiedImageError:
-        faults[number] = "no picture that Pillow reads"
+        faults[number] = "no image that Pillow reads"
     except OSError as error:
         faults[number] = error.strerror or str(error)
     except Exception as error:
         faults[number] = str(error) or type(error).__name__
 
 
-def read_header(picture: Image.Image) -> Header:
-    """Read what is known of a picture before it is decoded; one whose EXIF block is damaged counts as upright."""
+def read_header(image: Image.Image) -> Header:
+    """Read what is known of an image before it is decoded; one whose EXIF block is damaged counts as upright."""
     try:
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        orientation = int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # a damaged block raises whatever its fields lead to
         orientation = 1
-    width, height = picture.size
+    width, height = image.size
     size = (height, width) if orientation in SIDEWAYS else (width, height)
-    return Header(size, TURNS.get(orientation), picture.mode.startswith(("I", "F")))
+    return Header(size, TURNS.get(orientation), image.mode.startswith(("I", "F")))
 
 
-def to_grey(picture: Image.Image, scale: tuple[float, float]) -> Image.Image:
-    """Turn a picture into shades of grey.
+def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
+    """Turn an image into shades of grey.
 
     What is transparent becomes white, or black where the rest is light, so that it can be told from the rest.
 
     Args:
-        scale: the values that become black and white in pictures of more than eight bits.
+        scale: the values that become black and white in images of more than eight bits.
     """
-    if picture.mode.startswith(("I", "F")):
-        return Image.fromarray(scale_values(np.asarray(picture), scale))
-    if not picture.has_transparency_data:
-        return picture.convert("L")
-    coloured = picture.convert("RGBA")
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(scale_values(np.asarray(image), scale))
+    if not image.has_transparency_data:
+        return image.convert("L")
+    coloured = image.convert("RGBA")
     opacity = np.asarray(coloured.getchannel("A"), "float32")
     shades = np.asarray(coloured.convert("L"), "float32")
     light = (shades * opacity).sum() > 127.5 * opacity.sum()
-    ground = Image.new("RGBA", picture.size, "black" if light else "white")
+    ground = Image.new("RGBA", image.size, "black" if light else "white")
     return Image.alpha_composite(ground, coloured).convert("L")
 
 
 def find_scale(low: float, high: float, integer: bool) -> tuple[float, float]:
-    """Return the values that become black and white, from the range of all pictures.
+    """Return the values that become black and white, from the range of all images.
 
     Values from 0 on have the full scale of the fewest bits that hold them, those of real numbers up to 1 the scale 0
     to 1; what goes below 0 is scaled from the lowest to the highest.
@@ -187,11 +187,11 @@ def scale_values(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bring arrays of pictures to (n, height, width) uint8, scaled alike.
+    """Bring arrays of images to (n, height, width) uint8, scaled alike.
 
     Args:
         arrays: (n, height, width), perhaps with 1, 3 or 4 channels as the last axis or the second, or (n, pixels) of
-            square pictures; of any type. Those of eight bits stay as they are, unless all their values are small.
+            square images; of any type. Those of eight bits stay as they are, unless all their values are small.
 
     Raises:
         ValueError: an array has no such shape.
@@ -199,7 +199,7 @@ def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     finite = [values[np.isfinite(values)] for values in arrays.values()]
     filled = [values for values in finite if values.size]
     if not filled:
-        raise ValueError("none of the pictures' values is a number")
+        raise ValueError("none of the images' values is a number")
     low, high = min(float(values.min()) for values in filled), max(float(values.max()) for values in filled)
     whole = all(np.issubdtype(values.dtype, np.integer) for values in arrays.values())
     scale = find_scale(low, high, whole)  # before colours are mixed, which rounds
@@ -228,5 +228,5 @@ def _to_planes(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         ground = np.where(means > (low + high) / 2, low, high)[:, None, None]  # as to_grey lays it
         return shades * opacity + ground * (1 - opacity)
     if values.ndim != 3:
-        raise ValueError(f"pictures of the shape {values.shape} cannot be used; (n, height, width) can")
+        raise ValueError(f"images of the shape {values.shape} cannot be used; (n, height, width) can")
     return values

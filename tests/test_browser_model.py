@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fmnist_report.data.split import Task
+from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation.test_set import measure_rounding
-from fmnist_report.experiments import portable as stage
+from fmnist_report.experiments import browser_model as stage
+from fmnist_report.models.browser_model import carry_over, count_operations, round_network, round_weights
 from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.portable import carry_over, count_operations, round_network, round_weights
 from fmnist_report.pipeline.files import load_arrays, read_json, save_arrays, write_json
 from fmnist_report.settings import CNNSettings
 from fmnist_report.training.prediction import as_pixels, predict
@@ -27,19 +27,19 @@ def trained(settings):
     return network
 
 
-def carry_out(portable, pixels):
-    """Carry out a portable network on one image, as the page's script does."""
+def carry_out(browser_model, pixels):
+    """Carry out a browser_model network on one image, as the page's script does."""
     done = []
-    for step in portable.operations:
+    for step in browser_model.operations:
         x = done[step["inputs"][0]] if step["inputs"] else None
         channels = step["shape"][-1]
 
         def fine(name, channels=channels, step=step):
-            return portable.fine[step[name] : step[name] + channels]
+            return browser_model.fine[step[name] : step[name] + channels]
 
         if "kernel" in step:
             n = int(np.prod(step["kernel"]))
-            kernel = portable.whole[step["weights"] :][:n].reshape(step["kernel"]) * fine("scale")
+            kernel = browser_model.whole[step["weights"] :][:n].reshape(step["kernel"]) * fine("scale")
         match step["op"]:
             case "input":
                 out = pixels
@@ -75,16 +75,16 @@ def carry_out(portable, pixels):
 @pytest.mark.parametrize("settings", [SMALL, PLAIN], ids=["stages", "plain"])
 def test_the_operations_give_what_the_rounded_network_gives(settings):
     network = trained(settings)
-    portable = carry_over(network)
-    assert portable.whole.dtype == np.int8 and np.abs(portable.whole).max() == 127
+    browser_model = carry_over(network)
+    assert browser_model.whole.dtype == np.int8 and np.abs(browser_model.whole).max() == 127
     exact = network.predict_on_batch(as_pixels(np.full((1, 12, 12), 90, "uint8")))
     round_network(network)
-    for picture in RNG.integers(0, 256, (3, 12, 12), "uint8"):
-        expected = network.predict_on_batch(as_pixels(picture[None]))[0]
-        assert carry_out(portable, as_pixels(picture[None])[0]) == pytest.approx(expected, abs=1e-4, rel=1e-4)
+    for image in RNG.integers(0, 256, (3, 12, 12), "uint8"):
+        expected = network.predict_on_batch(as_pixels(image[None]))[0]
+        assert carry_out(browser_model, as_pixels(image[None])[0]) == pytest.approx(expected, abs=1e-4, rel=1e-4)
     rounded = network.predict_on_batch(as_pixels(np.full((1, 12, 12), 90, "uint8")))
     assert (rounded != exact).any() and np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
-    assert any(step.get("shown") for step in portable.operations)
+    assert any(step.get("shown") for step in browser_model.operations)
 
 
 def test_weights_are_rounded_for_each_output_channel():
@@ -101,32 +101,32 @@ def test_operations_are_counted():
     assert count_operations(carry_over(keras.Sequential(rows))) == 4 * 4 * 9 * 2 * 3 + 48 * 5
 
 
-def test_an_unknown_layer_is_told():
+def test_an_unknown_layer_is_reported():
     with pytest.raises(ValueError, match="softmax"):
         carry_over(keras.Sequential([layers.Input((2,)), layers.Dense(2), layers.Softmax(name="softmax")]))
 
 
 @pytest.mark.parametrize("most", [10**9, 10])
-def test_the_stage_keeps_the_network_and_what_its_rounded_form_answers(tmp_path, quiet, monkeypatch, most):
+def test_the_stage_keeps_the_network_and_what_its_rounded_form_predictions(tmp_path, quiet, monkeypatch, most):
     monkeypatch.setattr(stage, "MOST_OPERATIONS", most)
-    monkeypatch.setattr(stage, "load_task", lambda data: Task(12, 12, (0, 1, 2), mirror=False))
-    network, pictures = trained(SMALL), RNG.integers(0, 256, (30, 12, 12), "uint8")
+    monkeypatch.setattr(stage, "load_dataset_info", lambda data: DatasetInfo(12, 12, (0, 1, 2), mirror=False))
+    network, images = trained(SMALL), RNG.integers(0, 256, (30, 12, 12), "uint8")
     network.save_weights(tmp_path / "network.weights.h5")
-    save_arrays(tmp_path / "pictures.npz", test=pictures)
-    stage.make_portable(tmp_path, quiet, network=SMALL, data=tmp_path, cnn=tmp_path)
-    told, arrays = read_json(tmp_path / "portable.json"), load_arrays(tmp_path / "portable.npz")
+    save_arrays(tmp_path / "images.npz", test=images)
+    stage.make_browser_model(tmp_path, quiet, network=SMALL, data=tmp_path, cnn=tmp_path)
+    told, arrays = read_json(tmp_path / "browser_model.json"), load_arrays(tmp_path / "browser_model.npz")
     assert told["fits"] == (most > 10)
     if told["fits"]:
         round_network(network)
-        assert arrays["test"] == pytest.approx(predict(network, [as_pixels(pictures)]), abs=1e-5)
+        assert arrays["test"] == pytest.approx(predict(network, [as_pixels(images)]), abs=1e-5)
         assert not told["mirror"] and (arrays["whole"] == carry_over(network).whole).all()
 
 
 def test_what_rounding_costs_is_measured_on_the_test_set(tmp_path):
-    write_json(tmp_path / "portable.json", {"fits": True})
-    save_arrays(tmp_path / "portable.npz", test=np.eye(3)[[0, 1, 2, 0]])
+    write_json(tmp_path / "browser_model.json", {"fits": True})
+    save_arrays(tmp_path / "browser_model.npz", test=np.eye(3)[[0, 1, 2, 0]])
     labels, own = np.array([0, 1, 1, 1]), np.eye(3)[[0, 1, 1, 0]]
     told = measure_rounding(tmp_path, own, labels)
     assert told == {"fits": True, "n_test": 4, "accuracy": 0.75, "accuracy_rounded": 0.5, "n_changed": 1}
-    write_json(tmp_path / "portable.json", {"fits": False})
+    write_json(tmp_path / "browser_model.json", {"fits": False})
     assert measure_rounding(tmp_path, own, labels) == {"fits": False}

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fmnist_report.data.own.class_folders import find_pictures
-from fmnist_report.data.own.roles import PARTS, WHAT, Layout, Piece, find_part, read_role, split_words
-from fmnist_report.data.own.tables import read_columns
-from fmnist_report.data.own.tree import (
-    PICTURE_SUFFIXES,
+from fmnist_report.data.custom.class_folders import find_images
+from fmnist_report.data.custom.roles import SPLITS, WHAT, Layout, Piece, find_split, read_role, split_words
+from fmnist_report.data.custom.tables import read_columns
+from fmnist_report.data.custom.tree import (
+    IMAGE_SUFFIXES,
     UNREAD_SUFFIXES,
     Folder,
     count_kinds,
@@ -19,23 +19,23 @@ from fmnist_report.data.own.tree import (
 )
 
 IDX_NAME = re.compile(
-    r"(?P<set>.*?)(?P<part>train|t10k|test|validation|valid|val)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*",
+    r"(?P<set>.*?)(?P<split>train|t10k|test|validation|valid|val)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*",
     re.IGNORECASE,
 )
 MOST_NAMED = 8  # arrays that a sentence names
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
-    "a folder of pictures a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
+    "a folder of images a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
     "x_train, y_train, x_test, y_test or train_images, train_labels, …; .csv tables with a label and one column a "
-    "pixel; .parquet tables with a column of pictures and one of labels"
+    "pixel; .parquet tables with a column of images and one of labels"
 )
 
 
 def find_layout(tree: Folder) -> Layout:
     """Tell in which form a folder holds a data set.
 
-    IDX files and arrays are there on purpose; tables often lie beside the pictures that they describe, so that they
-    count only where the pictures are no data set.
+    IDX files and arrays are there on purpose; tables often lie beside the images that they describe, so that they
+    count only where the images are no data set.
 
     Raises:
         ValueError: in none, or in one that is not whole; says what was found and what can be done.
@@ -45,11 +45,11 @@ def find_layout(tree: Folder) -> Layout:
         if layout := find(files, tree.path):
             return layout
     troubles: dict[str, ValueError] = {}
-    if any(path.suffix.lower() in PICTURE_SUFFIXES for path in files):
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
         try:
-            return find_pictures(tree)
+            return find_images(tree)
         except ValueError as error:
-            troubles["pictures"] = error
+            troubles["images"] = error
     for form, find in {".parquet tables": find_parquet, ".csv tables": find_csv}.items():
         try:
             if layout := find(files, tree.path):
@@ -68,7 +68,7 @@ def _advise(files: Iterable[Path]) -> str:
     suffixes = {path.suffix.lower() for path in files}
     advice = "; unpack what is packed" if suffixes & ARCHIVES else ""
     if unread := sorted(suffixes & UNREAD_SUFFIXES):
-        advice += f"; convert the pictures in {' and '.join(unread)} to JPEG or PNG"
+        advice += f"; convert the images in {' and '.join(unread)} to JPEG or PNG"
     for path in files:
         if names := [name for name in _list_arrays(path) if name]:
             listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
@@ -81,7 +81,7 @@ def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
     found: dict[tuple[Path, str], dict[tuple[str, str], Path]] = {}
     for path in sorted(files, reverse=True):
         if named := IDX_NAME.fullmatch(path.name):
-            role = PARTS[named["part"].lower()], "x" if named["what"].lower() == "images" else "y"
+            role = SPLITS[named["split"].lower()], "x" if named["what"].lower() == "images" else "y"
             place = path.parent.parent if IDX_NAME.fullmatch(path.parent.name) else path.parent
             found.setdefault((place, named["set"].casefold()), {}).setdefault(role, path)
     if not found:
@@ -90,30 +90,30 @@ def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
         names = ", ".join(sorted(show_path(place, folder) + f"/{name}*" for place, name in found))
         raise ValueError(f"it holds several sets of IDX files ({names}); name the folder of one with --data-dir")
     roles = next(iter(found.values()))
-    return Layout("idx", tuple(Piece(part, what, path) for (part, what), path in sorted(roles.items())))
+    return Layout("idx", tuple(Piece(split, what, path) for (split, what), path in sorted(roles.items())))
 
 
 def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find arrays of pictures and labels in .npz and .npy files."""
+    """Find arrays of images and labels in .npz and .npy files."""
     pieces: dict[tuple[str, str], list[tuple[int, Piece]]] = {}
     for path in files:
         for key in _list_arrays(path):
             name = re.sub(r"^arr_\d+$", "", key) or path.stem
-            part, what = read_role(name)
+            split, what = read_role(name)
             if what:
-                piece = Piece(part or find_part(path, folder), what, path, key)
-                n_unknown = sum(word not in PARTS and word not in WHAT for word in split_words(name))
-                pieces.setdefault((piece.part, what), []).append((n_unknown, piece))
+                piece = Piece(split or find_split(path, folder), what, path, key)
+                n_unknown = sum(word not in SPLITS and word not in WHAT for word in split_words(name))
+                pieces.setdefault((piece.split, what), []).append((n_unknown, piece))
     notes = []
     if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
-        if any(part for part, _ in pieces):
-            notes.append("the arrays that bear no part are its training part")
-        pieces = {(part or "train", what): found for (part, what), found in pieces.items()}  # X, y, X_test, y_test
-    parts = {part for part, _ in pieces}
-    if not any({(part, "x"), (part, "y")} <= set(pieces) for part in parts):
+        if any(split for split, _ in pieces):
+            notes.append("the arrays that bear no split are its training split")
+        pieces = {(split or "train", what): found for (split, what), found in pieces.items()}  # X, y, X_test, y_test
+    splits = {split for split, _ in pieces}
+    if not any({(split, "x"), (split, "y")} <= set(pieces) for split in splits):
         return None
     chosen = []
-    for (part, _), found in pieces.items():
+    for (split, _), found in pieces.items():
         least = min(n for n, _ in found)  # x_train before x_train_ids in one file
         same = [piece for n, piece in found if n == least]
         images = [piece for piece in same if "images" in split_words(piece.key)]
@@ -121,9 +121,9 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
         if len(same) > 1 or len({piece.path for _, piece in found}) > 1:
             same = [piece for _, piece in found]
             names = " and ".join(_name_piece(piece, folder) for piece in same)
-            raise ValueError(f"{names} are the same part of several sets; keep one of them in the folder")
-        if part:
-            chosen.append(replace(same[0], part=part))
+            raise ValueError(f"{names} are the same split of several sets; keep one of them in the folder")
+        if split:
+            chosen.append(replace(same[0], split=split))
     return Layout("arrays", tuple(chosen), tuple(notes))
 
 
@@ -144,13 +144,13 @@ def _list_arrays(path: Path) -> list[str]:
 
 
 def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find tables of encoded pictures; a part may lie in several files of one folder."""
+    """Find tables of encoded images; a split may lie in several files of one folder."""
     paths = [path for path in files if path.suffix.lower() == ".parquet"]
     places = {path.parent.parent if read_role(path.parent.name)[0] else path.parent for path in paths}
     if len(places) > 1:
         names = ", ".join(sorted(show_path(place, folder) for place in places))
         raise ValueError(f"it holds several sets of .parquet files ({names}); name the folder of one with --data-dir")
-    return _keep_divided("parquet", [Piece(find_part(path, folder), "xy", path) for path in paths])
+    return _keep_divided("parquet", [Piece(find_split(path, folder), "xy", path) for path in paths])
 
 
 def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
@@ -162,19 +162,19 @@ def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
         raise ValueError(
             f"{blind[0]} has columns of pixels, but none of labels; call the one that tells the class 'label'"
         )
-    pieces = [Piece(find_part(path, folder), "xy", path) for path in labelled]
-    for part in {piece.part for piece in pieces}:
-        same = [_name_piece(piece, folder) for piece in pieces if piece.part == part]
+    pieces = [Piece(find_split(path, folder), "xy", path) for path in labelled]
+    for split in {piece.split for piece in pieces}:
+        same = [_name_piece(piece, folder) for piece in pieces if piece.split == split]
         if len(same) > 1:
-            raise ValueError(f"{' and '.join(same)} are the same part of several sets; keep one set in the folder")
+            raise ValueError(f"{' and '.join(same)} are the same split of several sets; keep one set in the folder")
     return _keep_divided("csv", pieces, *(f"{name} has no column of labels, so it is not used" for name in blind))
 
 
 def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
-    """Leave out what belongs to no part where others do; where these are no training part, it is that."""
-    parts = {piece.part for piece in pieces}
-    if "" in parts and len(parts) > 1 and "train" not in parts:
-        notes += tuple(f"{piece.path.name} bears no part, so it is training" for piece in pieces if not piece.part)
-        pieces = [replace(piece, part=piece.part or "train") for piece in pieces]
-    kept = [piece for piece in pieces if piece.part] or pieces
+    """Leave out what belongs to no split where others do; where these are no training split, it is that."""
+    splits = {piece.split for piece in pieces}
+    if "" in splits and len(splits) > 1 and "train" not in splits:
+        notes += tuple(f"{piece.path.name} bears no split, so it is training" for piece in pieces if not piece.split)
+        pieces = [replace(piece, split=piece.split or "train") for piece in pieces]
+    kept = [piece for piece in pieces if piece.split] or pieces
     return Layout(form, tuple(kept), notes) if kept else None

@@ -6,11 +6,11 @@ import typing
 
 PRINTED = 4  # an annotation's flag
 POINTS = 0.75  # in a CSS pixel
-Made = list[tuple[typing.Any, typing.Any]]
+StageResult = list[tuple[typing.Any, typing.Any]]
 
 
 @contextlib.contextmanager
-def remember_elements() -> typing.Iterator[Made]:
+def remember_elements() -> typing.Iterator[StageResult]:
     """Collect (box, structure element) of everything that WeasyPrint tags meanwhile, inner ones first.
 
     WeasyPrint tells no finisher from which HTML an element of the structure comes, so the function that makes them
@@ -18,7 +18,7 @@ def remember_elements() -> typing.Iterator[Made]:
     """
     from weasyprint.pdf import tags
 
-    made: Made = []
+    made: StageResult = []
     build = tags._build_box_tree
 
     @functools.wraps(build)
@@ -34,7 +34,7 @@ def remember_elements() -> typing.Iterator[Made]:
         tags._build_box_tree = build
 
 
-def complete_tags(document: typing.Any, pdf: typing.Any, made: Made) -> None:
+def complete_tags(document: typing.Any, pdf: typing.Any, made: StageResult) -> None:
     """Complete the structure tree.
 
     Header cells say what they head, links are printed, running heads and page numbers are artifacts; text in another

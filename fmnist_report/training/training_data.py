@@ -1,0 +1,46 @@
+"""What networks are trained on and asked about: images, labels, and what the frozen base made of them."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fmnist_report.data.split import DatasetInfo, load_dataset_info
+from fmnist_report.models.arrays import Weights
+from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.settings import HeadSettings
+from fmnist_report.training.stores import FeatureStore, MemoryStore
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Whatever a network may read of some or all images; a network takes what it needs.
+
+    Args:
+        images: {split: (n, height, width)} uint8; splits are train, val and, for stages, test.
+        labels: {"train": (n_train,), "val": (n_val,)}.
+        views: for every split, the original's and perhaps the mirror image's features, (n, n_features) float32 each.
+        store: the open features, or rows of them in memory.
+        base: its weights.
+        head: settings of the dense head, from which fine-tuning starts.
+    """
+
+    dataset: DatasetInfo
+    images: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    views: dict[str, list[np.ndarray]] = dataclasses.field(default_factory=dict)
+    store: FeatureStore | MemoryStore | None = None
+    base: Weights = dataclasses.field(default_factory=dict)
+    head: HeadSettings = HeadSettings()
+
+
+def load_training_data(data: Path) -> TrainingData:
+    """Read all images and the labels of training and validation."""
+    return TrainingData(load_dataset_info(data), load_arrays(data / "images.npz"), load_arrays(data / "labels.npz"))
+
+
+def read_views(store: FeatureStore, n: dict[str, int] | None = None) -> dict[str, list[np.ndarray]]:
+    """Read the pooled features of every view of the first n[split] images of splits; of all by default."""
+    n = n or store.counts
+    return {split: [store.pooled(split, view, count) for view in store.views] for split, count in n.items()}
