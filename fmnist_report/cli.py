@@ -5,22 +5,21 @@ import json
 import sys
 import textwrap
 import traceback
-import typing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
-from rich.markup import escape
 
 from fmnist_report import __version__
 from fmnist_report.doctor import examine
 from fmnist_report.errors import ReportError, UsageError
+from fmnist_report.pipeline.output import print_line, print_table
 from fmnist_report.pipeline.plan import Plan
-from fmnist_report.pipeline.progress import Progress, make_table
+from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.signals import Stopped, stopping_in_time
 from fmnist_report.pipeline.workers import Workers, check_request
-from fmnist_report.presets import SettingRow, describe_settings
+from fmnist_report.presets import SettingRow, group_settings
 from fmnist_report.renamed import rename_assignments, rename_stages
 from fmnist_report.request import BuildPipeline, Request, run_request
 
@@ -198,21 +197,14 @@ def run(
     cache = request.cache()
     plan = request.plan(cache)
     if explain:
-        _print_plan(plan, request.progress)
+        _print_plan(plan)
         return
     run_request(request, cache, plan)
 
 
-def _print_plan(plan: Plan, progress: Progress) -> None:
-    rows = []
-    for name, step in plan.steps.items():
-        rows.append((name, step.status, (step.key or "")[:12], step.reason))
-    _print_table(progress, ("stage", "would", "key", "why"), rows)
-
-
-def _print_table(progress: Progress, columns: tuple[str, ...], rows: typing.Iterable[tuple[str, ...]]) -> None:
-    """Print rows of text, in which brackets are brackets: names of files and settings may have some."""
-    progress.console.print(make_table(columns, ([escape(cell) for cell in row] for row in rows)))
+def _print_plan(plan: Plan) -> None:
+    rows = [(name, step.status, (step.key or "")[:12], step.reason) for name, step in plan.steps.items()]
+    print_table(("stage", "action", "key", "reason"), rows)
 
 
 @app.command(short_help="Tell what is cached and what a run would compute.")
@@ -235,7 +227,7 @@ def status(
         ]  # fmt: skip
         typer.echo(json.dumps({"stale": stale, "stages": stages}, indent=1, ensure_ascii=False))
     else:
-        _print_plan(plan, request.progress)
+        _print_plan(plan)
     raise typer.Exit(1 if stale else 0)
 
 
@@ -246,7 +238,7 @@ def settings(context: typer.Context) -> None:
     Takes a run's options too: --preset, --set. A list is written with commas: --set cnn.widths=64,192,192.
     """
     request: Request = context.obj
-    _print_table(request.progress, SettingRow._fields, describe_settings(request.settings()))
+    print_table(SettingRow._fields, group_settings(request.settings()))
 
 
 @app.command(short_help="Look at what a run needs of this machine.")
@@ -255,7 +247,7 @@ def doctor(context: typer.Context) -> None:
     request: Request = context.obj
     findings = examine(request.data_dir, request.cache_dir)
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
-    _print_table(request.progress, ("what", "state", "found"), rows)
+    print_table(("check", "status", "details"), rows)
     raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
 
 
@@ -267,7 +259,7 @@ def cache_ls(context: typer.Context) -> None:
         (stage, key[:12], f"{entry.n_bytes / 1e6:.1f} MB" if entry else damage or "", entry.created if entry else "")
         for stage, key, entry, damage in request.cache().entries()
     ]
-    _print_table(request.progress, ("stage", "key", "size", "created"), rows)
+    print_table(("stage", "key", "size", "created"), rows)
 
 
 @cache_app.command("verify")
@@ -278,7 +270,7 @@ def cache_verify(context: typer.Context) -> None:
     for stage, key, entry, damage in request.cache().entries():
         damage = entry.damage(deep=True) if entry else damage
         n_damaged += bool(damage)
-        request.progress.console.print(f"{stage} {key[:12]}: {damage or 'sound'}", markup=False)
+        print_line(f"{stage} {key[:12]}: {damage or 'sound'}")
     raise typer.Exit(1 if n_damaged else 0)
 
 
@@ -290,7 +282,7 @@ def cache_prune(
     """Remove unfinished and damaged entries, and the oldest ones above a size."""
     request: Request = context.obj
     for line in request.cache().prune(parse_size(max_size) if max_size else None):
-        request.progress.console.print(f"removed {line}", markup=False)
+        print_line(f"removed {line}")
 
 
 def parse_size(text: str) -> int:

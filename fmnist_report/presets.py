@@ -140,6 +140,18 @@ def describe_settings(settings: Settings) -> list[SettingRow]:
     return rows
 
 
+def group_settings(settings: Settings) -> list[SettingRow]:
+    """Return the rows of describe_settings, each section under a heading: its name and what it contains."""
+    rows: list[SettingRow] = []
+    for row in describe_settings(settings):
+        section = row.name.partition(".")[0]
+        if not rows or rows[-1].name.partition(".")[0] != section:
+            docstring = inspect.getdoc(type(getattr(settings, section))) or ""
+            rows.append(SettingRow(section, "", "", docstring.partition(".")[0]))
+        rows.append(row)
+    return rows
+
+
 def _read_meanings(section: type) -> dict[str, str]:
     """Return what the docstrings of a section and its bases say of each setting, in lines "name: meaning"."""
     found: dict[str, str] = {}

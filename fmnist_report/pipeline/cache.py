@@ -145,7 +145,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{stage}-{key}-{time.time_ns()}"
         os.replace(self.root / stage / key, target)
-        self.warn(f"The cached {stage} is damaged ({why}); it was set aside and is computed again.")
+        self.warn(f"The cached {stage} is damaged ({why}); it was quarantined and is computed again.")
 
     def lock(self, stage: str, key: str) -> contextlib.AbstractContextManager[None]:
         """Hold the entry's lock; say whom we wait for."""

@@ -6,7 +6,8 @@ import typing
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+
+from fmnist_report.pipeline.output import make_table
 
 PLAIN_INTERVAL_SECONDS = 15.0
 
@@ -106,13 +107,3 @@ class Progress:
         """Print a table, unless quiet."""
         if not self.quiet:
             self.console.print(make_table(columns, rows))
-
-
-def make_table(columns: typing.Sequence[str], rows: typing.Iterable[typing.Sequence[str]]) -> Table:
-    """Lay out rows of text under column names."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column == "seconds" else "left")
-    for row in rows:
-        table.add_row(*row)
-    return table
