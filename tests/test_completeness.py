@@ -4,7 +4,7 @@ import ast
 import json
 from pathlib import Path
 
-from test_structure import MODULES, PACKAGE, make_line
+from test_structure import MODULES, PACKAGE, make_pipeline
 
 from fmnist_report.pipeline.fingerprint import find_sources
 
@@ -30,7 +30,7 @@ def test_keys_hold_what_the_stages_of_the_tiny_line_execute(real_run):
     for path in real_run.traces.glob("*.json"):
         function = path.name.split(".json")[0].rsplit(".", 2)[0].replace("-", ":")
         traced.setdefault(function, set()).update(map(tuple, json.loads(path.read_text("utf-8"))))
-    assert set(traced) == {stage.function for stage in make_line()}
+    assert set(traced) == {stage.function for stage in make_pipeline()}
     for function, executed in traced.items():
         held = find_sources(function, modules).definitions
         assert len(executed) > 0, function

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmnist_report.evaluation import answers
+from fmnist_report.evaluation import examples
 from fmnist_report.evaluation.networks import COMPARED
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.report.explorer import build_explorer
@@ -39,7 +39,7 @@ def run(tmp_path, quiet):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         save_arrays(tmp_path / name, **arrays)
     places = {name: tmp_path / name for name in ("data", "duplicates", "evaluation")}
-    answers.gather_examples(tmp_path, quiet, **places)
+    examples.gather_examples(tmp_path, quiet, **places)
     return load_arrays(tmp_path / "examples.npz"), labels, predictions, images, neighbours
 
 
@@ -65,33 +65,35 @@ def test_every_wrong_image_is_kept_with_what_all_models_say_of_it(run):
 
 
 def test_what_is_left_out_is_counted(tmp_path, quiet, run, monkeypatch):
-    monkeypatch.setattr(answers, "MOST", CLASSES + 3)  # room for one right image of each class, and three wrong ones
-    answers.gather_examples(tmp_path, quiet, **{name: tmp_path / name for name in ("data", "duplicates", "evaluation")})
+    monkeypatch.setattr(examples, "MOST", CLASSES + 3)  # room for one right image of each class, and three wrong ones
+    examples.gather_examples(
+        tmp_path, quiet, **{name: tmp_path / name for name in ("data", "duplicates", "evaluation")}
+    )
     kept, (_, labels, predictions, *_) = load_arrays(tmp_path / "examples.npz"), run
     wrong = np.any([values.argmax(axis=1) != labels for values in predictions.values()], axis=0).sum()
     assert kept["n_wrong"] == wrong > 3 and kept["n_missing"] == wrong - 3
 
 
 def test_of_too_many_those_are_kept_that_most_models_get_wrong(monkeypatch):
-    monkeypatch.setattr(answers, "MOST", 3)
+    monkeypatch.setattr(examples, "MOST", 3)
     labels = np.zeros(6, int)
     predicted = np.array([[0, 0], [1, 1], [0, 1], [1, 1], [1, 0], [0, 0]])
     probabilities = np.full((6, 2, 2), 0.5)
     probabilities[3] = [[0.1, 0.9]] * 2
     probabilities[2] = [[0.6, 0.4], [0.4, 0.6]]
-    assert answers.choose(labels, predicted, probabilities).tolist() == [0, 1, 3]  # and room is left for a right one
+    assert examples.choose(labels, predicted, probabilities).tolist() == [0, 1, 3]  # and room is left for a right one
 
 
 def test_some_right_images_are_kept_of_every_class_the_least_sure_ones(monkeypatch):
-    monkeypatch.setattr(answers, "RIGHT", 1)
+    monkeypatch.setattr(examples, "RIGHT", 1)
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[[0.9, 0.1]], [[0.6, 0.4]], [[0.3, 0.7]], [[0.2, 0.8]]])
-    assert answers.choose(labels, labels[:, None], probabilities).tolist() == [1, 2]
+    assert examples.choose(labels, labels[:, None], probabilities).tolist() == [1, 2]
 
 
 def test_large_images_are_made_smaller():
-    assert answers.shrink(np.zeros((2, 64, 128), "uint8")).shape == (2, 16, 32)
-    assert answers.shrink(np.zeros((2, 28, 20), "uint8")).shape == (2, 28, 20)
+    assert examples.shrink(np.zeros((2, 64, 128), "uint8")).shape == (2, 16, 32)
+    assert examples.shrink(np.zeros((2, 28, 20), "uint8")).shape == (2, 28, 20)
 
 
 def test_the_script_is_given_the_same_numbers(run):

@@ -14,7 +14,7 @@ from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
-from fmnist_report.report.pdf import pdf
+from fmnist_report.report.pdf import writer
 from fmnist_report.report.pdf.archive import ends_plainly
 from fmnist_report.report.pdf.writer import drawings_to_images, write_pdf
 
@@ -58,7 +58,7 @@ def test_a_page_whose_tables_end_in_a_return_is_printed_again_otherwise(page, qu
     first = (page / "report.pdf").read_bytes()
     answers = iter([False, False, True])
     seen = []
-    monkeypatch.setattr(pdf, "ends_plainly", lambda document: seen.append(document) or next(answers))
+    monkeypatch.setattr(writer, "ends_plainly", lambda document: seen.append(document) or next(answers))
     write_pdf(page, quiet, html=page)
     assert seen[0] == first and len(set(seen)) == 3 and (page / "report.pdf").read_bytes() == seen[-1]
     assert pypdf.PdfReader(page / "report.pdf").pages[0].extract_text() == "Їжак і ґанок"

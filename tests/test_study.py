@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fmnist_report.data.split import TrainingRun
+from fmnist_report.data.split import DatasetInfo
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise, band_factor, step_factor
 from fmnist_report.experiments.trials import RATES, Subset, SubsetSource, TrialScore
@@ -100,10 +100,10 @@ def call(data_folder, tmp_path, monkeypatch):
         n = {"train": source.n_train, "val": source.n_val}
         labels = {part: labels[part][: n[part]] for part in n}
         if source.features is None:
-            return Subset(TrainingRun(), {}, labels)
+            return Subset(DatasetInfo(), {}, labels)
         rng = np.random.default_rng(0)
         views = {part: [rng.normal(size=(n[part], 34)) for _ in range(2)] for part in n}
-        return Subset(TrainingRun(), {}, labels, views, SimpleNamespace(shapes=shapes))
+        return Subset(DatasetInfo(), {}, labels, views, SimpleNamespace(shapes=shapes))
 
     monkeypatch.setattr(SubsetSource, "open", open_source)
     return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": tmp_path, "networks": NETWORKS,

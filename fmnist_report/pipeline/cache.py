@@ -130,7 +130,7 @@ class Cache:
         return (None, damage) if damage else (entry, None)
 
     def find(self, stage: str, key: str, deep: bool = False) -> Entry | None:
-        """Return a sound entry; a damaged one is set aside with a warning."""
+        """Return a sound entry; a damaged one is quarantined with a warning."""
         entry, damage = self.peek(stage, key)
         if entry and deep:
             damage = entry.damage(deep=True)

@@ -124,7 +124,7 @@ class _Run:
         for up in step.stage.upstream.values():
             read = self.steps[up.name]
             damage = read.entry.damage(deep=True) if read.entry else None
-            if damage:  # it is set aside under its lock, where no other run can have mended it meanwhile
+            if damage:  # it is quarantined under its lock, because another run may have repaired it
                 read.entry, read.reason = None, f"the entry is damaged: {damage}"
             if read.entry is None:
                 former = read.contents
