@@ -196,7 +196,7 @@ def follow(plan):
 
 def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, monkeypatch):
     known = functools.cache(lambda function: find_sources(function, {}))
-    monkeypatch.setattr("fmnist_report.pipeline.plan.find_sources", lambda function, modules, root: known(function))
+    monkeypatch.setattr("fmnist_report.pipeline.plan.find_sources", lambda function, *rest: known(function))
     from fmnist_report.presets import override
 
     def keys(*assignments):

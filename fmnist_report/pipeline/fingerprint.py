@@ -6,14 +6,21 @@ Modules are read as text, never imported: a cached run must not import keras.
 """
 
 import ast
-import functools
+import contextlib
 import hashlib
 import importlib.util
+import json
 import symtable
 import sys
 import typing
 from dataclasses import dataclass
 from pathlib import Path
+
+from fmnist_report.pipeline.files import replacing
+
+Record = dict[str, typing.Any]  # of a module, as parse_module returns it
+PARSER = Path(__file__).read_bytes() + sys.version.encode()
+MOST_RECORDS = 400
 
 
 @dataclass(frozen=True)
@@ -38,53 +45,111 @@ class Sources:
 
 
 class Module:
-    """One module as text: its top-level definitions by name, and what its imports bind.
+    """One module as text: its top-level definitions by name, and the names that its imports bind.
 
     Args:
         name: dotted name; its first word is the package inside which references are followed.
         root: folder that holds the package.
+        records: parsed modules by digest, as SourceRecords remembers them; the module's own is added.
     """
 
-    def __init__(self, name: str, root: Path) -> None:
+    def __init__(self, name: str, root: Path, records: dict[str, Record] | None = None) -> None:
         path = root.joinpath(*name.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        self.name, self.package = name, name.partition(".")[0]
-        self.definitions = {bound: node for node in tree.body for bound in _bound_names(node)}
-        self.imports: dict[str, tuple[str, typing.Any]] = {}  # inside the package: module and name, or None
-        self.outside: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and self._is_inside(node.module):
-                for alias in node.names:
-                    module = f"{node.module}.{alias.name}"
-                    target = (module, None) if _is_module(module, root) else (str(node.module), alias.name)
-                    self.imports[alias.asname or alias.name] = target
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                self.outside |= dict(_outside_names(node))
-        self.read = functools.cache(self._read)
+        content = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_bytes()
+        package, records = name.partition(".")[0], {} if records is None else records
+        key = hashlib.sha256(b"\0".join((PARSER, package.encode(), content))).hexdigest()
+        if key not in records:
+            records[key] = parse_module(content.decode("utf-8"), package)
+        self.name, self.key, record = name, key, records[key]
+        self.definitions, self.outside = record["definitions"], record["outside"]
+        self.imports: dict[str, tuple[str, str | None]] = {}  # inside the package: module and name, or None
+        for bound, module, imported in record["imports"]:
+            whole = f"{module}.{imported}"
+            self.imports[bound] = (whole, None) if _is_module(whole, root) else (module, imported)
 
-    def _is_inside(self, module: str | None) -> bool:
-        return (module or "").partition(".")[0] == self.package
-
-    def _read(self, name: str) -> tuple[str, list[tuple[str, str]], set[str]] | None:
+    def read(self, name: str) -> tuple[str, list[tuple[str, str]], set[str]] | None:
         """Return a definition's digest, the (module, name) pairs that it refers to, and the packages; None for none."""
-        node = self.definitions.get(name)
-        if node is None:
+        if name not in self.definitions:
             return None
-        bare = _BareCode(self.package).visit(node)
-        text = ast.unparse(bare)
-        names = _global_names(text)
-        packages = {self.outside[name] for name in names if name in self.outside}
+        definition = self.definitions[name]
+        names = definition["names"]
+        packages = {self.outside[name] for name in names if name in self.outside} | set(definition["packages"])
         references = [(self.name, name) for name in names if name in self.definitions]
-        references += [target for name in names if (target := self.imports.get(name)) and target[1]]
-        for child in ast.walk(bare):
-            if isinstance(child, (ast.Import, ast.ImportFrom)):
-                packages |= {package for _, package in _outside_names(child)}
-            elif isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
-                module, bound = self.imports.get(child.value.id, ("", None))
-                if module and bound is None:
-                    references.append((module, child.attr))
-        return hashlib.sha256(text.encode()).hexdigest()[:12], references, packages
+        imported = [self.imports[name] for name in names if name in self.imports]
+        references += [(module, bound) for module, bound in imported if bound]
+        for value, attribute in definition["attributes"]:
+            module, bound = self.imports.get(value, ("", None))
+            if module and bound is None:
+                references.append((module, attribute))
+        return definition["digest"], references, packages
+
+
+def parse_module(text: str, package: str) -> Record:
+    """Parse a module's source, independently of all other files.
+
+    Returns:
+        definitions: {name: digest, names (that it reads from its module), attributes ([name, attribute] pairs),
+        packages (that it imports itself)}; imports inside the package, [bound name, module, imported name]; outside,
+        {bound name: package}.
+    """
+    tree = ast.parse(text)
+    imports: list[list[str]] = []
+    outside: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
+            imports += [[alias.asname or alias.name, str(node.module), alias.name] for alias in node.names]
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            outside |= dict(_outside_names(node))
+    bare = {bound: _BareCode(package).visit(node) for node in tree.body for bound in _bound_names(node)}
+    definitions = {name: _describe_definition(node) for name, node in bare.items()}
+    return {"definitions": definitions, "imports": imports, "outside": outside}
+
+
+def _describe_definition(node: ast.AST) -> dict[str, typing.Any]:
+    text = ast.unparse(node)
+    attributes: set[tuple[str, str]] = set()
+    packages: set[str] = set()
+    for child in ast.walk(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            packages |= {package for _, package in _outside_names(child)}
+        elif isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
+            attributes.add((child.value.id, child.attr))
+    return {
+        "digest": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "names": sorted(_global_names(text)),
+        "attributes": [list(pair) for pair in sorted(attributes)],
+        "packages": sorted(packages),
+    }
+
+
+class SourceRecords:
+    """Parsed modules, remembered between runs by the content of the module, of this parser and of Python's version.
+
+    A file that is missing, damaged or cannot be written costs the time of parsing again and nothing else.
+
+    Args:
+        path: the file of the records: a SHA-256 in the first line, JSON in the rest.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: dict[str, Record] = {}
+        with contextlib.suppress(OSError, ValueError):
+            digest, _, content = path.read_bytes().partition(b"\n")
+            if hashlib.sha256(content).hexdigest().encode() == digest:
+                self.records = json.loads(content)
+        self._former = set(self.records)
+
+    def save(self, used: typing.Iterable[str]) -> None:
+        """Write the records, those that were used last; only where there are new ones and the folder exists."""
+        if set(self.records) == self._former or not self.path.parent.is_dir():
+            return
+        used = list(used)
+        order = [*(key for key in self.records if key not in used), *used]
+        kept = {key: self.records[key] for key in order[-MOST_RECORDS:]}
+        content = json.dumps(kept, separators=(",", ":")).encode()
+        with contextlib.suppress(OSError), replacing(self.path) as temporary:
+            temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
 
 def _global_names(text: str) -> set[str]:
@@ -130,13 +195,16 @@ def find_root(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).resolve().parent
 
 
-def find_sources(function: str, modules: dict[str, Module], root: Path | None = None) -> Sources:
+def find_sources(
+    function: str, modules: dict[str, Module], root: Path | None = None, records: dict[str, Record] | None = None
+) -> Sources:
     """Digest the function and all that it reaches in its package.
 
     Args:
         function: "package.module:name".
         modules: modules read so far, by name; filled with those that are met.
         root: folder that holds the package; by default the one from which Python would import it.
+        records: parsed modules, as Module takes them.
     """
     root = root or find_root(function.partition(".")[0])
     found: dict[tuple[str, str], str] = {}
@@ -149,7 +217,7 @@ def find_sources(function: str, modules: dict[str, Module], root: Path | None = 
             continue
         seen.add((module_name, name))
         if module_name not in modules:
-            modules[module_name] = Module(module_name, root)
+            modules[module_name] = Module(module_name, root, records)
         definition = modules[module_name].read(name)
         if definition:
             found[module_name, name], references, used = definition

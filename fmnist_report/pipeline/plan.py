@@ -11,7 +11,7 @@ from fmnist_report.errors import UsageError, unknown
 from fmnist_report.machine import find_backend
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import canonical_json
-from fmnist_report.pipeline.fingerprint import Module, find_sources
+from fmnist_report.pipeline.fingerprint import Module, SourceRecords, find_sources
 from fmnist_report.pipeline.stage import Stage, Step
 
 # Distributions whose name is not that under which they are imported.
@@ -44,7 +44,9 @@ class Plan:
         self.cache = cache
         self._deciders: dict[str, list[str]] = {}  # of each undecided step, those that are certain to be computed
         modules: dict[str, Module] = {}
-        self.steps = {stage.name: Step(stage, _own_components(stage, modules, root)) for stage in stages}
+        sources = SourceRecords(cache.root / "sources.json")
+        self.steps = {stage.name: Step(stage, _own_components(stage, modules, root, sources)) for stage in stages}
+        sources.save(module.key for module in modules.values())
         for step in self.steps.values():
             through = [up.name for up in step.stage.upstream.values() if self.steps[up.name].forced]
             step.forced = "forced" if step.stage.name in forced else f"forced through {through[0]}" if through else ""
@@ -142,14 +144,16 @@ def find_named(name: str, names: typing.Sequence[str]) -> list[str]:
     return found
 
 
-def _own_components(stage: Stage, modules: dict[str, Module], root: Path | None) -> dict[str, str]:
+def _own_components(
+    stage: Stage, modules: dict[str, Module], root: Path | None, records: SourceRecords
+) -> dict[str, str]:
     components = {"stage": stage.name}
     for name, value in stage.settings.items():
         for path, leaf in _flatten(name, value):
             components[f"setting {path}"] = canonical_json(leaf)
     for name, digest in stage.digests.items():
         components[f"content of {name}"] = digest
-    sources = find_sources(stage.function, modules, root)
+    sources = find_sources(stage.function, modules, root, records.records)
     for package in [*sources.packages, *([find_backend()] if "keras" in sources.packages else [])]:
         components[f"version of {DISTRIBUTIONS.get(package, package)}"] = _version(DISTRIBUTIONS.get(package, package))
     for name, digest in sources.digests.items():
