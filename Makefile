@@ -34,7 +34,7 @@ test: check
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
 
 test-all: check
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" $(ARGS)
 
 check: dev pango browser
 	$(BIN)/ruff check .

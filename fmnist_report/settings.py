@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fmnist_report.backbones import DEFAULT
+from fmnist_report.optimizers import OPTIMIZERS
 
 LANGUAGES = ("uk", "en")
 NetworkSettings = dict[str, typing.Any]  # settings of networks by the stage that trains them
@@ -23,7 +24,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Pixels = Annotated[int, Field(ge=0, le=14)]
 Images = Annotated[int, Field(ge=20)]
 Precision = Literal["auto", "float32", "bfloat16"]
-Optimizer = Literal["adamw", "muon", "sgd", "lion"]
+if typing.TYPE_CHECKING:
+    OptimizerName = str
+else:
+    OptimizerName = Literal[tuple(OPTIMIZERS)]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class TrainingSettings:
 
     epochs: Positive = 1
     batch_size: Positive = 256
-    optimizer: Optimizer = "adamw"
+    optimizer: OptimizerName = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     learning_rate: Rate = 1e-3
     weight_decay: Decay = 0.05
@@ -84,7 +88,7 @@ class MLPSettings(TrainingSettings):
     dropout: Share = 0.0
     epochs: Positive = 16
     batch_size: Positive = 1024
-    optimizer: Optimizer = "muon"
+    optimizer: OptimizerName = "muon"
     learning_rate: Rate = 1e-2
     weight_decay: Decay = 0.02
     label_smoothing: Share = 0.05
@@ -123,7 +127,7 @@ class CNNSettings(TrainingSettings):
     dropout: Share = 0.2
     epochs: Positive = 7
     batch_size: Positive = 128
-    optimizer: Optimizer = "muon"
+    optimizer: OptimizerName = "muon"
     learning_rate: Rate = 6e-3
     shift: Pixels = 2
     cutout: Pixels = 0

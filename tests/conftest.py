@@ -35,9 +35,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE_NAME = "cache of ґ's"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Begin with one test of the real run and end with the others, so that workers do other tests while it lasts."""
+    """Mark the tests of the real run; one comes first and the others last, so that workers do other tests meanwhile."""
     real = [item for item in items if "real_run" in item.fixturenames]
+    for item in real:
+        item.add_marker("real_run")
     items[:] = [*real[:1], *(item for item in items if item not in real), *real[1:]]
 
 
@@ -45,7 +48,7 @@ LEFT_OUT = set()
 
 
 def pytest_deselected(items):
-    LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow"))
+    LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow") or "real_run" in item.keywords)
 
 
 def pytest_sessionfinish(session):
@@ -63,7 +66,7 @@ def pytest_terminal_summary(terminalreporter):
     skipped = {f"{report.nodeid.partition('[')[0]} ({report.longrepr[2].removeprefix('Skipped: ')})"
                for report in terminalreporter.stats.get("skipped", [])}  # fmt: skip
     if LEFT_OUT or skipped:
-        counts = f"{len(LEFT_OUT)} long ones (make test-all runs them), {len(skipped)} skipped"
+        counts = f"{len(LEFT_OUT)} slow or of the real run (make test-all runs all), {len(skipped)} skipped"
         terminalreporter.write_sep("-", f"left out: {counts}")
         for line in [*sorted(LEFT_OUT), *sorted(skipped)]:
             terminalreporter.write_line(line)

@@ -13,7 +13,7 @@ from invented import invent_ablation, invent_results, invent_study
 from fmnist_report.evaluation.comparison import difference_of_parts
 from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
 from fmnist_report.presets import preset
-from fmnist_report.report.conclusions import claims
+from fmnist_report.report.conclusions import captions, claims
 from fmnist_report.report.conclusions.advice import GENERALISING, _is_contrary, advise, is_better, repeat
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
 from fmnist_report.report.conclusions.trained import in_full, is_trained_as
@@ -348,6 +348,7 @@ def check_last_epoch(document, claim):
     assert claim.values["a"] == last[claim.subject] == max(last.values())
     printed = {f"{100 * value:.2f}" for value in last.values()}
     assert (claim.relation == "equal") == (len(printed) == 1)
+    assert claim.values.get("rivals", ("mlp", "cnn")) == ("mlp", "cnn")
     assert claim.values.get("b", min(last.values())) == min(last.values())
 
 
@@ -865,8 +866,21 @@ def test_who_is_ahead_after_the_last_epoch(document, mlp, cnn, relation, first):
     for name, accuracy in (("mlp", mlp), ("cnn", cnn)):
         document["models"][name]["history"]["val_accuracy"] = [0.99, accuracy]
     claim = decide_captions(document)["curves_part1"]
-    other = "mlp" if first == "cnn" else "cnn"
+    other = "" if relation == "equal" else "mlp" if first == "cnn" else "cnn"
     assert (claim.relation, claim.subject, claim.other) == (relation, first, other)
+
+
+@pytest.mark.parametrize(
+    ("third", "relation", "equal"),
+    [(0.95, "ahead", None), (0.91, "equal", ("mlp", "cnn", "vgg_finetuned")), (0.5, "equal", ("mlp", "cnn"))],
+)
+def test_the_last_epoch_of_any_number_of_networks(document, monkeypatch, third, relation, equal):
+    monkeypatch.setattr(captions, "networks_of_part", lambda part: ("mlp", "cnn", "vgg_finetuned"))
+    for name, accuracy in (("mlp", 0.91), ("cnn", 0.91), ("vgg_finetuned", third)):
+        document["models"][name]["history"]["val_accuracy"] = [accuracy]
+    claim = captions.last_epoch(document)
+    assert (claim.relation, claim.values.get("rivals")) == (relation, equal)
+    assert claim.subject == ("vgg_finetuned" if third == 0.95 else "mlp")
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ def test_pdf_is_tagged_in_its_language_and_embeds_its_fonts(real_run, lang, word
     fonts = {font for page in pdf.pages for font in page["/Resources"]["/Font"].get_object().values()}
     assert all("+" in font.get_object()["/BaseFont"] for font in fonts)
     assert len(pdf.pages) <= 25
-    attached = json.loads(pdf.attachments["results.json"][0])
+    attached = json.loads(pdf.attachments["report-results.json"][0])
     whole = json.loads((real_run.folder / "report" / "results.json").read_text("utf-8"))
     assert attached["models"] == whole["models"]
 

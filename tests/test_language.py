@@ -119,6 +119,8 @@ def test_values_are_written_out_in_the_language():
     assert Language("uk").value("6e-05") == "0,00006" and Language("en").value("1.5e-05") == "0.000015"
     assert Language("uk").value("0.004") == "0,004" and Language("en").value("64-192-192") == "64, 192, 192"
     assert Language("uk").value("average") == "середнє"
+    for text in ("one-hot", "he-normal", "e-", "1-e-2", "3 + 4 + 5"):  # neither numbers nor widths
+        assert Language("uk").value(text) == text
 
 
 @pytest.mark.parametrize(

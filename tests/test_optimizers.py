@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fmnist_report.experiments import study
+from fmnist_report.optimizers import OPTIMIZERS
+from fmnist_report.presets import override, preset
+from fmnist_report.report.language import Language
 from fmnist_report.settings import CNNSettings
 from fmnist_report.training import optimizers
 
@@ -64,7 +68,7 @@ def test_labels_are_smoothed_in_the_loss():
     assert float(network.loss(target, logits)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", optimizers.BUILDERS)
 def test_every_optimiser_lowers_a_loss_and_survives_its_checkpoint(name, tmp_path):
     from fmnist_report.training.fitting import Checkpoint
 
@@ -103,3 +107,15 @@ def test_slower_layers_move_by_their_fraction_of_the_rate(name):
     assert all(np.abs(step).max() > 1e-4 for step in usual)
     for number, (step, slow) in enumerate(zip(usual, slowed, strict=True)):
         assert slow == pytest.approx(step * (0.25 if number < 2 else 1), rel=1e-3, abs=1e-7)
+
+
+def test_every_optimiser_of_the_settings_has_a_builder_and_can_be_studied():
+    """One that settings accept must not fail in the study after the full training runs."""
+    assert set(optimizers.BUILDERS) == set(OPTIMIZERS)
+    for name, optimizer in OPTIMIZERS.items():
+        chosen = override(preset("quick"), [f"cnn.optimizer={name}", f"head.optimizer={name}"])
+        for network in ("cnn", "head"):
+            varied = study.list_variations(network, getattr(chosen, network), True)
+            values = {one.value for one in varied if one.factor == "optimizer"}
+            assert values == {other for other, one in OPTIMIZERS.items() if network in one.studied_in} - {name}
+        assert Language("uk").value(name) == optimizer.label

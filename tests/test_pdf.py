@@ -30,7 +30,7 @@ def page(tmp_path):
 
 def test_results_are_attached(page, quiet):
     write_pdf(page, quiet, html=page)
-    assert json.loads(pypdf.PdfReader(page / "report.pdf").attachments["results.json"][0]) == RESULTS
+    assert json.loads(pypdf.PdfReader(page / "report.pdf").attachments["report-results.json"][0]) == RESULTS
 
 
 def test_headers_say_what_they_head_and_links_are_printed(page, quiet):

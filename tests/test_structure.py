@@ -115,6 +115,15 @@ def test_documents_cite_tests_that_exist():
         assert not [name for name in cited if name not in there], path
 
 
+def test_docstrings_name_modules_that_exist():
+    for path in MODULES:
+        tree = ast.parse(path.read_text("utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)]
+        for package, module in re.findall(rf"\b({'|'.join(PACKAGES)})\.(\w+)\.\w+", "\n".join(texts)):
+            assert (PACKAGE / package / f"{module}.py").is_file(), (path.name, f"{package}.{module}")
+
+
 def test_every_module_docstring_begins_with_one_sentence():
     for path in MODULES:
         first = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""

@@ -9,7 +9,8 @@ import pytest
 from fmnist_report.data.split import DatasetInfo
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise, band_factor, step_factor
-from fmnist_report.experiments.trials import RATES, Subset, SubsetSource, TrialScore
+from fmnist_report.experiments.trials import Subset, SubsetSource, TrialScore
+from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
 
@@ -39,7 +40,7 @@ def test_each_variation_changes_one_factor(network):
         if variation.factor == "layers":
             assert not changed and variation.layers != study.POOLED
         elif variation.factor == "optimizer":  # each optimiser comes with its own rate and decay
-            scale = RATES[variation.value] / RATES[base.optimizer]
+            scale = OPTIMIZERS[variation.value].usual_rate / OPTIMIZERS[base.optimizer].usual_rate
             assert set(changed) == {"optimizer", "learning_rate", "weight_decay"}
             assert changed["learning_rate"] == pytest.approx(base.learning_rate * scale)
             assert changed["weight_decay"] == pytest.approx(base.weight_decay / scale)

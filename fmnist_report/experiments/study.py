@@ -11,9 +11,10 @@ import numpy as np
 from fmnist_report.data.split import load_dataset_info
 from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_base_steps, list_cnn_steps
 from fmnist_report.experiments.noise import Noise, measure_noise
-from fmnist_report.experiments.trials import NETWORKS, RATES, SubsetSource, narrow, train_settings
+from fmnist_report.experiments.trials import NETWORKS, SubsetSource, narrow, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.models.base import POOLED
+from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
@@ -76,7 +77,7 @@ def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
             "regularisation": {"dropout": (0.5,)},
         }
     optimisation = {
-        "optimizer": ("adamw", "muon", "sgd") if network == "cnn" else ("adamw",),
+        "optimizer": tuple(name for name, one in OPTIMIZERS.items() if network in one.studied_in),
         "learning_rate": (rate / 4, rate * 4),
         "schedule": ("one_cycle", "constant"),
         "batch_size": (size // 2,),
@@ -105,7 +106,7 @@ def _vary(network: str, group: str, factor: str, value: typing.Any, base: Traini
     changes = {factor: value}
     text = "half" if factor == "widths" else "none" if (factor, value) == ("unfreeze", NONE) else write_number(value)
     if factor == "optimizer":  # each at its own usual rate
-        scale = RATES[value] / RATES[base.optimizer]
+        scale = OPTIMIZERS[value].usual_rate / OPTIMIZERS[base.optimizer].usual_rate
         changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
     elif factor == "widths":
         changes = {"stem": value[0], "widths": value[1:]}

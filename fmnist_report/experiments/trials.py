@@ -25,8 +25,6 @@ from fmnist_report.training.pixels import prepare_cnn
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
-# An optimiser's usual rate relative to AdamW's; its decay goes by the inverse.
-RATES = {"adamw": 1.0, "muon": 2.5, "sgd": 30.0, "lion": 0.2}
 MULTIPLE = 8  # of which widths are, as processors multiply best
 STATISTICS_BATCHES = 10
 BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, which its grid gives

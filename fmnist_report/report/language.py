@@ -3,6 +3,7 @@
 import functools
 import gettext
 import io
+import re
 import typing
 from datetime import datetime
 
@@ -177,8 +178,10 @@ class Language:
         """Write a hyperparameter's value: a word, widths joined by hyphens, or a number."""
         if text in VALUES:
             return self.text(VALUES[text])
-        if "-" in text.removeprefix("-").replace("e-", ""):
+        if re.fullmatch(r"\d+(-\d+)+", text):
             return text.replace("-", ", ")
+        if not re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text):
+            return text
         if "e-" in text:
             text = f"{float(text):.9f}".rstrip("0")
         return text.replace(".", numbers.get_decimal_symbol(self.locale))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fmnist_report.backbones import MODULES
 from fmnist_report.messages import N_
+from fmnist_report.optimizers import OPTIMIZERS
 
 LIST = "https://github.com/zalandoresearch/fashion-mnist#benchmark"
 
@@ -78,7 +79,7 @@ class Method:
     Args:
         term: as the text calls it, and words: what it is; messages of the catalogue.
         source: who published it, and where; empty for common knowledge.
-        when: what a run must have for the method to be in its report: "cutout", "search", "importance"; empty for all.
+        when: what a report must have used for the method to be listed, as tables.list_methods finds it; empty for all.
     """
 
     term: str
@@ -146,27 +147,14 @@ METHODS = (
         N_("temperature"),
         N_("a number by which logits are divided so that probabilities match the share of correct predictions"),
     ),
-    Method(
-        N_("AdamW"),
-        N_(
-            "gradient descent with a separate step size for each weight; weight decay, which draws weights towards "
-            "zero, is kept apart from the gradient"
-        ),
-        "I. Loshchilov, F. Hutter. Decoupled Weight Decay Regularization, 2019",
-        "https://arxiv.org/abs/1711.05101",
-    ),
-    Method(
-        N_("Muon"),
-        N_("an optimiser that makes the update of a weight matrix nearly orthogonal"),
-        "K. Jordan et al. Muon: An Optimizer for Hidden Layers in Neural Networks, 2024",
-        "https://kellerjordan.github.io/posts/muon/",
-    ),
+    *(Method(one.label, one.words, one.source, one.address, when=name) for name, one in OPTIMIZERS.items()),
     Method(
         N_("one cycle"),
         N_("a schedule in which the learning rate rises to a peak and then falls to zero"),
         "L. Smith, N. Topin. Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates,"
         " 2018",
         "https://arxiv.org/abs/1708.07120",
+        when="one_cycle",
     ),
     Method(
         N_("label smoothing"),
@@ -200,6 +188,7 @@ METHODS = (
         N_("adds the input of a block to its output"),
         "K. He, X. Zhang, S. Ren, J. Sun. Deep Residual Learning for Image Recognition, 2015",
         "https://arxiv.org/abs/1512.03385",
+        when="residual",
     ),
     Method(
         N_("Grad-CAM"),

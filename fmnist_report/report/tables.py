@@ -8,6 +8,7 @@ import typing
 from fmnist_report.evaluation.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
+from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.presets import write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
@@ -106,15 +107,17 @@ def ensemble_list(results: Results, language: Language) -> str:
 
 def list_methods(results: Results) -> list[Method]:
     """List the methods that a run uses."""
-    networks = results["run"]["settings"]
+    trained = [found for found in results["run"]["settings"].values() if isinstance(found, dict) and "epochs" in found]
+    tried = [*results["study"]["rows"], *results["full_runs"]]
     searched = results["study"]["search"]["networks"]
-    had = {
-        "": True,
-        "cutout": any(networks[name]["cutout"] for name in ("mlp", "cnn", "finetune")),
-        "search": bool(searched),
-        "importance": any(found["importance"] for found in searched.values()),
-    }
-    return [method for method in METHODS if had[method.when]]
+    used = {str(value) for settings in trained for value in (settings["optimizer"], settings["schedule"])}
+    used |= {row["value"] for row in tried if row["factor"] in ("optimizer", "schedule")}
+    used |= {OPTIMIZERS[name].includes for name in used if name in OPTIMIZERS}
+    switched = {name for settings in trained for name in ("cutout", "residual") if settings.get(name)}
+    used |= switched | {row["factor"] for row in tried}
+    used |= {"search"} if searched else set()
+    used |= {"importance"} if any(found["importance"] for found in searched.values()) else set()
+    return [method for method in METHODS if not method.when or method.when in used]
 
 
 def list_skipped(results: Results, language: Language) -> str:

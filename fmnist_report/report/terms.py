@@ -1,6 +1,7 @@
 """What classes, hyperparameters and their values are called in the report."""
 
 from fmnist_report.messages import N_, N_n
+from fmnist_report.optimizers import OPTIMIZERS
 
 CLASS_NAMES = (
     N_("T-shirt"), N_("Trousers"), N_("Pullover"), N_("Dress"), N_("Coat"),
@@ -84,10 +85,7 @@ VALUES = {
     "half": N_("half"),
     "True": N_("yes"),
     "False": N_("no"),
-    "adamw": "AdamW",
-    "muon": "Muon",
-    "sgd": "SGD",
-    "lion": "Lion",
+    **{name: optimizer.label for name, optimizer in OPTIMIZERS.items()},
 }
 # What is counted; a catalogue has each in every case and number of its language.
 UNITS = {

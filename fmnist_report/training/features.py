@@ -64,7 +64,7 @@ def extract_features(
     Writes shard-00000.h5 …: image i of train, val and test in this order is row i % shard of
     file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
     boundary that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or
-    block4_out (n, size/16, size/16, 512), compressed without loss; and what models.backbone.pool_blocks gives;
+    block4_out (n, size/16, size/16, 512), compressed without loss; and what models.base.pool_blocks gives;
     float16. index.json tells the number of images of each split, the rows a shard, backbone, size, precision, unfreeze,
     the names of the boundary, the shapes of what is pooled, how a grey value enters, the base's cost, and the task;
     measured.json the seconds of the extraction and of one image.

@@ -65,7 +65,7 @@ SCHEDULES: dict[str, typing.Callable] = {
     "cosine": keras.optimizers.schedules.CosineDecay,
     "constant": lambda rate, n_steps: rate,
 }
-OPTIMIZERS: dict[str, typing.Callable] = {
+BUILDERS: dict[str, typing.Callable] = {  # by the names of fmnist_report.optimizers
     "adamw": lambda rate, decay, network: keras.optimizers.AdamW(rate, weight_decay=decay, beta_2=0.99),
     "sgd": lambda rate, decay, network: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay),
     "muon": KernelMuon,
@@ -102,7 +102,7 @@ def compile_network(
         slower: layers that learn at a fraction of the rate, which is given by the layer's name.
     """
     rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
-    optimizer = OPTIMIZERS[settings.optimizer](rate, settings.weight_decay, network)
+    optimizer = BUILDERS[settings.optimizer](rate, settings.weight_decay, network)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if slower:
         layers = [(layer, slower[layer.name]) for layer in network.layers if layer.name in slower]

@@ -60,7 +60,7 @@ class DataSet:
         return bool(self.form)
 
     def stage(self, cache_dir: Path) -> dict[str, typing.Any]:
-        """Return what pipeline.Pipeline.stage takes to prepare it, beside name and settings."""
+        """Return the arguments of pipeline.stage.Pipeline.stage that prepare it, in addition to name and settings."""
         content = {"the data set": self.sha256}
         if self.is_custom:
             how = {"mirror": self.mirror, "transposed": self.transposed}

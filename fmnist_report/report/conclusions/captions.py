@@ -51,11 +51,15 @@ def extremes(results: Results) -> Claim:
 
 
 def last_epoch(results: Results) -> Claim:
-    """Claim which network of part 1 is ahead on validation after its last epoch, as printed with two digits."""
+    """Claim which network of part 1 is ahead on validation after its last epoch, as printed with two digits.
+
+    "equal" where several of them share the highest accuracy, values["rivals"].
+    """
     last = {name: results["models"][name]["history"]["val_accuracy"][-1] for name in networks_of_part(1)}
     first, second = sorted(last, key=lambda name: -last[name])[:2]
-    if round(100 * last[first], 2) == round(100 * last[second], 2):
-        return Claim("last_epoch", first, "equal", second, {"a": last[first]})
+    equal = tuple(name for name in last if round(100 * last[name], 2) == round(100 * last[first], 2))
+    if len(equal) > 1:
+        return Claim("last_epoch", first, "equal", values={"rivals": equal, "a": last[first]})
     return Claim("last_epoch", first, "ahead", second, {"a": last[first], "b": last[second]})
 
 

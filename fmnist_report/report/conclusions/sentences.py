@@ -240,7 +240,7 @@ MESSAGES = {
     ("extremes", "differ"): N_("Highest: {highest_of} with {a}; lowest: {lowest} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
-    ("last_epoch", "equal"): N_("After the last epoch both networks are equal on validation: {a}."),
+    ("last_epoch", "equal"): N_("After the last epoch these networks are equal on validation: {rivals} ({a})."),
     ("ways_of_input", "chosen"): N_("None of the other ways is better than the chosen one ({a})."),
     ("ways_of_input", "within"): N_(
         "The best, {ways}, reaches {b}, the chosen way {a}; by Newcombe’s interval for independent samples the "

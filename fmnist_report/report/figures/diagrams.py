@@ -49,7 +49,8 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
     """Keep what computes or shrinks, and join equal neighbours; averages that are joined count as one pooling.
 
     Args:
-        layers: rows of name, type, output_shape, n_params and n_trainable, as architecture.describe_layers gives them.
+        layers: rows of name, type, output_shape, n_params and n_trainable, as models.summary.describe_layers gives
+            them.
 
     Returns:
         Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, and none

@@ -16,12 +16,13 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_plainly, identify
 from fmnist_report.report.pdf.tagging import StageResult, complete_tags, remember_elements
 
+ATTACHMENT = "report-results.json"  # not results.json, which also describes the run that published the report
 MOST_PRINTS = 4  # of which one in a hundred needs a second
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
-    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and fit for archives (PDF/A-3a), results.json attached.
+    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and fit for archives (PDF/A-3a), with the results attached.
 
     The same HTML and results give the same bytes: the attachment bears the date of the evaluation.
     """
@@ -52,7 +53,7 @@ def _attach(results: Path, date: datetime) -> typing.Any:
 
     return weasyprint.Attachment(
         string=results.read_bytes(),
-        name=results.name,
+        name=ATTACHMENT,
         description="All figures of this report",
         created=date,
         modified=date,
