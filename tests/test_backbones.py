@@ -198,7 +198,7 @@ def test_own_weights_count_by_their_content(tmp_path):
     ("assignments", "message"),
     [
         (["features.backbone=resnet50"], "did you mean 'ResNet50'"),
-        (["features.backbone=InceptionV3"], "InceptionV3 takes a features.size of at least 80, not 64"),
+        (["features.backbone=InceptionV3"], "InceptionV3 needs a features.size of at least 80, not 64"),
     ],
 )
 def test_wrong_backbones_are_refused(assignments, message):

@@ -1,4 +1,4 @@
-"""Wrong use ends in one sentence before any work; a small real run ends in a report, and the next one is free."""
+"""Usage errors are reported before any work; a small real run writes a report, and a second one computes nothing."""
 
 import base64
 import dataclasses
@@ -47,18 +47,18 @@ def call(capsys, *arguments):
     [
         (["--prest", "quick"], "--preset"),
         (["--preset", "quik"], "did you mean 'quick'"),
-        (["--lang", "fr"], "There is no language 'fr'"),
+        (["--lang", "fr"], "Unknown language 'fr'"),
         (["--set", "cnn.epoch=1"], "did you mean 'cnn.epochs'"),
-        (["--set", "cnn.epochs=-1"], "cnn.epochs takes a number greater than 0, not '-1'"),
+        (["--set", "cnn.epochs=-1"], "cnn.epochs expects a number greater than 0, not '-1'"),
         (["--force", "cn"], "did you mean 'cnn'"),
-        (["--only", "everything"], "There is no stage"),
+        (["--only", "everything"], "Unknown stage"),
         (["--data-dir", "/nowhere"], "does not exist"),
         (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "give one of them"),
         (["--workers", "-1"], "takes 1 to 64 processes, not -1"),
         (["--scheduler", "127.0.0.1"], "takes an address such as tcp://"),
         (["--title-page", "/nowhere.toml"], "cannot be read"),
         (["--seed", "-1"], "seed"),
-        (["--seed", str(2**31)], "--seed takes a number below 2**31"),
+        (["--seed", str(2**31)], "--seed expects a number below 2**31"),
         (["stats"], "status"),
     ],
 )
@@ -74,7 +74,7 @@ def test_unwritable_folders_are_code_1_before_any_stage(capsys, tmp_path):
     for option, other in (("--out", "--cache-dir"), ("--cache-dir", "--out")):
         code, output = call(capsys, option, str(tmp_path / "file" / "x"), other, str(tmp_path / "good"))
         assert code == 1
-        assert "cannot be written" in output.err and option in output.err and "started" not in output.err
+        assert "not writable" in output.err and option in output.err and "started" not in output.err
 
 
 def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
@@ -82,7 +82,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     monkeypatch.setattr("fmnist_report.doctor.shutil.disk_usage", lambda folder: usage)
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert code == 1
-    assert "takes about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+    assert "needs about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
 
 
 def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
@@ -452,7 +452,7 @@ def test_cache_of_another_folder_is_verified(capsys, tmp_path):
 def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
     (tmp_path / "images.zip").write_text("x")
     code, output = call(capsys, "--data-dir", str(tmp_path / "images.zip"), "--cache-dir", str(tmp_path / "c"))
-    assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
+    assert code == 2 and "expects a folder" in output.err and "is a file" in output.err
 
 
 def test_methods_are_introduced_and_every_source_of_theirs_is_cited(real_run):

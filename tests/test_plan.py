@@ -207,7 +207,7 @@ def test_names_of_stages_are_exact_or_those_of_a_group():
     assert find_named("mlp", names) == ["mlp"] and find_named("mlp-1", names) == ["mlp-1"]
     assert find_named("html", names) == ["html-uk", "html-en"]
     for name in ("mlp-foo", "mlp-1-2", "ht"):
-        with pytest.raises(UsageError, match="There is no stage"):
+        with pytest.raises(UsageError, match="Unknown stage"):
             find_named(name, names)
 
 
