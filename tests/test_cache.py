@@ -167,7 +167,7 @@ def test_damage_is_noticed_before_use_and_quarantined(cache, name, damage):
     assert cache.find("stage", KEY, deep=True)
     (DAMAGE | HDF5_DAMAGE)[damage](entry.path.with_name(KEY) / name)
     assert cache.find("stage", KEY, deep=True) is None
-    assert len(cache.warnings) == 1 and "set aside" in cache.warnings[0]
+    assert len(cache.warnings) == 1 and "quarantined" in cache.warnings[0]
     assert len(list((cache.root / "quarantine").iterdir())) == 1
     assert cache.find("stage", "b" * 64, deep=True)
 

@@ -54,8 +54,8 @@ def call(capsys, *arguments):
         (["--only", "everything"], "Unknown stage"),
         (["--data-dir", "/nowhere"], "does not exist"),
         (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "give one of them"),
-        (["--workers", "-1"], "takes 1 to 64 processes, not -1"),
-        (["--scheduler", "127.0.0.1"], "takes an address such as tcp://"),
+        (["--workers", "-1"], "expects 1 to 64 processes, not -1"),
+        (["--scheduler", "127.0.0.1"], "expects an address such as tcp://"),
         (["--title-page", "/nowhere.toml"], "cannot be read"),
         (["--seed", "-1"], "seed"),
         (["--seed", str(2**31)], "--seed expects a number below 2**31"),
@@ -161,7 +161,7 @@ def test_signal_ends_in_a_sentence_and_its_code(capsys, tmp_path, monkeypatch, n
     monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", {}))
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: os.kill(os.getpid(), number))
     found, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
-    assert found == code and f"{word}; what was finished is cached" in output.err
+    assert found == code and f"{word}; finished work is cached" in output.err
 
 
 def test_sizes():
@@ -283,7 +283,7 @@ def test_cache_verify_finds_a_flipped_bit_and_the_next_run_repairs_it(real_run, 
     verify = real_run("cache", "verify")
     assert verify.returncode == 1 and "does not match its digest" in verify.stderr
     again = real_run(*options)
-    assert again.returncode == 0 and "set aside" in again.stderr
+    assert again.returncode == 0 and "quarantined" in again.stderr
     assert (real_run.folder / "report" / published).read_bytes() != bytes(raw)
     assert real_run("cache", "verify").returncode == 0
 

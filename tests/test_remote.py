@@ -59,5 +59,5 @@ def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
 
 
 def test_a_file_that_changed_on_the_way_is_noticed(tmp_path):
-    with pytest.raises(ReportError, match="did not come from its worker as it was computed"):
+    with pytest.raises(ReportError, match="was corrupted in transfer from the worker"):
         store(RemoteResult({"a": b"1"}, {"a": "0" * 64}, 0.0, None), tmp_path)

@@ -125,7 +125,7 @@ def test_a_worker_that_joins_late_takes_part(scheduler, tmp_path):
 def test_a_scheduler_that_disappears_ends_in_one_sentence(scheduler, tmp_path):
     address, process, worker = scheduler
     worker()
-    lost = pytest.raises(ReportError, match="cannot be reached; what was finished is cached, run again")
+    lost = pytest.raises(ReportError, match="cannot be reached; finished work is cached, run again")
     with lost, Workers(address).open() as pool:
         for _ in pool.compute(sleep_and_tell, [(tmp_path, number, 0.3) for number in range(20)]):
             process.kill()
