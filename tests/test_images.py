@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_reported_with_its_place(monkeypatch):
     whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60)).astype("uint8")), "JPEG")
     found, numbers, faults, _ = read_images([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
     assert len(found) == 1 and numbers == [0] and list(faults) == [1, 2, 3]
-    assert faults[1] == "no image that Pillow reads" and "truncated" in faults[2]
+    assert faults[1] == "not an image that Pillow can read" and "truncated" in faults[2]
 
 
 @pytest.mark.parametrize(
