@@ -37,7 +37,7 @@ def test_a_training_that_diverged_is_refused_with_what_to_do(tmp_path, stage, se
     folder.mkdir(parents=True)
     save_arrays(folder / "probabilities.npz", val=RIGHT, test=np.where(RIGHT == 1, np.nan, RIGHT))
     write_json(folder / "measured.json", {"epoch_seconds": [1.0]})
-    with pytest.raises(ReportError, match=f"diverged.*--set {section}.learning_rate"):
+    with pytest.raises(ReportError, match=f"diverged: its predictions are NaN.*--set {section}.learning_rate"):
         candidates.load_network(folder)
 
 
