@@ -48,6 +48,7 @@ def call(capsys, *arguments):
         (["--prest", "quick"], "--preset"),
         (["--preset", "quik"], "did you mean 'quick'"),
         (["--lang", "fr"], "Unknown language 'fr'"),
+        (["--lang", "en,uk"], "repeat --lang"),
         (["--set", "cnn.epoch=1"], "did you mean 'cnn.epochs'"),
         (["--set", "cnn.epochs=-1"], "cnn.epochs expects a number greater than 0, not '-1'"),
         (["--force", "cn"], "did you mean 'cnn'"),

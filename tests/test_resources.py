@@ -88,7 +88,7 @@ def test_full_disk_leaves_the_former_report(small_disk, tmp_path):
     (tmp_path / "report.html").write_text("x" * 14_000)  # one fits, two do not
     step = SimpleNamespace(entry=SimpleNamespace(path=tmp_path))
     plan = SimpleNamespace(steps={"html-uk": step, "html-en": step}, cache=Cache(tmp_path / "cache"))
-    with pytest.raises(ReportError, match=r"No space left on device.*the former files there are whole.*--out"):
+    with pytest.raises(ReportError, match=r"No space left on device.*existing files there are unchanged.*--out"):
         publish(disk, preset("quick"), plan, {})
     assert [(disk / name).read_text() for name in names] == ["former", "former"]
     assert sorted(path.name for path in disk.iterdir()) == names
