@@ -1,4 +1,4 @@
-"""What a candidate tells of itself, how candidates are read, and what each costs in all."""
+"""Properties of candidates, reading of candidates, and their total costs."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_an_ensemble_follows_the_validation_labels_and_calibrates_its_members():
         member.test = np.roll(member.val, number, axis=0)
     together, weights = candidates.combine(members, labels)
     assert weights[MAIN[0]] == pytest.approx(weights[MAIN[3]], abs=0.02) and weights[MAIN[0]] < 0.05
-    assert weights[MAIN[2]] > 0.3  # though timid, it is as good
+    assert weights[MAIN[2]] > 0.3  # underconfident, but equally accurate
     assert sum(weights.values()) == pytest.approx(1) and list(weights) == list(MAIN)
     right = {name: (member.val.argmax(axis=1) == labels).mean() for name, member in members.items()}
     assert (together.val.argmax(axis=1) == labels).mean() >= max(right.values())

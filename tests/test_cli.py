@@ -87,7 +87,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
 
 
 def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
-    """An interrupted extraction goes on from its shards, and what need not be extracted needs no room."""
+    """An interrupted extraction resumes from its shards, and a cached one needs no disk space."""
     from fmnist_report.request import _prepare_computation
 
     asked = []
@@ -172,7 +172,7 @@ def test_sizes():
 
 
 def follow(plan):
-    """Return what each step depends on, by itself and through what it reads."""
+    """Return the dependencies of each step, its own and those of its inputs."""
     found = {}
     for name, step in plan.steps.items():
         found[name] = (step.own, *(found[up.name] for up in step.stage.upstream.values()))
@@ -199,7 +199,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         "study.n_train=500": {"study"} | end,
         "duplicates.rms=5": {"duplicates"} | end,
         "finetune.epochs=9": {"finetune", "control", "explain"} | end,
-        "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
+        "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache has another boundary
         "features.size=48": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
@@ -420,7 +420,7 @@ def test_place_time_and_locale_do_not_make_a_cache_stale(real_run, tmp_path):
 
 
 def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
-    # Without another test's title page, and anew: the page tells when each stage was computed, which a test may repeat.
+    # Without another test's title page, and recomputed: the page shows when each stage was computed.
     assert real_run("--force", "html").returncode == 0
     pages = {path: path.read_bytes() for path in (real_run.folder / "report").glob("*.html")}
     elsewhere = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati"}
@@ -436,7 +436,7 @@ def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
         ("cache verify --cache-dir=X", "--cache-dir=X cache verify"),
         ("--seed 1 cache prune --max-size 5GB --quiet", "--seed 1 --quiet cache prune --max-size 5GB"),
         ("doctor --data-dir D --debug", "--data-dir D --debug doctor"),
-        ("--only status --cache-dir X", "--only status --cache-dir X"),  # which is a stage's name here
+        ("--only status --cache-dir X", "--only status --cache-dir X"),  # here the name of a stage
         ("--quiet status --set a.b=1 --set c.d=2", "--quiet --set a.b=1 --set c.d=2 status"),
         ("--cache-dir X", "--cache-dir X"), ("status --cache-dir", "--cache-dir status"),
     ],
@@ -483,7 +483,7 @@ def test_every_figure_and_table_is_numbered_and_mentioned_before_it_stands(real_
 
 
 def test_others_can_open_what_is_kept_in_hdf5(real_run):
-    """HDF5's tools of today's distributions are of 1.10, and know the formats up to that."""
+    """Current distributions ship the tools of HDF5 1.10, which read formats up to that version."""
     files = sorted(real_run.cache.glob("*/*/*.h5"))
     assert {path.parent.parent.name for path in files} >= {"features", "weights", "mlp", "cnn", "head", "finetune"}
     for path in files:
@@ -514,7 +514,7 @@ def test_help_reads_in_any_terminal_and_names_no_types(command):
 
 
 def test_a_user_without_home_and_name_can_use_it(tmp_path):
-    """As in a container that runs under any number; Python itself then knows no home."""
+    """As in a container with an arbitrary user id, for which Python finds no home folder."""
     code = "import os; os.environ.pop('HOME', None); import pwd; pwd.getpwuid = lambda number: {}[number]; " \
            "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; sys.exit(main(build_pipeline))"  # fmt: skip
     for arguments in (["--help"], ["status", "--cache-dir", str(tmp_path)], ["doctor"]):

@@ -1,4 +1,4 @@
-"""Data sets of the user's own become the same arrays as Fashion-MNIST."""
+"""Custom data sets are converted to the same arrays as Fashion-MNIST."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bad files get one clear sentence each, and nothing bad enters the cache."""
+"""Invalid files are reported with a clear message each, and never enter the cache."""
 
 import gzip
 import struct

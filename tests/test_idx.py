@@ -1,4 +1,4 @@
-"""IDX files: sound ones are parsed, bad ones are named by their fault."""
+"""IDX files: valid ones are parsed, and invalid ones are reported with the reason."""
 
 import gzip
 import struct

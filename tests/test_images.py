@@ -1,4 +1,4 @@
-"""Images of any mode and size keep what they show."""
+"""Images of any mode and size are converted without loss of content."""
 
 import io
 import struct
@@ -63,7 +63,7 @@ def test_images_stand_upright(turn, corner):
 
 
 def broken_exif(orientation):
-    """An EXIF block whose resolution is a fraction of negative parts at the block's very end."""
+    """Return an EXIF block whose resolution is a fraction of negative numbers at the end of the block."""
     entries = struct.pack("<HHIHH", 0x112, 3, 1, orientation, 0) + struct.pack("<HHII", 0x11A, 10, 1, 10_000)
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + b"\0\0\0\0"
 

@@ -1,4 +1,4 @@
-"""The forms in which public data sets are passed on, each written small, as their users bring them."""
+"""Small examples of all supported data-set formats, as found in practice."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ N, N_TEST = 160, 40
 
 
 def arrays(side=8, n_classes=4):
-    """Return images whose bright row tells the class; labels shuffled."""
+    """Return images whose bright row shows the class; labels are shuffled."""
     rng = np.random.default_rng(0)
     found = {}
     for split, n in (("train", N), ("test", N_TEST)):
@@ -239,7 +239,7 @@ def test_a_class_may_be_called_train(tmp_path, inner):
 
 
 def put(folder, *names):
-    """Write an image into each of some folders, or under each of some names."""
+    """Write an image to each of the given folders or file names."""
     for name in names:
         path = folder / name if name.endswith(".png") else folder / name / "0.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -577,7 +577,7 @@ def test_what_is_no_file_is_passed_by(tmp_path):
 
 
 def named_by_pandas(row):
-    """What pandas makes of a row without a header that it takes for one: 0, 0.1, 0.2."""
+    """Return the names that pandas makes of a first row that it takes for a header: 0, 0.1, 0.2."""
     seen, names = {}, []
     for value in row.split(","):
         names.append(f"{value}.{seen[value]}" if seen.get(value) else value)
@@ -594,7 +594,7 @@ def last_pixel(value, rows):
 
 
 def reordered(rows):
-    """Columns in the order of their names as text, with the labels last."""
+    """Return the columns in the order of their names as text, with the labels last."""
     order = sorted(range(1, 65), key=lambda i: f"pixel{i}") + [0]
     return [",".join(row.split(",")[i] for i in order) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Work side by side: results by name, errors, a process that dies."""
+"""Parallel processes: results by name, errors, and a process that dies."""
 
 import math
 import os

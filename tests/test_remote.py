@@ -1,4 +1,4 @@
-"""A stage computed by a worker leaves what it would have left here."""
+"""A stage computed on a worker gives the same files as locally."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def write_number(out, progress, *, number):
 
 
 def add_one(out, progress, *, first):
-    """A stage that reads another's file."""
+    """A stage that reads the file of another stage."""
     (out / "number.txt").write_text(str(int((first / "number.txt").read_text()) + 1))
 
 

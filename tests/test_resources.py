@@ -1,4 +1,4 @@
-"""Too little room anywhere is one sentence; with room again, the same run ends as if nothing had been."""
+"""Lack of disk space or memory is reported; once resolved, the same run gives the undisturbed result."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def test_file_size_limit(tmp_path, expected, n_bytes):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Return a function that gives a mounted folder so many KiB, or takes it read-only."""
+    """Return a function that remounts a folder with a size limit or read-only."""
     place = tmp_path / "disk"
     place.mkdir()
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", place], capture_output=True).returncode:

@@ -1,4 +1,4 @@
-"""A stop signal ends a run in time, even one that Python cannot interrupt."""
+"""A stop signal ends a run in time, even if Python cannot handle it."""
 
 import signal
 import subprocess

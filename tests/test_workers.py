@@ -1,4 +1,4 @@
-"""Work on real worker processes gives what it gives here, whoever dies or joins meanwhile."""
+"""Real worker processes give the same results as local ones, even if workers die or join."""
 
 import operator
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def sleep_and_tell(folder, number, seconds):
-    """A task that leaves the number of its process behind when it begins, and is counted when it ends."""
+    """A task that records its process id when it starts, and is counted when it ends."""
     begun = folder / f"begun-{number}"
     begun.write_text(begun.read_text() + f" {os.getpid()}" if begun.exists() else str(os.getpid()))
     time.sleep(seconds)
@@ -34,7 +34,7 @@ def start(*words):
 
 @pytest.fixture
 def scheduler(tmp_path):
-    """A scheduler in a process of its own, its address, and a function that starts a worker for it."""
+    """A scheduler in a separate process, its address, and a function that starts a worker for it."""
     import socket
 
     with socket.socket() as free:

@@ -1,6 +1,6 @@
-"""On the path of a traced run: notes which functions of the package every stage executes, in whatever process.
+"""Tracing of a run: records the functions of the package that every stage executes, in all processes.
 
-FMNIST_TRACE names the folder that takes <stage's function>.<process>.json: [file, first line] of each function.
+FMNIST_TRACE is the output folder of <stage's function>.<process>.json: [file, first line] of each function.
 """
 
 import importlib.util
@@ -12,11 +12,11 @@ from pathlib import Path
 
 FOLDER = os.environ.get("FMNIST_TRACE")
 PACKAGE = str(Path(__file__).resolve().parents[2] / "fmnist_report") + os.sep
-OPTIMIZED = 1  # a code's flag: of a function, not of a module's or a class's body
+OPTIMIZED = 1  # code flag of functions, not set for module and class bodies
 
 
 def watch(call_stage):
-    """Return call_stage with every call inside it noted."""
+    """Return call_stage with all calls inside it recorded."""
 
     def watched(function, arguments):
         seen, found = {}, []  # codes by identity, for their own hashes are dear
