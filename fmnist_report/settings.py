@@ -186,7 +186,7 @@ class FineTuneSettings(TrainingSettings):
     """Training of the base's last blocks together with the head.
 
     unfreeze: First block to train; a block is the part of the base that works at one resolution.
-    block_decay: Factor by which the learning rate drops from each block to the one before it (Howard and Ruder,
+    block_decay: Learning-rate multiplier from each block to the one before it (Howard and Ruder,
     "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2).
     shift: Maximum random shift in pixels; if it or cutout is not 0, or a block before the fourth is trained,
     training starts from pixels, which takes several times as long as from cached features.

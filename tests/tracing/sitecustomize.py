@@ -19,7 +19,7 @@ def watch(call_stage):
     """Return call_stage with all calls inside it recorded."""
 
     def watched(function, arguments):
-        seen, found = {}, []  # codes by identity, for their own hashes are dear
+        seen, found = {}, []  # code objects by identity, because hashing them is slow
 
         def note(frame, event, argument):
             code = frame.f_code
@@ -43,7 +43,7 @@ def watch(call_stage):
 
 
 def is_importing(frame):
-    """Tell whether a module of the package is just being imported: what runs then belongs to no stage."""
+    """Return whether a module of the package is being imported, outside any stage."""
     while frame:
         if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(PACKAGE):
             return True
@@ -52,7 +52,7 @@ def is_importing(frame):
 
 
 class Finder:
-    """Puts the watch into the runner as soon as that is imported."""
+    """Import hook that patches the runner when it is imported."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "fmnist_report.pipeline.runner":

@@ -77,8 +77,8 @@ def effects(results: Results, network: str) -> list[Claim]:
         return []
     found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
     beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
-    told = {row["factor"] for row in found}
-    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in told))
+    named = {row["factor"] for row in found}
+    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in named))
     base = results["study"]["baselines"][network]
     values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
     values |= {"n_steps": results["study"]["n_steps"][network]}
