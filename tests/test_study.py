@@ -223,7 +223,7 @@ def test_progress_counts_training_runs(tmp_path, call, monkeypatch):
         tmp_path, progress, **call | {"study": dataclasses.replace(SETTINGS, cnn_steps=0, finetune_steps=0)}
     )
     n = len(told)
-    assert told == [(number, n, f"{number}/{n} trainings") for number in range(1, n + 1)]
+    assert told == [(number, n, f"{number}/{n} training runs") for number in range(1, n + 1)]
     assert all(0 <= row["seconds"] < 60 for row in read_json(tmp_path / "study.json")["rows"])
 
 
