@@ -1,10 +1,10 @@
-# make report: set up and run; make test: set up, add what tests need, and run the quick ones; make test-all: all of them;
-# make sample: make the committed sample of best anew from its cache, and the README's pictures from it; make reword: write its words anew
-# without that cache; make inspect: check the printed reports for accessibility; make bench: measure how fast it is;
-# make fuzz: look for inputs that break the readers; make backends: run the tests that concern them on JAX and PyTorch;
-# make mutants: count what the tests notice of broken code;
-# make audit: ask whether a pinned package has a known hole; make lock: pin the dependencies anew.
-# make setup ACCELERATOR=cuda adds what TensorFlow needs to compute on an NVIDIA GPU.
+# make report: set up and run; make test: install dev dependencies, run the quick tests; make test-all: run all tests;
+# make sample: rebuild the committed sample of best from its cache, and README images; make reword: rebuild its text
+# without that cache; make inspect: check the PDF reports for accessibility; make bench: run the benchmarks;
+# make fuzz: fuzz the readers; make backends: run the backend tests on JAX and PyTorch;
+# make mutants: run mutation tests;
+# make audit: check the pinned packages for known vulnerabilities; make lock: update the pinned dependencies.
+# make setup ACCELERATOR=cuda also installs the CUDA libraries that TensorFlow needs on an NVIDIA GPU.
 PYTHON ?= python3
 ACCELERATOR ?=
 VENV := .venv
@@ -19,13 +19,13 @@ JOBS ?= 2
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
 
-# The finished report of best that is committed, and the pictures of it that the README shows; made anew from its cache
-# (ARGS="--cache-dir DIR") whenever the document changes.
+# Rebuild the committed report of best, and its images in the README, from its cache (ARGS="--cache-dir DIR").
+# Run it whenever the document changes.
 sample: dev pango browser
 	$(BIN)/python run_all.py --preset best --title-page title_page.example.toml --out docs/sample $(ARGS)
 	$(BIN)/python benchmarks/readme_pictures.py
 
-# The same after a change of words, charts or styles, from what the sample itself holds.
+# Rebuild the sample after a change of text, charts or styles, from the content of the sample itself.
 reword: dev pango browser
 	$(BIN)/python benchmarks/reword_sample.py
 	$(BIN)/python benchmarks/readme_pictures.py
@@ -45,8 +45,8 @@ setup: $(DONE) $(if $(filter cuda,$(ACCELERATOR)),$(CUDA))
 dev: $(DEV)
 
 $(DONE): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, for TensorFlow has packages for these; this is " \
-		+ sys.version.split()[0] + ". Name another with make PYTHON=…") if not (3, 11) <= sys.version_info < (3, 14) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is required, because TensorFlow has no packages for others; this is " \
+		+ sys.version.split()[0] + ". Choose another with make PYTHON=…") if not (3, 11) <= sys.version_info < (3, 14) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -60,32 +60,33 @@ $(DEV): $(DONE) requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# The tests of the page drive Chromium; without it they are left out, and the end of the tests says so.
+# The tests of the page use Chromium; without it they are skipped and reported at the end.
 browser:
 	@command -v chromium > /dev/null || ! command -v apt-get > /dev/null || test "$$(id -u)" != 0 \
 		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium > /dev/null; } || true
 
-# WeasyPrint draws text with Pango, a system library that pip cannot install.
+# WeasyPrint renders text with Pango, a system library that pip cannot install.
 pango: setup
 	@$(BIN)/python -m fmnist_report.doctor
 
-# Check the PDFs in report/ against PDF/UA-1 and PDF/A-3a, as far as a program can, and listen to them.
+# Check the PDFs in report/ against PDF/UA-1 and PDF/A-3a, and print them as read by a screen reader.
 inspect: dev
 	$(BIN)/python tests/inspection.py report/*.pdf
 
-# Measure how fast the line is, beside other engines, and write docs/performance.md; needs a finished run in cache/.
+# Measure the speed of the pipeline and of other inference runtimes, and write docs/performance.md; requires a finished
+# run in cache/.
 bench: dev
 	cmp -s Makefile $(VENV)-bench/made-by || { rm -rf $(VENV)-bench && $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --no-deps --target $(VENV)-bench \
 		'onnx>=1.18' 'onnxruntime>=1.22' 'openvino>=2025.2' 'hdf5plugin>=5' && cp Makefile $(VENV)-bench/made-by; }
 	PYTHONPATH=$(CURDIR)/$(VENV)-bench $(BIN)/python benchmarks/performance.py $(ARGS)
 
-# Look for inputs that break the readers of what comes from outside, for an hour.
+# Fuzz the readers of external input for an hour.
 fuzz: dev
 	test -d $(VENV)-fuzz || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)-fuzz 'atheris>=3'
 	PYTHONPATH=$(CURDIR)/$(VENV)-fuzz $(BIN)/python benchmarks/fuzz.py $(ARGS)
 
-# Run the tests marked "backend" on JAX and on PyTorch, which Keras can take in TensorFlow's place.
+# Run the tests marked "backend" with Keras on JAX and on PyTorch.
 backends: dev
 	test -x $(VENV)-backends/bin/python || $(BIN)/python -m venv $(VENV)-backends
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
@@ -93,7 +94,7 @@ backends: dev
 	$(VENV)-backends/bin/python -m pip install --quiet --disable-pip-version-check 'jax>=0.6' 'torch>=2.6'
 	for backend in jax torch; do KERAS_BACKEND=$$backend $(VENV)-backends/bin/python -m pytest -m backend $(ARGS) || exit 1; done
 
-# Break the code of the statistics, the study and the conclusions in every way that mutmut knows, and count what tests notice.
+# Run mutation tests of the statistics, the study and the conclusions with mutmut.
 mutants: dev
 	test -x $(VENV)-mutants/bin/python || $(BIN)/python -m venv $(VENV)-mutants
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train, cache, compare and explain: `python run_all.py` runs the pipeline below, top to bottom."""
+"""Train, cache, compare and explain: `python run_all.py` runs the pipeline below, from top to bottom."""
 
 import functools
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 from fmnist_report.doctor import stop_if_incomplete
 
 if __name__ == "__main__":
-    stop_if_incomplete()  # in one sentence, before anything outside the standard library is imported
+    stop_if_incomplete()  # before anything outside the standard library is imported
 
 from fmnist_report.cli import main
 from fmnist_report.data.custom.detection import DataSet
@@ -24,10 +24,10 @@ from fmnist_report.settings import Settings, choose_networks, first_cached
 def build_pipeline(
     s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = LOCAL, no_test: bool = False
 ) -> Pipeline:
-    """List the stages in order; what each one is made from stands in its statement.
+    """Build the pipeline: the stages in order, each with its inputs.
 
     Args:
-        no_test: end the pipeline with the figures on validation; the test labels stay closed.
+        no_test: end the pipeline with the validation metrics, without reading the test labels.
     """
     pipeline, by = Pipeline("fmnist_report"), {"workers": workers}
     exact = {"operations": "deterministic"} if s.deterministic else {}

@@ -1,11 +1,11 @@
 """Kill runs with SIGKILL, run them again, and compare with an undisturbed run.
 
-    python benchmarks/crash.py points                the planner and the cache: a line of three small stages, killed
-                                                     before, within and after every durable operation in turn
-    python benchmarks/crash.py random --kills 200    the real line on a few real images, killed at random moments
+    python benchmarks/crash.py points                the planner and the cache: a pipeline of three small stages, killed
+                                                     before, within and after every durable operation
+    python benchmarks/crash.py random --kills 200    the real pipeline on a few real images, killed at random moments
 
-Prints one row of the table in docs/reliability.md; exit code 1 if any run came to another result, took something
-half-done for done, or left something behind.
+Prints one row of the table in docs/reliability.md; exit code 1 if any run had a different result, accepted incomplete
+output, or left files behind.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TINY = (
 
 
 def make_shards(out: Path, progress: Progress, *, n: int) -> None:
-    """Write n files, each atomically, as the extraction does; finished ones are kept."""
+    """Write n files, each atomically, like the extraction; keep finished ones."""
     for number in range(n):
         path = out / f"shard-{number}.bin"
         if not path.exists():
@@ -68,7 +68,7 @@ def tell(out: Path, progress: Progress, *, joined: Path) -> None:
 
 
 def run_small_line(root: Path) -> str:
-    """Run the line of three stages in one cache folder; returns the report."""
+    """Run the pipeline of three stages in one cache folder; return the report."""
     cache = Cache(root, lambda message: print(message, file=sys.stderr))
     cache.prepare()
     shards = Stage("shards", "benchmarks.crash:make_shards", {"n": 3}, resumes=True)
@@ -80,7 +80,7 @@ def run_small_line(root: Path) -> str:
 
 
 def arm(number: int, moment: str) -> list[str]:
-    """Let this process kill itself at the number-th durable operation; returns the list of those that were met."""
+    """Make this process kill itself at the number-th durable operation; return the list of operations so far."""
     met: list[str] = []
 
     def wrap(owner, name: str) -> None:
@@ -107,22 +107,22 @@ def arm(number: int, moment: str) -> list[str]:
 
 
 def list_leftovers(root: Path) -> list[str]:
-    """List what no finished run may leave: unfinished or quarantine folders, temporary files."""
+    """List files that no finished run may leave: unfinished or quarantine folders, temporary files."""
     unfinished = [*root.glob("*/.work-*"), *root.glob("quarantine/*"), *root.rglob(".*.tmp"), *root.glob(".probe-*")]
     return sorted(str(path.relative_to(root)) for path in unfinished)
 
 
 def kill_small_line(root: Path, number: int, moment: str) -> int:
-    """Run the small line in a process that kills itself; returns its exit status, -9 if it did."""
+    """Run the small pipeline in a process that kills itself; return its exit status, -9 if it did."""
     command = [sys.executable, __file__, "child", str(root), str(number), moment]
     return subprocess.run(command, capture_output=True, cwd=ROOT).returncode
 
 
 def check_points(last: int | None = None, step: int = 1) -> dict[str, int]:
-    """Kill the small line at every durable operation in turn, run it again, and compare.
+    """Kill the small pipeline at every durable operation, run it again, and compare.
 
     Args:
-        last: the last operation; until there are no more by default.
+        last: the last operation; by default, all.
         step: take every step-th operation only.
 
     Returns:
@@ -150,7 +150,7 @@ def check_points(last: int | None = None, step: int = 1) -> dict[str, int]:
 
 
 def start_real_line(folder: Path) -> subprocess.Popen:
-    """Start a tiny run of the real line in a process group of its own."""
+    """Start a tiny run of the real pipeline in a separate process group."""
     command = [sys.executable, str(ROOT / "run_all.py"), "--preset", "quick", "--lang", "uk", "--quiet"]
     command += ["--cache-dir", str(folder / "cache"), "--out", str(folder / "report")]
     for assignment in TINY:
@@ -159,7 +159,7 @@ def start_real_line(folder: Path) -> subprocess.Popen:
 
 
 def digest_results(folder: Path) -> str:
-    """Digest what must not depend on interruptions: predictions and every measured accuracy."""
+    """Digest the results that must not depend on interruptions: predictions and all accuracies."""
     results = json.loads((folder / "report" / "results.json").read_text("utf-8"))
     names = ("test_accuracy", "val_accuracy", "confusion", "ece")
     kept = {model: {name: values[name] for name in names} for model, values in results["models"].items()}
@@ -168,7 +168,7 @@ def digest_results(folder: Path) -> str:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Put data and weights where a run finds them, if the project's own cache has them."""
+    """Provide data and weights for a run, if the project's own cache has them."""
     for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
         copy = folder / "cache" / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +176,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def check_random(n_kills: int, seed: int, longest_seconds: float) -> dict[str, float]:
-    """Kill the real line at random moments until it ends, again and again, until n_kills were sent."""
+    """Kill runs of the real pipeline at random moments, each until it finishes, until n_kills were sent."""
     rng = random.Random(seed)
     counts: dict[str, float] = {"kills": 0, "runs": 0, "recovered": 0, "leftovers": 0, "warnings": 0}
     lost: list[float] = []

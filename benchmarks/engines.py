@@ -1,4 +1,4 @@
-"""VGG16's frozen base in other engines, for comparison: ONNX Runtime and OpenVINO."""
+"""VGG16's frozen base in other inference runtimes, for comparison: ONNX Runtime and OpenVINO."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N_CALIBRATION = 300
 
 
 def build_onnx(base: Weights, size: int):
-    """Build the extractor as an ONNX model from (n, 3, size, size), already preprocessed, to what is cached of it.
+    """Build the extractor as an ONNX model from preprocessed (n, 3, size, size) images to its cached outputs.
 
     Args:
         base: VGG16's weights, {layer: (kernel (3, 3, in, out), bias)}.
@@ -54,7 +54,7 @@ def build_onnx(base: Weights, size: int):
 
 
 def run_onnx(path: str, threads: int) -> Run:
-    """Return a function from (n, 3, size, size) to what is cached, by ONNX Runtime."""
+    """Return a function from (n, 3, size, size) images to the cached outputs, with ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -80,11 +80,11 @@ def quantise_onnx(path: str, quantised: str, images: np.ndarray) -> None:
 
 
 def run_openvino(path: str, precision: str, batch: int, threads: int) -> Run:
-    """Return a function from (batch, 3, size, size) to what is cached, by OpenVINO.
+    """Return a function from (batch, 3, size, size) images to the cached outputs, with OpenVINO.
 
     Args:
-        path: a model; one with quantised nodes is computed in int8.
-        precision: of all else, "f32" or "bf16".
+        path: a model; quantised nodes are computed in int8.
+        precision: precision of all other nodes, "f32" or "bf16".
     """
     import openvino
 
@@ -108,7 +108,7 @@ def _fixed(model, batch: int) -> dict:
 
 
 def pictures_a_second(run: Run, pixels: np.ndarray, batch: int, seconds: float = 6.0) -> float:
-    """Run whole batches for so many seconds, after a warm-up."""
+    """Measure images per second over whole batches for the given seconds, after a warm-up."""
     batches = [pixels[first : first + batch] for first in range(0, len(pixels) - batch + 1, batch)]
     run(batches[0])
     started, n = time.perf_counter(), 0

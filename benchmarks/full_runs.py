@@ -1,11 +1,11 @@
-"""Train variations of the chosen settings in full, one change each, and keep what they reach on validation.
+"""Train variations of the chosen settings in full, one change each, and record their validation results.
 
-    python benchmarks/full_runs.py --cache-dir DIR     train what templates/full_runs.json lacks
+    python benchmarks/full_runs.py --cache-dir DIR     train the rows missing from templates/full_runs.json
     python benchmarks/full_runs.py --fidelity FILE     compare their order with the study in a results.json
-    python benchmarks/full_runs.py --best --cache-dir DIR    the same of what was tried for best, many hours
+    python benchmarks/full_runs.py --best --cache-dir DIR    the same for the settings tried for best, many hours
 
-The report tells these trainings as earlier measurements of the project. Each is a run of the line that leaves the test
-labels closed; one that was interrupted goes on with the same command. All end by writing docs/tuning.md.
+The report shows these runs as earlier measurements of the project. Each is a run of the pipeline that does not read the
+test labels; the same command resumes an interrupted one. All finally write docs/tuning.md.
 """
 
 import argparse
@@ -34,14 +34,14 @@ from run_all import build_pipeline
 
 @dataclass(frozen=True)
 class Row:
-    """One training.
+    """A full training run for standard.
 
     Args:
-        network: whose variation it is, as the study names networks.
-        group, factor, value: as the study writes them; empty for the chosen settings.
-        assignments: how the command line sets it.
+        network: the varied network, named as in the study.
+        group, factor, value: as in the study; empty for the chosen settings.
+        assignments: the --set assignments.
         trained_by: the stage that trains it; the network's by default.
-        seed: of the training. Rows with another seed than 0 tell the noise and are no variations of their own.
+        seed: seed of the run. Rows with seeds other than 0 show seed-to-seed variation and are not separate variations.
     """
 
     network: str
@@ -53,25 +53,25 @@ class Row:
     seed: int = 0
 
     def describe(self) -> dict[str, typing.Any]:
-        """Return what the file tells a row by."""
+        """Return the fields that identify a row in the file."""
         named = {"stage": self.network, "group": self.group, "factor": self.factor, "value": self.value}
         return named | {"set": list(self.assignments), "seed": self.seed}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One training for best.
+    """A full training run for best.
 
     Args:
-        network: whose, as its stage is named.
-        changes: (setting, value), from the chosen ones; settings of other sections with their section's name.
+        network: the network, named by its stage.
+        changes: (setting, value) pairs that differ from the chosen ones; other sections' settings include the section.
     """
 
     network: str
     changes: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> dict[str, typing.Any]:
-        """Return what the file tells a row by."""
+        """Return the fields that identify a row in the file."""
         changes = dict(self.changes)
         return {"stage": self.network, "changes": changes, "settings": set_as(self.network, changes)}
 
@@ -113,13 +113,13 @@ ROWS = (
     Row("mlp", "data", "split_seed", "2", ("data.split_seed=2",)),
 )  # fmt: skip
 
-# What the networks of part 1 were before their last changes, which docs/tuning.md sets beside what they are now.
+# The networks of part 1 before their last changes, which docs/tuning.md compares with the current ones.
 SHORTER = Row("mlp", assignments=("mlp.epochs=16", "mlp.dropout=0.0"))
 SHORTCUTS = Row("cnn", assignments=("cnn.residual=True", "cnn.shift=2"))
 FORMER = tuple(replace(row, seed=seed) for row in (SHORTCUTS, SHORTER) for seed in range(3))
 
 
-# What was trained in full for best, seed 0: the chosen settings, and others.
+# Full training runs for best, seed 0: the chosen settings, and others.
 BEST = (
     Tried("mlp"),
     Tried("mlp", (("dropout", "0"),)),
@@ -133,14 +133,14 @@ BEST = (
 
 
 def train_row(row: Row, cache_dir: Path) -> dict[str, typing.Any]:
-    """Train one row of standard; returns what it reached and what it took."""
+    """Train one row of standard; return its results and costs."""
     seed = ["--seed", str(row.seed)] if row.seed else []
     settings = replace(override(preset("standard"), row.assignments), seed=row.seed)
     return train(settings, row.trained_by or row.network, seed, row.assignments, cache_dir)
 
 
 def train_tried(row: Tried, cache_dir: Path) -> dict[str, typing.Any]:
-    """Train one row of best; returns what it reached and what it took."""
+    """Train one row of best; return its results and costs."""
     assignments = assign(row.network, dict(row.changes))
     settings = override(preset("best"), assignments)
     return train(settings, row.network, ["--preset", "best"], assignments, cache_dir)
@@ -149,7 +149,7 @@ def train_tried(row: Tried, cache_dir: Path) -> dict[str, typing.Any]:
 def train(
     settings: Settings, stage: str, options: list[str], assignments: tuple[str, ...], cache_dir: Path
 ) -> dict[str, typing.Any]:
-    """Train one network by the command line, or find it in the cache; returns what it reached and what it took."""
+    """Train one network with the command line, or find it in the cache; return its results and costs."""
     options = [*options, "--no-test", "--only", stage]
     options += [word for text in assignments for word in ("--set", text)]
     subprocess.run([sys.executable, "run_all.py", *options, "--cache-dir", str(cache_dir)], cwd=ROOT, check=True)
@@ -173,7 +173,7 @@ def train(
 def train_missing(
     file: Path, rows: typing.Iterable, cache_dir: Path, train_one: typing.Callable[..., dict[str, typing.Any]]
 ) -> None:
-    """Train the rows that a file lacks and add each as soon as it is there."""
+    """Train the rows missing from a file, and add each as soon as it is finished."""
     found = read_json(file) if file.is_file() else []
     for row in rows:
         if not any(known.items() >= row.describe().items() for known in found):
@@ -187,8 +187,8 @@ def main() -> None:
     parser.add_argument("--cache-dir", type=Path, default=ROOT / "cache")
     parser.add_argument("--stage", action="append", help="only these networks; may be repeated")
     parser.add_argument("--fidelity", type=Path, metavar="RESULTS", help="compare with the study in this results.json")
-    parser.add_argument("--best", action="store_true", help="what was tried for best, in place of standard")
-    parser.add_argument("--page-only", action="store_true", help="write docs/tuning.md from the figures at hand")
+    parser.add_argument("--best", action="store_true", help="the settings tried for best instead of standard")
+    parser.add_argument("--page-only", action="store_true", help="write docs/tuning.md from the recorded results")
     options = parser.parse_args()
     networks = options.stage or [row.network for row in (*ROWS, *BEST)]
     if options.fidelity:

@@ -1,7 +1,7 @@
-"""Drive the property tests of tests/test_fuzz.py with Atheris, which looks for inputs that reach new code.
+"""Fuzz the property tests of tests/test_fuzz.py with Atheris, which searches for inputs that reach new code.
 
-    make fuzz                                an hour of computing, shared evenly among the tests
-    make fuzz ARGS="--minutes 5 --jobs 2"    five minutes of computing, two tests at a time
+    make fuzz                                an hour of CPU time, divided evenly among the tests
+    make fuzz ARGS="--minutes 5 --jobs 2"    five minutes of CPU time, two tests in parallel
 
 Prints a table of inputs by test, as in docs/reliability.md; exit code 1 if any test failed.
 """
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def fuzz(name: str, arguments: list[str]) -> None:
-    """Drive one test until libFuzzer's arguments say that it is enough; this process ends with it."""
+    """Fuzz one test until the limits in libFuzzer's arguments; this process ends with it."""
     import atheris
 
     sys.path.insert(0, str(ROOT))
@@ -32,27 +32,27 @@ def fuzz(name: str, arguments: list[str]) -> None:
 
 
 def list_tests() -> list[str]:
-    """Name the property tests of test_fuzz.py, in order."""
+    """Return the names of the property tests of test_fuzz.py, in order."""
     source = (ROOT / "tests" / "test_fuzz.py").read_text("utf-8")
     return re.findall(r"^@given.*?^def (test_\w+)", source, re.MULTILINE | re.DOTALL)
 
 
 def fuzz_apart(name: str, seconds: int) -> tuple[str, int, int, str]:
-    """Drive one test in a process of its own; returns its name, inputs, seconds, and what failed."""
+    """Fuzz one test in a separate process; return its name, inputs, seconds, and failure."""
     with tempfile.TemporaryDirectory() as folder:
         limits = [f"-max_total_time={seconds}", "-max_len=4096", "-rss_limit_mb=4096", f"-artifact_prefix={folder}/"]
         command = [sys.executable, __file__, "--test", name, *limits]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     counted = re.search(r"Done (\d+) runs in (\d+) second", done.stderr)
     inputs, spent = (int(counted[1]), int(counted[2])) if counted else (0, 0)
-    return name, inputs, spent, "" if counted and done.returncode == 0 else done.stderr[-4000:] or "it said nothing"
+    return name, inputs, spent, "" if counted and done.returncode == 0 else done.stderr[-4000:] or "no output"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60, help="of all tests together")
-    parser.add_argument("--jobs", type=int, default=1, help="tests at a time")
-    parser.add_argument("--test", help="this one alone, in this process; further arguments are libFuzzer's")
+    parser.add_argument("--minutes", type=float, default=60, help="for all tests together")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel tests")
+    parser.add_argument("--test", help="only this test, in this process; further arguments are passed to libFuzzer")
     options, rest = parser.parse_known_args()
     if options.test:
         fuzz(options.test, rest)

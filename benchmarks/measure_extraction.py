@@ -1,4 +1,4 @@
-"""Extraction beside what a user would write, other engines and the machine's limit; the features on disk."""
+"""Benchmarks of extraction against naive code, other inference runtimes and the machine's limit; size on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def macs_of_base(extractor) -> int:
 
 
 def extraction(entries: Entries, n: int = 2_500) -> Figures:
-    """Extraction of n images in two views to verified HDF5, against Keras's predict and h5py."""
+    """Measure extraction of n images in two views to verified HDF5, against Keras's predict and h5py."""
     import h5py
     import keras
     import tensorflow as tf
@@ -77,14 +77,14 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
 
 
 def _from_prepared(extractor):
-    """Return the extractor without its own resizing, as the other engines are."""
+    """Return the extractor without its own resizing, like the models of the other runtimes."""
     import keras
 
     return keras.Model(extractor.get_layer("base_input").output, extractor.output)
 
 
 def engines(entries: Entries, batch: int = 50) -> Figures:
-    """Images a second of the frozen base alone in three engines, and how far their features agree."""
+    """Measure images per second of only the frozen base in three runtimes, and the agreement of their features."""
     import onnx
     from engines import POOLED, build_onnx, pictures_a_second, quantise_onnx, run_onnx, run_openvino
     from sklearn.linear_model import LogisticRegression
@@ -165,7 +165,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
 
 
 def disk(entries: Entries) -> Figures:
-    """Bytes of the features on disk against plain float16; filters beside each other on one shard's boundary."""
+    """Measure the size of the features on disk against plain float16; compare filters on one shard's boundary."""
     import h5py
     import hdf5plugin
 

@@ -1,4 +1,4 @@
-"""Whole commands, the cached run of standard, and growth with the number of images."""
+"""Benchmarks of whole commands, the cached run of standard, and growth with the number of images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fmnist_report.training.stores import BoundaryBatches, FeatureStore
 
 
 def commands(entries: Entries) -> Figures:
-    """Whole commands on a linked copy of the full cache: cached, rendered anew, the head alone."""
+    """Time whole commands on a linked copy of the full cache: cached, rendering only, head only."""
     with tempfile.TemporaryDirectory(dir=entries.root.parent) as folder:
         root = Path(folder) / "cache"
-        shutil.copytree(entries.root, root, copy_function=os.link)  # an entry is replaced as a whole, never written in
+        shutil.copytree(entries.root, root, copy_function=os.link)  # entries are replaced as a whole, never modified
 
         cached = [sys.executable, str(ROOT / "run_all.py"), "--cache-dir", str(root), "--out", f"{folder}/out"]
 
@@ -51,7 +51,7 @@ def commands(entries: Entries) -> Figures:
 
 
 def standard(entries: Entries) -> Figures:
-    """Seconds and peak memory of the cached run of standard, by stage, from its manifests."""
+    """Return seconds and peak memory of the cached run of standard, by stage, from its manifests."""
     stages: Figures = {}
     for stage in entries.plan.steps:
         stages |= entries.entry(stage).manifest["provenance"]
@@ -63,7 +63,7 @@ def standard(entries: Entries) -> Figures:
 
 
 def _shard_times(entries: Entries) -> list[tuple[int, float]]:
-    """Return (images, seconds) of the run's extraction after each shard, by the dates of its files."""
+    """Return (images, seconds) of the run's extraction after each shard, from the dates of its files."""
     paths = sorted(entries["features"].glob("shard-*.h5"))
     index = read_json(entries["features"] / "index.json")
     moments = [path.stat().st_mtime for path in paths]
@@ -72,7 +72,7 @@ def _shard_times(entries: Entries) -> list[tuple[int, float]]:
 
 
 def growth(entries: Entries) -> Figures:
-    """Seconds of classifiers and of an epoch of fine-tuning by number of images; peak memory after each."""
+    """Measure seconds of classifiers and of an epoch of fine-tuning by number of images; peak memory after each."""
     labels = entries.labels()
     counts = [10_000, 20_000, 40_000, len(labels["train"])]
     found: Figures = {"fine-tuning": [], "classifiers": []}

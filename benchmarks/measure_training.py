@@ -1,4 +1,4 @@
-"""Training from the cache beside training from pixels or memory; the convolutional network's training."""
+"""Benchmarks of training from the cache against pixels or memory, and of the convolutional network's training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fmnist_report.training.stores import BoundaryBatches, FeatureStore, keep_in
 
 
 def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
-    """Training on n images from cached boundary activations, against from pixels through the frozen blocks."""
+    """Compare training on n images from cached boundary activations with training from pixels."""
     import keras
     import tensorflow as tf
     from keras import ops
@@ -30,7 +30,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
     targets, batch = one_hot(entries.labels()["train"][:n], 10), STANDARD.finetune.batch_size
 
     def boundary_of(unfreeze: int, policy: str) -> dict[str, np.ndarray]:
-        """What the cache holds of the images for training the blocks from unfreeze on."""
+        """Compute the boundary activations that the cache has for training the blocks from unfreeze on."""
         with dtype_policy(policy):
             extractor = build_extractor(GIVEN, unfreeze)
         set_base_weights(extractor, base)
@@ -81,7 +81,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
 
 
 def minibatches(entries: Entries, n: int = 5_000) -> Figures:
-    """Training on shuffled batches from HDF5, against the same arrays in memory; the reader's memory."""
+    """Compare training on shuffled batches from HDF5 with the same arrays in memory; measure the reader's memory."""
     labels = entries.labels()["train"]
     with FeatureStore(entries["features"]) as store:
         whole = BoundaryBatches(store, one_hot(labels, 10), 128, 0, np.ones(len(labels), int))
@@ -106,7 +106,7 @@ def minibatches(entries: Entries, n: int = 5_000) -> Figures:
 
 
 def cnn(entries: Entries, n_steps: int = 40) -> Figures:
-    """Training steps of the convolutional network, with and without deterministic operations."""
+    """Time training steps of the convolutional network, with and without deterministic operations."""
     import keras
     import tensorflow as tf
 

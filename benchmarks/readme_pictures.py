@@ -1,8 +1,8 @@
-"""Draw the README's images from the committed sample: two printed pages, and the explorer beside the network.
+"""Draw the README's images from the committed sample: two PDF pages, and the explorer with the network.
 
     python benchmarks/readme_pictures.py
 
-Needs Chromium, as the tests of the page do.
+Requires Chromium, like the tests of the page.
 """
 
 import io
@@ -16,10 +16,10 @@ from playwright.sync_api import Page, sync_playwright
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PRINTED = DOCS / "sample" / "report.en.pdf"
 SHOWN = DOCS / "sample" / "report.en.html"
-PAGES = {"report-page.png": 2, "report-page-2.png": 9}  # the summary; what the convolutional network sees
+PAGES = {"report-page.png": 2, "report-page-2.png": 9}  # the summary; the maps of the convolutional network
 VIEW = "#net=cnn&true=6&pred=0"  # the shirts that the convolutional network takes for T-shirts
 TILE = 3
-WIDTH = 1300  # of the window, in pixels
+WIDTH = 1300  # window size in pixels
 GAP = 34
 
 
@@ -30,7 +30,7 @@ def draw_page(number: int, to: Path) -> None:
 
 
 def open_explorer(page: Page) -> None:
-    """Choose a cell of the matrix and an image behind it, and give that image to the network."""
+    """Select a cell of the matrix and one of its images, and pass the image to the network."""
     page.goto(SHOWN.as_uri() + VIEW)
     page.locator("#explorer .tiles button").nth(TILE).click()
     page.locator(".faces button").click()
@@ -38,7 +38,7 @@ def open_explorer(page: Page) -> None:
 
 
 def draw_explorer(to: Path) -> None:
-    """Draw the explorer, and beside it the network above what every network says of the image."""
+    """Draw the explorer, and next to it the network above every network's prediction for the image."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=("--no-sandbox",))

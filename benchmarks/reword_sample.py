@@ -1,10 +1,10 @@
-"""Write the documents of docs/sample/ anew in today's words, from what the sample itself holds.
+"""Rebuild the documents of docs/sample/ with the current text, from the content of the sample itself.
 
     python benchmarks/reword_sample.py
 
-`make sample` makes all of it anew from the cache of best, which takes hours where it is not at hand. This takes the
-numbers from the sample's results.json, draws the charts by them, and takes over from its HTML the figures made of
-images and what the explorer shows; so it is for changes of words, charts and styles alone.
+`make sample` rebuilds everything from the cache of best, which takes hours to compute if missing. This script reads the
+numbers from the sample's results.json, redraws the charts, and copies image figures and the explorer's data from its
+HTML; so it is only for changes of text, charts and styles.
 """
 
 import json
@@ -39,19 +39,19 @@ EXAMPLES = re.compile(r'<script type="application/json" id="examples">(.*?)</scr
 
 
 def take_figures(page: str) -> dict[str, dict[str, typing.Any]]:
-    """Return the figures of a page by name, as fill_template takes them."""
+    """Return the figures of a page by name, as in fill_template."""
     return {name: split_svg(head + rest) for name, head, rest in FIGURE.findall(page)}
 
 
 def draw_charts(results: dict[str, typing.Any], language: Language) -> dict[str, dict[str, typing.Any]]:
-    """Draw what follows from results.json alone, by name."""
+    """Draw the figures that depend only on results.json, by name."""
     with in_style():
         charts = build_charts(results, language)
         return {name: split_svg(figure_to_svg(figure, name)) for name, figure in charts.items()}
 
 
 def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
-    """Fill the page in a language."""
+    """Render the page in a language."""
     language = Language(code)
     settings = TypeAdapter(Settings).validate_python(results["run"]["settings"])
     title_page = read_document([code], ROOT / "title_page.example.toml").title_page(code)

@@ -37,7 +37,7 @@ QUIET = Progress(quiet=True)
 N_IMAGES, SHARD, ROUNDS, N_TRIALS = 3_000, 250, 3, 8
 
 # Assumptions of the model, not measured here; change them for your own prices and links.
-LINK_BYTES = 125e6  # per second, of the machine that collects: 1 Gbit/s
+LINK_BYTES = 125e6  # per second, link of the collecting machine: 1 Gbit/s
 CORE_HOUR, STORE_GB_MONTH = 0.04, 0.023  # dollars
 FILES_IN_A_FOLDER = 10_000  # of one folder, above which listing and checking it becomes a separate task
 SIZES, CREWS = (10**6, 10**8, 10**9), (1, 10, 100, 1_000)
@@ -81,7 +81,7 @@ def measure_extraction(workers: Workers, images: np.ndarray, base: dict) -> dict
 
 
 def measure_search(workers: Workers, cache: Path) -> float:
-    """Return the seconds of a search of N_TRIALS trainings of the CNN, drawn and trained in one round."""
+    """Return the seconds of a search with N_TRIALS training runs of the CNN, sampled and trained in one round."""
     from dataclasses import replace
 
     from fmnist_report.experiments.search import run_search
@@ -105,7 +105,7 @@ def do_nothing(number: int) -> int:
 
 
 def measure_overhead(workers: Workers, n: int = 1_000) -> float:
-    """Return the seconds that scheduler and client need for a task that does nothing."""
+    """Return the seconds that scheduler and client need for an empty task."""
     with workers.open() as pool:
         started = time.perf_counter()
         for _ in pool.compute(do_nothing, ((number,) for number in range(n))):
@@ -114,7 +114,7 @@ def measure_overhead(workers: Workers, n: int = 1_000) -> float:
 
 
 def measure_store(content: bytes, n: int = 20) -> float:
-    """Return the bytes per second at which the machine that collects hashes (twice) and writes shards."""
+    """Return the bytes per second at which the collecting machine hashes (twice) and writes shards."""
     import hashlib
 
     from fmnist_report.pipeline.files import replacing, sha256_file
@@ -151,7 +151,7 @@ def measure(cache: Path) -> dict[str, typing.Any]:
 
 
 def model(figures: dict[str, typing.Any]) -> list[dict[str, typing.Any]]:
-    """Estimate an extraction of many images by many workers; every limit in hours, if it never had to wait."""
+    """Estimate an extraction of many images by many workers; each limit in hours, without waiting for the others."""
     one, rows = figures["workers"]["1"], []
     for n, pool in itertools.product(SIZES, CREWS):
         stored, hour = n * one["stored"], 3_600

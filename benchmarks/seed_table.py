@@ -1,12 +1,12 @@
-"""Accuracies of finished runs, as the README states them, from their results.json.
+"""Accuracies of finished runs for the README, from their results.json.
 
     python benchmarks/seed_table.py RESULTS...     writes benchmarks/seeds.json and prints the rows of the README
 
-The runs are of one preset. Several are the line with another --seed each and nothing else, for example
+All runs have the same preset. Several runs must differ only in --seed, for example
 
     for seed in 0 1 2; do python run_all.py --seed $seed --out report-$seed; done
 
-and give mean ± standard deviation; one gives its accuracies as they are.
+and give mean ± standard deviation; a single run gives its accuracies.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FILE = ROOT / "benchmarks" / "seeds.json"
 
 
 def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Return what the runs reached: seeds, minutes, hardware, by model accuracies in per cent and cost, comparisons."""
+    """Summarise the runs: seeds, minutes, hardware, accuracies in per cent and costs by model, comparisons."""
     models = {
         name: {
             **{part: [100 * row["models"][name][f"{part}_accuracy"] for row in results] for part in ("val", "test")},
@@ -43,12 +43,12 @@ def gather(results: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
     described = {"seeds": [row["run"]["settings"]["seed"] for row in results]}
     started = [row["run"]["started"][:10] for row in results]
     hardware = results[0]["run"]["hardware"]
-    told = {"minutes": minutes, "started": started, "hardware": hardware, "models": models, "comparisons": comparisons}
-    return described | told
+    found = {"minutes": minutes, "started": started, "hardware": hardware, "models": models, "comparisons": comparisons}
+    return described | found
 
 
 def stage_seconds(results: dict[str, typing.Any]) -> dict[str, float]:
-    """Return what each stage took; of trainings their epochs alone, as results.json has them."""
+    """Return the seconds of each stage; for training stages only the epochs, as in results.json."""
     seconds = {stage["name"]: stage["seconds"] for stage in results["stages"]}
     for stage in (*stages_of_part(1), *stages_of_part(2)):
         seconds[stage] = results["models"][network_of_stage(stage)]["train_seconds"]
@@ -56,7 +56,7 @@ def stage_seconds(results: dict[str, typing.Any]) -> dict[str, float]:
 
 
 def write_rows(found: dict[str, typing.Any]) -> str:
-    """Write one row a model: validation, test, parameters, multiply-accumulate operations of a prediction."""
+    """Format one row per model: validation, test, parameters, multiply-accumulate operations per prediction."""
     language, rows = Language("en"), []
     for name, model in found["models"].items():
         cells = [write_accuracies(model[part]) for part in ("val", "test")]
@@ -67,7 +67,7 @@ def write_rows(found: dict[str, typing.Any]) -> str:
 
 
 def write_accuracies(values: list[float]) -> str:
-    """Write one accuracy, or the mean of several and their standard deviation."""
+    """Format one accuracy, or the mean of several and their standard deviation."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.2f}{spread}"
 

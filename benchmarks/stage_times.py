@@ -1,10 +1,10 @@
-"""What every stage took in finished runs, for the plan that a run tells at its start.
+"""Stage durations of finished runs, for the estimate that a run prints at its start.
 
     python benchmarks/stage_times.py RESULTS...     writes fmnist_report/forecast.json
-    python benchmarks/stage_times.py --check RESULTS...     sets each run beside the plan that it would be told
+    python benchmarks/stage_times.py --check RESULTS...     compares each run with its estimate
 
-RESULTS are results.json of runs on this machine, one a preset, with as little beside them as can be; how fast it
-multiplies is measured now. A stage that was taken from the cache counts with the time that it once took.
+RESULTS are results.json of runs on this machine, one per preset, with as little other load as possible; the speed of
+the machine is measured now. A cached stage counts with its original duration.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def compare(planned: dict[str, typing.Any], seconds: dict[str, float], gflops: float) -> None:
-    """Print what each stage was planned to take here and what it took, with the ratio."""
+    """Print the estimated and the actual duration of each stage, with the ratio."""
     ratio = planned["gflops"] / gflops
     for name, took in seconds.items():
         if name in planned["seconds"]:

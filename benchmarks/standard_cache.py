@@ -1,4 +1,4 @@
-"""What measurements share: the cached run of standard that they read, and ratios timed in turn."""
+"""Helpers of the benchmarks: access to the cached run of standard, and alternating timings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from run_all import build_pipeline  # noqa: E402
 
 QUIET = Progress(quiet=True)
 ROUNDS = 3
-POLICY = choose_precision("auto")  # before TensorFlow starts, whose instruction set it may limit
+POLICY = choose_precision("auto")  # before TensorFlow starts, because it may limit its instruction set
 STANDARD = preset("standard")
 GIVEN = BaseInput(STANDARD.features.backbone, STANDARD.features.size)
 Figures = dict[str, typing.Any]
@@ -48,7 +48,7 @@ class Entries:
         self.plan = Plan(build_pipeline(STANDARD, read_document([], None), find_data_set(None), root), cache)
 
     def entry(self, stage: str) -> Entry:
-        """Return a stage's entry; ends where there is none."""
+        """Return a stage's entry; exit if there is none."""
         found = self.plan.steps[stage].entry
         if found is None:
             sys.exit(f"The cache has no {stage} of standard; run `make report` first.")
@@ -68,7 +68,7 @@ class Entries:
         return load_base(self["weights"])
 
     def fine_tuned(self, policy: str = POLICY, unfreeze: int = 4, dropout: float = 0.2) -> tuple:
-        """Build what fine-tuning trains from the cached border on, and the whole network from pixels, alike."""
+        """Build the part that fine-tuning trains from the cached boundary, and the same network from pixels."""
         head = dataclasses.replace(STANDARD.head, dropout=dropout)
         with dtype_policy(policy):
             top, whole = build_top(GIVEN, head, unfreeze, unfreeze), build_assembled(GIVEN, head, unfreeze)
@@ -86,7 +86,7 @@ def seconds(function: typing.Callable[[], typing.Any]) -> float:
 
 
 def in_turn(rounds: int = ROUNDS, **sides: typing.Callable[[], typing.Any]) -> dict[str, float]:
-    """Time each side once a round, one after the other; the medians in seconds."""
+    """Time all sides alternately, once per round; return the medians in seconds."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, function in sides.items():
@@ -95,7 +95,7 @@ def in_turn(rounds: int = ROUNDS, **sides: typing.Callable[[], typing.Any]) -> d
 
 
 def product_rates(base_side: int = 2_048) -> dict[str, float]:
-    """Return GFLOP/s of matrix products in float32 and bfloat16, the best of several, as a limit."""
+    """Return GFLOP/s of matrix products in float32 and bfloat16, the best of several, as an upper bound."""
     import tensorflow as tf
 
     def rate(dtype: str) -> float:

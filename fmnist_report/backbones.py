@@ -1,7 +1,7 @@
-"""The convolutional bases that the line can use: the networks of keras.applications."""
+"""Supported convolutional bases: the networks of keras.applications."""
 
 DEFAULT = "VGG16"
-# The module of keras.applications with each network's preprocessing.
+# The module of keras.applications that has each network's preprocessing.
 MODULES = {
     "VGG16": "vgg16",
     "VGG19": "vgg19",
@@ -31,5 +31,5 @@ _LEAST_SIDES = {"inception_v3": 80, "inception_resnet_v2": 80, "xception": 72}
 
 
 def least_side(backbone: str) -> int:
-    """Return the least side of a network's input in pixels, a multiple of 8."""
+    """Return the minimum input side of a network in pixels, a multiple of 8."""
     return _LEAST_SIDES.get(MODULES[backbone], 32)

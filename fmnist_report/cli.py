@@ -1,4 +1,4 @@
-"""The command line: options, commands, exit codes."""
+"""Command-line interface: options, commands and exit codes."""
 
 import io
 import json
@@ -36,8 +36,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 HELP = """Write the report on transfer learning, from data to PDF.
 
 Trains a multilayer perceptron and a convolutional network on Fashion-MNIST, classifies the features of VGG16,
-fine-tunes its upper blocks, compares all of them, and renders the report. What was computed once is cached; a run that
-was stopped goes on where it was.
+fine-tunes its upper blocks, compares all of them, and renders the report. Results are cached; an interrupted run
+resumes where it stopped.
 
 Example: python run_all.py --preset quick --lang en
 """
@@ -46,44 +46,44 @@ PresetOption = Annotated[
     str, typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False)
 ]
 LangOption = Annotated[
-    list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for several. Both by default.")
+    list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for both. Both by default.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="Seed of initial weights and of batches; 0 by default.",
+    int, typer.Option("--seed", metavar="N", min=0, help="Seed for initial weights and batch order; 0 by default.",
                       show_default=False)
 ]  # fmt: skip
 SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as cnn.epochs=12; repeat.")
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, e.g. cnn.epochs=12; repeatable.")
 ]
 TitleOption = Annotated[
     Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Folder with Fashion-MNIST's files, or a data set of yours."),
+    typer.Option("--data-dir", metavar="DIR", help="Folder with the Fashion-MNIST files or a custom data set."),
 ]
 CacheOption = Annotated[
-    Path, typer.Option("--cache-dir", metavar="DIR", help="Folder of artefacts; cache by default.", show_default=False)
+    Path, typer.Option("--cache-dir", metavar="DIR", help="Cache folder; cache by default.", show_default=False)
 ]
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder of the report; report by default.", show_default=False)
+    Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
 ]
 ForceOption = Annotated[
-    list[str], typer.Option("--force", metavar="STAGE", help="Compute this stage again; repeat for several.")
+    list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
 ]
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=HELP)
-cache_app = typer.Typer(help="Look after the cached artefacts.", no_args_is_help=True, context_settings=CONTEXT)
+cache_app = typer.Typer(help="Inspect or clean the cache.", no_args_is_help=True, context_settings=CONTEXT)
 app.add_typer(cache_app, name="cache")
 
 
 def main(build_pipeline: BuildPipeline, arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 failed or stale, 2 wrong usage, 130 or 143 stopped."""
+    """Run the command line and return the exit code: 0, 1 failed or stale, 2 usage error, 130 or 143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # terminals of other encodings lack letters
+            stream.reconfigure(errors="replace")  # not every terminal encoding has all letters
     progress = Progress(quiet="--quiet" in arguments)
     try:
         with stopping_in_time(lambda sentence: print_error(progress, sentence)):
@@ -102,13 +102,13 @@ def main(build_pipeline: BuildPipeline, arguments: list[str] | None = None) -> i
     except Stopped as stop:
         return _fail(progress, arguments, str(stop), stop.code)
     except Exception as error:
-        hint = "" if "--debug" in arguments else " (--debug shows where)"
-        told = textwrap.shorten(str(error), 300, placeholder=" …")  # some tell whole arrays
-        return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {told}{hint}", 1)
+        hint = "" if "--debug" in arguments else " (--debug shows the traceback)"
+        message = textwrap.shorten(str(error), 300, placeholder=" …")  # some messages contain whole arrays
+        return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {message}{hint}", 1)
 
 
 def lead_with_shared(arguments: list[str]) -> list[str]:
-    """Move the options that a command shares with a run before the command's name, where the run takes them."""
+    """Move the options that a command shares with a run to before the command's name, where typer expects them."""
     names = [i for i, word in enumerate(arguments) if word in COMMANDS and not _is_value(arguments, i)]
     if not names:
         return arguments
@@ -126,7 +126,7 @@ def lead_with_shared(arguments: list[str]) -> list[str]:
 
 
 def _is_value(arguments: list[str], number: int) -> bool:
-    """Tell whether a word is what the option before it takes, as in --only status."""
+    """Return whether an argument is the value of the option before it, as in --only status."""
     former = arguments[number - 1] if number else ""
     return former.startswith("--") and "=" not in former and former not in FLAGS
 
@@ -140,7 +140,7 @@ def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) ->
 
 
 def print_error(progress: Progress, sentence: str) -> None:
-    """Print the sentence with which a run ends."""
+    """Print an error message."""
     progress.close()
     progress.console.print(f"run_all.py: {sentence}", markup=False, style="red")
 
@@ -164,21 +164,23 @@ def run(
     out: OutOption = PROJECT / "report",
     force: ForceOption = [],  # noqa: B006
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Stop after this stage.")] = None,
-    no_test: Annotated[bool, typer.Option("--no-test", help="Stop at validation; test labels stay closed.")] = False,
-    deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in every run.")] = False,
+    no_test: Annotated[
+        bool, typer.Option("--no-test", help="Stop at validation, without reading the test labels.")
+    ] = False,
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="Bit-for-bit reproducible results.")] = False,
     n_workers: Annotated[
         int,
-        typer.Option("--workers", metavar="N", help="Compute with so many processes here.", show_default=False),
+        typer.Option("--workers", metavar="N", help="Run N worker processes on this machine.", show_default=False),
     ] = 0,
     scheduler: Annotated[
-        str, typer.Option("--scheduler", metavar="ADDRESS", help="Compute with the workers of this Dask scheduler.")
+        str, typer.Option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
     ] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Print what would be computed, and why.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the stages to compute, and why.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print this program's version and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Train, cache, compare and explain: write the report from data to PDF."""
@@ -207,14 +209,14 @@ def _print_plan(plan: Plan) -> None:
     print_table(("stage", "action", "key", "reason"), rows)
 
 
-@app.command(short_help="Tell what is cached and what a run would compute.")
+@app.command(short_help="Show which stages are cached and which are stale.")
 def status(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
-    """Tell what is cached, what a run would compute, and why; exit code 1 if anything is stale.
+    """Show which stages are cached, which a run would compute, and why; exit code 1 if any stage is stale.
 
-    Takes a run's options too: --preset, --set, --lang, --seed, --data-dir, --cache-dir.
+    Also accepts the options of a run: --preset, --set, --lang, --seed, --data-dir, --cache-dir.
     """
     request: Request = context.obj
     plan = request.plan(request.cache())
@@ -231,19 +233,20 @@ def status(
     raise typer.Exit(1 if stale else 0)
 
 
-@app.command(short_help="List what --set takes, and what it means.")
+@app.command(short_help="List all settings for --set.")
 def settings(context: typer.Context) -> None:
-    """List every setting: its value in a run with these options, what it takes, and what it means.
+    """List every setting with its value under the given options, its accepted values and its meaning.
 
-    Takes a run's options too: --preset, --set. A list is written with commas: --set cnn.widths=64,192,192.
+    Also accepts the options of a run: --preset, --set. Separate the items of a list with commas:
+    --set cnn.widths=64,192,192.
     """
     request: Request = context.obj
     print_table(SettingRow._fields, group_settings(request.settings()))
 
 
-@app.command(short_help="Look at what a run needs of this machine.")
+@app.command(short_help="Check the requirements of a run.")
 def doctor(context: typer.Context) -> None:
-    """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+    """Check Python, memory, disk, Pango, fonts, and the sources of data and weights."""
     request: Request = context.obj
     findings = examine(request.data_dir, request.cache_dir)
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
@@ -253,7 +256,7 @@ def doctor(context: typer.Context) -> None:
 
 @cache_app.command("ls")
 def cache_ls(context: typer.Context) -> None:
-    """List the cached entries with their size and date."""
+    """List cached entries with their sizes and dates."""
     request: Request = context.obj
     rows = [
         (stage, key[:12], f"{entry.n_bytes / 1e6:.1f} MB" if entry else damage or "", entry.created if entry else "")
@@ -264,7 +267,7 @@ def cache_ls(context: typer.Context) -> None:
 
 @cache_app.command("verify")
 def cache_verify(context: typer.Context) -> None:
-    """Compare every cached file with its digest; exit code 1 if any differs."""
+    """Verify the digest of every cached file; exit code 1 if any differs."""
     request: Request = context.obj
     n_damaged = 0
     for stage, key, entry, damage in request.cache().entries():
@@ -277,17 +280,19 @@ def cache_verify(context: typer.Context) -> None:
 @cache_app.command("prune")
 def cache_prune(
     context: typer.Context,
-    max_size: Annotated[str | None, typer.Option("--max-size", help="Remove the oldest above it, as 5GB.")] = None,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", help="Evict the oldest entries above this size, e.g. 5GB.")
+    ] = None,
 ) -> None:
-    """Remove unfinished and damaged entries, and the oldest ones above a size."""
+    """Remove unfinished and damaged entries and, with --max-size, the oldest entries above a total size."""
     request: Request = context.obj
     for line in request.cache().prune(parse_size(max_size) if max_size else None):
         print_line(f"removed {line}")
 
 
 def parse_size(text: str) -> int:
-    """Turn "5GB", "300 MB" or "1000" into bytes; raises UsageError."""
+    """Convert "5GB", "300 MB" or "1000" to bytes; raise UsageError for anything else."""
     try:
         return TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(text.strip())
     except ValidationError:
-        raise UsageError(f"--max-size takes a size such as 5GB, not {text!r}.") from None
+        raise UsageError(f"--max-size expects a size such as 5GB, not {text!r}.") from None

@@ -1,4 +1,4 @@
-"""What a run needs of the machine, and what to do where it is missing."""
+"""Check the requirements of a run and suggest fixes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ YES = {"apt-get": ["-y"], "dnf": ["-y"], "zypper": ["-y"], "pacman": ["--noconfi
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a run needs.
+    """The result of one check.
 
     state: "ok", "missing" or "note"; only "missing" stops a run.
     """
@@ -49,7 +49,7 @@ class Finding:
 
 
 def declared_packages() -> list[str]:
-    """Return the distributions that the project declares, in pyproject.toml or in its own metadata."""
+    """Return the project's declared dependencies, from pyproject.toml or its metadata."""
     file = PROJECT / "pyproject.toml"
     if file.is_file():
         declared = tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"]
@@ -59,7 +59,7 @@ def declared_packages() -> list[str]:
 
 
 def missing_packages() -> list[str]:
-    """Return the declared distributions that are not installed."""
+    """Return the declared dependencies that are not installed."""
     return [name for name in declared_packages() if not _is_installed(name)]
 
 
@@ -71,12 +71,12 @@ def _is_installed(name: str) -> bool:
 
 
 def has_pango() -> bool:
-    """Tell whether Pango and its FreeType part, which WeasyPrint needs, can be loaded."""
+    """Return whether Pango and PangoFT2, which WeasyPrint needs, can be loaded."""
     return all(_loads(names) for names in (PANGO_NAMES, PANGOFT_NAMES))
 
 
 def has_subset() -> bool:
-    """Tell whether HarfBuzz's part that cuts fonts can be loaded; without it WeasyPrint's files differ every time."""
+    """Return whether HarfBuzz's font subsetter can be loaded; without it WeasyPrint's output is not reproducible."""
     return _loads(SUBSET_NAMES)
 
 
@@ -99,7 +99,7 @@ def pango_command() -> str:
 
 
 def stop_if_incomplete() -> None:
-    """Leave with one sentence and exit code 1 where a package is missing."""
+    """Exit with a message and code 1 if a package is missing."""
     missing = missing_packages()
     if missing and sys.version_info >= TOO_NEW:
         version = ".".join(map(str, sys.version_info[:2]))
@@ -110,34 +110,34 @@ def stop_if_incomplete() -> None:
 
 
 def require_pango() -> None:
-    """Raise ReportError with the command to type where Pango is missing."""
+    """Raise ReportError with the install command if Pango is missing."""
     if not has_pango():
         raise ReportError(f"Pango, which WeasyPrint needs for the PDF, is not installed; run: {pango_command()}")
 
 
 def require_space(folder: Path, n_bytes: int, what: str) -> None:
-    """Raise ReportError where a folder's file system has less than n_bytes free."""
+    """Raise ReportError if a folder's file system has less than n_bytes free."""
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise ReportError(
-            f"{what} takes about {n_bytes / 1e9:.1f} GB, but {str(folder)!r} has {free / 1e9:.1f} GB free; "
+            f"{what} needs about {n_bytes / 1e9:.1f} GB, but {str(folder)!r} has {free / 1e9:.1f} GB free; "
             "free some space, choose another folder with --cache-dir, or run --preset quick."
         )
 
 
 def require_folder(folder: Path, option: str) -> None:
-    """Create an output folder and check that it can be written; raises ReportError."""
+    """Create an output folder and check that it is writable; raise ReportError if not."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ReportError(
-            f"The folder {str(folder)!r} cannot be written ({error.strerror}); choose another with {option}."
+            f"The folder {str(folder)!r} is not writable ({error.strerror}); choose another with {option}."
         ) from None
 
 
 def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
-    """Look at Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+    """Check Python, memory, disk, Pango, fonts, and the sources of data and weights."""
     from fmnist_report.data.custom.detection import find_data_set
     from fmnist_report.data.custom.tree import describe_kinds
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
@@ -152,9 +152,9 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     missing = missing_packages()
     findings = [
         Finding("Python", "ok" if sys.version_info >= (3, 11) else "missing", sys.version.split()[0]),
-        Finding("packages", "missing" if missing else "ok", ", ".join(missing) or "all there"),
+        Finding("packages", "missing" if missing else "ok", ", ".join(missing) or "all installed"),
         Finding("Pango", "ok" if has_pango() else "missing", "found" if has_pango() else f"run: {pango_command()}"),
-        Finding("fonts", "ok" if fonts else "missing", f"{fonts} shipped with the project"),
+        Finding("fonts", "ok" if fonts else "missing", f"{fonts} bundled with the project"),
         Finding("processor", "ok", f"{hardware['processor']}, {hardware['cores']} cores"),
         Finding("Keras", "ok", find_devices()),
         _sized("memory", memory_bytes(), 8e9),
@@ -163,7 +163,7 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
     data_set = find_data_set(data_dir)
     if data_set.is_custom:
         n_files = len({piece.path for piece in data_set.pieces})
-        found = f"a data set of yours: {n_files:,} files, read as {data_set.form}"
+        found = f"custom data set: {n_files:,} files, read as {data_set.form}"
         findings.append(Finding(data_set.name, "ok", found))
         skipped = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
         findings += [Finding(data_set.name, "note", note) for note in [*data_set.notes, *skipped]]
@@ -176,25 +176,25 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
 def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
     text = f"{n_bytes / 1e9:.1f} GB"
     if n_bytes < wanted:
-        return Finding(name, "note", f"{text}; {wanted / 1e9:.0f} GB advised")
+        return Finding(name, "note", f"{text}; {wanted / 1e9:.0f} GB recommended")
     return Finding(name, "ok", text)
 
 
 def _try_source(what: str, source: Source, read: typing.Callable[[Path], typing.Any]) -> Finding:
     if source.fetch:
-        return Finding(what, "note", f"{source.name}: tried by a run where nothing nearer is there")
+        return Finding(what, "note", f"{source.name}: used by a run if no nearer source is available")
     try:
         read(source.place)
-        return Finding(what, "ok", f"{source.name}: there and verified")
+        return Finding(what, "ok", f"{source.name}: available and verified")
     except (ValueError, OSError) as error:
         return Finding(what, "note", f"{source.name}: {error}")
 
 
 def install_pango() -> int:
-    """Install Pango where it is missing and root may do so; else print the command to type.
+    """Install Pango if it is missing and the user is root; otherwise print the install command.
 
     Returns:
-        0 if Pango can be loaded in the end, else 1.
+        0 if Pango can be loaded afterwards, else 1.
     """
     command = pango_command()
     if has_pango() and has_subset():

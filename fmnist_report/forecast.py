@@ -1,4 +1,4 @@
-"""About how long a run will take: what each stage took on a known machine, over how much faster this one multiplies."""
+"""Estimate run time from reference timings and measured machine speed."""
 
 import typing
 from pathlib import Path
@@ -8,16 +8,16 @@ from fmnist_report.pipeline.stage import Execution, Step
 from fmnist_report.presets import PRESETS
 from fmnist_report.settings import Settings
 
-KNOWN = Path(__file__).with_name("forecast.json")  # that benchmarks/stage_times.py writes
+KNOWN = Path(__file__).with_name("forecast.json")  # written by benchmarks/stage_times.py
 WORTH_TELLING = 60.0  # seconds
-TRAINED = ("mlp", "cnn", "head", "finetune")  # stages whose section of the settings has their epochs
+TRAINED = ("mlp", "cnn", "head", "finetune")  # stages whose settings have epochs
 
 
 def forecast(settings: Settings, steps: typing.Iterable[Step]) -> dict[str, float]:
-    """Say how many seconds each of some stages took on the known machine, begun anew, by its name.
+    """Return the estimated seconds of each stage on the reference machine, from a fresh start, by stage name.
 
-    A stage takes as long as with its preset, times the share of its epochs and of the training images; that other
-    settings can make it slower or faster is not told. Stages that nobody has timed are left out.
+    Preset timings are scaled by the number of epochs and of training images; the effect of other settings is
+    not modelled. Stages without a timing are left out.
     """
     known = read_json(KNOWN)["presets"].get(settings.preset, {}).get("seconds", {})
     found = {}
@@ -37,9 +37,9 @@ def _share_of_preset(stage: str, settings: Settings) -> float:
 
 
 def add_up(seconds: dict[str, float], steps: typing.Iterable[Step]) -> float:
-    """Return how long stages take together, of which some are computed side by side.
+    """Return the total seconds of stages, some of which run in parallel.
 
-    Those were timed side by side too, so that the longest of them tells for all.
+    Parallel stages were timed in parallel, so only the longest of them counts.
     """
     beside = [
         step.stage.name for step in steps if step.stage.execution is Execution.PARALLEL and step.stage.name in seconds
@@ -48,29 +48,29 @@ def add_up(seconds: dict[str, float], steps: typing.Iterable[Step]) -> float:
 
 
 def known_speed(preset: str) -> float:
-    """Return the 10⁹ operations a second of the machine on which a preset was timed."""
+    """Return the speed in GFLOP/s of the machine on which a preset was timed."""
     return read_json(KNOWN)["presets"][preset]["gflops"]
 
 
 def write_duration(seconds: float) -> str:
-    """Write a duration as a person would say it."""
+    """Format a duration in rounded seconds, minutes or hours."""
     if seconds < 90:
         return f"{max(1, round(seconds)):d} s"
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
 
 
 def describe_plan(seconds: dict[str, float], total: float, precision: str, gflops: float) -> str:
-    """Say in a sentence how long stages will take, those of less than a minute together.
+    """Describe the estimated duration of the stages, with those under a minute combined.
 
     Args:
-        seconds: by stage, on this machine.
-        total: of all, as add_up counts.
-        precision, gflops: this machine's, as measured.
+        seconds: duration by stage on this machine.
+        total: total duration, as returned by add_up.
+        precision, gflops: measured precision and speed of this machine.
     """
     long = [f"{name} {write_duration(value)}" for name, value in seconds.items() if value >= WORTH_TELLING]
     rest = sum(value for value in seconds.values() if value < WORTH_TELLING)
     parts = ", ".join([*long, f"the rest {write_duration(rest)}"] if rest else long)
     return (
         f"Planned at {gflops:,.0f} GFLOP/s in {precision}, as measured now: {parts}; "
-        f"about {write_duration(total)} in all. A run that is stopped goes on where it was."
+        f"about {write_duration(total)} in all. An interrupted run resumes where it stopped."
     )

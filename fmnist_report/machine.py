@@ -1,4 +1,4 @@
-"""What this machine is, and in which precision it multiplies faster."""
+"""Hardware description and precision benchmark of this machine."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ import typing
 from pathlib import Path
 
 SAFE_ISA = "AVX512_CORE_FP16"
-MEASURED = "FMNIST_REPORT_PRECISION"  # what this run has measured, for the processes that it starts
+MEASURED = "FMNIST_REPORT_PRECISION"  # this run's measurement, for the processes that it starts
 PROBE = """
 import time, keras
 from keras import ops
@@ -37,7 +37,7 @@ for dtype in ("float32", "bfloat16"):
 
 
 def find_backend() -> str:
-    """Return the library that Keras will compute with, without importing it, as Keras itself finds it."""
+    """Return the name of the Keras backend, found as Keras does but without importing it."""
     if "KERAS_BACKEND" in os.environ:
         return os.environ["KERAS_BACKEND"]
     home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
@@ -48,7 +48,7 @@ def find_backend() -> str:
 
 
 def describe_hardware() -> dict[str, str | int | float]:
-    """Return processor, cores that this process may use, memory in GiB and the system."""
+    """Return processor, cores available to this process, memory in GiB and operating system."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor_name(),
@@ -59,7 +59,7 @@ def describe_hardware() -> dict[str, str | int | float]:
 
 
 def memory_bytes() -> int:
-    """Return the machine's memory, or 0 where the system does not tell."""
+    """Return the machine's memory in bytes, or 0 if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -67,8 +67,8 @@ def memory_bytes() -> int:
 
 
 def peak_memory_bytes() -> int | None:
-    """Return the most memory that this process has had resident until now, or None where the system does not tell."""
-    try:  # Linux counts the parent's memory into getrusage's figure
+    """Return the peak resident memory of this process in bytes, or None if unknown."""
+    try:  # on Linux, getrusage includes the parent's memory
         for line in Path("/proc/self/status").read_text("utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -93,15 +93,15 @@ def _processor_name() -> str:
 
 @functools.cache
 def measure_precision() -> tuple[str, dict[str, float]]:
-    """Measure convolution in both precisions in a process apart, once a run.
+    """Measure convolution in both precisions in a separate process, once per run.
 
-    Apart, because some virtual machines announce matrix tiles (AMX) without describing them:
-    oneDNN then dies of an illegal instruction. There its instruction set is limited and the
-    measurement repeated.
+    The process is separate because some virtual machines advertise matrix tiles (AMX) without
+    supporting them, which crashes oneDNN with an illegal instruction. In that case its
+    instruction set is limited and the measurement repeated.
 
     Returns:
-        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s, empty in a process
-        to which the one that started it has told the choice.
+        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s, empty in a child
+        process that inherited the choice.
     """
     if MEASURED in os.environ:
         return os.environ[MEASURED], {}
@@ -122,18 +122,18 @@ def _probe(environment: os._Environ) -> dict[str, float]:
     return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
 
 
-LIBRARIES = {  # what they read when they are imported
-    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's remarks
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several processes share an accelerator's memory
+LIBRARIES = {  # read on import
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's log messages
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # lets several processes share an accelerator's memory
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
-    "HDF5_USE_FILE_LOCKING": "FALSE",  # the cache has locks of its own, and some file systems have none
+    "HDF5_USE_FILE_LOCKING": "FALSE",  # the cache has its own locks, and some file systems do not support locking
 }
 
 
 def prepare_libraries() -> None:
-    """Set libraries up before their import, for this process and those that it starts; the user's own word counts.
+    """Configure libraries before their import, for this process and its children; existing variables take precedence.
 
-    TensorFlow's remarks stay from the terminal, accelerators give memory as it is needed, and HDF5 locks no files.
+    Silence TensorFlow's log messages, allocate accelerator memory on demand, and disable HDF5 file locking.
     """
     for name, value in LIBRARIES.items():
         os.environ.setdefault(name, value)
@@ -141,7 +141,7 @@ def prepare_libraries() -> None:
 
 
 def find_devices() -> str:
-    """Say what Keras will compute on: its backend and the devices that it sees, asked for in a process apart."""
+    """Return the Keras backend and its devices, found in a separate process."""
     done = subprocess.run(
         [sys.executable, "-c", "import keras; print(keras.backend.backend(), *keras.distribution.list_devices())"],
         env={**LIBRARIES, **os.environ}, capture_output=True, text=True, timeout=180,
@@ -149,14 +149,14 @@ def find_devices() -> str:
     words = (done.stdout.splitlines() or [""])[-1].split()
     if done.returncode or not words:
         return f"{find_backend()}, which cannot be imported: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
-    return f"{words[0]} on {', '.join(words[1:]) or 'what it does not tell'}"
+    return f"{words[0]} on {', '.join(words[1:]) or 'unknown devices'}"
 
 
 @contextlib.contextmanager
 def silent_imports() -> typing.Iterator[None]:
-    """Keep from the terminal what libraries say by themselves while they are imported; Python's own words pass.
+    """Hide messages that libraries write to stderr while they are imported; Python's own output passes.
 
-    TensorFlow 2.21 has remarks that none of its settings silences.
+    Some messages of TensorFlow 2.21 cannot be silenced by its settings.
     """
     python = sys.stderr
     try:
@@ -178,14 +178,14 @@ def silent_imports() -> typing.Iterator[None]:
 
 
 def settle_precision(settings: typing.Any) -> typing.Any:
-    """Return settings whose precision is no longer "auto", so that all who compute with them take the same."""
+    """Return the settings with "auto" precision resolved, so that all workers use the same one."""
     if getattr(settings, "precision", "") != "auto":
         return settings
     return dataclasses.replace(settings, precision=measure_precision()[0])
 
 
 def choose_precision(setting: str) -> str:
-    """Turn a precision setting into a Keras dtype policy.
+    """Convert a precision setting to a Keras dtype policy.
 
     Args:
         setting: "auto", "float32" or "bfloat16".

@@ -1,11 +1,11 @@
-"""Marking of messages that a catalogue translates where they are shown."""
+"""Markers for translatable messages."""
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"
-    """Mark a message for the catalogue; it is translated where it is shown."""
+    """Mark a message for the catalogue; it is translated when it is shown."""
     return message
 
 
 def N_n(singular: str, plural: str) -> tuple[str, str]:  # noqa: N802 - as N_
-    """Mark the two English forms of a counted thing, of which a catalogue has as many as its language."""
+    """Mark a singular and a plural form; the catalogue has as many forms as its language needs."""
     return singular, plural

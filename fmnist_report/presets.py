@@ -1,4 +1,4 @@
-"""The presets, which are values of the settings; what --set changes in them, and what is checked before a run."""
+"""Presets, --set overrides, and validation of the settings."""
 
 import dataclasses
 import inspect
@@ -25,7 +25,7 @@ from fmnist_report.settings import (
 )
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "multipleOf": "multiple of"}
-MOST_SEED = 2**31  # libraries take seeds below 2**32, and stages count on from the run's
+MOST_SEED = 2**31  # libraries accept seeds below 2**32, and repeated runs count up from the seed
 PRESETS = {
     "quick": Settings(
         preset="quick",
@@ -66,18 +66,18 @@ PRESETS = {
 
 
 def preset(name: str) -> Settings:
-    """Return the preset's settings; raises UsageError with the nearest valid name."""
+    """Return the settings of a preset; raise UsageError with the closest valid name."""
     if name not in PRESETS:
         raise UsageError(unknown("preset", name, PRESETS))
     return PRESETS[name]
 
 
 def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
-    """Apply "section.name=value" assignments; raises UsageError for an unknown name or bad value."""
+    """Apply "section.name=value" assignments; raise UsageError for an unknown name or invalid value."""
     for text in assignments:
         path, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"--set takes section.name=value, for example cnn.epochs=12, not {text!r}.")
+            raise UsageError(f"--set expects section.name=value, for example cnn.epochs=12, not {text!r}.")
         settings = _assign(settings, path.strip(), value.strip())
     return settings
 
@@ -85,7 +85,7 @@ def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
 def _assign(settings: Settings, path: str, value: str) -> Settings:
     names = setting_names()
     if path not in names:
-        raise UsageError(unknown("setting", path, names, "python run_all.py settings lists all of them"))
+        raise UsageError(unknown("setting", path, names, "`python run_all.py settings` lists all of them"))
     section, _, name = path.partition(".")
     part = getattr(settings, section)
     several = isinstance(getattr(part, name), tuple)
@@ -93,25 +93,25 @@ def _assign(settings: Settings, path: str, value: str) -> Settings:
     try:
         checked = TypeAdapter(type(part)).validate_python(dataclasses.asdict(part) | {name: given})
     except ValidationError as error:
-        raise UsageError(_word(path, value, error)) from None
+        raise UsageError(_describe_error(path, value, error)) from None
     return dataclasses.replace(settings, **{section: checked})
 
 
-def _word(path: str, value: str, error: ValidationError) -> str:
-    """Say in one sentence what a setting takes."""
-    told = error.errors()[0]
-    wanted = told["msg"].partition(", unable")[0].partition(" after validation")[0]
+def _describe_error(path: str, value: str, error: ValidationError) -> str:
+    """Describe the values that a setting accepts."""
+    first = error.errors()[0]
+    wanted = first["msg"].partition(", unable")[0].partition(" after validation")[0]
     for words in ("Input should be ", "Input should have ", "Tuple should have "):
         wanted = wanted.removeprefix(words)
     if wanted.startswith(("greater", "less")):
         wanted = f"a number {wanted}"
-    elif told["type"] == "missing":
-        wanted = "a value for each of its parts"
-    return f"{path} takes {wanted}, not {value!r}."
+    elif first["type"] == "missing":
+        wanted = "3 comma-separated integers"
+    return f"{path} expects {wanted}, not {value!r}."
 
 
 def setting_names() -> list[str]:
-    """Return every name that --set takes, as "section.name"."""
+    """Return every name that --set accepts, as "section.name"."""
     return [
         f"{section.name}.{entry.name}"
         for section in dataclasses.fields(Settings)
@@ -121,7 +121,7 @@ def setting_names() -> list[str]:
 
 
 class SettingRow(typing.NamedTuple):
-    """A setting as `run_all.py settings` prints it: section.name, value, what it takes, and what it means."""
+    """A row of `run_all.py settings`: section.name, value, accepted values and meaning."""
 
     name: str
     value: str
@@ -153,7 +153,7 @@ def group_settings(settings: Settings) -> list[SettingRow]:
 
 
 def _read_meanings(section: type) -> dict[str, str]:
-    """Return what the docstrings of a section and its bases say of each setting, in lines "name: meaning"."""
+    """Return the meaning of each setting from the "name: meaning" lines in a section's and its bases' docstrings."""
     found: dict[str, str] = {}
     for one in reversed(section.__mro__[:-1]):
         _, *parts = re.split(r"^(\w+): ", inspect.cleandoc(one.__doc__ or ""), flags=re.MULTILINE)
@@ -163,7 +163,7 @@ def _read_meanings(section: type) -> dict[str, str]:
 
 
 def _write_range(schema: dict[str, typing.Any]) -> str:
-    """Write in a few words which values a JSON schema allows."""
+    """Describe briefly the values that a JSON schema allows."""
     if schema["type"] == "array":
         n, each = schema.get("minItems"), schema.get("items") or schema["prefixItems"][0]
         return f"{n if n == schema.get('maxItems') else 'one or more'}, each {_write_range(each)}"
@@ -175,12 +175,12 @@ def _write_range(schema: dict[str, typing.Any]) -> str:
 
 
 def write_value(value: typing.Any) -> str:
-    """Write a setting's value as --set takes it."""
+    """Format a setting's value as --set accepts it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def reproduce_command(settings: Settings) -> str:
-    """Return the command line of a run with these settings: preset, seed, and what differs from the preset."""
+    """Return the command line of a run with these settings: preset, seed, and differences from the preset."""
     words = ["python run_all.py", f"--preset {settings.preset}", f"--seed {settings.seed}"]
     words += ["--deterministic"] if settings.deterministic else []
     for path in setting_names():
@@ -192,21 +192,22 @@ def reproduce_command(settings: Settings) -> str:
 
 
 def validate(settings: Settings, custom_data: bool = False) -> None:
-    """Check before anything runs what several settings must be together; raises UsageError.
+    """Check the settings, and their combinations, before a run; raise UsageError for invalid ones.
 
     Args:
-        custom_data: the data set is not Fashion-MNIST, so that nothing is known of its size.
+        custom_data: the data set is not Fashion-MNIST, so its size is unknown.
     """
     size, backbone = settings.features.size, settings.features.backbone
     if backbone not in MODULES:
         raise UsageError(unknown("features.backbone", backbone, MODULES))
     if size < least_side(backbone):
-        raise UsageError(f"{backbone} takes a features.size of at least {least_side(backbone)}, not {size}.")
+        raise UsageError(f"{backbone} needs a features.size of at least {least_side(backbone)}, not {size}.")
     if settings.seed >= MOST_SEED:
-        raise UsageError(f"--seed takes a number below 2**31, not {settings.seed}.")
+        raise UsageError(f"--seed expects a number below 2**31, not {settings.seed}.")
     if max(settings.classifiers.neighbours) > settings.data.n_train:
-        raise UsageError(f"classifiers.neighbours takes at most data.n_train, not {settings.classifiers.neighbours}.")
+        k = settings.classifiers.neighbours
+        raise UsageError(f"classifiers.neighbours expects at most data.n_train, not {k}.")
     for name, most in (("n_train", 55_000), ("n_val", 5_000), ("n_test", 10_000)):
         n = getattr(settings.data, name)
         if n > most and not custom_data:
-            raise UsageError(f"data.{name} takes 100 to {most} images, not {n}.")
+            raise UsageError(f"data.{name} expects 100 to {most} images, not {n}.")

@@ -23,7 +23,7 @@ def rename_setting(name: str) -> str:
 
 
 def rename_assignments(assignments: typing.Iterable[str], warn: typing.Callable[[str], None]) -> list[str]:
-    """Replace former names in "section.name=value" assignments; warn once about each."""
+    """Replace former names in "section.name=value" assignments; warn once per name."""
     pairs = [text.partition("=") for text in assignments]
     renamed = [rename_setting(name.strip()) for name, _, _ in pairs]
     _report("setting", [name.strip() for name, _, _ in pairs], renamed, warn)
@@ -31,7 +31,7 @@ def rename_assignments(assignments: typing.Iterable[str], warn: typing.Callable[
 
 
 def rename_stages(names: typing.Sequence[str], warn: typing.Callable[[str], None]) -> list[str]:
-    """Replace former names of stages; warn once about each."""
+    """Replace former names of stages; warn once per name."""
     renamed = [STAGES.get(name, name) for name in names]
     _report("stage", names, renamed, warn)
     return renamed

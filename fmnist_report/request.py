@@ -1,4 +1,4 @@
-"""What a command line asked for, and the run that answers it: checks before any work, the plan, the report."""
+"""A request from the command line and its run: checks, plan and report."""
 
 import contextlib
 import dataclasses
@@ -27,14 +27,14 @@ from fmnist_report.report.publishing import list_stages, publish
 from fmnist_report.report.title_page import Document, read_document
 from fmnist_report.settings import Settings, feature_bytes
 
-MOST_LETTERS = 20  # that a sentence names
+MOST_LETTERS = 20  # listed in a message
 
 BuildPipeline = typing.Callable[..., list[Stage]]
 
 
 @dataclasses.dataclass
 class Request:
-    """What the command line asked for."""
+    """Options of the command line."""
 
     preset: str
     lang: list[str]
@@ -53,7 +53,7 @@ class Request:
     build_pipeline: BuildPipeline
 
     def settings(self) -> Settings:
-        """Return checked settings; raises UsageError."""
+        """Return the validated settings; raise UsageError if they are invalid."""
         settings = override(preset(self.preset), self.assignments)
         settings = dataclasses.replace(settings, seed=self.seed, deterministic=self.deterministic)
         validate(settings, self.data_set.is_custom)
@@ -61,39 +61,39 @@ class Request:
 
     @functools.cached_property
     def data_set(self) -> DataSet:
-        """What --data-dir holds; raises ReportError."""
+        """Return the data set in --data-dir; raise ReportError if there is none."""
         if self.data_dir and self.data_dir.is_file():
-            raise UsageError(f"--data-dir takes a folder, and {str(self.data_dir)!r} is a file; give its folder.")
+            raise UsageError(f"--data-dir expects a folder, but {str(self.data_dir)!r} is a file; give its folder.")
         if self.data_dir and not self.data_dir.is_dir():
             raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         return find_data_set(self.data_dir)
 
     @functools.cached_property
     def document(self) -> Document:
-        """The languages and the title page; raises UsageError."""
+        """Return the languages and the title page; raise UsageError if they are invalid."""
         return read_document(self.lang, self.title_page)
 
     def cache(self) -> Cache:
-        """Return the cache, not yet created."""
+        """Return the cache without creating its folder."""
         return Cache(self.cache_dir, self.progress.warn)
 
     def plan(self, cache: Cache) -> Plan:
-        """Plan the line; raises UsageError for a bad request."""
-        line = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
-        stages = self.build_pipeline(self.settings(), *line)
+        """Plan the pipeline; raise UsageError for an invalid request."""
+        arguments = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
+        stages = self.build_pipeline(self.settings(), *arguments)
         return Plan(stages, cache, self.force, self.only)
 
 
 def run_request(request: Request, cache: Cache, plan: Plan) -> None:
-    """Compute what is pending in the plan of a request, and publish the report."""
+    """Compute the plan's pending stages and publish the report."""
     started, moment = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
     run_id = f"{moment:%Y%m%dT%H%M%SZ}-{os.getpid()}"
     require_pango()
     require_folder(request.out, "--out")
     cache.prepare()
     _prepare_computation(request, plan)
-    _tell_missing_letters(request)
-    _tell_plan(request, plan)
+    _warn_of_missing_letters(request)
+    _report_plan(request, plan)
     try:
         with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
             run_plan(plan, request.progress, run_id, request.workers)
@@ -107,34 +107,34 @@ def run_request(request: Request, cache: Cache, plan: Plan) -> None:
 
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
-    """Check what pending stages need, and set TensorFlow up before it is imported."""
+    """Check the disk space that pending stages need, and configure TensorFlow before it is imported."""
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     features = plan.steps.get("features")
     if features and features.status == "compute":
         missing = feature_bytes(request.settings()) - plan.cache.count_unfinished("features", features.key)
-        require_space(request.cache_dir, missing, "The features' cache")
+        require_space(request.cache_dir, missing, "The feature cache")
 
 
-def _tell_missing_letters(request: Request) -> None:
-    """Say once which letters of the user's own text the shipped fonts lack."""
+def _warn_of_missing_letters(request: Request) -> None:
+    """Warn once of letters in the user's text that the bundled fonts lack."""
     pages = [str(value) for lang in request.document.languages for value in request.document.title_page(lang).values()]
     names = [name for classes in request.data_set.classes.values() for name in classes]
     if letters := missing_letters("".join([request.data_set.name, *pages, *names])):
         request.progress.warn(
-            f"The shipped fonts lack {letters[:MOST_LETTERS]}{' and more' if len(letters) > MOST_LETTERS else ''}: a "
-            "font of your system stands for them, or empty boxes."
+            f"The bundled fonts lack {letters[:MOST_LETTERS]}{' and more' if len(letters) > MOST_LETTERS else ''}; a "
+            "system font, or empty boxes, will replace them."
         )
 
 
-def _tell_plan(request: Request, plan: Plan) -> None:
-    """Tell before a run of more than a minute how long its stages will take, if the size of the data is known."""
+def _report_plan(request: Request, plan: Plan) -> None:
+    """Report the estimated duration of a run of more than a minute, if the size of the data is known."""
     settings = request.settings()
     seconds = {} if request.data_set.is_custom else forecast(settings, plan.pending)
     if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
         return
-    precision, rates = measure_precision()  # as the first training would
+    precision, rates = measure_precision()  # as the first training run would
     if rates:
         ratio = known_speed(settings.preset) / rates[precision]
         seconds = {name: ratio * value for name, value in seconds.items()}
@@ -147,7 +147,7 @@ def _print_stages(plan: Plan, progress: Progress) -> None:
 
 
 def _print_validation(plan: Plan, progress: Progress) -> None:
-    """After --no-test, tell what each model reached on validation."""
+    """Print the validation accuracy of each model after --no-test."""
     step = plan.steps.get("validation")
     if step and step.entry:
         models = read_json(step.entry.path / "validation.json")["models"]

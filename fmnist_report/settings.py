@@ -1,4 +1,4 @@
-"""Settings of the run as frozen dataclasses, with their ranges beside them."""
+"""Settings of a run as frozen dataclasses with validated ranges."""
 
 import dataclasses
 import typing
@@ -11,9 +11,9 @@ from fmnist_report.backbones import DEFAULT
 from fmnist_report.optimizers import OPTIMIZERS
 
 LANGUAGES = ("uk", "en")
-NetworkSettings = dict[str, typing.Any]  # settings of networks by the stage that trains them
+NetworkSettings = dict[str, typing.Any]  # network settings by the stage that trains the network
 FIRST_CACHED = 4  # the earliest block whose input the features hold
-LEAST_STEPS = 10  # of an epoch
+LEAST_STEPS = 10  # per epoch
 LEAST_MAP = 60  # t-SNE needs more images than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
@@ -32,14 +32,14 @@ else:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which images are used. The split does not follow --seed: it is drawn once.
+    """The images to use. The split is drawn once and does not depend on --seed.
 
-    n_train: training images, at most; those of Fashion-MNIST without its validation images are 55,000.
-    n_val: validation images, at most.
-    n_test: test images, at most.
-    split_seed: of the drawing of validation images.
-    side: in pixels, of the squares to which images are brought where their sizes differ or are over 224 pixels.
-    skip_unreadable: whether images that cannot be read are left out, in place of a refusal that names them.
+    n_train: Maximum number of training images; Fashion-MNIST has 55,000 without the validation images.
+    n_val: Maximum number of validation images.
+    n_test: Maximum number of test images.
+    split_seed: Seed for the train/validation split.
+    side: Side in pixels to which images are resized if their sizes differ or exceed 224 pixels.
+    skip_unreadable: Skip images that cannot be read instead of stopping with an error that lists them.
     """
 
     n_train: Annotated[int, Field(ge=100)] = 55_000
@@ -52,15 +52,15 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What every training has.
+    """Settings common to all training runs.
 
-    epochs: passes over the training images.
-    batch_size: images in one step; data sets of few images take fewer, so that an epoch has ten steps.
-    optimizer: sgd is with Nesterov's momentum.
-    schedule: of the learning rate: up and down to zero (one_cycle), down to zero (cosine), or constant.
-    learning_rate: the highest of the schedule.
-    weight_decay: decoupled, times the learning rate.
-    label_smoothing: share of each label that is spread over all classes.
+    epochs: Passes over the training images.
+    batch_size: Images per step; reduced for small data sets so that an epoch has at least ten steps.
+    optimizer: Optimizer; sgd uses Nesterov momentum.
+    schedule: Learning-rate schedule; one_cycle warms up and decays to zero, cosine only decays.
+    learning_rate: Peak learning rate.
+    weight_decay: Decoupled weight decay, scaled by the learning rate.
+    label_smoothing: Fraction of each label spread evenly over all classes.
     """
 
     epochs: Positive = 1
@@ -76,12 +76,12 @@ class TrainingSettings:
 class MLPSettings(TrainingSettings):
     """The multilayer perceptron and its training.
 
-    widths: units of each hidden layer.
-    dropout: share of each hidden layer's units.
-    shift: pixels by which training images are shifted at most, in every direction.
-    cutout: side in pixels of the square that is blacked out in training images; 0 for none.
-    mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
-    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
+    widths: Units in each hidden layer.
+    dropout: Dropout rate after each hidden layer.
+    shift: Maximum random shift of training images in pixels, in each direction.
+    cutout: Side in pixels of the square masked out of training images; 0 disables it.
+    mirror: Horizontal flip in every other epoch and at prediction (TTA), if the data allow it.
+    precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
     """
 
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1024, 1024)
@@ -102,18 +102,18 @@ class MLPSettings(TrainingSettings):
 class CNNSettings(TrainingSettings):
     """The convolutional network of part 1 and its training.
 
-    architecture: stages, or plain, which is two convolutions (stem, the first width) and a dense layer.
-    stem: channels of the first convolution.
-    widths: channels of the three stages.
-    kernel: side of all kernels in pixels.
-    pooling: how a stage halves its maps.
-    batch_norm: whether batches are normalised.
-    residual: whether each stage has a shortcut.
-    mirror: whether images are mirrored in every other epoch and answers averaged over both views, if the data allow it.
-    dropout: share of the averaged last maps.
-    shift: pixels by which training images are shifted at most, in every direction.
-    cutout: side in pixels of the square that is blacked out in training images; 0 for none.
-    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
+    architecture: Three stages, or plain, i.e. two convolutions (stem and first width) and a dense layer.
+    stem: Channels of the first convolution.
+    widths: Channels of the three stages.
+    kernel: Kernel size of all convolutions.
+    pooling: Pooling at the end of each stage.
+    batch_norm: Use batch normalisation.
+    residual: Add a residual connection to each stage.
+    mirror: Horizontal flip in every other epoch and at prediction (TTA), if the data allow it.
+    dropout: Dropout rate after global average pooling.
+    shift: Maximum random shift of training images in pixels, in each direction.
+    cutout: Side in pixels of the square masked out of training images; 0 disables it.
+    precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
     """
 
     architecture: Literal["stages", "plain"] = "stages"
@@ -136,13 +136,13 @@ class CNNSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """The convolutional base, its input and what is read from it.
+    """The convolutional base, its input and the features extracted from it.
 
-    backbone: VGG16 or any other network of keras.applications, by Keras's name.
-    size: side of its input in pixels; some networks need more than 32.
-    batch_size: images that pass through it together.
-    shard: images in one HDF5 file; what an interrupted extraction loses at most.
-    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
+    backbone: VGG16 or any other network of keras.applications, by its name in Keras.
+    size: Input side in pixels; some networks need more than 32.
+    batch_size: Images per forward pass.
+    shard: Images per HDF5 file; an interrupted extraction loses at most one file.
+    precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
     """
 
     backbone: str = DEFAULT
@@ -154,12 +154,14 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """The scikit-learn classifiers on pooled features; lists are tried on validation, and extended at their edges.
+    """The scikit-learn classifiers on pooled features; candidates are compared on validation data.
 
-    logistic_c: inverse strength of regularisation of the logistic regression.
-    neighbours: so many nearest neighbours vote.
-    neighbour_components: principal components in which neighbours are sought.
-    shrinkage: of the covariance in linear discriminant analysis.
+    A list is extended when the best candidate is its first or last.
+
+    logistic_c: Candidate values of C, the inverse regularisation strength of logistic regression.
+    neighbours: Candidate values of k.
+    neighbour_components: Principal components used for the nearest-neighbour search.
+    shrinkage: Candidate shrinkage values for the covariance in linear discriminant analysis.
     """
 
     logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.001, 0.003)
@@ -172,8 +174,8 @@ class ClassifierSettings:
 class HeadSettings(TrainingSettings):
     """The dense head on pooled features, and its training.
 
-    width: of its hidden layer; 0 for none, which leaves a linear classifier.
-    dropout: share of the hidden layer's units.
+    width: Units in the hidden layer; 0 for none, i.e. a linear classifier.
+    dropout: Dropout rate after the hidden layer.
     """
 
     width: Count = 512
@@ -187,16 +189,16 @@ class HeadSettings(TrainingSettings):
 class FineTuneSettings(TrainingSettings):
     """Training of the base's last blocks together with the head.
 
-    unfreeze: the first block that is trained; a block is what the base computes at one resolution.
-    block_decay: each block of the base learns at the rate of the block after it times this (Howard and Ruder,
+    unfreeze: First block to train; a block is the part of the base that works at one resolution.
+    block_decay: Learning-rate multiplier from each block to the one before it (Howard and Ruder,
     "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2).
-    shift: as in cnn; where it or cutout is not 0, or a block before the fourth is trained, training begins at the
-    pixels, which takes several times as long as from the cached output of the frozen blocks.
-    cutout: as in cnn.
-    dropout: of the head.
-    easy_sample_interval: 2 shows images that the head already names with less than the mean loss in every
-    other epoch, with twice the weight; 1 shows all images in every epoch, as training from pixels always does.
-    precision: of the computation; auto takes bfloat16 where this machine multiplies faster in it.
+    shift: Maximum random shift in pixels; if it or cutout is not 0, or a block before the fourth is trained,
+    training starts from pixels, which takes several times as long as from cached features.
+    cutout: Side in pixels of the square masked out of training images; 0 disables it.
+    dropout: Dropout rate in the head.
+    easy_sample_interval: Train on images with a below-average head loss every n-th epoch, with n times the weight;
+    training from pixels always uses 1.
+    precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
     """
 
     epochs: Positive = 2
@@ -213,33 +215,33 @@ class FineTuneSettings(TrainingSettings):
 
 @dataclass(frozen=True)
 class SeedSettings:
-    """How often every network is trained. The report shows the first training and the mean and deviation of all.
+    """Training runs per network. The report shows the first run, and the mean and deviation of all.
 
-    n: trainings of each network, with the seeds seed, seed + 1, …
-    n_slow: the same of the convolutional and the fine-tuned network, which take longest; 0 for n.
+    n: Training runs per network, with the seeds seed, seed + 1, …
+    n_slow: Training runs of the two slowest networks, convolutional and fine-tuned; 0 for the value of n.
     """
 
     n: Annotated[int, Field(ge=1, le=20)] = 1
     n_slow: Annotated[int, Field(ge=0, le=20)] = 0
 
     def count(self, short: typing.Sequence, long: typing.Sequence) -> list[tuple[typing.Any, int]]:
-        """Say how often each of some trainings is done, and each of those that take longest."""
+        """Return (stage, number of runs) pairs for the short and the long training stages."""
         return [(one, self.n) for one in short] + [(one, self.n_slow or self.n) for one in long]
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The hyperparameter study: one at a time around the chosen point, short trainings, judged on validation.
+    """The hyperparameter study: one change at a time to the baseline, short runs, compared on validation data.
 
-    n_train: images for the convolutional network, the first of the shuffled split, so that they are a random sample.
-    n_val: validation images for it.
-    feature_train: images for what reads the base's features.
-    feature_val: validation images for it.
-    width_divisor: the widths of the convolutional network are divided by it, so that it takes enough steps in the time.
-    seeds: so often is the starting point trained; what these trainings differ by is the noise.
-    cnn_steps: optimiser steps of each training of the convolutional network, whatever its batch; 0 leaves it out.
-    head_steps: the same of the head.
-    finetune_steps: the same of fine-tuning, which starts from a head that was trained on the same images.
+    n_train: Training images for the convolutional network, a random sample.
+    n_val: Validation images for the convolutional network.
+    feature_train: Training images for the models on the base's features.
+    feature_val: Validation images for the models on the base's features.
+    width_divisor: Divisor of the convolutional network's widths, to fit more steps into the time.
+    seeds: Number of baseline runs used to estimate seed-to-seed variation.
+    cnn_steps: Optimizer steps per run of the convolutional network, regardless of batch size; 0 skips it.
+    head_steps: Optimizer steps per run of the head; 0 skips it.
+    finetune_steps: Optimizer steps per fine-tuning run, which starts from a head trained on the same images; 0 skips.
     """
 
     n_train: Images = 20_000
@@ -255,18 +257,18 @@ class StudySettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The search by Optuna, on a subset.
+    """The hyperparameter search with Optuna, on a subset.
 
-    n_train: training images, the first of the split.
-    n_val: validation images.
-    width_divisor: the widths of the convolutional network are divided by it.
-    parallel_trials: trials that are drawn together, so that they can be trained side by side.
-    cnn_trials: trainings of the convolutional network; 0 leaves it out.
-    head_trials: the same of the head.
-    finetune_trials: the same of fine-tuning.
-    cnn_steps: optimiser steps of each training of the convolutional network that is not pruned.
-    head_steps: the same of the head.
-    finetune_steps: the same of fine-tuning.
+    n_train: Training images, the first of the split.
+    n_val: Validation images.
+    width_divisor: Divisor of the convolutional network's widths.
+    parallel_trials: Trials sampled together, so that they can be trained in parallel.
+    cnn_trials: Trials for the convolutional network; 0 skips it.
+    head_trials: Trials for the head; 0 skips it.
+    finetune_trials: Trials for fine-tuning; 0 skips it.
+    cnn_steps: Optimizer steps per unpruned trial of the convolutional network.
+    head_steps: Optimizer steps per unpruned trial of the head.
+    finetune_steps: Optimizer steps per unpruned trial of fine-tuning.
     """
 
     n_train: Images = 4_000
@@ -283,10 +285,10 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """The comparison of ways in which a greyscale image can enter the base.
+    """The comparison of preprocessing variants that turn a greyscale image into the base's input.
 
-    n_train: training images.
-    n_val: validation images.
+    n_train: Training images.
+    n_val: Validation images.
     """
 
     n_train: Images = 500
@@ -295,10 +297,10 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class DuplicateSettings:
-    """When an image counts as a near duplicate of a training image.
+    """The criteria for a near duplicate of a training image.
 
-    rms: root-mean-square difference in grey levels of 255, at most.
-    cosine: similarity of the averages of the base's blocks 4 and 5, at least.
+    rms: Maximum root-mean-square difference, in grey levels of 255.
+    cosine: Minimum cosine similarity of the pooled features of the base's blocks 4 and 5.
     """
 
     rms: Decay = 10.0
@@ -307,9 +309,9 @@ class DuplicateSettings:
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """What the figures of the features show.
+    """The figures about the features.
 
-    n_map: validation images on their map.
+    n_map: Validation images on the t-SNE map.
     """
 
     n_map: Annotated[int, Field(ge=LEAST_MAP)] = 1_000
@@ -317,10 +319,10 @@ class ExplainSettings:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What the document shows beyond its numbers.
+    """The appearance and galleries of the report.
 
-    accent: colour of headings and links, as in CSS.
-    mistakes: the most confident errors of the fine-tuned network that are shown; half as many of those that all share.
+    accent: CSS colour of headings and links.
+    mistakes: Most confident errors of the fine-tuned network to show; half as many are shown of those shared by all.
     """
 
     accent: str = "#0b5cad"
@@ -329,9 +331,9 @@ class ReportSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that one run depends on, apart from places and verbosity.
+    """Everything that a run depends on, apart from paths and verbosity.
 
-    deterministic: TensorFlow takes only operations that give the same bits whenever they are repeated.
+    deterministic: Restrict TensorFlow to deterministic operations, so that results are bit-for-bit reproducible.
     """
 
     preset: str = "standard"
@@ -354,7 +356,7 @@ class Settings:
 
 
 def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
-    """Return the settings with batches so small that even few images make LEAST_STEPS steps an epoch."""
+    """Return the settings with a batch size that gives at least LEAST_STEPS steps per epoch."""
     return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
 
@@ -364,19 +366,19 @@ def first_cached(finetune: FineTuneSettings) -> int:
 
 
 def starts_at_pixels(finetune: FineTuneSettings) -> bool:
-    """Tell whether training begins at the pixels: augmented images and earlier blocks' input are not cached."""
+    """Return whether training starts from pixels: augmented images and earlier blocks' inputs are not cached."""
     return bool(finetune.shift or finetune.cutout) or finetune.unfreeze < FIRST_CACHED
 
 
 def choose_networks(settings: Settings) -> NetworkSettings:
-    """Return the settings of each network that trials start from or that are shown, apart from its epochs."""
+    """Return the settings of each network used in trials or shown in figures, without its epochs."""
     return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in ("cnn", "head", "finetune")}
 
 
 def feature_bytes(settings: Settings) -> int:
-    """Return the most bytes that VGG16's features take on disk: two views, float16, boundary and pooled, uncompressed.
+    """Return the maximum size of VGG16's features on disk in bytes: two views, float16, uncompressed.
 
-    Most other networks pass fewer channels over the boundary; ResNet and ConvNeXt up to twice as many.
+    Most other networks have fewer channels at the boundary; ResNet and ConvNeXt have up to twice as many.
     """
     n_images = settings.data.n_train + settings.data.n_val + settings.data.n_test
     side = settings.features.size // 8

@@ -1,4 +1,4 @@
-"""Small random inputs shared by the tests; what needs real data fetches it as a run would."""
+"""Shared fixtures: small random inputs, and real data downloaded as in a run."""
 
 import functools
 import os
@@ -37,7 +37,7 @@ CACHE_NAME = "cache of ґ's"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests of the real run; one comes first and the others last, so that workers do other tests meanwhile."""
+    """Mark the tests of the real run; start with one and end with the others: workers run other tests meanwhile."""
     real = [item for item in items if "real_run" in item.fixturenames]
     for item in real:
         item.add_marker("real_run")
@@ -52,7 +52,7 @@ def pytest_deselected(items):
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):  # of a worker of xdist, whose words reach the user by the one who asked
+    if hasattr(session.config, "workeroutput"):  # an xdist worker, whose output is reported by the controller
         session.config.workeroutput["left_out"] = sorted(LEFT_OUT)
 
 
@@ -62,7 +62,7 @@ def pytest_testnodedown(node, error):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say what was left out."""
+    """Report skipped tests."""
     skipped = {f"{report.nodeid.partition('[')[0]} ({report.longrepr[2].removeprefix('Skipped: ')})"
                for report in terminalreporter.stats.get("skipped", [])}  # fmt: skip
     if LEFT_OUT or skipped:
@@ -74,13 +74,13 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
-    """Let trials be trained in the test's own process, where what it puts in their place counts."""
+    """Train trials in the test's own process, so that monkeypatching affects them."""
     monkeypatch.setattr(processes, "count_processes", lambda: 1)
 
 
 @pytest.fixture(autouse=True)
 def same_weights():
-    """Let every network begin as it would if its test ran alone: Keras draws initial weights' seeds of this."""
+    """Initialise every network as if its test ran alone: Keras draws seeds of initial weights from this generator."""
     random.seed(0)
 
 
@@ -91,7 +91,7 @@ def quiet():
 
 @pytest.fixture
 def data_folder(tmp_path):
-    """A data entry with 40 training, 20 validation and 20 test images of noise; a bright column tells the class."""
+    """A data entry with 40 training, 20 validation and 20 test images of noise; a bright column shows the class."""
     folder = tmp_path / "data"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -129,13 +129,13 @@ def feature_folder(request, tmp_path, data_folder, quiet, monkeypatch, extractio
 
 @pytest.fixture(scope="session")
 def extractions(tmp_path_factory):
-    """Where each extraction is kept for all tests that read it."""
+    """Return the folder in which extractions are shared between tests."""
     return tmp_path_factory.mktemp("extractions")
 
 
 @pytest.fixture
 def random_weights(tmp_path, monkeypatch):
-    """A weights entry; whoever reads it gets kernels of random_base."""
+    """A weights entry that reads as the kernels of random_base."""
     from fmnist_report.experiments import interpretation as explain
     from fmnist_report.experiments import trials
     from fmnist_report.training import finetune
@@ -183,10 +183,10 @@ def random_base(seed=0):
 
 @pytest.fixture(scope="session")
 def real_run(tmp_path_factory, worker_id):
-    """A tiny run on real data and weights, through the command line; skipped where neither can be had.
+    """A tiny run on real data and weights, through the command line; skipped if these are unavailable.
 
-    It is made once; each worker of xdist has a copy of what it left. first tells how it ended, first_report is what
-    it wrote, traces what its stages executed.
+    It runs once; each xdist worker has a copy of its files. first is the completed process, first_report the report
+    folder, traces the code executed by its stages.
     """
     for find in (functools.partial(fashion_mnist.find_data, None), vgg16.find_weights):
         try:
@@ -215,7 +215,7 @@ def real_run(tmp_path_factory, worker_id):
 
 
 def start_real_run(folder):
-    """Run the tiny line for the first time, traced."""
+    """Run the tiny pipeline for the first time, traced."""
     for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
         copy = folder / CACHE_NAME / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Data sets of the user's own, written for the tests."""
+"""Custom data sets written for the tests."""
 
 import gzip
 import struct
@@ -29,7 +29,7 @@ def load_digits():
 
 
 def write_images(folder, n=12, sizes=((20, 30),), classes=("cat", "dog"), splits=("",)):
-    """Write n images a class and split, whose shade tells the class, as PNG files."""
+    """Write n images per class and split, whose shade shows the class, as PNG files."""
     from PIL import Image
 
     rng = np.random.default_rng(0)

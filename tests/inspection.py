@@ -1,11 +1,11 @@
-"""Check printed reports against PDF/UA-1 and PDF/A-3a, and read them as a screen reader does: make inspect."""
+"""Check PDF reports against PDF/UA-1 and PDF/A-3a, and print them as read by a screen reader: make inspect."""
 
 import sys
 from pathlib import Path
 
 
 def inspect(path: Path) -> list[str]:
-    """Return what is wrong with a PDF: rules of PDF/UA-1 and PDF/A-3a that fail, and what outloud finds or warns of."""
+    """Return the problems of a PDF: failed rules of PDF/UA-1 and PDF/A-3a, and findings and warnings of outloud."""
     import outloud
     import page
 

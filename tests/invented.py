@@ -1,4 +1,4 @@
-"""Results of invented networks: whole, consistent in themselves, and as odd as a seed makes them."""
+"""Synthetic results documents: complete, consistent, and randomised by a seed."""
 
 import dataclasses
 
@@ -19,12 +19,12 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
     """Invent a results document.
 
     Args:
-        accuracy: {model: share of right predictions wanted}; models that are left out have 0.9.
-        parts: replace whole parts of the document.
+        accuracy: {model: desired accuracy}; 0.9 for models that are not listed.
+        parts: replacements of whole parts of the document.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n_test) % n_classes)
-    luck = rng.random(n_test)  # shared, so that better networks are right mostly where others are
+    luck = rng.random(n_test)  # shared, so that networks are right on mostly the same images
     models, correct = {}, {}
     for name in NAMES:
         wanted = accuracy.get(name, 0.9)
@@ -79,7 +79,7 @@ def invent_model(labels, predicted, n_classes, n_val, rng):
 
 
 def invent_study(rng, networks=("cnn", "head", "finetune")):
-    """Invent a study of some networks."""
+    """Invent a study of the given networks."""
     factors = {
         "cnn": ("kernel", "shift", "optimizer"),
         "head": ("layers", "width"),

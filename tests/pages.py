@@ -1,4 +1,4 @@
-"""The report's page without its drawings, and its text."""
+"""Helpers for the report's page without drawings, and its text."""
 
 import html
 import re
@@ -13,7 +13,7 @@ EXPLORER = {"n_missing": 0}
 
 
 class Drawn(dict):
-    """Every figure there is, without its drawing."""
+    """A mapping with every figure, without its drawing."""
 
     def __missing__(self, name):
         return {"box": "0 0 10 10", "body": ""}
@@ -23,7 +23,7 @@ class Drawn(dict):
 
 
 def prepare_results(document):
-    """Return a results.json as the page takes it: without the stages that make it, and with earlier trainings."""
+    """Return a results.json as input of the page: without the stages that render it, and with earlier full runs."""
     stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] not in RENDERING]
     return {**document, "stages": stages, **read_full_runs(fashion=True)}
 
@@ -34,13 +34,13 @@ def fill_page(results, settings, language="en", title_page=None):
 
 
 def read_text(page):
-    """Return the text of a page, without its scripts and what stands in drawings."""
+    """Return the text of a page, without scripts and drawings."""
     body = re.sub(r"(?s)<script.*?</script>|<svg.*?</svg>", "", page.split("<body", 1)[1])
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", body)))
 
 
 def read_table(page, name):
-    """Return the cells of one of the page's tables, row by row, the head first."""
+    """Return the cells of a table of the page, row by row, header first."""
     body = page.split(f'id="table-{name}"')[1].split("</table>")[0]
     cells = [re.findall(r"(?s)<t[hd][^>]*>(.*?)</t[hd]>", row) for row in body.split("<tr")[1:]]
     return [[html.unescape(re.sub(r"<[^>]*>", "", cell)).strip() for cell in row] for row in cells]

@@ -1,4 +1,4 @@
-"""Ablations begin with what is usual, end with what was chosen, and change one thing a step."""
+"""Ablations start with a typical network, end with the chosen one, and change one component per step."""
 
 import dataclasses
 

@@ -73,7 +73,7 @@ def test_every_kind_of_network_is_counted(name):
 
 
 def shake(network):
-    """Give normalisation statistics that are not those of a new network."""
+    """Set normalisation statistics that differ from those of a new network."""
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights(
@@ -123,7 +123,7 @@ def own_file(folder, name, network):
 
 @pytest.mark.slow
 def test_own_weights_become_the_bases(tmp_path, quiet):
-    """InceptionV3's layers have no names of their own, so that they must be told apart by their places."""
+    """InceptionV3's layers have only numbered names, so they must be identified by position."""
     network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(80, 80, 3))
     shake(network)
     own_file(tmp_path, "InceptionV3", network)
@@ -198,7 +198,7 @@ def test_own_weights_count_by_their_content(tmp_path):
     ("assignments", "message"),
     [
         (["features.backbone=resnet50"], "did you mean 'ResNet50'"),
-        (["features.backbone=InceptionV3"], "InceptionV3 takes a features.size of at least 80, not 64"),
+        (["features.backbone=InceptionV3"], "InceptionV3 needs a features.size of at least 80, not 64"),
     ],
 )
 def test_wrong_backbones_are_refused(assignments, message):

@@ -1,4 +1,4 @@
-"""Batches of images: what an epoch shows."""
+"""Batches of images: content of an epoch."""
 
 import numpy as np
 

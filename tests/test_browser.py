@@ -30,7 +30,7 @@ def browser():
 
 @pytest.fixture
 def show(browser, real_run):
-    """Return a function that opens the report and tells of every error and request."""
+    """Return a function that opens the report and records every error and request."""
     contexts = []
 
     def show(lang="uk", theme="light", width=1300, view="", **options):
@@ -225,7 +225,7 @@ def test_the_network_in_the_page_predictions_as_keras_does(show, real_run):
 
 
 def read_pad(page):
-    """The pixels of the image that the network is given, 0 to 255."""
+    """Return the pixels of the network's input image, 0 to 255."""
     script = "() => { const pad = document.querySelector('canvas.pad'); return [...pad.getContext('2d')"
     return np.array(page.evaluate(script + ".getImageData(0, 0, 28, 28).data]; }")).reshape(28, 28, 4)[..., 0]
 

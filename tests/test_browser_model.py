@@ -1,4 +1,4 @@
-"""The network for the page: the same operations, with weights in whole steps."""
+"""The browser model: the same operations, with rounded weights."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def trained(settings):
 
 
 def carry_out(browser_model, pixels):
-    """Carry out a browser_model network on one image, as the page's script does."""
+    """Run a browser model on one image, like the page's script."""
     done = []
     for step in browser_model.operations:
         x = done[step["inputs"][0]] if step["inputs"] else None

@@ -1,4 +1,4 @@
-"""Entries are whole or they are not entries."""
+"""Cache entries are complete, or they do not exist."""
 
 import contextlib
 import errno
@@ -44,7 +44,7 @@ def store(cache, key=KEY, stage="stage", text="artefact", created="2026-01-01"):
 
 @contextlib.contextmanager
 def held_elsewhere(cache):
-    """Hold the entry's lock in another thread until the block ends or the event that it gives is set."""
+    """Hold the entry's lock in another thread until the block ends or the yielded event is set."""
     held, released = threading.Event(), threading.Event()
 
     def hold():
@@ -279,7 +279,7 @@ def test_file_system_without_locks_is_locked_elsewhere(cache, tmp_path, monkeypa
     monkeypatch.setattr(fcntl, "flock", flock)
     with held_elsewhere(cache) as released:
         (cache.work_folder("stage", KEY) / "half").write_text("")
-        assert cache.prune() == []  # for it is being made
+        assert cache.prune() == []  # because it is being computed
         threading.Timer(0.2, released.set).start()
         with Cache(cache.root, cache.warnings.append).lock("stage", KEY):
             assert released.is_set()

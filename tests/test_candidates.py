@@ -1,4 +1,4 @@
-"""What a candidate tells of itself, how candidates are read, and what each costs in all."""
+"""Properties of candidates, reading of candidates, and their total costs."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_a_training_that_diverged_is_refused_with_what_to_do(tmp_path, stage, se
     folder.mkdir(parents=True)
     save_arrays(folder / "probabilities.npz", val=RIGHT, test=np.where(RIGHT == 1, np.nan, RIGHT))
     write_json(folder / "measured.json", {"epoch_seconds": [1.0]})
-    with pytest.raises(ReportError, match=f"diverged.*--set {section}.learning_rate"):
+    with pytest.raises(ReportError, match=f"diverged: its predictions are NaN.*--set {section}.learning_rate"):
         candidates.load_network(folder)
 
 
@@ -61,7 +61,7 @@ def test_an_ensemble_follows_the_validation_labels_and_calibrates_its_members():
         member.test = np.roll(member.val, number, axis=0)
     together, weights = candidates.combine(members, labels)
     assert weights[MAIN[0]] == pytest.approx(weights[MAIN[3]], abs=0.02) and weights[MAIN[0]] < 0.05
-    assert weights[MAIN[2]] > 0.3  # though timid, it is as good
+    assert weights[MAIN[2]] > 0.3  # underconfident, but equally accurate
     assert sum(weights.values()) == pytest.approx(1) and list(weights) == list(MAIN)
     right = {name: (member.val.argmax(axis=1) == labels).mean() for name, member in members.items()}
     assert (together.val.argmax(axis=1) == labels).mean() >= max(right.values())

@@ -1,4 +1,4 @@
-"""Figures: Pareto's front, and any names and numbers of classes."""
+"""Figures: the Pareto front, and any names and numbers of classes."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_front_leaves_out_what_costs_more_and_is_no_better():
 
 
 def invent_classes(n):
-    """Return names that matplotlib or XML could take for something else, and long ones."""
+    """Return names that matplotlib or XML could misinterpret, and long ones."""
     odd = ["$x_1^2$", "a_b^c{}\\frac", "<b>&amp;", "no_spaces_at_all_in_this_very_long_name_of_a_class", "%d {0}", "ґ"]
     return (odd + [f"class {number} with a long name" for number in range(n)])[:n]
 

@@ -1,4 +1,4 @@
-"""Claims follow from the numbers and do not contradict each other, whatever the numbers are."""
+"""Claims follow from the numbers and do not contradict each other, for any numbers."""
 
 import copy
 import dataclasses
@@ -329,7 +329,7 @@ def check_val_minus_test(document, claim):
     low, high = ("least", "most") if claim.relation in ("all", "none_all_higher") else ("low", "high")
     assert claim.values[low] == min(row["difference"] for row in found.values())
     assert claim.values[high] == max(row["difference"] for row in found.values())
-    assert low == "low" or claim.values[low] > 0  # told without a sign
+    assert low == "low" or claim.values[low] > 0  # shown without a sign
 
 
 def check_extremes(document, claim):
@@ -950,7 +950,7 @@ def test_calibration_is_distinguished_where_it_differs_in_print(document, errors
 
 
 def smooth_alike(document):
-    """Let all compared networks be trained with the same label smoothing, the classifier on features among them."""
+    """Set the same label smoothing for all compared networks, including the classifier on features."""
     document["chosen_classifier"] = "vgg_head"
     for stage in ("mlp", "cnn", "head", "finetune"):
         document["run"]["settings"][stage]["label_smoothing"] = 0.1
@@ -1143,7 +1143,7 @@ def test_what_is_set_already_is_not_advised(document):
     assert not is_better(study_row(), document)
     assert not is_better(study_row(factor="learning_rate", best="0.00024"), document)
     assert is_better(study_row(factor="learning_rate", best="0.0003"), document)
-    assert is_better(study_row(network="odd"), document)  # nothing is known of its settings
+    assert is_better(study_row(network="odd"), document)  # its settings are unknown
     assert not is_better(study_row(gain=0.01, best="7"), document)  # not beyond the noise
 
 
@@ -1329,7 +1329,7 @@ def test_what_full_runs_show_is_concluded(document):
     document["full_runs"] = average_seeds([*chosen, full_training("2", 0.95)])
     assert [claim.relation for claim in in_full(document, "cnn")] == ["none"] and in_full(document, "mlp") == []
     document["full_runs"] = average_seeds([chosen[0], full_training("2", 0.95)])
-    assert in_full(document, "cnn") == []  # whose noise nobody knows
+    assert in_full(document, "cnn") == []  # with unknown seed-to-seed variation
 
 
 def test_nothing_is_advised_that_lost_in_a_full_training_with_other_settings(document):

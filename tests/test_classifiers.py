@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers: what they learn from, how their grids grow, and what they cost."""
+"""scikit-learn classifiers: training data, extension of grids, and costs."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from fmnist_report.training import classifiers
         ({0.001: 0.8, 0.003: 0.9, 0.009: 0.85}, None),  # it lies inside
         ({0.003: 0.9}, None),  # one value says nothing
         ({5: 0.9, 10: 0.8}, 2), ({2: 0.9, 5: 0.8, 10: 0.7}, 1), ({1: 0.9, 2: 0.8}, None), ({5: 0.8, 10: 0.9}, 20),
-        ({0.1: 0.8, 0.9: 0.9}, 0.95),  # a share stays below one
+        ({0.1: 0.8, 0.9: 0.9}, 0.95),  # shrinkage stays below one
     ],
 )  # fmt: skip
 def test_a_grid_grows_where_its_best_value_lies_at_an_edge(tried, further):
@@ -35,7 +35,7 @@ def make_views(n=60, n_features=4):
 
 
 class Told:
-    """A classifier whose accuracy on validation follows from its parameter."""
+    """A classifier whose validation accuracy is determined by its hyperparameter."""
 
     def __init__(self, value, best):
         self.n_wrong = abs(value - best)

@@ -1,4 +1,4 @@
-"""Wrong use ends in one sentence before any work; a small real run ends in a report, and the next one is free."""
+"""Usage errors are reported before any work; a small real run writes a report, and a second one computes nothing."""
 
 import base64
 import dataclasses
@@ -47,18 +47,19 @@ def call(capsys, *arguments):
     [
         (["--prest", "quick"], "--preset"),
         (["--preset", "quik"], "did you mean 'quick'"),
-        (["--lang", "fr"], "There is no language 'fr'"),
+        (["--lang", "fr"], "Unknown language 'fr'"),
+        (["--lang", "en,uk"], "repeat --lang"),
         (["--set", "cnn.epoch=1"], "did you mean 'cnn.epochs'"),
-        (["--set", "cnn.epochs=-1"], "cnn.epochs takes a number greater than 0, not '-1'"),
+        (["--set", "cnn.epochs=-1"], "cnn.epochs expects a number greater than 0, not '-1'"),
         (["--force", "cn"], "did you mean 'cnn'"),
-        (["--only", "everything"], "There is no stage"),
+        (["--only", "everything"], "Unknown stage"),
         (["--data-dir", "/nowhere"], "does not exist"),
         (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "give one of them"),
-        (["--workers", "-1"], "takes 1 to 64 processes, not -1"),
-        (["--scheduler", "127.0.0.1"], "takes an address such as tcp://"),
+        (["--workers", "-1"], "expects 1 to 64 processes, not -1"),
+        (["--scheduler", "127.0.0.1"], "expects an address such as tcp://"),
         (["--title-page", "/nowhere.toml"], "cannot be read"),
         (["--seed", "-1"], "seed"),
-        (["--seed", str(2**31)], "--seed takes a number below 2**31"),
+        (["--seed", str(2**31)], "--seed expects a number below 2**31"),
         (["stats"], "status"),
     ],
 )
@@ -74,7 +75,7 @@ def test_unwritable_folders_are_code_1_before_any_stage(capsys, tmp_path):
     for option, other in (("--out", "--cache-dir"), ("--cache-dir", "--out")):
         code, output = call(capsys, option, str(tmp_path / "file" / "x"), other, str(tmp_path / "good"))
         assert code == 1
-        assert "cannot be written" in output.err and option in output.err and "started" not in output.err
+        assert "not writable" in output.err and option in output.err and "started" not in output.err
 
 
 def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
@@ -82,11 +83,11 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
     monkeypatch.setattr("fmnist_report.doctor.shutil.disk_usage", lambda folder: usage)
     code, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert code == 1
-    assert "takes about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
+    assert "needs about 6.0 GB" in output.err and "1.0 GB free" in output.err and "started" not in output.err
 
 
 def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
-    """An interrupted extraction goes on from its shards, and what need not be extracted needs no room."""
+    """An interrupted extraction resumes from its shards, and a cached one needs no disk space."""
     from fmnist_report.request import _prepare_computation
 
     asked = []
@@ -177,7 +178,7 @@ def test_signal_ends_in_a_sentence_and_its_code(capsys, tmp_path, monkeypatch, n
     monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", {}))
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: os.kill(os.getpid(), number))
     found, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
-    assert found == code and f"{word}; what was finished is cached" in output.err
+    assert found == code and f"{word}; finished work is cached" in output.err
 
 
 def test_sizes():
@@ -187,7 +188,7 @@ def test_sizes():
 
 
 def follow(plan):
-    """Return what each step depends on, by itself and through what it reads."""
+    """Return the dependencies of each step, its own and those of its inputs."""
     found = {}
     for name, step in plan.steps.items():
         found[name] = (step.own, *(found[up.name] for up in step.stage.upstream.values()))
@@ -214,7 +215,7 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         "study.n_train=500": {"study"} | end,
         "duplicates.rms=5": {"duplicates"} | end,
         "finetune.epochs=9": {"finetune", "control", "explain"} | end,
-        "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache holds another border
+        "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache has another boundary
         "features.size=48": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
@@ -256,7 +257,7 @@ def test_results_can_be_recomputed_from_the_predictions(real_run):
     averaged = {name for name, model in results["models"].items() if model["mirror_gain"] is not None}
     assert {"mlp", "cnn", "vgg_head", "vgg_finetuned"} <= averaged and not {"vgg_lda", "ensemble"} & averaged
     assert {stage["status"] for stage in results["stages"]} == {"computed"}
-    assert results["format"] == 2 and results["data"]["n_test"] == 150
+    assert results["format"] == 3 and results["data"]["n_test"] == 150
 
 
 def test_second_run_computes_nothing_and_imports_no_tensorflow(real_run):
@@ -435,7 +436,7 @@ def test_place_time_and_locale_do_not_make_a_cache_stale(real_run, tmp_path):
 
 
 def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
-    # Without another test's title page, and anew: the page tells when each stage was computed, which a test may repeat.
+    # Without another test's title page, and recomputed: the page shows when each stage was computed.
     assert real_run("--force", "html").returncode == 0
     pages = {path: path.read_bytes() for path in (real_run.folder / "report").glob("*.html")}
     elsewhere = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati"}
@@ -451,7 +452,7 @@ def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
         ("cache verify --cache-dir=X", "--cache-dir=X cache verify"),
         ("--seed 1 cache prune --max-size 5GB --quiet", "--seed 1 --quiet cache prune --max-size 5GB"),
         ("doctor --data-dir D --debug", "--data-dir D --debug doctor"),
-        ("--only status --cache-dir X", "--only status --cache-dir X"),  # which is a stage's name here
+        ("--only status --cache-dir X", "--only status --cache-dir X"),  # here the name of a stage
         ("--quiet status --set a.b=1 --set c.d=2", "--quiet --set a.b=1 --set c.d=2 status"),
         ("--cache-dir X", "--cache-dir X"), ("status --cache-dir", "--cache-dir status"),
     ],
@@ -468,7 +469,7 @@ def test_cache_of_another_folder_is_verified(capsys, tmp_path):
 def test_a_file_in_place_of_a_data_folder_is_one_sentence(capsys, tmp_path):
     (tmp_path / "images.zip").write_text("x")
     code, output = call(capsys, "--data-dir", str(tmp_path / "images.zip"), "--cache-dir", str(tmp_path / "c"))
-    assert code == 2 and "takes a folder" in output.err and "is a file" in output.err
+    assert code == 2 and "expects a folder" in output.err and "is a file" in output.err
 
 
 def test_methods_are_introduced_and_every_source_of_theirs_is_cited(real_run):
@@ -498,7 +499,7 @@ def test_every_figure_and_table_is_numbered_and_mentioned_before_it_stands(real_
 
 
 def test_others_can_open_what_is_kept_in_hdf5(real_run):
-    """HDF5's tools of today's distributions are of 1.10, and know the formats up to that."""
+    """Current distributions ship the tools of HDF5 1.10, which read formats up to that version."""
     files = sorted(real_run.cache.glob("*/*/*.h5"))
     assert {path.parent.parent.name for path in files} >= {"features", "weights", "mlp", "cnn", "head", "finetune"}
     for path in files:
@@ -529,7 +530,7 @@ def test_help_reads_in_any_terminal_and_names_no_types(command):
 
 
 def test_a_user_without_home_and_name_can_use_it(tmp_path):
-    """As in a container that runs under any number; Python itself then knows no home."""
+    """As in a container with an arbitrary user id, for which Python finds no home folder."""
     code = "import os; os.environ.pop('HOME', None); import pwd; pwd.getpwuid = lambda number: {}[number]; " \
            "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; sys.exit(main(build_pipeline))"  # fmt: skip
     for arguments in (["--help"], ["status", "--cache-dir", str(tmp_path)], ["doctor"]):

@@ -1,4 +1,4 @@
-"""A stage's key holds every function of the package that the stage executes."""
+"""A stage's key covers every function of the package that the stage executes."""
 
 import ast
 import json
@@ -8,7 +8,7 @@ from test_structure import MODULES, PACKAGE, make_pipeline
 
 from fmnist_report.pipeline.fingerprint import find_sources
 
-# What these do is not computed with: what a user sees of a run, and who computes it.
+# These do not affect results: display of a run, and distribution of tasks.
 UNCOUNTED = {"fmnist_report.pipeline.progress", "fmnist_report.pipeline.workers", "fmnist_report.pipeline.stage"}
 
 

@@ -1,4 +1,4 @@
-"""A run killed anywhere and run again gives what an undisturbed one gives; benchmarks/crash.py has the long form."""
+"""A run killed at any point and run again gives the undisturbed result; benchmarks/crash.py is the long form."""
 
 from benchmarks import crash
 

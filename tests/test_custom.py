@@ -1,4 +1,4 @@
-"""Data sets of the user's own become the same arrays as Fashion-MNIST."""
+"""Custom data sets are converted to the same arrays as Fashion-MNIST."""
 
 import numpy as np
 import pytest
@@ -122,7 +122,7 @@ def test_what_is_no_image_is_named(tmp_path, prepare):
     write_images(tmp_path / "pets", n=75)
     (tmp_path / "pets" / "dog" / "999.png").write_bytes(b"no image")
     (tmp_path / "pets" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(ReportError, match=r"read: 2.\n  cat/gone.png: No such file.*\n  dog/999.png: no image"):
+    with pytest.raises(ReportError, match=r"read: 2.\n  cat/gone.png: No such file.*\n  dog/999.png: not an image"):
         prepare(tmp_path / "pets")
     _, images, _, _ = prepare(tmp_path / "pets", skip_unreadable=True)
     assert sum(map(len, images.values())) == 150

@@ -1,11 +1,11 @@
-"""Diagrams follow the layers that they are given."""
+"""Diagrams show the given layers."""
 
 from fmnist_report.report.figures.diagrams import condense, plot_architecture
 from fmnist_report.report.language import Language
 
 
 def layer(name, kind, *shape, trained=True):
-    """Invent a layer's row; one that convolves or is dense has weights."""
+    """Return the row of a layer; convolutions and dense layers have weights."""
     n_params = 9 if kind in ("Conv2D", "Dense") else 0
     counts = {"n_params": n_params, "n_trainable": n_params if trained else 0}
     return {"name": name, "type": kind, "output_shape": list(shape), **counts}

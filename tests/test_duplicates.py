@@ -1,4 +1,4 @@
-"""Repeated images are found, exact and near, and nothing else is."""
+"""Exact and near duplicates are found, and nothing else."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The test set's evaluation against values computed by hand, on data small enough for that."""
+"""Evaluation on the test set against values computed by hand on small data."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ SUMMARY = {"n_params": 5, "n_trainable": 4, "macs": 7, "train_seconds": 2.0, "pr
 
 
 def sure(predicted, confidence=0.8):
-    """Return probabilities of three classes, with that of the prediction given."""
+    """Return probabilities of three classes with the given confidence of the prediction."""
     rest = (1 - confidence) / 2
     return np.where(np.eye(3)[predicted] == 1, confidence, rest).astype("float32")
 
@@ -72,7 +72,7 @@ def test_a_class_without_test_images_keeps_its_row():
 
 @pytest.fixture
 def models():
-    """Four networks of which each errs elsewhere, and all agree on one image."""
+    """Four networks with different errors, and one image on which all agree."""
     predicted = {"mlp": [1, 1, 1, 1, 1, 0], "cnn": [0, 1, 0, 1, 1, 0], "vgg_features": [0, 0, 1, 1, 1, 1],
                  "vgg_finetuned": [0, 0, 1, 2, 1, 0]}  # fmt: skip
     confidence = {"mlp": 0.5, "cnn": 0.6, "vgg_features": 0.7, "vgg_finetuned": [0.9, 0.9, 0.9, 0.8, 0.7, 0.95]}
@@ -94,7 +94,7 @@ def test_mistakes_are_the_fine_tuned_networks_surest_first(models):
 
 def test_missed_by_all_and_agreed_on(models):
     found = evaluation.find_missed_by_all(models, TEST)
-    assert (found["n"], found["n_agreed"]) == (2, 1)  # image 5 is missed by all, who do not agree on it
+    assert (found["n"], found["n_agreed"]) == (2, 1)  # image 5 is misclassified by all, with different predictions
     assert [row["index"] for row in found["shown"]] == [4]
 
 
@@ -148,7 +148,7 @@ def test_samples_are_the_first_of_each_class():
 
 @pytest.fixture
 def entries(tmp_path):
-    """Entries of a whole run of three classes; the near duplicate is test image 0."""
+    """Entries of a complete run with three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
         "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "mlp", "cnn", "head",
         "finetune", "control",

@@ -1,4 +1,4 @@
-"""The explorer of single answers: what is kept of a run, and what the page's script is given."""
+"""The explorer of individual predictions: data kept from a run, and input of the page's script."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture
 def run(tmp_path, quiet):
-    """A gathered entry, with what it was made from."""
+    """An entry of examples, with its inputs."""
     labels = np.arange(N) % CLASSES
     predictions = {name: RNG.dirichlet(np.ones(CLASSES), N).astype("float32") for name in COMPARED}
     for values in predictions.values():  # the first are right for all
@@ -44,7 +44,7 @@ def run(tmp_path, quiet):
 
 
 def tiles(sprite, layout, n):
-    """The images of a sprite."""
+    """Return the images of a sprite."""
     height, width, columns = layout
     sheet = np.asarray(Image.open(io.BytesIO(sprite.tobytes())).convert("L"))
     return np.stack([sheet[i // columns * height :, i % columns * width :][:height, :width] for i in range(n)])

@@ -1,4 +1,4 @@
-"""Bad files get one clear sentence each, and nothing bad enters the cache."""
+"""Invalid files are reported with a clear message each, and never enter the cache."""
 
 import gzip
 import struct
@@ -47,7 +47,7 @@ def test_every_source_is_listed_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "debian")
     with pytest.raises(ReportError) as error:
         data.find_data(tmp_path / "mine", tmp_path / "cache", fetch=False)
-    for name in ("--data-dir", "the cache", "Keras's data folder", "Debian's package", "is not there"):
+    for name in ("--data-dir", "the cache", "Keras's data folder", "Debian's package", "is missing"):
         assert name in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""Shards hold what the base computes, can be read anywhere, and finished ones are not computed again."""
+"""Shards contain the base's outputs, are readable everywhere, and finished ones are not recomputed."""
 
 import h5py
 import numpy as np
@@ -85,7 +85,7 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
 def test_shards_depend_on_threads_within_rounding_alone(
     tmp_path, feature_folder, data_folder, quiet, monkeypatch, two_workers
 ):
-    """Equal bits where equally many threads compute; other numbers of threads may sum in another order."""
+    """Results are bit-for-bit equal for equal numbers of threads; others may sum in a different order."""
     monkeypatch.setattr(features, "load_base", lambda folder: random_base())
     settings = FeatureSettings(size=32, batch_size=5, shard=13, precision="float32")
     call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path}

@@ -86,7 +86,9 @@ def test_workers_fit_the_same_classifiers(tmp_path, data_folder, feature_folder,
         call = {"classifiers": settings, "seed": 0, "data": data_folder, "features": feature_folder}
         classifiers.fit_classifiers(tmp_path / name, quiet, **call, workers=workers)
         found[name] = load_arrays(tmp_path / name / "probabilities.npz")
-    for name, values in found["here"].items():  # arrays that travelled may lie otherwise in memory: other last bits
+    for name, values in found[
+        "here"
+    ].items():  # arrays that were sent may have another memory layout: different last bits
         assert values == pytest.approx(found["there"][name], abs=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""A key sees what a function and its helpers do, not how they are commented."""
+"""A key depends on the code of a function and its helpers, not on their comments."""
 
 import hashlib
 import os

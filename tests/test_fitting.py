@@ -1,4 +1,4 @@
-"""Training that resumes, and what it leaves."""
+"""Resumable training, and its output files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The plan of a run's minutes follows from what its stages took on a known machine, and from this one's speed."""
+"""Run-time estimates from reference timings and machine speed."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_short_stages_are_reported_together():
 
 
 def tell(capsys, monkeypatch, tmp_path, *arguments, rates=None):
-    """Start a run that computes nothing; returns what it tells."""
+    """Start a run that computes nothing; return its output."""
     measured = {"float32": 100.0} if rates is None else rates
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: None)
     monkeypatch.setattr("fmnist_report.request.publish", lambda *arguments: [])
@@ -68,7 +68,7 @@ def test_a_run_begins_with_its_plan_at_the_speed_of_this_machine(capsys, monkeyp
     assert "Planned" not in tell(capsys, monkeypatch, tmp_path, rates={})
     assert "Planned" not in tell(capsys, monkeypatch, tmp_path, "--quiet")
     assert "Planned" not in tell(capsys, monkeypatch, tmp_path, "--set", "cnn.epochs=1")  # less than a minute there
-    assert "Planned" not in tell(capsys, monkeypatch, tmp_path, "--preset", "quick")  # nobody has timed it here
+    assert "Planned" not in tell(capsys, monkeypatch, tmp_path, "--preset", "quick")  # without a reference timing
 
 
 @pytest.mark.parametrize("name", sorted(read_json(KNOWN)["presets"]))

@@ -1,4 +1,4 @@
-"""Whatever bytes or words come from outside: an answer, or one of our own errors, and nothing else."""
+"""Arbitrary external input gives a result or one of the project's own errors."""
 
 import gzip
 import json

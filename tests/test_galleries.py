@@ -1,4 +1,4 @@
-"""Galleries show what they are given, however little it is."""
+"""Galleries show any number of images."""
 
 import matplotlib
 import numpy as np

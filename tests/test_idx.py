@@ -1,4 +1,4 @@
-"""IDX files: sound ones are parsed, bad ones are named by their fault."""
+"""IDX files: valid ones are parsed, and invalid ones are reported with the reason."""
 
 import gzip
 import struct
@@ -25,7 +25,7 @@ def test_sound_images_and_labels_are_parsed():
         (IMAGES, 0x801, "it holds images, not labels"),
         (IMAGES[:-1], 0x803, "too few"),
         (IMAGES + b"x", 0x803, "too many"),
-        (struct.pack(">IIII", 0x803, 2**31, 2**31, 2**31) + bytes(10), 0x803, "promises 9,903,520,314,283,042"),
+        (struct.pack(">IIII", 0x803, 2**31, 2**31, 2**31) + bytes(10), 0x803, "declares 9,903,520,314,283,042"),
         (IMAGES[:10], 0x803, "header is truncated"),
         (b"\0\0", 0x803, "only 2 bytes"),
         (b"\n<!DOCTYPE html><html>404</html>", 0x803, "HTML page"),

@@ -1,4 +1,4 @@
-"""Images of any mode and size keep what they show."""
+"""Images of any mode and size are converted without loss of content."""
 
 import io
 import struct
@@ -63,7 +63,7 @@ def test_images_stand_upright(turn, corner):
 
 
 def broken_exif(orientation):
-    """An EXIF block whose resolution is a fraction of negative parts at the block's very end."""
+    """Return an EXIF block whose resolution is a fraction of negative numbers at the end of the block."""
     entries = struct.pack("<HHIHH", 0x112, 3, 1, orientation, 0) + struct.pack("<HHII", 0x11A, 10, 1, 10_000)
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + b"\0\0\0\0"
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_reported_with_its_place(monkeypatch):
     whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60)).astype("uint8")), "JPEG")
     found, numbers, faults, _ = read_images([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
     assert len(found) == 1 and numbers == [0] and list(faults) == [1, 2, 3]
-    assert faults[1] == "no image that Pillow reads" and "truncated" in faults[2]
+    assert faults[1] == "not an image that Pillow can read" and "truncated" in faults[2]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Ways of input differ in one factor, and the chosen one is what the extractor does."""
+"""Preprocessing variants differ in one factor, and the chosen one is that of the extractor."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the networks see: which images are chosen, and that a heat map tells what it claims."""
+"""Interpretation: choice of images, and correctness of heat maps."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def test_heat_map_marks_the_place_that_speaks_for_the_answer():
     assert heat[0, 1, 3] == 1 and heat.sum() == 1
     network.get_layer("logits").set_weights([np.array([[0.0, -1.0]]), np.array([-9e3, 0.0])])
     answers, heat = explain.heat_maps(network, network.get_layer("places").output, [], image)
-    assert answers.tolist() == [1] and heat.max() == 0  # nothing speaks for it
+    assert answers.tolist() == [1] and heat.max() == 0  # no positive evidence for it
 
 
 def test_every_heat_map_has_its_own_scale():

@@ -1,4 +1,4 @@
-"""Both languages are whole, and numbers are written as each one writes them."""
+"""Both languages are complete, and numbers have the format of each language."""
 
 import itertools
 import re
@@ -21,7 +21,7 @@ KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "N_n": (1, 2), "t": None}
 
 
 def messages():
-    """All messages of modules and templates."""
+    """Return all messages of modules and templates."""
     found = set()
     for pattern, method in (("fmnist_report/**/*.py", "python"), ("templates/*.html", babel_extract)):
         for path in ROOT.glob(pattern):
@@ -40,7 +40,7 @@ def entries():
 
 @pytest.fixture(scope="module")
 def catalogue(entries):
-    """Messages by their English; of those with plural forms the singular, and the first form of the translation."""
+    """Return translations by English message; for plurals, the singular and the first form of the translation."""
     plain = [message for message in entries if not message.context]
     return {
         message.id if isinstance(message.id, str) else message.id[0]: message.string
@@ -195,7 +195,7 @@ NUMBERS = (1, 2, 5, 11, 21, 22, 25)
 
 @pytest.mark.parametrize("code", ["uk", "en"])
 def test_every_model_and_every_number_fits_into_every_sentence(code):
-    """No placeholder stays, and each sentence begins with a capital letter and has no name in quotes."""
+    """No placeholder remains, and each sentence starts with a capital letter and has no name in quotes."""
     language = Language(code)
     for message in MESSAGES.values():
         wanted = {name for _, name, _, _ in string.Formatter().parse(language.catalogue.gettext(message)) if name}

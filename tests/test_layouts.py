@@ -1,4 +1,4 @@
-"""The forms in which public data sets are passed on, each written small, as their users bring them."""
+"""Small examples of all supported data-set formats, as found in practice."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ N, N_TEST = 160, 40
 
 
 def arrays(side=8, n_classes=4):
-    """Return images whose bright row tells the class; labels shuffled."""
+    """Return images whose bright row shows the class; labels are shuffled."""
     rng = np.random.default_rng(0)
     found = {}
     for split, n in (("train", N), ("test", N_TEST)):
@@ -201,9 +201,12 @@ def test_names_in_parquet_name_the_classes(tmp_path):
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
-        (lambda folder: np.savez(folder / "a.npz", train_images=np.zeros((9, 8, 8))), "1 .npz file, and no data set"),
+        (
+            lambda folder: np.savez(folder / "a.npz", train_images=np.zeros((9, 8, 8))),
+            "no supported data set found .1 .npz file.; the arrays",
+        ),
         (lambda folder: (folder / "a.npz").write_bytes(b"no zip"), "a.npz cannot be read"),
-        (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class an image"),
+        (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class per image"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y / 2), "labels are not whole numbers"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y.astype(object)), "Python objects, which are never"),
         (lambda folder: (write_npz(folder, KERAS), write_kmnist(folder)), "the same split of several sets"),
@@ -236,7 +239,7 @@ def test_a_class_may_be_called_train(tmp_path, inner):
 
 
 def put(folder, *names):
-    """Write an image into each of some folders, or under each of some names."""
+    """Write an image to each of the given folders or file names."""
     for name in names:
         path = folder / name if name.endswith(".png") else folder / name / "0.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -246,20 +249,20 @@ def put(folder, *names):
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (("train", "test"), "'test' and 'train' look like splits, but hold no class folders"),
+        (("train", "test"), "'test' and 'train' look like splits, but contain no class folders"),
         (("train", "test1"), "look like splits"),
         (("train", "valid", "test"), "look like splits"),
         (("trainA", "trainB", "testA", "testB"), "look like splits"),
         (("images_train", "images_test"), "look like splits"),
-        (("images", "annotations/trimaps"), "'annotations' bears no class's name"),
-        (("images/a", "images/b", "masks/a", "masks/b"), "bears no class's name"),
-        (("scans/a", "scans/b", "drawn/a", "drawn/b"), "stands for a folder at more than one place"),
+        (("images", "annotations/trimaps"), "'annotations' is not named after a class"),
+        (("images/a", "images/b", "masks/a", "masks/b"), "is not named after a class"),
+        (("scans/a", "scans/b", "drawn/a", "drawn/b"), "exists in more than one place"),
         (("yes", "no", "brain_tumor_dataset/yes", "brain_tumor_dataset/no"), "more than one place, also within"),
-        (("HAM10000_images_part_1", "HAM10000_images_part_2"), "bears no class's name"),
-        (("images_001/images", "images_002/images"), "bears no class's name"),
-        (("fold1/a", "fold2/a"), "bears no class's name"),
-        (("train/n01/images", "train/n02/images", "val/images"), "'images' bears no class's name"),
-        (("seg_train/a", "seg_train/b", "seg_pred"), "beside 'seg_train' there are images in 'seg_pred'"),
+        (("HAM10000_images_part_1", "HAM10000_images_part_2"), "is not named after a class"),
+        (("images_001/images", "images_002/images"), "is not named after a class"),
+        (("fold1/a", "fold2/a"), "is not named after a class"),
+        (("train/n01/images", "train/n02/images", "val/images"), "'images' is not named after a class"),
+        (("seg_train/a", "seg_train/b", "seg_pred"), "next to 'seg_train' there are images in 'seg_pred'"),
         (("train/cat.0.png", "train/dog.0.png"), "one class only, 'train'.*'cat.0.png' into 'cat'"),
     ],
 )
@@ -302,7 +305,7 @@ def test_images_that_a_table_is_taken_for_are_reported(tmp_path):
     write_csv(tmp_path)
     found = find_data_set(tmp_path)
     assert found.form == "csv"
-    assert found.notes[0].startswith("its images are not used: it holds 3 .png files and no class folder; put the")
+    assert found.notes[0].startswith("its images are not used: it contains 3 .png files and no class folder; put the")
 
 
 def test_sets_in_folders_of_their_own_are_distinguished(tmp_path):
@@ -322,9 +325,9 @@ def test_a_validation_part_is_used_as_validation(tmp_path, prepare):
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda folder: (folder / "test" / "cat").rename(folder / "cats"), "beside 'test', 'train' .* in 'cats'"),
+        (lambda folder: (folder / "test" / "cat").rename(folder / "cats"), "next to 'test', 'train' .* in 'cats'"),
         (lambda folder: write_images(folder, n=1, splits=("testing",)), "both the same split"),
-        (lambda folder: write_images(folder / "train", n=1, classes=("val",), splits=("cat",)), "stand above"),
+        (lambda folder: write_images(folder / "train", n=1, classes=("val",), splits=("cat",)), "must be above"),
     ],
 )
 def test_parts_that_are_no_parts_are_refused(tmp_path, spoil, sentence):
@@ -337,7 +340,7 @@ def test_parts_that_are_no_parts_are_refused(tmp_path, spoil, sentence):
 def test_images_without_classes_in_the_test_part_are_refused(tmp_path):
     write_images(tmp_path, n=2, splits=("train",))
     write_images(tmp_path, n=2, classes=("test",))
-    with pytest.raises(ReportError, match="nothing tells what the 2 images in 'test' show"):
+    with pytest.raises(ReportError, match="the classes of the 2 images in 'test' are unknown"):
         find_data_set(tmp_path)
 
 
@@ -351,7 +354,7 @@ def test_droppings_are_ignored_and_the_rest_is_counted(tmp_path):
     found = find_data_set(tmp_path)
     assert len(found.pieces) == 8 and found.skipped == {".txt": 2, ".csv": 1, "": 1}
     assert found.notes == (
-        "the folder 'hamster' holds no images", "2 images in folders within 'dog' count as 'dog'",
+        "the folder 'hamster' contains no images", "2 images in folders within 'dog' count as 'dog'",
     )  # fmt: skip
 
 
@@ -459,7 +462,7 @@ def test_a_set_without_training_images_is_refused(tmp_path, prepare, found):
     ("change", "sentence"),
     [
         (lambda own: own | {"x_test": own["x_test"] / 255}, "images of different types"),
-        (lambda own: own | {"x_train": own["x_train"].astype(str)}, "of the type <U3 are no images"),
+        (lambda own: own | {"x_train": own["x_train"].astype(str)}, "of the type <U3 are not images"),
         (lambda own: own | {"y_train": np.where(own["y_train"] > 2, np.inf, own["y_train"])}, "not whole numbers"),
         (lambda own: own | {"x_train": own["x_train"][:0], "y_train": own["y_train"][:0]}, "no training images"),
         (lambda own: own | {"x_val": own["x_test"][:1], "y_val": own["y_test"][:1]}, "validation split has 1 images"),
@@ -524,7 +527,7 @@ def parquet_set(folder, columns, name="train-0.parquet", metadata=None):
 
 def test_labels_of_a_parquet_table_are_never_guessed(tmp_path, prepare):
     parquet_set(tmp_path / "a", lambda y: {"width": y * 0 + 8, "breed": y})
-    with pytest.raises(ReportError, match="which column of train-0.parquet holds the labels, width or breed"):
+    with pytest.raises(ReportError, match="the column of labels in train-0.parquet is ambiguous, width or breed"):
         find_data_set(tmp_path / "a")
     parquet_set(tmp_path / "b", lambda y: {"id": np.arange(len(y)), "Label": [f"c{value}" for value in y]})
     images, labels = prepare(tmp_path / "b")
@@ -543,7 +546,7 @@ def test_class_names_bring_the_labels_of_all_files_to_one_order(tmp_path, prepar
     classes = np.array(prepare.data_set.classes["en"])
     assert all((np.array(list("abcd"))[named(images[split])] == classes[labels[split]]).all() for split in images)
     parquet_set(tmp_path / "set", lambda y: {"label": y}, "test-0.parquet", features(list("abce")))
-    with pytest.raises(ReportError, match="names other classes than"):
+    with pytest.raises(ReportError, match="has other class names than"):
         find_data_set(tmp_path / "set")
 
 
@@ -574,7 +577,7 @@ def test_what_is_no_file_is_passed_by(tmp_path):
 
 
 def named_by_pandas(row):
-    """What pandas makes of a row without a header that it takes for one: 0, 0.1, 0.2."""
+    """Return the names that pandas makes of a first row that it takes for a header: 0, 0.1, 0.2."""
     seen, names = {}, []
     for value in row.split(","):
         names.append(f"{value}.{seen[value]}" if seen.get(value) else value)
@@ -591,7 +594,7 @@ def last_pixel(value, rows):
 
 
 def reordered(rows):
-    """Columns in the order of their names as text, with the labels last."""
+    """Return the columns in the order of their names as text, with the labels last."""
     order = sorted(range(1, 65), key=lambda i: f"pixel{i}") + [0]
     return [",".join(row.split(",")[i] for i in order) for row in rows]
 
@@ -639,14 +642,14 @@ def test_tables_are_read_in_unicode(tmp_path, prepare, encoding):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "no header, and nothing tells whether the first"),
+        ("\n".join(last_pixel(lambda i: i % 3, rows_of())), "no header, so it is unclear whether the first"),
         ("\n".join([",".join(f"V{i}" for i in range(1, 66)), *last_pixel(lambda i: i % 3, rows_of())]),
-         "the names of the columns do not tell whether"),
-        (f"y,class,{PIXELS}\n", "holds the labels, 'y' or 'class'; name it 'label'"),
-        ("\n".join(rows_of(header=f"species,{PIXELS}")), "none of labels; call the one that tells the class"),
+         "the column names do not show whether"),
+        (f"y,class,{PIXELS}\n", "is ambiguous, 'y' or 'class'; name it 'label'"),
+        ("\n".join(rows_of(header=f"species,{PIXELS}")), "no column of labels; name the column of the class 'label'"),
         ("\n".join(rows_of(header=f"label,{PIXELS}".replace("pixel5,", "pixel4,"))), "the same pixel"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")[:9]) + '\n"3,1\n' + "1,2\n" * 400_000,
-         "in the row that begins in line 10 a value has more than"),
+         "in the row that begins in line 10: a value has more than"),
         ("\n".join(rows_of(header=f"label,{PIXELS}")).replace("\n3,", "\nїжак,").encode("cp1251"), "is not in UTF-8"),
         ("\n".join(rows_of(header=f"label,{PIXELS},split", after=",train")).replace(",train", ",holdout", 3),
          "train.csv, line 2: 'holdout' in the column of splits is unknown"),
@@ -746,12 +749,12 @@ def test_a_broken_download_is_named(tmp_path, prepare, form):
         write_idx(folder, arrays())
         broken = folder / "t10k-images-idx3-ubyte.gz"
         broken.write_bytes(broken.read_bytes()[:-20])
-        sentence = "t10k-images-idx3-ubyte.gz is cut short or damaged"
+        sentence = "t10k-images-idx3-ubyte.gz is truncated or damaged"
     elif form == "npy":
         folder.mkdir()
         np.save(folder / "y_train.npy", arrays()["y_train"])
         (folder / "x_train.npy").write_bytes(b"<html>404</html>")
-        sentence = "x_train.npy: it is no file of NumPy"
+        sentence = "x_train.npy: it is not a NumPy file"
     else:
         folder.mkdir()
         (folder / "train.parquet").write_bytes(b"")
@@ -782,7 +785,7 @@ def test_images_that_are_not_read_are_reported_by_class(tmp_path, prepare):
     write_images(tmp_path / "set", n=70, classes=["cat", "dog"])
     (tmp_path / "set" / "emu").mkdir()
     (tmp_path / "set" / "emu" / "1.HEIC").write_bytes(b"photo")
-    with pytest.raises(ReportError, match="'emu' holds 1 .heic file, and such are not read; convert"):
+    with pytest.raises(ReportError, match="'emu' contains 1 .heic file, which is not supported; convert"):
         prepare(tmp_path / "set")
 
 
@@ -808,7 +811,7 @@ def test_one_image_of_another_size_is_named(tmp_path, prepare, monkeypatch):
     odd = sorted((tmp_path / "set" / "cat").iterdir())[3]
     Image.open(odd).resize((33, 40)).save(odd)
     prepare(tmp_path / "set", side=16)
-    sentence = f"1 another size, such as cat/{odd.name} with 33 × 40; all are cut to squares of 16 × 16"
+    sentence = f"1 another size, such as cat/{odd.name} with 33 × 40; all are cropped to squares of 16 × 16"
     assert any(sentence in text for text in said)
 
 
@@ -864,7 +867,7 @@ def test_a_single_file_that_is_not_read_is_only_reported(tmp_path):
     (tmp_path / "cat" / "000.dng").write_bytes(b"raw")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "readme.txt").write_text("read me")
-    assert "of 'cat' are not read: 1 .dng file" in find_data_set(tmp_path).notes
+    assert "not read in 'cat': 1 .dng file" in find_data_set(tmp_path).notes
 
 
 def test_numbered_parts_are_no_classes(tmp_path):

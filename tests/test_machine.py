@@ -1,4 +1,4 @@
-"""What is asked of the machine."""
+"""Measurements of the machine."""
 
 import subprocess
 import sys

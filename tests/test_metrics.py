@@ -1,4 +1,4 @@
-"""Accuracies, their intervals, and scores by class against hand-made values."""
+"""Accuracies, their intervals, and scores by class against hand-computed values."""
 
 import numpy as np
 import pytest

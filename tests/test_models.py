@@ -1,4 +1,4 @@
-"""The networks are what they are said to be, and fine-tuning from the cache is fine-tuning from pixels."""
+"""Network architectures, and equivalence of fine-tuning from the cache and from pixels."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def batch():
 
 
 def step(network, x, y):
-    """Take one plain gradient step of rate 1; returns the change of every trainable weight: minus its gradient."""
+    """Take a gradient step with learning rate 1; return the change of every trainable weight, minus its gradient."""
     before = [np.array(w) for w in network.get_weights()]
     start = [w.numpy() for w in network.trainable_weights]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)

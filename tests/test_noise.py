@@ -1,4 +1,4 @@
-"""The band of the study's noise: published factors, and that it holds what it says."""
+"""Intervals of seed-to-seed variation: published factors, and coverage."""
 
 import numpy as np
 import pytest

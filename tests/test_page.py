@@ -1,4 +1,4 @@
-"""What the page says follows from the run: the same results, told for other presets, seeds and settings."""
+"""The text of the page follows from the run: the same results with other presets, seeds and settings."""
 
 import copy
 import dataclasses
@@ -264,7 +264,7 @@ def test_the_study_is_held_against_full_runs(results, name, orders, said):
         row["val_accuracy"] = 0.8 + orders * number / 100
     if said:
         short = copy.deepcopy(results)
-        short["study"]["n_steps"]["cnn"] = 60  # of which nothing is concluded
+        short["study"]["n_steps"]["cnn"] = 60  # which allow no conclusion
         assert "tried both ways" not in read_page(short, preset(name))
     page = read_page(results, preset(name))
     assert ("Of 5 values that were tried both ways" in page) == bool(said)

@@ -1,4 +1,4 @@
-"""PDF: what is attached, that nothing is fetched, and that the same page gives the same bytes."""
+"""PDF: attachments, no network requests, and reproducible bytes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A run computes what is missing, and the plan says why."""
+"""A run computes missing entries, and the plan gives the reasons."""
 
 import importlib.metadata
 import os
@@ -34,7 +34,7 @@ def third(out, progress, *, second):
 
 @pytest.fixture
 def line(tmp_path, monkeypatch):
-    """Return a function that plans and runs a line of three stages and tells what it computed."""
+    """Return a function that plans and runs a pipeline of three stages and returns the computed ones."""
     package = tmp_path / "src" / "fmnist_report"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -186,7 +186,7 @@ def test_what_was_measured_does_not_count_for_those_who_do_not_read_it(tmp_path)
 
 
 def measure_itself(out, progress):
-    """A stage that leaves the same number every time, and the time that it took."""
+    """A stage that writes the same number every time, and its duration."""
     (out / "number.txt").write_text("1")
     (out / MEASURED).write_text(str(time.perf_counter_ns()))
 
@@ -207,7 +207,7 @@ def test_names_of_stages_are_exact_or_those_of_a_group():
     assert find_named("mlp", names) == ["mlp"] and find_named("mlp-1", names) == ["mlp-1"]
     assert find_named("html", names) == ["html-uk", "html-en"]
     for name in ("mlp-foo", "mlp-1-2", "ht"):
-        with pytest.raises(UsageError, match="There is no stage"):
+        with pytest.raises(UsageError, match="Unknown stage"):
             find_named(name, names)
 
 
@@ -233,7 +233,7 @@ def test_unknown_stage_names_the_nearest(line):
 
 
 def tell_process(out, progress, *, fails):
-    """A stage that leaves its process's number behind."""
+    """A stage that writes its process id."""
     (out / "pid.txt").write_text(str(os.getpid()))
     if fails:
         raise ReportError("It cannot be done.")

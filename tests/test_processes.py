@@ -1,4 +1,4 @@
-"""Work side by side: results by name, errors, a process that dies."""
+"""Parallel processes: results by name, errors, and a process that dies."""
 
 import math
 import os
@@ -28,7 +28,7 @@ def test_an_error_is_raised_here():
 
 
 def test_a_process_that_dies_is_named():
-    with pytest.raises(ReportError, match="The process for first ended before its work was done"):
+    with pytest.raises(ReportError, match="The process for first ended before it was finished"):
         run_in_processes(os._exit, {"first": (9,)})
 
 
@@ -69,7 +69,7 @@ def test_a_pool_of_processes_computes_side_by_side_in_one_thread(monkeypatch):
 @pytest.mark.slow
 def test_a_process_that_dies_is_one_sentence(monkeypatch):
     monkeypatch.setattr(processes, "count_processes", lambda: 2)
-    with pytest.raises(ReportError, match="ended before its work was done"), processes.open_processes() as pool:
+    with pytest.raises(ReportError, match="ended before it was finished"), processes.open_processes() as pool:
         list(pool.compute(os._exit, [(3,)]))
 
 

@@ -1,4 +1,4 @@
-"""Plain lines off a terminal tell stage, position, rate and the time left."""
+"""Plain progress lines show stage, position, rate and the time left."""
 
 import io
 

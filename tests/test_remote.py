@@ -1,4 +1,4 @@
-"""A stage computed by a worker leaves what it would have left here."""
+"""A stage computed on a worker gives the same files as locally."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def write_number(out, progress, *, number):
 
 
 def add_one(out, progress, *, first):
-    """A stage that reads another's file."""
+    """A stage that reads the file of another stage."""
     (out / "number.txt").write_text(str(int((first / "number.txt").read_text()) + 1))
 
 
@@ -59,5 +59,5 @@ def test_an_entry_too_large_to_be_sent_is_named(run, monkeypatch):
 
 
 def test_a_file_that_changed_on_the_way_is_noticed(tmp_path):
-    with pytest.raises(ReportError, match="did not come from its worker as it was computed"):
+    with pytest.raises(ReportError, match="was corrupted in transfer from the worker"):
         store(RemoteResult({"a": b"1"}, {"a": "0" * 64}, 0.0, None), tmp_path)

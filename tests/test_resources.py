@@ -1,4 +1,4 @@
-"""Too little room anywhere is one sentence; with room again, the same run ends as if nothing had been."""
+"""Lack of disk space or memory is reported; once resolved, the same run gives the undisturbed result."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def test_file_size_limit(tmp_path, expected, n_bytes):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Return a function that gives a mounted folder so many KiB, or takes it read-only."""
+    """Return a function that remounts a folder with a size limit or read-only."""
     place = tmp_path / "disk"
     place.mkdir()
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", place], capture_output=True).returncode:
@@ -68,7 +68,7 @@ def small_disk(tmp_path):
 @pytest.mark.parametrize("n_kib", range(4, 36, 4))
 def test_full_disk(small_disk, expected, n_kib):
     disk = small_disk(f"size={n_kib}k")
-    with pytest.raises(ReportError, match=r"(could not write|cannot be written).*No space left on device.*--cache-dir"):
+    with pytest.raises(ReportError, match=r"(could not write|not writable).*No space left on device.*--cache-dir"):
         run_small_line(disk)
     small_disk("size=10m")
     assert run_small_line(disk) == expected
@@ -76,7 +76,7 @@ def test_full_disk(small_disk, expected, n_kib):
 
 
 def test_read_only_disk(small_disk):
-    with pytest.raises(ReportError, match="cannot be written"):
+    with pytest.raises(ReportError, match="not writable"):
         run_small_line(small_disk("ro"))
 
 
@@ -88,7 +88,7 @@ def test_full_disk_leaves_the_former_report(small_disk, tmp_path):
     (tmp_path / "report.html").write_text("x" * 14_000)  # one fits, two do not
     step = SimpleNamespace(entry=SimpleNamespace(path=tmp_path))
     plan = SimpleNamespace(steps={"html-uk": step, "html-en": step}, cache=Cache(tmp_path / "cache"))
-    with pytest.raises(ReportError, match=r"No space left on device.*the former files there are whole.*--out"):
+    with pytest.raises(ReportError, match=r"No space left on device.*existing files there are unchanged.*--out"):
         publish(disk, preset("quick"), plan, {})
     assert [(disk / name).read_text() for name in names] == ["former", "former"]
     assert sorted(path.name for path in disk.iterdir()) == names

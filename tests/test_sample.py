@@ -1,4 +1,4 @@
-"""The committed sample is the report of best, and the README says of it what its results.json holds."""
+"""The committed sample is the report of best, and the README agrees with its results.json."""
 
 import re
 from pathlib import Path
@@ -49,10 +49,10 @@ def test_accuracies_of_the_sample_follow_from_its_predictions(results):
         assert right.mean() == pytest.approx(results["models"][name]["test_accuracy"], abs=1e-9)
 
 
-@pytest.mark.slow  # after a change of words the sample is made anew (make sample), which needs its cache
+@pytest.mark.slow  # after a change of text, rebuild the sample (make sample), which needs its cache
 @pytest.mark.parametrize("language", ["uk", "en"])
 def test_sample_says_what_the_templates_say(results, language):
-    """The page of today, filled with the sample's results, has the text of the sample, up to its appendix."""
+    """The current page, rendered with the sample's results, has the text of the sample, up to its appendix."""
     title_page = read_document([language], ROOT / "title_page.example.toml").title_page(language)
     page = fill_page(prepare_results(results), preset("best"), language, title_page)
     sample = (SAMPLE / f"report.{language}.html").read_text("utf-8")

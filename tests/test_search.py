@@ -1,4 +1,4 @@
-"""The search goes on after an interruption, prunes, and says what it found."""
+"""The search resumes after an interruption, prunes trials, and reports its results."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def call(data_folder, feature_folder, random_weights):
 
 
 def pretend(trained, stop=10**6):
-    """Stand for training: accuracy grows with less dropout, epoch by epoch."""
+    """Simulate training: accuracy grows with less dropout, and by epoch."""
 
     def train(network, settings, n_steps, subset, seed, after_epoch):
         if len(trained) == stop:

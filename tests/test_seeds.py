@@ -1,4 +1,4 @@
-"""Further seeds: what the stage gathers, and the spread that the report states."""
+"""Repeated runs with other seeds: gathered results, and their spread in the report."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Settings are changed by name, and a wrong one is named with the nearest that exists."""
+"""Settings are changed by name, and an unknown name is reported with the closest valid one."""
 
 import dataclasses
 
@@ -48,10 +48,11 @@ def test_values_take_the_type_of_the_setting():
     [
         ("cnn.epoch=3", "did you mean 'cnn.epochs'"),
         ("cnn.epochs", "section.name=value"),
-        ("cnn.epochs=many", "cnn.epochs takes a valid integer, not 'many'"),
-        ("mlp.widths=a,b", "mlp.widths takes a valid integer, not 'a,b'"),
-        ("seed=3", "There is no setting 'seed'"),
-        ("xyzzy=3", "There is no setting 'xyzzy'; python run_all.py settings lists all of them"),
+        ("cnn.epochs=many", "cnn.epochs expects a valid integer, not 'many'"),
+        ("cnn.widths=1,2", "cnn.widths expects 3 comma-separated integers, not '1,2'"),
+        ("mlp.widths=a,b", "mlp.widths expects a valid integer, not 'a,b'"),
+        ("seed=3", "Unknown setting 'seed'"),
+        ("xyzzy=3", "Unknown setting 'xyzzy'; `python run_all.py settings` lists all of them"),
     ],
 )
 def test_bad_assignment_is_one_sentence(assignment, sentence):
@@ -75,8 +76,8 @@ def test_every_setting_says_what_it_takes_and_means():
     rows = {row.name: row for row in describe_settings(preset("best"))}
     assert list(rows) == setting_names()
     assert all(row.value and row.takes and len(row.meaning) > 5 for row in rows.values())
-    assert rows["head.dropout"] == ("head.dropout", "0.4", "number ≥ 0, < 1", "share of the hidden layer's units")
-    assert rows["head.schedule"].takes == "one_cycle, cosine, constant"  # of its base
+    assert rows["head.dropout"] == ("head.dropout", "0.4", "number ≥ 0, < 1", "Dropout rate after the hidden layer")
+    assert rows["head.schedule"].takes == "one_cycle, cosine, constant"  # inherited
     assert rows["features.size"].takes == "integer ≥ 32, ≤ 224, multiple of 8"
     assert rows["cnn.widths"][1:3] == ("96,224,224", "3, each integer > 0")
     assert rows["mlp.widths"].takes == "one or more, each integer > 0"

@@ -1,4 +1,4 @@
-"""A stop signal ends a run in time, even one that Python cannot interrupt."""
+"""A stop signal ends a run in time, even if Python cannot handle it."""
 
 import signal
 import subprocess
@@ -31,5 +31,5 @@ def test_run_ends_with_a_sentence(number, code, word, work, said):
     started = time.monotonic()
     process.send_signal(number)
     output = process.communicate(timeout=30)[0]
-    assert output.startswith(f"{said} {word}; what was finished is cached") and process.returncode == code
+    assert output.startswith(f"{said} {word}; finished work is cached") and process.returncode == code
     assert time.monotonic() - started < 20  # 2 on an idle machine

@@ -1,4 +1,4 @@
-"""Splits are drawn by class, whatever the sizes."""
+"""Splits are stratified for all sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Batches of the boundary's activations show what they should, as often as they should."""
+"""Batches of boundary activations contain the right images, with the right frequency."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Project layout: packages, the reader of the test labels, the table of networks, what the documents name."""
+"""Project layout: packages, the reader of the test labels, the table of networks, and names in the documents."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ def test_packages_are_those_of_the_layout_with_empty_init_files():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_can_be_followed(path):
-    """The fingerprint follows `from fmnist_report.package.module import name` alone."""
+    """The fingerprint follows only `from fmnist_report.package.module import name`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: relative import"
@@ -154,7 +154,7 @@ def test_no_file_names_a_package_host():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
 def test_what_benchmarks_import_is_there(path):
-    """They are long and rarely run, so a name that moved is found here."""
+    """Benchmarks are long and rarely run, so outdated imports are detected here."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("fmnist_report."):
             continue

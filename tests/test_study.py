@@ -1,4 +1,4 @@
-"""The study varies one factor at a time, measures its noise, goes on after an interruption, and names what mattered."""
+"""The study varies one factor at a time, estimates seed-to-seed variation, resumes, and ranks the factors."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -60,7 +60,7 @@ def test_what_is_tried_of_each_network():
         name: [(v.factor, v.value) for v in study.list_variations(name, base, mirror=True)]
         for name, base in bases.items()
     }
-    without = study.list_variations("cnn", bases["cnn"], mirror=False)  # where no image may be mirrored
+    without = study.list_variations("cnn", bases["cnn"], mirror=False)  # if images must not be mirrored
     assert [(v.factor, v.value) for v in without] == [pair for pair in found["cnn"] if pair[0] != "mirror"]
     assert len(without) < len(found["cnn"])
     assert found["finetune"] == [
@@ -91,7 +91,7 @@ def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
 
 @pytest.fixture
 def call(data_folder, tmp_path, monkeypatch):
-    """What the stage is called with; features are invented where they are read."""
+    """Return the arguments of the stage; features are invented when they are read."""
     shapes = {"block3_grid": (2, 2, 5), "block4_gap": (7,), "block5_gap": (7,)}
 
     def open_source(source):
@@ -112,7 +112,7 @@ def call(data_folder, tmp_path, monkeypatch):
 
 
 def pretend(trained, stop=10**6):
-    """Stand for training: the accuracy follows from the seed and the rate."""
+    """Simulate training: the accuracy depends on the seed and the learning rate."""
 
     def train(network, settings, n_steps, subset, seed):
         if len(trained) == stop:
@@ -224,7 +224,7 @@ def test_progress_counts_training_runs(tmp_path, call, monkeypatch):
         tmp_path, progress, **call | {"study": dataclasses.replace(SETTINGS, cnn_steps=0, finetune_steps=0)}
     )
     n = len(told)
-    assert told == [(number, n, f"{number}/{n} trainings") for number in range(1, n + 1)]
+    assert told == [(number, n, f"{number}/{n} training runs") for number in range(1, n + 1)]
     assert all(0 <= row["seconds"] < 60 for row in read_json(tmp_path / "study.json")["rows"])
 
 

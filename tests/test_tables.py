@@ -1,4 +1,4 @@
-"""Rows of tables and lists in sentences hold what the settings and the results hold, in the order that they tell."""
+"""Rows of tables and lists in sentences agree with settings and results, in the right order."""
 
 from fmnist_report.evaluation.networks import MAIN, ON_FEATURES
 from fmnist_report.presets import override, preset

@@ -1,4 +1,4 @@
-"""The structure of the printed report, as a screen reader meets it."""
+"""The structure of the PDF report, as read by a screen reader."""
 
 import pypdf
 import pytest
@@ -37,7 +37,7 @@ def tree(tmp_path, quiet):
 
 
 def find(tree, kind):
-    """All elements of a kind, in their order."""
+    """Return all elements of a kind, in order."""
     here = [tree] if tree[0] == kind else []
     return here + [found for kid in tree[1] for found in find(kid, kind)]
 

@@ -23,9 +23,9 @@ def test_language_table_overrides_shared_fields(tmp_path):
     ("text", "sentence"),
     [
         ("studnet = 'x'", "did you mean 'student'"),
-        ("student = ", "no TOML"),
-        ("student = ['a']", "takes text"),
-        ("earlier_accuracy = 'good'", "percentage from 0 to 100, such as 88.4, not 'good'"),
+        ("student = ", "not valid TOML"),
+        ("student = ['a']", "expects text"),
+        ("earlier_accuracy = 'good'", "percentage from 0 to 100, e.g. 88.4, not 'good'"),
         ("earlier_accuracy = 101", "percentage from 0 to 100"),
         ("earlier_accuracy = -1", "percentage"),
     ],

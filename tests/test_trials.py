@@ -1,4 +1,4 @@
-"""Trainings on a subset: what they read, and that every network trains for real."""
+"""Short training runs on a subset: their inputs, and real training of every network."""
 
 import dataclasses
 

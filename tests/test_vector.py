@@ -1,4 +1,4 @@
-"""Figures as SVG in a page: names, styles, text, links between parts."""
+"""Figures as SVG in a page: ids, styles, text, and references."""
 
 import itertools
 import re

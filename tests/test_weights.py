@@ -1,4 +1,4 @@
-"""VGG16's base is taken only if every layer is the published one."""
+"""VGG16's weights are accepted only if every layer is the published one."""
 
 import h5py
 import numpy as np

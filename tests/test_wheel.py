@@ -1,4 +1,4 @@
-"""Installed as a wheel, the package finds what it draws and writes with."""
+"""Installed from a wheel, the package finds its templates and fonts."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Work on real worker processes gives what it gives here, whoever dies or joins meanwhile."""
+"""Real worker processes give the same results as local ones, even if workers die or join."""
 
 import operator
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def sleep_and_tell(folder, number, seconds):
-    """A task that leaves the number of its process behind when it begins, and is counted when it ends."""
+    """A task that records its process id when it starts, and is counted when it ends."""
     begun = folder / f"begun-{number}"
     begun.write_text(begun.read_text() + f" {os.getpid()}" if begun.exists() else str(os.getpid()))
     time.sleep(seconds)
@@ -34,7 +34,7 @@ def start(*words):
 
 @pytest.fixture
 def scheduler(tmp_path):
-    """A scheduler in a process of its own, its address, and a function that starts a worker for it."""
+    """A scheduler in a separate process, its address, and a function that starts a worker for it."""
     import socket
 
     with socket.socket() as free:
@@ -125,7 +125,7 @@ def test_a_worker_that_joins_late_takes_part(scheduler, tmp_path):
 def test_a_scheduler_that_disappears_ends_in_one_sentence(scheduler, tmp_path):
     address, process, worker = scheduler
     worker()
-    lost = pytest.raises(ReportError, match="cannot be reached; what was finished is cached, run again")
+    lost = pytest.raises(ReportError, match="cannot be reached; finished work is cached, run again")
     with lost, Workers(address).open() as pool:
         for _ in pool.compute(sleep_and_tell, [(tmp_path, number, 0.3) for number in range(20)]):
             process.kill()

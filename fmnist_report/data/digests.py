@@ -1,4 +1,4 @@
-"""Digests of Fashion-MNIST's files, known without reading them."""
+"""Known digests of the Fashion-MNIST files."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Where content from outside may be had, and the tools that fetch it."""
+"""Sources of external content, and the tools that download it."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """One place where something may be had: a folder or file to read, or what fetch leaves or returns."""
+    """A source of external content: a folder or file to read, or the result of fetch."""
 
     name: str
     place: Path
@@ -24,13 +24,13 @@ def keras_home() -> Path:
 
 
 def download(url: str, path: Path, timeout_seconds: float = 20.0) -> None:
-    """Fetch a file over HTTPS; raises OSError."""
+    """Download a file over HTTPS; raise OSError on failure."""
     with urllib.request.urlopen(url, timeout=timeout_seconds) as response, open(path, "wb") as file:  # noqa: S310
         shutil.copyfileobj(response, file)
 
 
 def run_tool(command: list[str], folder: Path, timeout_seconds: float = 300.0) -> None:
-    """Run an outside tool in a folder; raises ValueError with its last words."""
+    """Run an external tool in a folder; raise ValueError with the last line of its output on failure."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_seconds)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: sources tried in order, and verification by content."""
+"""Fashion-MNIST: sources in the order in which they are tried, and verification by content."""
 
 import hashlib
 import shutil
@@ -26,7 +26,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class IdxFile:
-    """One file of the data set and what its decompressed content must be."""
+    """A file of the data set and the expected digest of its decompressed content."""
 
     name: str
     n_bytes: int
@@ -48,7 +48,7 @@ def read_verified(path: Path, expected: IdxFile) -> bytes:
     """Read one file (plain or gzipped) and verify its content.
 
     Raises:
-        ValueError: it cannot be read, is no sound IDX file, or is not the expected one.
+        ValueError: it cannot be read, is not a valid IDX file, or is not the expected one.
     """
     try:
         if path.stat().st_size > MAX_IDX_BYTES:
@@ -73,13 +73,13 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
         x_train (60000, 28, 28), y_train (60000,), x_test (10000, 28, 28), y_test (10000,), uint8.
 
     Raises:
-        ValueError: names the first file that is missing or wrong, and why.
+        ValueError: a file is missing or wrong; the message names the first one and the reason.
     """
     arrays = {}
     for array, expected in FILES.items():
         path = next((p for p in _candidates(folder, expected.name) if p.is_file()), None)
         if path is None:
-            raise ValueError(f"{folder / expected.name}.gz is not there")
+            raise ValueError(f"{folder / expected.name}.gz is missing")
         try:
             data = read_verified(path, expected)
             arrays[array] = parse_idx(data, IMAGES_MAGIC if array.startswith("x") else LABELS_MAGIC)
@@ -94,7 +94,7 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _candidates(folder: Path, name: str) -> list[Path]:
-    """List where a file may lie in a folder: in it, in raw/ as some libraries keep it, or in a folder named like it."""
+    """List the paths to search for a file: in the folder, in raw/, or in a folder with the file's name."""
     return [place / f"{name}{end}" for place in (folder, folder / "raw", folder / name) for end in (".gz", "")]
 
 
@@ -105,7 +105,7 @@ def fetch_keras(folder: Path) -> None:
 
 
 def fetch_debian(folder: Path) -> None:
-    """Fetch and unpack Debian's package into folder; needs apt-get and dpkg-deb, no root.
+    """Fetch and unpack Debian's package into folder; requires apt-get and dpkg-deb, but not root.
 
     Raises:
         ValueError: a tool is missing or failed; the message says which.
@@ -113,14 +113,14 @@ def fetch_debian(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         try:
             run_tool(["apt-get", "download", DEBIAN_PACKAGE], Path(temporary))
-        except ValueError:  # the machine's package lists may be missing or old: fetch our own
+        except ValueError:  # the machine's package lists may be missing or outdated: fetch them here
             (Path(temporary) / "lists" / "partial").mkdir(parents=True)
             private = [f"-oDir::State::Lists={temporary}/lists", f"-oDir::Cache={temporary}", "-oDebug::NoLocking=1"]
             run_tool(["apt-get", *private, "update"], Path(temporary))
             run_tool(["apt-get", *private, "download", DEBIAN_PACKAGE], Path(temporary))
         packages = list(Path(temporary).glob("*.deb"))
         if not packages:
-            raise ValueError("apt-get left no package")
+            raise ValueError("apt-get downloaded no package")
         run_tool(["dpkg-deb", "-x", packages[0].name, "unpacked"], Path(temporary))
         for path in (Path(temporary) / "unpacked" / DEBIAN_FOLDER.relative_to("/")).glob("*.gz"):
             shutil.copyfile(path, folder / path.name)
@@ -145,11 +145,11 @@ def find_data(data_dir: Path | None, cache_dir: Path, fetch: bool = True) -> tup
 
     Args:
         data_dir: the user's folder, or None.
-        cache_dir: what is fetched and verified is kept in its folder datasets.
+        cache_dir: downloaded and verified files are kept in its folder datasets.
         fetch: also try sources that need the network.
 
     Raises:
-        ReportError: none verifies; lists each source with its reason.
+        ReportError: no source verifies; the message lists each source with the reason.
     """
     reasons = []
     for source in data_sources(data_dir, cache_dir):
@@ -161,13 +161,13 @@ def find_data(data_dir: Path | None, cache_dir: Path, fetch: bool = True) -> tup
         except (ValueError, OSError) as error:
             reasons.append(f"  {source.name}: {error}")
     raise ReportError(
-        "Fashion-MNIST was found nowhere:\n" + "\n".join(reasons) + "\nPut the four .gz files into a folder and "
-        f"name it with --data-dir, or install Debian's package {DEBIAN_PACKAGE}."
+        "Fashion-MNIST was not found:\n" + "\n".join(reasons) + "\nPut the four .gz files into a folder and "
+        f"pass it with --data-dir, or install Debian's package {DEBIAN_PACKAGE}."
     )
 
 
 def _fetch_verified(folder: Path, fetch: typing.Callable[[Path], None]) -> dict[str, np.ndarray]:
-    """Fetch into a temporary folder; only verified files enter the source's own."""
+    """Download into a temporary folder; move only verified files to the source's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         fetch(Path(temporary))
@@ -179,7 +179,7 @@ def _fetch_verified(folder: Path, fetch: typing.Callable[[Path], None]) -> dict[
 
 
 def prepare_data(out: Path, progress: Progress, *, data: DataSettings, data_dir: Path | None, cache_dir: Path) -> None:
-    """Stage `data` for Fashion-MNIST; see write_splits for what it writes."""
+    """Stage `data` for Fashion-MNIST; for its files see write_splits."""
     arrays, source = find_data(data_dir, cache_dir)
     progress.say(f"Fashion-MNIST from {source}.")
     write_splits(out, arrays, data, DatasetInfo())

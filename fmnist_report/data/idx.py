@@ -1,4 +1,4 @@
-"""IDX files, the format of the MNIST family: unpacked and parsed, every error said in words."""
+"""IDX files, the format of the MNIST family: decompression and parsing with precise errors."""
 
 import gzip
 import io
@@ -17,7 +17,7 @@ def decompress(raw: bytes, limit: int = MAX_IDX_BYTES) -> bytes:
     """Return the IDX bytes of a file that may be gzipped.
 
     Raises:
-        ValueError: not gzip although it begins so, truncated, or larger than limit when unpacked.
+        ValueError: it starts like gzip but is damaged, truncated, or larger than limit when decompressed.
     """
     if raw[:2] != b"\x1f\x8b":
         return raw
@@ -38,14 +38,14 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
 
     Args:
         raw: the decompressed file.
-        magic: what it has to begin with: 0x803 for images in unsigned bytes, 0x801 for labels; None for any type and
+        magic: expected magic number: 0x803 for images in unsigned bytes, 0x801 for labels; None for any type and
             number of axes.
 
     Returns:
         Read-only array of the file's type and shape: for images (n, height, width), for labels (n,).
 
     Raises:
-        ValueError: says which field is wrong, what was expected and what was found.
+        ValueError: the file is invalid; the message says which field is wrong, and the expected and actual values.
     """
     if raw[:512].lstrip()[:1] == b"<":
         raise ValueError("it is an HTML page, not an IDX file")
@@ -54,7 +54,7 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
     (found,) = struct.unpack_from(">I", raw)
     if magic is None:
         if found >> 16 or found >> 8 not in TYPES or not found & 0xFF:
-            raise ValueError(f"its magic number is 0x{found:08x}, which is no IDX file's")
+            raise ValueError(f"its magic number is 0x{found:08x}, which is not valid for IDX files")
         magic = found
     if found != magic:
         swapped = {IMAGES_MAGIC: "images", LABELS_MAGIC: "labels"}
@@ -69,12 +69,12 @@ def parse_idx(raw: bytes, magic: int | None = None) -> np.ndarray:
     n_found = len(raw) - 4 - 4 * n_dimensions
     if n_expected != n_found:
         trailing = "too many" if n_found > n_expected else "too few"
-        raise ValueError(f"its header {shape} promises {n_expected:,} bytes, but {n_found:,} follow ({trailing})")
+        raise ValueError(f"its header {shape} declares {n_expected:,} bytes, but {n_found:,} follow ({trailing})")
     return np.frombuffer(raw, kind, offset=4 + 4 * n_dimensions).reshape(shape)
 
 
 def check_pair(images: np.ndarray, labels: np.ndarray, n_classes: int | None = None) -> None:
-    """Check that images and labels belong together.
+    """Check that images and labels match.
 
     Raises:
         ValueError: the counts differ, or a label is outside 0 … n_classes-1.

@@ -1,4 +1,4 @@
-"""What the networks have to do, and the split into training, validation and test, as the stage `data` leaves it."""
+"""Description of the data set, and its split into training, validation and test."""
 
 import dataclasses
 import typing
@@ -11,18 +11,18 @@ from fmnist_report.pipeline.files import read_json, save_arrays, write_json
 from fmnist_report.settings import DataSettings
 
 SPLITS = ("train", "val", "test")
-ORIGIN = "origin.json"  # in the data entry of a data set of the user's own
+ORIGIN = "origin.json"  # in the data entry of a custom data set
 FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0, "names": []}
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What the networks have to do.
+    """Properties of the data set that the networks depend on.
 
-    height, width: of an image, in pixels.
+    height, width: size of an image, in pixels.
     labels: each class's label in the files; the networks count classes from 0.
-    mirror: whether a mirrored image belongs to the same class; then networks learn from both and their answers to
-        both are averaged.
+    mirror: whether a mirrored image belongs to the same class; if so, networks are trained on both and their
+        predictions for both are averaged.
     """
 
     height: int = 28
@@ -32,7 +32,7 @@ class DatasetInfo:
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.labels)
 
     @property
@@ -42,7 +42,7 @@ class DatasetInfo:
 
 
 def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the stratified split once: at most 5,000 and at most a sixth of the images are set apart for validation.
+    """Draw the stratified split: at most 5,000 and at most a sixth of the images are for validation.
 
     Args:
         labels: (n,) uint8; n is 60,000 for Fashion-MNIST.
@@ -59,18 +59,18 @@ def split_indices(labels: np.ndarray, settings: DataSettings) -> tuple[np.ndarra
 
 
 def stratify(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Draw n of the indices, each class by its share; all of them, in their order, where there are no more than n."""
+    """Draw a stratified sample of n indices; return all, in their order, if there are no more than n."""
     return indices if n >= len(indices) else divide(indices, labels, n, seed)[0]
 
 
 def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide indices in two, each class by its share, both in a drawn order; the first split has n.
+    """Divide indices into two stratified parts, both in random order; the first has n.
 
-    scikit-learn's stratified split asks that each part may hold every class. Where one is smaller, the splits are drawn
-    class by class, so that the first has at least one of each class, if n allows it.
+    scikit-learn's stratified split requires each part to be large enough for every class. For smaller parts, indices
+    are drawn class by class, so that the first part has at least one of each class, if n allows it.
 
     Args:
-        labels: (m,), of which indices name some.
+        labels: (m,), labels of all images.
     """
     from sklearn.model_selection import train_test_split
 
@@ -82,7 +82,7 @@ def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[
         return first, rest
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(len(indices))
-    ranks = np.empty(len(indices), int)  # of each among those of its class, in the drawn order
+    ranks = np.empty(len(indices), int)  # rank of each index within its class, in the drawn order
     for label in np.unique(own):
         of_class = drawn[own[drawn] == label]
         ranks[of_class] = np.arange(len(of_class))
@@ -92,16 +92,15 @@ def divide(indices: np.ndarray, labels: np.ndarray, n: int, seed: int) -> tuple[
 
 
 def write_splits(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, dataset: DatasetInfo) -> None:
-    """Split the training images and write images.npz, labels.npz, and the test labels apart from both.
+    """Split the training images and write images.npz, labels.npz and, separately, the test labels.
 
-    Where there is a validation split already, it is used as such. Of a split with more images than are wanted, some are
-    drawn, each class by its share.
+    An existing validation split is used. A split with more images than requested is reduced to a stratified sample.
 
     images.npz holds train, val and test, (n, height, width) uint8; labels.npz holds train and val, (n,) uint8;
-    test_labels.npz holds test and is read by the evaluation alone. dataset.json tells what load_dataset_info reads.
+    test_labels.npz holds test and is read by the evaluation only. dataset.json is read by load_dataset_info.
 
     Args:
-        arrays: x_train, y_train, x_test and y_test, and perhaps x_val and y_val.
+        arrays: x_train, y_train, x_test and y_test; optionally x_val and y_val.
     """
     splits = dict.fromkeys(("train", "val"), "train") if "x_val" not in arrays else {"train": "train", "val": "val"}
     if "x_val" in arrays:
@@ -120,15 +119,15 @@ def write_splits(out: Path, arrays: dict[str, np.ndarray], data: DataSettings, d
 
 
 def load_dataset_info(data: Path) -> DatasetInfo:
-    """Read what a data entry says of its images."""
+    """Read the description of the images in a data entry."""
     return read_dataset_info(read_json(data / "dataset.json"))
 
 
 def load_origin(data: Path) -> dict[str, typing.Any]:
-    """Read which splits the data set came with, and what of its folder is not used, as prepare_custom_data tells it."""
+    """Read the original splits and the unused files of a data set, as written by prepare_custom_data."""
     return read_json(data / ORIGIN) if (data / ORIGIN).is_file() else FASHION_ORIGIN
 
 
 def read_dataset_info(values: dict) -> DatasetInfo:
-    """Turn JSON's values back into a DatasetInfo."""
+    """Convert JSON values to a DatasetInfo."""
     return DatasetInfo(**{**values, "labels": tuple(values["labels"])})

@@ -1,4 +1,4 @@
-"""Calibration: how far stated probabilities agree with what is right, and the temperature that mends them."""
+"""Calibration: reliability diagram, expected calibration error, and temperature scaling."""
 
 import math
 
@@ -14,7 +14,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 15)
         labels: (n,).
 
     Returns:
-        For each bin that is not empty, lowest first: confidence and accuracy (means, shares) and n.
+        For each non-empty bin, lowest first: mean confidence, accuracy and n.
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
@@ -38,10 +38,10 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that makes the labels likeliest (Guo et al., 2017, section 4.2).
+    """Return the temperature that maximises the likelihood of the labels (Guo et al., 2017, section 4.2).
 
     Args:
-        probabilities: (n, classes), of validation images.
+        probabilities: (n, classes), for validation images.
         labels: (n,).
     """
     from scipy.optimize import minimize_scalar
@@ -56,5 +56,5 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def scale_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Sharpen (below 1) or soften (above 1) (n, classes) probabilities; the answers stay the same."""
+    """Sharpen (below 1) or soften (above 1) (n, classes) probabilities; predicted classes do not change."""
     return softmax(np.log(np.clip(probabilities.astype(float), 1e-12, 1)) / temperature, axis=1).astype("float32")

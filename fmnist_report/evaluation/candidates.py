@@ -1,4 +1,4 @@
-"""The trained networks as their stages left them, the chosen classifier, and the ensemble."""
+"""Results of the trained networks, the chosen classifier, and the ensemble."""
 
 import dataclasses
 import statistics
@@ -17,10 +17,10 @@ from fmnist_report.training.metrics import measure_accuracy
 
 @dataclasses.dataclass
 class Candidate:
-    """A trained model as its stage left it.
+    """The results of a trained model.
 
     val, test: (n, 10) float32 probabilities.
-    val_original: (n_val, 10), of the images without their mirror images; None where there is no such average.
+    val_original: (n_val, 10), for the original images only; None if predictions are not averaged over views.
     """
 
     val: np.ndarray
@@ -30,7 +30,7 @@ class Candidate:
     val_original: np.ndarray | None = None
 
     def mirror_gain(self, labels: np.ndarray) -> float | None:
-        """Return how much accuracy averaging with the mirror image adds on validation, a share."""
+        """Return the gain in validation accuracy from averaging with the mirror image, a fraction."""
         if self.val_original is None:
             return None
         return measure_accuracy(self.val, labels) - measure_accuracy(self.val_original, labels)
@@ -39,16 +39,16 @@ class Candidate:
 def gather_candidates(
     folders: dict[str, Path], base: dict, labels: np.ndarray
 ) -> tuple[dict[str, Candidate], str, dict[str, float]]:
-    """Read every model; choose the classifier on frozen features and the ensemble's weights on validation.
+    """Read every model; choose the classifier on frozen features and the ensemble's weights on validation data.
 
     Args:
-        folders: of the stages that train networks, by the stage's name.
-        base: the cost of the frozen base, as read_base gives it.
-        labels: (n_val,), of validation.
+        folders: entries of the stages that train networks, by stage name.
+        base: cost of the frozen base, as returned by read_base.
+        labels: (n_val,), validation labels.
 
     Returns:
-        Candidates by name, in the order of the table; the name of the one that vgg_features is; and the ensemble's
-        weights.
+        Candidates by name, in the order of the table; the name of the classifier chosen as vgg_features; and the
+        ensemble's weights.
     """
     on_features = load_classifiers(folders["classifiers"]) | {
         row.name: load_network(folders[row.stage]) for row in ON_FEATURES if row.stage != "classifiers"
@@ -69,13 +69,13 @@ def gather_candidates(
 def add_totals(
     candidates: dict[str, Candidate], weights: dict[str, float], chosen: str, extraction_seconds: float
 ) -> None:
-    """Add to each summary what the model costs in all: total_seconds, macs_per_prediction and ms_per_prediction.
+    """Add the total costs to each summary: total_seconds, macs_per_prediction and ms_per_prediction.
 
-    The stages that it builds on count for it, and every view over which it averages.
+    They include the stages that the model builds on, and every view over which it averages.
 
     Args:
-        weights: of the ensemble's members.
-        chosen: the classifier that vgg_features is.
+        weights: weights of the ensemble's members.
+        chosen: the classifier chosen as vgg_features.
     """
     seconds = {"features": extraction_seconds}
     for row in (*NETWORKS, *ON_FEATURES, CONTROL):
@@ -98,23 +98,23 @@ def add_totals(
 
 
 def _trained_by(stage: str) -> str:
-    """Name the network that a stage trains; the extraction trains none."""
+    """Return the name of the network that a stage trains; the extraction trains none."""
     return next((row.name for row in ON_FEATURES if row.stage == stage), stage)
 
 
 def load_network(folder: Path) -> Candidate:
-    """Read what a training stage left; probabilities are (n, classes).
+    """Read the results of a training stage; probabilities are (n, classes).
 
-    The summary's train_seconds are the median epoch times their number, so that a pause of the machine does not count.
-    Raises ReportError where the training diverged.
+    The summary's train_seconds is the median epoch time multiplied by the number of epochs, so that pauses of the
+    machine do not count. Raise ReportError if the training diverged.
     """
     arrays, measured = load_arrays(folder / "probabilities.npz"), read_json(folder / MEASURED)
     if not all(np.isfinite(arrays[split]).all() for split in ("val", "test")):
         stage = folder.parent.name.partition("-")[0]
         section = "finetune" if stage == "control" else stage
         raise ReportError(
-            f"The training of {stage} diverged: what the network answers are no numbers. "
-            f"A lower rate may help: --set {section}.learning_rate=…"
+            f"The training of {stage} diverged: its predictions are NaN. "
+            f"Try a lower learning rate: --set {section}.learning_rate=…"
         )
     seconds = measured.pop("epoch_seconds")
     measured["train_seconds"] = len(seconds) * statistics.median(seconds)
@@ -126,12 +126,12 @@ def load_network(folder: Path) -> Candidate:
 
 
 def read_base(features: Path) -> dict:
-    """Return what the frozen base costs: n_params, macs, layers, predict_ms_per_image and seconds of the extraction."""
+    """Return the cost of the frozen base: n_params, macs, layers, predict_ms_per_image and seconds of extraction."""
     return read_json(features / "index.json")["base"] | read_json(features / MEASURED)
 
 
 def load_classifiers(folder: Path) -> dict[str, Candidate]:
-    """Read scikit-learn's classifiers as candidates named vgg_<classifier>."""
+    """Read the scikit-learn classifiers as candidates named vgg_<classifier>."""
     arrays, summaries = load_arrays(folder / "probabilities.npz"), read_json(folder / "classifiers.json")
     measured = read_json(folder / MEASURED)
     return {
@@ -155,19 +155,19 @@ def with_base(candidate: Candidate, base: dict) -> Candidate:
 
 
 def choose_classifier(on_features: dict[str, Candidate], labels: np.ndarray) -> str:
-    """Return the classifier on frozen features with the best validation accuracy, the first of equals."""
+    """Return the classifier on frozen features with the best validation accuracy, the first among ties."""
     return max(on_features, key=lambda name: measure_accuracy(on_features[name].val, labels))
 
 
 def combine(candidates: dict[str, Candidate], labels: np.ndarray) -> tuple[Candidate, dict[str, float]]:
-    """Average the main models' calibrated answers; weights and temperatures come from validation.
+    """Average the main models' calibrated predictions; weights and temperatures are fitted on validation data.
 
     Args:
         candidates: all of MAIN.
-        labels: (n_val,), of validation.
+        labels: (n_val,), validation labels.
 
     Returns:
-        The ensemble, which costs what its members cost, and each member's weight.
+        The ensemble, with the total cost of its members, and each member's weight.
     """
     members = [candidates[name] for name in MAIN]
     temperatures = [fit_temperature(member.val, labels) for member in members]

@@ -1,4 +1,4 @@
-"""Comparison of classifiers on the same images: McNemar's exact test, Holm's correction, and intervals that agree."""
+"""Comparison of classifiers on the same images: McNemar's exact test, Holm's correction, consistent intervals."""
 
 import math
 
@@ -16,8 +16,8 @@ def compare_pairs(correct: dict[str, np.ndarray], pairs: list[tuple[str, str]]) 
         correct: {name: (n,) bool}, whether each image is classified correctly.
 
     Returns:
-        Rows of a, b, what mcnemar returns, p_holm, and holm_low and holm_high: the interval at the level at which
-        Holm's procedure tests the pair, so that it leaves out zero exactly where p_holm is below 0.05.
+        Rows of a, b, the results of mcnemar, p_holm, and holm_low and holm_high: the interval at the level at which
+        Holm's procedure tests the pair, so that it excludes zero exactly when p_holm is below 0.05.
     """
     rows: list[dict] = [{"a": a, "b": b, **mcnemar(correct[a], correct[b])} for a, b in pairs]
     p_values = [row["p_value"] for row in rows]
@@ -28,14 +28,14 @@ def compare_pairs(correct: dict[str, np.ndarray], pairs: list[tuple[str, str]]) 
 
 
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> dict[str, float]:
-    """Compare two classifiers on the same images by McNemar's exact test.
+    """Compare two classifiers on the same images with McNemar's exact test.
 
     Args:
         correct_a, correct_b: (n,) bool, whether each image is classified correctly.
 
     Returns:
         only_a, only_b: images that only one got right; difference: accuracy of a minus b;
-        ci95_low, ci95_high: of interval_of_difference;
+        ci95_low, ci95_high: from interval_of_difference;
         p_value: two-sided, exact binomial.
     """
     from scipy.stats import binomtest
@@ -60,12 +60,12 @@ def _table(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int,
 
 
 def interval_of_difference(both: int, only_a: int, only_b: int, neither: int, level: float) -> tuple[float, float]:
-    """Return an interval of a paired difference of accuracies, a minus b, that agrees with McNemar's exact test.
+    """Return an interval of a paired difference of accuracies, a minus b, consistent with McNemar's exact test.
 
-    It is Newcombe's paired interval ("Improved confidence intervals for the difference between binomial proportions
-    based on paired data", 1998, method 10) together with the one that the test itself gives (given how many images
-    exactly one of the two gets right, the share that a gets right is binomial; Clopper and Pearson, 1934), which alone
-    is too narrow. Towards zero the test's own bound holds, so that zero is left out exactly where p is below 1 - level.
+    It combines Newcombe's paired interval ("Improved confidence intervals for the difference between binomial
+    proportions based on paired data", 1998, method 10) with the interval from the test itself (conditional on the
+    number of discordant images, the number that a gets right is binomial; Clopper and Pearson, 1934), which is too
+    narrow on its own. The bound nearer to zero is the test's, so zero is excluded exactly when p is below 1 - level.
     """
     from scipy.stats import binomtest
 
@@ -107,7 +107,7 @@ def adjust_holm(p_values: list[float]) -> list[float]:
 
 
 def holm_levels(p_values: list[float]) -> list[float]:
-    """Return the level at which Holm's procedure tests each hypothesis; the first that is kept sets it for the rest."""
+    """Return the level at which Holm's procedure tests each hypothesis; the first one not rejected sets the rest."""
     levels, n = [0.0] * len(p_values), len(p_values)
     n_rejected = 0
     for rank, index in enumerate(_order(p_values)):
@@ -126,7 +126,7 @@ def _order(p_values: list[float]) -> list[int]:
 def difference_of_parts(accuracy_a: float, n_a: int, accuracy_b: float, n_b: int) -> tuple[float, float, float]:
     """Return the difference of one classifier's accuracies on two sets of images, and its 95% interval.
 
-    The interval is Newcombe's, of the two Wilson intervals ("Interval Estimation for the Difference between
+    The interval is Newcombe's, from the two Wilson intervals ("Interval Estimation for the Difference between
     Independent Proportions", 1998, method 10).
     """
     difference = accuracy_a - accuracy_b

@@ -1,26 +1,26 @@
-"""The ensemble: a weighted average of what the trained networks already answered."""
+"""Ensemble: a weighted average of the networks' predictions."""
 
 import numpy as np
 
 MOST_ITERATIONS = 10_000
 LEAST_CHANGE = 1e-8
-LEAST_WEIGHT = 1e-3  # below it, a member is left out
+LEAST_WEIGHT = 1e-3  # members with smaller weights are dropped
 
 
 def fit_weights(members: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """Choose the weights of a linear opinion pool by the likelihood of validation labels.
+    """Fit the weights of a linear opinion pool by maximum likelihood on validation labels.
 
     The negative log-likelihood is convex in the weights, so there is one optimum
-    (Genest and Zidek, "Combining Probability Distributions", 1986, section 2). Expectation and maximisation of a
-    mixture's shares (Dempster, Laird and Rubin, 1977, section 4.3) reaches it whatever the probabilities; a quadratic
-    programme was seen to end at an edge where one member ruled a label out.
+    (Genest and Zidek, "Combining Probability Distributions", 1986, section 2). Expectation-maximisation for mixture
+    weights (Dempster, Laird and Rubin, 1977, section 4.3) reaches it for any probabilities; sequential quadratic
+    programming can stop at the boundary if a member assigns zero probability to a label.
 
     Args:
         members: class probabilities of each network, (n, classes) each.
         labels: (n,).
 
     Returns:
-        (len(members),) weights, none negative, that sum to 1.
+        (len(members),) non-negative weights that sum to 1.
     """
     given = np.stack([np.clip(p[np.arange(len(labels)), labels], 1e-7, 1) for p in members], axis=1).astype(float)
     weights = np.full(len(members), 1 / len(members))

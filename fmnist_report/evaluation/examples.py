@@ -1,4 +1,4 @@
-"""Single answers, for the reader who wants to see what stands behind a number: images, labels and probabilities."""
+"""Individual predictions for the explorer of the report: images, labels and probabilities."""
 
 import io
 import math
@@ -11,24 +11,24 @@ from fmnist_report.evaluation.networks import COMPARED
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.pipeline.progress import Progress
 
-MOST = 1_200  # images that are kept, so that a page can carry them
-RIGHT = 10  # a class, of those that every model gets right
-SIDE = 32  # of an image, in pixels, at most
+MOST = 1_200  # maximum number of images, to limit the size of the page
+RIGHT = 10  # per class, of those that every model gets right
+SIDE = 32  # maximum side of an image in pixels
 
 
 def gather_examples(out: Path, progress: Progress, *, data: Path, duplicates: Path, evaluation: Path) -> None:
-    """Stage `answers`: write examples.npz, what the explorer of the page shows.
+    """Stage `examples`: write examples.npz for the explorer of the page.
 
-    That is every test image that any compared model gets wrong, and some of those that all get right, the least sure
-    first; of so many that they would not fit, those that most models get wrong.
+    It has every test image that any compared model gets wrong, and some of those that all get right, the least
+    confident first; if there are too many, those that most models get wrong.
 
-    Its arrays, of n images, m models in the order of COMPARED and c classes:
+    Its arrays, for n images, m models in the order of COMPARED and c classes:
         index (n,), in the order of the test set; label (n,);
         predicted (n, m), and probabilities (n, m, c) uint8, in 255ths;
-        neighbour_labels (n,), of the nearest training images, and rms (n,), how far these are, in grey levels.
-        images and neighbours, uint8: the bytes of a lossless WebP each, in which the images and the nearest training
-        images stand beside each other; layout: height and width of one, no side over SIDE, and how many are in a row.
-        n_wrong and n_missing: how many some model gets wrong, and how many of these are not kept.
+        neighbour_labels (n,), of the nearest training images, and rms (n,), their distances in grey levels.
+        images and neighbours, uint8: the bytes of a lossless WebP each, with the images and the nearest training
+        images in a grid; layout: height and width of one image, no side over SIDE, and the number of columns.
+        n_wrong and n_missing: number of images that some model gets wrong, and how many of these are not kept.
     """
     predictions = load_arrays(evaluation / "predictions.npz")
     images, near = load_arrays(data / "images.npz"), load_arrays(duplicates / "duplicates.npz")
@@ -57,7 +57,7 @@ def gather_examples(out: Path, progress: Progress, *, data: Path, duplicates: Pa
 
 
 def choose(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Choose images, in the order of the test set.
+    """Choose the images to show, in the order of the test set.
 
     Args:
         labels: (n,).
@@ -77,7 +77,7 @@ def choose(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray)
 
 
 def shrink(images: np.ndarray) -> np.ndarray:
-    """Bring images to at most SIDE pixels a side; (n, h, w) uint8."""
+    """Downscale images to at most SIDE pixels per side; (n, h, w) uint8."""
     n, height, width = images.shape
     scale = SIDE / max(height, width)
     if scale >= 1 or not n:
@@ -87,7 +87,7 @@ def shrink(images: np.ndarray) -> np.ndarray:
 
 
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
-    """Put images, (n, h, w) uint8, beside each other in rows of so many; the bytes of a lossless WebP, uint8."""
+    """Arrange images, (n, h, w) uint8, in a grid; return the bytes of a lossless WebP, uint8."""
     n, height, width = images.shape
     rows = max(1, -(-n // columns))
     sheet = np.zeros((rows * columns, height, width), "uint8")

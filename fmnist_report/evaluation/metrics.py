@@ -1,4 +1,4 @@
-"""What every model is measured by on the test set, named as in results.json."""
+"""Metrics of every model on the test set, named as in results.json."""
 
 import typing
 
@@ -11,10 +11,10 @@ from fmnist_report.training.metrics import measure_accuracy, wilson_interval
 
 
 def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarray) -> dict[str, typing.Any]:
-    """Compute one model's figures.
+    """Compute one model's metrics.
 
     Args:
-        labels: of val and test.
+        labels: labels of val and test.
         near: (n_test,) bool, true for near duplicates of training images.
     """
     from sklearn.metrics import confusion_matrix
@@ -48,14 +48,14 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
 
 
 def val_minus_test(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return by how much a model is more accurate on validation than on test, and the 95% interval of that."""
+    """Return the difference between validation and test accuracy, and its 95% interval."""
     val, test = (measure_accuracy(getattr(candidate, split), labels[split]) for split in ("val", "test"))
     difference, low, high = difference_of_parts(val, len(labels["val"]), test, len(labels["test"]))
     return {"difference": difference, "low": low, "high": high}
 
 
 def score_classes(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> list[dict[str, float]]:
-    """Return precision, recall, f1, support and n_errors (images of it that are missed) of each class.
+    """Return precision, recall, f1, support and n_errors (misclassified images of the class) of each class.
 
     Precision is 0 for a class that is never predicted.
 

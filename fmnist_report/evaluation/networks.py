@@ -1,6 +1,6 @@
-"""The one table of the compared networks; whatever shows, ranks or colours networks reads it.
+"""Table of the compared networks, used by all code that shows, ranks or colours them.
 
-docs/architecture.md tells how a network is added.
+docs/architecture.md explains how to add a network.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from fmnist_report.messages import N_
 
 @dataclass(frozen=True)
 class Network:
-    """One row.
+    """A row of the table.
 
     Args:
-        name: in results.json.
-        stage: that trains it; empty where others are put together.
-        needs: stages whose work it builds on.
-        part: of the assignment in which it is shown, 1 or 2; 0 for neither.
-        label: a message of the catalogue, as tables and figures have it.
-        phrase: another, as sentences have it; catalogues have it in every case of their language.
-        colour: everywhere; of Okabe and Ito's palette, which is safe for colour-blind readers.
+        name: name in results.json.
+        stage: stage that trains the network; empty for the ensemble.
+        needs: stages that it builds on.
+        part: part of the assignment in which it is shown, 1 or 2; 0 for neither.
+        label: translatable name for tables and figures.
+        phrase: translatable name for sentences; catalogues have it in every grammatical case.
+        colour: its colour everywhere, from the colour-blind safe palette of Okabe and Ito.
     """
 
     name: str
@@ -40,7 +40,7 @@ NETWORKS = (
             ("features", "head")),
     Network("ensemble", "", 0, N_("Ensemble"), N_("the ensemble"), "#aa4499"),
 )  # fmt: skip
-# Classifiers on frozen features, of which the best on validation is vgg_features, and what compares ways of input.
+# Classifiers on frozen features, the best of which on validation is vgg_features, and the preprocessing study's.
 ON_FEATURES = (
     Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), N_("logistic regression"),
             "#0072b2", ("features",)),
@@ -50,7 +50,7 @@ ON_FEATURES = (
             "#0072b2", ("features",)),
     Network("vgg_head", "head", 2, N_("Dense head"), N_("the dense head"), "#0072b2", ("features",)),
 )  # fmt: skip
-# The head alone, trained for as many further epochs as fine-tuning trains it with the blocks.
+# Only the head, trained for as many further epochs as in fine-tuning.
 CONTROL = Network(
     "vgg_control", "control", 2, N_("Dense head, trained further"), N_("the further-trained dense head"), "#56b4e9",
     ("features", "head"),
@@ -64,25 +64,25 @@ CHOSEN, ENSEMBLE = "vgg_features", "ensemble"
 COMPARED = tuple(row.name for row in NETWORKS)
 MAIN = tuple(row.name for row in NETWORKS if row.stage)
 BY_NAME = {row.name: row for row in (*NETWORKS, *ON_FEATURES, CONTROL, OF_INPUTS)}
-# Tested for a difference, the first minus the second: every two, and fine-tuning against what it starts from.
+# Pairs tested for a difference, the first minus the second: all pairs, and fine-tuning against its starting point.
 PAIRS = [(a, b) for number, b in enumerate(COMPARED) for a in COMPARED[number + 1 :]]
 PAIRS += [("vgg_finetuned", "vgg_head"), ("vgg_finetuned", CONTROL.name)]
 COLOURS = {name: row.colour for name, row in BY_NAME.items()}
 
 
 def networks_of_part(part: int) -> tuple[str, ...]:
-    """Name the compared networks of a part of the assignment."""
+    """Return the names of the compared networks in a part of the assignment."""
     return tuple(row.name for row in NETWORKS if row.part == part)
 
 
 def stages_of_part(part: int) -> tuple[str, ...]:
-    """Name the stages that train a network of their own in a part, in the order of the line."""
+    """Return the names of the stages that train a network of a part, in pipeline order."""
     rows = (*ON_FEATURES, *NETWORKS) if part == 2 else NETWORKS
     return tuple(row.stage for row in rows if row.part == part and row.stage != BY_NAME[CHOSEN].stage)
 
 
 def network_of_stage(stage: str) -> str:
-    """Name the network that a stage trains.
+    """Return the name of the network that a stage trains.
 
     Raises:
         KeyError: it trains none, or several.

@@ -1,4 +1,4 @@
-"""results.json: the evaluation, the run and its stages in one document with a stable format."""
+"""The document results.json: the evaluation, the run and its stages, in a versioned format."""
 
 import dataclasses
 import typing
@@ -10,7 +10,7 @@ from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import Settings
 
 FORMAT = 3
-# The stages that lead to results, in the order of the line, with their labels in the report.
+# The stages that lead to results, in pipeline order, with their labels in the report.
 STAGES = {
     "data": N_("Data and split"),
     "weights": N_("{backbone} weights"),
@@ -35,18 +35,18 @@ RENDERING = ("figures", "html", "pdf")
 
 
 def stages_behind(*folders: Path) -> list[dict[str, typing.Any]]:
-    """List the stages that led to entries of one run, in the order of the line.
+    """List the stages that led to entries of one run, in pipeline order.
 
     Returns:
-        Name, key, seconds, created, and status: "computed" for those of the run that evaluated, "cached" for
+        Name, key, seconds, created, and status: "computed" for stages of the run that evaluated, "cached" for
         older ones.
 
     Raises:
-        KeyError: a stage that STAGES does not know.
+        KeyError: a stage is not in STAGES.
     """
     provenance = join_provenance(read_json(folder / "manifest.json")["provenance"] for folder in folders)
     run, order = provenance["evaluation"]["run"], list(STAGES)
-    kinds = {name: name.partition("-")[0] for name in provenance}  # of repetitions, the stage that they repeat
+    kinds = {name: name.partition("-")[0] for name in provenance}  # for a repetition, the repeated stage
     if missing := {kind for kind in kinds.values() if kind not in (*order, *RENDERING)}:
         raise KeyError(f"the stages {', '.join(sorted(missing))} have no label; add them to evaluation/results.py")
     stages = [
@@ -61,12 +61,12 @@ def stages_behind(*folders: Path) -> list[dict[str, typing.Any]]:
 def assemble_results(
     evaluation: Path, settings: Settings, run: dict[str, typing.Any], stages: list[dict[str, typing.Any]]
 ) -> dict[str, typing.Any]:
-    """Put one results document together.
+    """Assemble the results document.
 
     Args:
         evaluation: the evaluation entry.
         run: id, started and seconds of the run.
-        stages: as stages_behind lists them, or those of this run.
+        stages: as listed by stages_behind, or those of this run.
     """
     document = read_json(evaluation / "evaluation.json")
     description = {

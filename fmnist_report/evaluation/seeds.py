@@ -1,4 +1,4 @@
-"""Further trainings of the networks with other seeds, and the spread of their accuracies."""
+"""Repeated training runs with other seeds, and the spread of their accuracies."""
 
 import typing
 from pathlib import Path
@@ -12,12 +12,12 @@ from fmnist_report.training.metrics import measure_accuracy
 
 
 def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
-    """Stage `seeds`: collect the probabilities of the further trainings in seeds.npz.
+    """Stage `seeds`: collect the probabilities of the repeated training runs in seeds.npz.
 
     Args:
         networks: training entries named <stage>_<number>, the number from 1.
 
-    Writes "<model>/val" (k, n_val, 10) and "<model>/test" (k, 10000, 10) float32, k further trainings each.
+    Writes "<model>/val" (k, n_val, 10) and "<model>/test" (k, 10000, 10) float32, for k repeated runs each.
     """
     found: dict[str, list[np.ndarray]] = {}
     for name, folder in networks.items():
@@ -29,7 +29,7 @@ def gather_seeds(out: Path, progress: Progress, **networks: Path) -> None:
 
 
 def load_seeds(folder: Path | None) -> dict[str, np.ndarray]:
-    """Return the arrays of seeds.npz; none where every network was trained once."""
+    """Return the arrays of seeds.npz; empty if every network was trained once."""
     return {} if folder is None else load_arrays(folder / "seeds.npz")
 
 
@@ -40,8 +40,8 @@ def spread_of_seeds(
 
     Args:
         first: the candidates of the first seed.
-        others: from load_seeds.
-        labels: of the splits to judge: val, or val and test.
+        others: arrays from load_seeds.
+        labels: labels of the splits to evaluate: val, or val and test.
 
     Returns:
         {model: {split: {accuracies (first seed first), mean, sd (of the sample, n - 1)}}}.

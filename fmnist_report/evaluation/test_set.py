@@ -1,4 +1,4 @@
-"""The only reader of the test labels: every model's metrics, and comparisons between models."""
+"""Evaluation on the test set: metrics of every model and comparisons; the only reader of the test labels."""
 
 import dataclasses
 import importlib.metadata
@@ -42,7 +42,7 @@ def evaluate(
     """Stage `evaluation`: read the test labels once and write evaluation.json and predictions.npz.
 
     Args:
-        networks: of the stages that train networks, by the stage's name.
+        networks: entries of the stages that train networks, by stage name.
     """
     labels = {**load_arrays(data / "labels.npz"), **load_arrays(data / "test_labels.npz")}
     images, dataset = load_arrays(data / "images.npz"), load_dataset_info(data)
@@ -94,15 +94,15 @@ def evaluate(
 
 
 def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:
-    """Measure what rounding the weights of the network in the page costs.
+    """Measure the effect of rounding the weights of the browser model.
 
     Args:
         browser_model: an entry of experiments.browser_model.
-        probabilities: of the test images by the network itself, (n, classes).
+        probabilities: predictions of the original network for the test images, (n, classes).
         labels: (n,).
 
     Returns:
-        fits; and if so accuracy and accuracy_rounded, shares of n_test images, and n_changed, differing predictions.
+        fits; and if true accuracy and accuracy_rounded on n_test images, and n_changed, the changed predictions.
     """
     if not read_json(browser_model / "browser_model.json")["fits"]:
         return {"fits": False}
@@ -118,9 +118,9 @@ def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
-    """Compare every pair of PAIRS; one that is another under a second name is tested once.
+    """Compare every pair of PAIRS; a pair that occurs under two names is tested once.
 
-    So it is where the classifier that was chosen on frozen features is the dense head itself.
+    This happens if the classifier chosen on frozen features is the dense head itself.
     """
     chosen = {name: CHOSEN if candidates[name] is candidates[CHOSEN] else name for name in candidates}
     tested = list(dict.fromkeys((chosen[a], chosen[b]) for a, b in PAIRS))
@@ -141,7 +141,7 @@ def find_missed_by_all(candidates: dict[str, Candidate], labels: np.ndarray) -> 
     """Count the images that every main model gets wrong, and those for which all give one other prediction.
 
     Returns:
-        n, n_agreed, and shown: of the agreed ones, those with the highest mean confidence.
+        n, n_agreed, and shown: the agreed ones with the highest mean confidence.
     """
     predicted = np.stack([candidates[name].test.argmax(axis=1) for name in MAIN])
     missed = (predicted != labels).all(axis=0)
@@ -171,14 +171,14 @@ def _describe_images(rows: np.ndarray, candidates: dict[str, Candidate], labels:
 
 
 def sample_rows(images: dict[str, np.ndarray], labels: dict[str, np.ndarray], n: int = 12) -> np.ndarray:
-    """Take the first n training images of each class, or as many as each has, (classes, n, h, w) uint8."""
+    """Return the first n training images of each class, or fewer if a class has fewer, (classes, n, h, w) uint8."""
     counts = np.bincount(labels["train"])
     n = min(n, counts.min())
     return np.stack([images["train"][labels["train"] == label][:n] for label in range(len(counts))])
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter."""
+    """Return the versions of Python and of the packages that affect results."""
     found = {"python": platform.python_version()}
     for package in (find_backend(), *PACKAGES):
         found[package] = importlib.metadata.version(package)

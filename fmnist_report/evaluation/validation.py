@@ -1,4 +1,4 @@
-"""Every model on validation alone, for a run that leaves the test labels closed."""
+"""Evaluation on validation data only, for a run that does not read the test labels."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def validate_models(
     """Stage `validation`: write validation.json with each model's accuracy, its 95% Wilson interval and its cost.
 
     Args:
-        networks: of the stages that train networks, by the stage's name.
+        networks: entries of the stages that train networks, by stage name.
     """
     labels = load_arrays(data / "labels.npz")["val"]
     candidates, chosen, weights = gather_candidates(networks, read_base(features), labels)

@@ -1,4 +1,4 @@
-"""Ablations: from what is usually handed in to what was chosen, one component a step, and what each brought."""
+"""Cumulative ablation: from a typical homework network to the chosen one, one component per step."""
 
 import dataclasses
 import typing
@@ -9,12 +9,12 @@ from fmnist_report.experiments.trials import BLOCK3_MEAN
 from fmnist_report.models.base import POOLED
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
 
-# What introductions to convolutional networks build.
+# A typical introductory convolutional network.
 USUAL: dict[str, typing.Any] = {
     "architecture": "plain", "batch_norm": False, "residual": False, "optimizer": "adamw", "learning_rate": 1e-3,
     "weight_decay": 0.0, "schedule": "constant", "label_smoothing": 0.0, "shift": 0, "cutout": 0, "mirror": False,
 }  # fmt: skip
-# What the steps of the convolutional network add: settings that change together, by the name of the component.
+# Components added to the convolutional network: settings that change together, by component name.
 COMPONENTS = {
     "widths": ("stem", "widths"),
     "batch_norm": ("batch_norm",),
@@ -31,14 +31,14 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class AblationStep:
-    """One step of an ablation.
+    """One step of a cumulative ablation.
 
     Args:
         network: one of trials.NETWORKS.
-        component: what it adds to the step below; "start" for the lowest.
-        settings: of its training.
-        layers: what a classifier on the base reads.
-        n_views: over which answers are averaged, 1 or 2.
+        component: the component added to the previous step; "start" for the first.
+        settings: settings of its training.
+        layers: layers of the base that a classifier reads.
+        n_views: number of views over which predictions are averaged, 1 or 2.
     """
 
     network: str
@@ -49,13 +49,13 @@ class AblationStep:
 
 
 def list_cnn_steps(base: CNNSettings, mirror: bool) -> list[AblationStep]:
-    """List the steps from a plain network of half the width, with Adam, to the point from which the study starts.
+    """List the steps from a plain network of half the width, with Adam, to the study's baseline.
 
-    What makes deep networks trainable comes before the deep network.
+    Components that make deep networks trainable come before the deep network.
 
     Args:
-        base: the study's starting point.
-        mirror: whether the data may be mirrored.
+        base: the study's baseline.
+        mirror: whether the data set allows mirroring.
     """
     first, second, third = (max(1, width // 2) for width in base.widths)
     usual = dataclasses.replace(base, stem=max(1, base.stem // 2), widths=(first, second, third), **USUAL)
@@ -74,7 +74,7 @@ def list_base_steps(head: HeadSettings, finetune: FineTuneSettings | None) -> li
     """List the steps on the base: a linear classifier on block 5, on blocks 3 to 5, on a grid, the head, fine-tuning.
 
     Args:
-        finetune: None where fine-tuning is not studied.
+        finetune: None if fine-tuning is not studied.
     """
     linear = dataclasses.replace(head, width=0)
     steps = [
@@ -89,17 +89,17 @@ def list_base_steps(head: HeadSettings, finetune: FineTuneSettings | None) -> li
 def describe_ablation(
     steps: list[AblationStep], accuracies: list[float], sd: float, n_repeated: int, n_val: int
 ) -> list[dict]:
-    """Say what each step reached and brought.
+    """Describe the accuracy and the gain of each step.
 
     Args:
-        accuracies: of the steps, one training each.
-        sd: the deviation of accuracies over seeds at the study's starting point, from n_repeated trainings. That of the
-            lower steps is taken to be the same.
-        n_val: images on which each was judged.
+        accuracies: accuracies of the steps, one training run each.
+        sd: standard deviation of the accuracies of n_repeated runs of the study's baseline. It is assumed to be the
+            same for the other steps.
+        n_val: number of validation images.
 
     Returns:
-        Rows of network, component, value, val_accuracy and, of all but the first, gain, low and high (its 95%
-        interval, all at once) and beyond (whether it leaves out zero).
+        Rows of network, component, value, val_accuracy and, except for the first, gain, low and high (its simultaneous
+        95% interval) and exceeds_noise (whether the interval excludes zero).
     """
     half = max(sd * step_factor(n_repeated, max(1, len(steps) - 1)), 1 / n_val)
     rows: list[dict] = []

@@ -1,4 +1,4 @@
-"""The convolutional network for the page: what its script needs, and what its rounded form answers."""
+"""The convolutional network in the browser: its exported form, and the predictions with rounded weights."""
 
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import CNNSettings
 from fmnist_report.training.prediction import predict_views, view_images
 
-MOST_BYTES = 1_800_000  # of weights, so that the page stays small
-MOST_OPERATIONS = 400_000_000  # an image, so that its script stays fast
+MOST_BYTES = 1_800_000  # of weights, to keep the page small
+MOST_OPERATIONS = 400_000_000  # per image, to keep the script fast
 
 
 def make_browser_model(out: Path, progress: Progress, *, network: CNNSettings, data: Path, cnn: Path) -> None:
-    """Stage `browser_model`: write the network of the page, unless it is too large for one.
+    """Stage `browser_model`: write the network for the browser, unless it is too large.
 
-    browser_model.json tells whether it fits, and if so operations (models.browser_model) and mirror, whether the
-    answer is the mean over both views. browser_model.npz holds whole, int8, and fine, float32; and test (n, classes),
-    the probabilities that the rounded network gives the test images.
+    browser_model.json has fits and, if true, operations (models.browser_model) and mirror, whether predictions are
+    averaged over both views. browser_model.npz has whole, int8, and fine, float32; and test (n, classes), the
+    predicted probabilities of the rounded network for the test images.
     """
     dataset = load_dataset_info(data)
     built = build_cnn(network, dataset.shape, dataset.n_classes)
@@ -32,8 +32,8 @@ def make_browser_model(out: Path, progress: Progress, *, network: CNNSettings, d
     round_network(built)
     mirror = network.mirror and dataset.mirror
     probabilities = predict_views(built, view_images(load_arrays(data / "images.npz")["test"], mirror))
-    told = {"fits": True, "operations": browser_model.operations, "mirror": mirror}
-    write_json(out / "browser_model.json", told)
+    description = {"fits": True, "operations": browser_model.operations, "mirror": mirror}
+    write_json(out / "browser_model.json", description)
     save_arrays(
         out / "browser_model.npz", whole=browser_model.whole, fine=browser_model.fine, test=probabilities.mean(axis=0)
     )

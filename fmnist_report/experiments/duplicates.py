@@ -1,4 +1,4 @@
-"""How far validation and test repeat training images: exact and near duplicates."""
+"""Exact and near duplicates of training images in the validation and test splits."""
 
 import hashlib
 from pathlib import Path
@@ -22,8 +22,8 @@ def find_duplicates(
 
     Labels are not read. Writes duplicates.json with, for val and test, n, n_exact, n_near_pixels, n_near_features and
     n_near (either); and duplicates.npz with val and test, (n,) bool, true for near duplicates; pairs, (2, k, 28, 28)
-    uint8: the test images nearest to the pixel threshold, on either side, above their training neighbours; and
-    neighbours and rms, (n,), the nearest training image of every test image and how far it is, in grey levels.
+    uint8: the test images closest to the pixel threshold, on either side, above their training neighbours; and
+    neighbours and rms, (n,), the nearest training image of every test image and its distance, in grey levels.
     """
     images = load_arrays(data / "images.npz")
     flat = {split: values.reshape(len(values), -1).astype("float32") for split, values in images.items()}

@@ -1,4 +1,4 @@
-"""The gradient of a number with respect to an array, in whichever backend Keras runs on."""
+"""Gradient of a scalar function with respect to an array, for every Keras backend."""
 
 import typing
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def gradient(function: typing.Callable, x: np.ndarray) -> np.ndarray:
-    """Return the gradient of function(x), a tensor that holds one number, with respect to x, float32 of x's shape."""
+    """Return the gradient of the scalar tensor function(x) with respect to x, float32 of x's shape."""
     return GRADIENTS[keras.backend.backend()](function, x)
 
 

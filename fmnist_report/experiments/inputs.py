@@ -1,4 +1,4 @@
-"""How a greyscale image should enter the base and be read: ways compared on a subset, judged on validation."""
+"""Comparison of preprocessing variants for greyscale images, on a subset, by validation accuracy."""
 
 import time
 import typing
@@ -21,7 +21,7 @@ from fmnist_report.training.fitting import dtype_policy
 from fmnist_report.training.head import standardisation
 from fmnist_report.training.metrics import wilson_interval
 
-LEARNED = "learned"  # a 1 × 1 convolution that starts as what the base expects
+LEARNED = "learned"  # a 1 × 1 convolution, initialised with the base's preprocessing
 SIZES = (32, 48, 56, 64)
 RESIZING = ("nearest", "bilinear", "bicubic")
 POOLING = ("average", "max", "both")
@@ -32,9 +32,9 @@ PENALTY = 0.01  # of the logistic regression, its C
 
 
 def list_channels(backbone: str) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
-    """Return the ways to make three channels of a grey value: what multiplies it and what is added, by channel.
+    """Return the conversions of a grey value to three channels: scale and offset by channel.
 
-    To add one number to all channels is to sum the first convolution over its input channels.
+    Adding the same number to all channels is equivalent to summing the first convolution over its input channels.
     """
     own, name = find_preprocessing(backbone), expected_way(backbone)
     ways = {
@@ -47,12 +47,12 @@ def list_channels(backbone: str) -> dict[str, tuple[tuple[float, ...], tuple[flo
 
 
 def expected_way(backbone: str) -> str:
-    """Name the way that the base expects: for VGG16, ImageNet's mean is subtracted from each channel."""
+    """Return the name of the base's own preprocessing: for VGG16, subtraction of ImageNet's mean from each channel."""
     return "imagenet_mean" if backbone == DEFAULT else "expected"
 
 
 def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]:
-    """List the ways, one factor at a time around the chosen one; rows of factor, value, chosen and way."""
+    """List the variants, one factor at a time around the chosen one; rows of factor, value, chosen and way."""
     chosen = {"channels": expected_way(backbone), "size": size, "resizing": "bilinear", "pooling": "average"}
     values = {
         "channels": (*list_channels(backbone), LEARNED),
@@ -68,7 +68,7 @@ def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]
 
 
 def list_sizes(size: int, least: int) -> list[int]:
-    """List the sides that are tried beside the chosen one: SIZES, or larger ones where the base needs that."""
+    """List the sides to compare with the chosen one: SIZES, or larger ones if the base needs them."""
     return [side for side in SIZES if side >= least] or [side for side in (size + 16, size + 32) if side <= 224]
 
 
@@ -82,10 +82,10 @@ def compare_inputs(
     data: Path,
     weights: Path,
 ) -> None:
-    """Stage `inputs`: classify the features of every way and write inputs.json.
+    """Stage `inputs`: classify the features of every variant and write inputs.json.
 
-    Rows have network ("vgg_input"), group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Ways that
-    were finished before an interruption are not repeated.
+    Rows have network ("vgg_input"), group, factor, value, chosen, val_accuracy, ci95 (Wilson) and seconds. Variants
+    that were finished before an interruption are not repeated.
     """
     images, labels = load_arrays(data / "images.npz"), load_arrays(data / "labels.npz")
     n = {"train": inputs.n_train, "val": inputs.n_val}
@@ -100,7 +100,7 @@ def compare_inputs(
         for number, result in pool.compute(judge_way, calls):
             finished[missing[number]] = result
             write_finished(out, finished)
-            progress.update(len(finished), len(ways), f"{len(finished)}/{len(ways)} ways")
+            progress.update(len(finished), len(ways), f"{len(finished)}/{len(ways)} variants")
     for row in rows:
         row |= finished[str(sorted(row["way"].items()))]
         row["ci95"] = list(wilson_interval(round(row["val_accuracy"] * len(y["val"])), len(y["val"])))
@@ -111,7 +111,7 @@ def compare_inputs(
 
 
 def judge_way(way: dict, x: dict, y: dict, weights: Path, features: FeatureSettings, seed: int) -> dict[str, float]:
-    """Fit a logistic regression on one way's features; returns its val_accuracy, and seconds."""
+    """Fit a logistic regression on one variant's features; return its val_accuracy and seconds."""
     started = time.monotonic()
     with dtype_policy(choose_precision(features.precision)):
         network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
@@ -132,10 +132,10 @@ def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):
 
 
 def learn_colouring(network: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int) -> None:
-    """Train the reader's colouring, together with a linear classifier that starts as the fitted one.
+    """Train the 1 × 1 conversion of a reader, together with a linear classifier initialised from the fitted one.
 
     Args:
-        network: a reader with the layer "colouring"; all else of it is frozen.
+        network: a reader with the layer "colouring"; all other layers are frozen.
         images: (n, 28, 28) uint8.
         labels: (n,).
     """
@@ -157,7 +157,7 @@ def learn_colouring(network: keras.Model, images: np.ndarray, labels: np.ndarray
 
 
 def _as_logits(classifier) -> list[np.ndarray]:
-    """Return kernel and bias of a linear layer with a logit a class; of two classes scikit-learn keeps one."""
+    """Return kernel and bias of a linear layer with one logit per class; scikit-learn has one for two classes."""
     kernel, bias = classifier.coef_.T, classifier.intercept_
     if len(classifier.classes_) > 2:
         return [kernel, bias]
@@ -172,16 +172,16 @@ def build_reader(
     shape: tuple[int, int] = (28, 28),
     backbone: str = DEFAULT,
 ) -> keras.Model:
-    """Build the frozen base behind one way of input.
+    """Build the frozen base with one variant of preprocessing.
 
     Args:
-        channels: one of list_channels, or LEARNED.
+        channels: a name from list_channels, or LEARNED.
         size: side of the base's input in pixels.
         resizing: one of RESIZING.
         pooling: one of POOLING, for block 3's grid and for blocks 4 and 5 alike.
 
     Returns:
-        Model from (n, *shape, 1) pixels to what is read of blocks 3, 4 and 5, by name.
+        Model from (n, *shape, 1) pixels to the pooled features of blocks 3, 4 and 5, by name.
     """
     pixels = layers.Input((*shape, 1), name="pixels")
     grey = layers.Resizing(size, size, interpolation=resizing, name="resize", dtype="float32")(pixels)

@@ -1,4 +1,4 @@
-"""What the networks see: filters, activation maps, class-activation heat maps, and maps of the features."""
+"""Interpretation: filters, activation maps, class-activation heat maps, and t-SNE maps of the features."""
 
 import dataclasses
 import typing
@@ -20,9 +20,9 @@ from fmnist_report.settings import ExplainSettings, HeadSettings, NetworkSetting
 from fmnist_report.training.prediction import as_pixels
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
-# What each part shows, and the stage whose predictions choose the images.
+# The networks shown for each part, and the stage whose predictions select the images.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
-FINE = 6  # cells a side, at least, of the convolutional network's maps that show where evidence lies
+FINE = 6  # minimum side of the convolutional network's maps for a heat map
 HEAT_BLOCK = 4
 N_CHANNELS = 8
 N_RIGHT = 4
@@ -43,14 +43,14 @@ def explain(
     head: Path,
     finetune: Path,
 ) -> None:
-    """Stage `explain`: look into the trained networks on validation images.
+    """Stage `explain`: interpret the trained networks on validation images.
 
     Writes explain.npz with, for part1 (the CNN) and part2 (the base),
-    <part>/images (k, 28, 28) uint8, the first N_RIGHT rightly named by the last network and the rest wrongly;
+    <part>/images (k, 28, 28) uint8, the first N_RIGHT classified correctly by the last network and the rest wrongly;
     <part>/labels (k,); <network>/predicted (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
     <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first image;
     cnn/filters (k, k, 1, n), base/filters (k, k, 3, n) in RGB; map/labels (n,), map/before and map/after (n, 2),
-    t-SNE of the features. explain.json tells the channels and layers shown and n_map.
+    t-SNE of the features. explain.json has the channels and layers shown and n_map.
     """
     images, labels = load_arrays(data / "images.npz")["val"], load_arrays(data / "labels.npz")["val"]
     base = load_base(weights)
@@ -85,12 +85,12 @@ def explain(
 
 @dataclasses.dataclass(frozen=True)
 class InspectedModel:
-    """A trained network from pixels, and what is shown of it.
+    """A trained network from pixels, and its layers to show.
 
     Args:
-        heat: the name and output of the layer whose heat map is drawn.
-        beside: outputs from which a path leads to the output that does not pass through that layer.
-        activations: outputs whose strongest channels are drawn, by name.
+        heat: name and output of the layer for the heat map.
+        beside: outputs with a path to the network's output that bypasses that layer.
+        activations: outputs whose strongest channels are shown, by name.
     """
 
     network: keras.Model
@@ -119,9 +119,9 @@ def load_networks(
 
 
 def _look_into(base: Base, network: keras.Model, first: int) -> InspectedModel:
-    """Choose what is shown of a base with a head: the maps of its blocks from first on, and the heat of the fourth.
+    """Choose the layers of a base with a head to show: maps of blocks from first on, and the heat map of the fourth.
 
-    The head reads block 3 too; where more than one path leads to block 5, those not through block 4 stand beside.
+    The head reads block 3 too; paths to block 5 that bypass block 4 are listed in beside.
     """
     beside = [base.outputs[3], *base.boundaries[HEAT_BLOCK][1:]]
     maps = {base.maps[block][0]: base.maps[block][1] for block in sorted(base.maps) if first <= block <= LAST}
@@ -140,14 +140,14 @@ def first_filters(base: Weights, backbone: str) -> np.ndarray:
 
 
 def choose_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Choose the most confident correct predictions of N_RIGHT different classes and the surest N_WRONG mistakes.
+    """Choose the most confident correct predictions of N_RIGHT different classes and N_WRONG mistakes.
 
     Args:
         probabilities: (n, 10).
         labels: (n,).
 
     Returns:
-        Row numbers, the right ones first.
+        Row indices, correct predictions first.
     """
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.argsort(-sure, kind="stable")
@@ -161,15 +161,15 @@ def choose_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def heat_maps(network: keras.Model, maps, beside: list, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Show where a layer speaks for the network's prediction (Grad-CAM; Selvaraju et al., 2017, section 3).
+    """Compute heat maps of a layer's evidence for the prediction (Grad-CAM; Selvaraju et al., 2017, section 3).
 
     Args:
         maps: the layer's output, (n, h, w, channels).
-        beside: outputs from which a path leads to the output that does not pass through this layer.
+        beside: outputs with a path to the network's output that bypasses this layer.
         images: (k, height, width) uint8.
 
     Returns:
-        Predicted classes (k,), and maps (k, h, w) float32 from 0 to 1; a map is 0 where nothing speaks for the
+        Predicted classes (k,), and maps (k, h, w) float32 from 0 to 1; 0 where there is no positive evidence for the
         prediction.
     """
     reader = keras.Model(network.input, dict(enumerate([maps, *beside])))
@@ -196,7 +196,7 @@ def heat_maps(network: keras.Model, maps, beside: list, images: np.ndarray) -> t
 def activation_maps(
     network: keras.Model, seen: dict[str, typing.Any], image: np.ndarray
 ) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """Return the N_CHANNELS strongest channels of some outputs for one image: (h, w, N_CHANNELS), and their numbers.
+    """Return the N_CHANNELS strongest channels of outputs for one image, (h, w, N_CHANNELS), and their indices.
 
     Args:
         seen: outputs of layers, (n, h, w, channels), by name.
@@ -211,7 +211,7 @@ def activation_maps(
 
 
 def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettings, images: np.ndarray) -> np.ndarray:
-    """Return what the head reads of images after fine-tuning; (n, n_features) float32."""
+    """Return the input of the head after fine-tuning, (n, n_features) float32."""
     base, features, _ = assemble(store.given, head, n_classes=store.dataset.n_classes)
     reader = keras.Model(base.network.inputs[0], features)
     copy_layers(assembled, reader)
@@ -219,7 +219,7 @@ def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettin
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
-    """Draw standardised features on a plane by t-SNE of their first 50 principal components; (n, 2) float32."""
+    """Embed standardised features in the plane with t-SNE of their first 50 principal components; (n, 2) float32."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler

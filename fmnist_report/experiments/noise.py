@@ -1,4 +1,4 @@
-"""How far trainings that differ in their seed alone lie apart, and so how large an effect must be to count."""
+"""Seed-to-seed variation of training runs, and the intervals that an effect must exceed."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ N_DRAWS = 100_000
 
 @dataclass(frozen=True)
 class Noise:
-    """What repeated trainings of one point show.
+    """Seed-to-seed variation of one configuration.
 
-    mean, sd: of their accuracies, shares; the deviation is that of the sample, n - 1.
-    half_width: of the band around the mean in which all the accuracies that are compared with it would lie with
-        95 % confidence, if none of them differed from it in truth.
+    mean, sd: mean and sample standard deviation (n - 1) of the accuracies, as fractions.
+    half_width: half-width of the interval around the mean that contains all compared accuracies with 95 % confidence
+        if none of the compared configurations truly differs.
     """
 
     mean: float
@@ -24,12 +24,12 @@ class Noise:
 
 
 def measure_noise(accuracies: list[float], n_compared: int, n_val: int) -> Noise:
-    """Return the noise of one point.
+    """Return the seed-to-seed variation of one configuration.
 
     Args:
-        accuracies: of at least two trainings of it.
-        n_compared: single trainings that are compared with the mean.
-        n_val: images on which each was judged; the band is never narrower than one of them.
+        accuracies: accuracies of at least two of its training runs.
+        n_compared: number of single runs to compare with the mean.
+        n_val: number of validation images; the half-width is at least one of them.
     """
     sd = float(np.std(accuracies, ddof=1))
     half_width = max(sd * band_factor(len(accuracies), max(1, n_compared)), 1 / n_val)
@@ -37,14 +37,14 @@ def measure_noise(accuracies: list[float], n_compared: int, n_val: int) -> Noise
 
 
 def band_factor(n_repeated: int, n_compared: int) -> float:
-    """Return what a sample's deviation is multiplied by to hold all of several further values at once.
+    """Return the factor of a sample's standard deviation for an interval that contains several further values.
 
     It is the factor of a two-sided simultaneous prediction interval (Hahn, "Factors for Calculating Two-Sided
-    Prediction Intervals for Samples from a Normal Distribution", 1969), found by drawing.
+    Prediction Intervals for Samples from a Normal Distribution", 1969), computed by simulation.
 
     Args:
-        n_repeated: values in the sample.
-        n_compared: further values, each compared with the sample's mean.
+        n_repeated: number of values in the sample.
+        n_compared: number of further values, each compared with the sample's mean.
     """
     rng = np.random.default_rng(0)
     mean, sd = _draw_sample(rng, n_repeated)
@@ -55,7 +55,7 @@ def band_factor(n_repeated: int, n_compared: int) -> float:
 
 
 def step_factor(n_repeated: int, n_steps: int) -> float:
-    """Return the factor for all differences between neighbours in a row of n_steps + 1 single values at once."""
+    """Return the simultaneous factor for all differences between consecutive values of n_steps + 1 single values."""
     rng = np.random.default_rng(0)
     _, sd = _draw_sample(rng, n_repeated)
     furthest, former = np.zeros(N_DRAWS), rng.standard_normal(N_DRAWS)

@@ -1,4 +1,4 @@
-"""The search for hyperparameters: Optuna's TPE with a median pruner, on a subset, judged on validation."""
+"""Hyperparameter search: Optuna's TPE with a median pruner, on a subset, by validation accuracy."""
 
 import dataclasses
 import json
@@ -21,8 +21,8 @@ from fmnist_report.pipeline.workers import WorkerPool, Workers
 from fmnist_report.settings import NetworkSettings, SearchSettings, TrainingSettings
 
 JOURNAL = "trials.log"
-N_PARTS = 4  # of a trial, after each of which it may be stopped
-LEAST_FOR_IMPORTANCE = 30  # finished trials; of fewer, shares of variance are mostly noise
+N_PARTS = 4  # per trial, which may be pruned after each
+LEAST_FOR_IMPORTANCE = 30  # finished trials; with fewer, importances are mostly noise
 Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
 
 
@@ -82,10 +82,10 @@ def run_search(
         networks: the chosen settings.
 
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
-    Hutter et al., 2014: shares that sum to 1; empty where fewer than 30 trials ended) and trials. The trials lie in
-    a journal of JSON lines, so that an interrupted search goes on with the next trial. search.parallel_trials trials
-    are drawn together and then trained, here one after the other, by workers side by side; how many there are does not
-    matter.
+    Hutter et al., 2014: fractions that sum to 1; empty if fewer than 30 trials finished) and trials. The trials are in
+    a journal of JSON lines, so that an interrupted search resumes with the next trial. search.parallel_trials trials
+    are sampled together and then trained, sequentially here or in parallel by workers; the number of workers does not
+    affect the result.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     n_trials = {name: getattr(search, f"{name}_trials") for name in NETWORKS}
@@ -118,9 +118,9 @@ def run_search(
 
 
 def mend_journal(path: Path) -> Path:
-    """Cut off the line that a kill or a full disk left half-written, and free the lock of a killed process.
+    """Remove an incomplete last line, left by a kill or a full disk, and the lock of a killed process.
 
-    A journal that is damaged elsewhere is moved aside. The entry's kernel lock is held, so nobody else is writing.
+    A journal with other damage is moved away. The entry's kernel lock is held, so no other process is writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for lock in path.parent.glob(f"{path.name}.lock*"):
@@ -137,29 +137,29 @@ def mend_journal(path: Path) -> Path:
 
 
 def open_search(journal: Path, network: str, seed: int) -> optuna.Study:
-    """Create one network's search, or go on with it from the journal."""
+    """Create one network's search, or resume it from the journal."""
     storage = JournalStorage(JournalFileBackend(str(journal)))
     sampler, pruner = make_sampler(seed), make_pruner()
     search = optuna.create_study(
         study_name=network, storage=storage, direction="maximize", load_if_exists=True, sampler=sampler, pruner=pruner
     )
-    for trial in search.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # of an interrupted run
+    for trial in search.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # left by an interrupted run
         search.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return search
 
 
 def make_sampler(seed: int) -> optuna.samplers.BaseSampler:
-    """Return TPE (Bergstra et al., 2011), which keeps trials that are drawn together apart from one another."""
+    """Return a TPE sampler (Bergstra et al., 2011) that avoids similar trials among those sampled together."""
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, constant_liar=True)
 
 
 def make_pruner() -> optuna.pruners.BasePruner:
-    """Return the rule that stops a trial whose accuracy is below the median of the former ones."""
+    """Return the pruner of trials whose accuracy is below the median of earlier ones."""
     return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
 
 
 def _finished_trials(search: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Return the trials that ended or were pruned; those that were interrupted do not count."""
+    """Return the completed and pruned trials, without interrupted ones."""
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     return [trial for trial in search.trials if trial.state in ended]
 
@@ -171,10 +171,10 @@ def _best_so_far(search: optuna.Study) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a trial came to.
+    """The outcome of a trial.
 
-    accuracies: on validation, by epoch; fewer than all epochs where it was stopped early.
-    pruned: whether it was.
+    accuracies: validation accuracy by epoch, up to the epoch of pruning.
+    pruned: whether the trial was pruned.
     """
 
     accuracies: tuple[float, ...]
@@ -192,13 +192,13 @@ def run_trials(
     n: int,
     pool: WorkerPool,
 ) -> None:
-    """Draw n trials, have them trained, and tell the search what they came to, in the order in which they were drawn.
+    """Sample n trials, train them, and report their outcomes to the search, in the order of sampling.
 
-    Each is compared with those that were finished before all n, so that it does not matter who trains them, and when.
+    Each is compared with the trials that were finished before all n, so the workers and their timing do not matter.
 
     Args:
-        chosen: the settings from which a trial differs.
-        subset: or where it is read from, or what the pool's share returned.
+        chosen: the settings that a trial modifies.
+        subset: the subset, its source, or a reference returned by the pool's share.
     """
     former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     trials = [search.ask() for _ in range(n)]
@@ -215,7 +215,7 @@ def run_trials(
 
 
 def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> typing.Iterator[tuple]:
-    """Yield (name, result) in the order of the names, each as soon as all before it are there."""
+    """Yield (name, result) in the order of the names, each as soon as all earlier ones have arrived."""
     waiting, next_one = {}, 0
     for number, result in results:
         waiting[number] = result
@@ -235,7 +235,7 @@ def train_trial(
     """Train one trial on the subset, here or on a worker; Optuna's pruner may stop it after an epoch.
 
     Args:
-        former: the finished trials with which it is compared.
+        former: the finished trials to compare it with.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     judge = optuna.create_study(direction="maximize", pruner=make_pruner())
@@ -256,7 +256,7 @@ def train_trial(
 
 
 def summarise(search: optuna.Study) -> dict[str, typing.Any]:
-    """Describe a finished search in plain values."""
+    """Summarise a finished search in JSON-serialisable values."""
     complete = [trial for trial in search.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     finished = _finished_trials(search)
     importance = {}

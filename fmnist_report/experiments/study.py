@@ -1,4 +1,4 @@
-"""The hyperparameter study: one at a time around the chosen point, and what its own noise hides."""
+"""Hyperparameter study: one change at a time to the baseline, compared with seed-to-seed variation."""
 
 import dataclasses
 import time
@@ -20,8 +20,8 @@ from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import FineTuneSettings, HeadSettings, NetworkSettings, StudySettings, TrainingSettings
 
-MOST_IN_BATCH = {"cnn": 128, "head": 256, "finetune": 64}  # so that few images make enough steps
-NONE = 6  # the first block that fine-tuning trains, where it trains none
+MOST_IN_BATCH = {"cnn": 128, "head": 256, "finetune": 64}  # so that small subsets give enough steps
+NONE = 6  # value of unfreeze that trains no block
 LAYERS = (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:])
 
 
@@ -32,10 +32,10 @@ class Variation:
     Args:
         network: one of NETWORKS.
         group: structure, optimisation or regularisation.
-        factor: the setting that is varied.
-        value: what it is set to, as the report writes it.
+        factor: the varied setting.
+        value: its value, as formatted in the report.
         settings: the network's settings with that value.
-        layers: what the head reads; all for the other networks.
+        layers: layers that the head reads; all for the other networks.
     """
 
     network: str
@@ -47,10 +47,10 @@ class Variation:
 
 
 def list_variations(network: str, base: TrainingSettings, mirror: bool) -> list[Variation]:
-    """List the study of one network around the settings from which it starts, which are not among the variations.
+    """List the variations of one network's baseline settings, without the baseline itself.
 
     Args:
-        mirror: whether the data may be mirrored; where not, no value of that is tried.
+        mirror: whether the data set allows mirroring; if not, this setting is not varied.
     """
     read = [_vary_layers(layers, base) for layers in LAYERS] if network == "head" else []
     found = [
@@ -68,9 +68,9 @@ def list_variations(network: str, base: TrainingSettings, mirror: bool) -> list[
 
 
 def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
-    """List what is tried of a network around its settings: {group: {factor: values}}; the base's own are left out."""
+    """List the values to try for a network's settings: {group: {factor: values}}, without those of the baseline."""
     rate, size = base.learning_rate, base.batch_size
-    if network == "finetune":  # a step of it costs most, so only what belongs to it is tried
+    if network == "finetune":  # its steps are the slowest, so only its own settings are tried
         return {
             "structure": {"unfreeze": (NONE, 4)},
             "optimisation": {"learning_rate": (rate / 4, rate * 4, rate * 16, rate * 64)},
@@ -105,7 +105,7 @@ def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
 def _vary(network: str, group: str, factor: str, value: typing.Any, base: TrainingSettings) -> Variation:
     changes = {factor: value}
     text = "half" if factor == "widths" else "none" if (factor, value) == ("unfreeze", NONE) else write_number(value)
-    if factor == "optimizer":  # each at its own usual rate
+    if factor == "optimizer":  # each at its usual learning rate
         scale = OPTIMIZERS[value].usual_rate / OPTIMIZERS[base.optimizer].usual_rate
         changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
     elif factor == "widths":
@@ -128,14 +128,14 @@ def run_study(
     weights: Path,
     features: Path,
 ) -> None:
-    """Stage `study`: train every variation and every step on a subset, and write study.json.
+    """Stage `study`: train every variation and every ablation step on a subset, and write study.json.
 
     Args:
         networks: the chosen settings.
 
-    bases has, for each network that is studied, the starting point's accuracies over the seeds and the noise in them;
-    rows one value each (rows_of); factors one hyperparameter each (rank_factors); ablations steps by the assignment's
-    part (describe_ablation). Trainings that were finished before an interruption are not repeated; equal ones are
+    baselines has, for each studied network, the baseline's accuracies over the seeds and their variation; rows has one
+    row per value (rows_of); factors one per hyperparameter (rank_factors); ablations has the steps by part of the
+    assignment (describe_ablation). Runs that were finished before an interruption are not repeated; equal ones are
     trained once.
     """
     study = fit_to(study, load_arrays(data / "labels.npz"))
@@ -166,7 +166,7 @@ def run_study(
 
 
 def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings:
-    """Return the study of no more images than there are of training and of validation."""
+    """Limit the study's numbers of images to those of the training and validation splits."""
     n_train, n_val = len(labels["train"]), len(labels["val"])
     train = {name: min(getattr(study, name), n_train) for name in ("n_train", "feature_train")}
     return dataclasses.replace(
@@ -175,15 +175,15 @@ def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings
 
 
 def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
-    """Return where the study of a network starts: narrower, in smaller batches, trained in one go, all images alike."""
+    """Return a network's baseline for the study: narrower, with smaller batches, one epoch, and all images used."""
     changes: dict[str, typing.Any] = {"epochs": 1, "batch_size": min(settings.batch_size, MOST_IN_BATCH[network])}
-    if isinstance(settings, FineTuneSettings):  # as from pixels, where nothing is known of an image beforehand
+    if isinstance(settings, FineTuneSettings):  # as in training from pixels
         changes["easy_sample_interval"] = 1
     return settle_precision(dataclasses.replace(narrow(settings, divisor), **changes))
 
 
 def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[AblationStep]]:
-    """List the steps of every part of the assignment that is studied."""
+    """List the ablation steps of every studied part of the assignment."""
     ablations = {}
     if "cnn" in bases:
         ablations["part1"] = list_cnn_steps(bases["cnn"], mirror)
@@ -195,7 +195,7 @@ def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[Ablat
 def find_sources(
     study: StudySettings, data: Path, features: Path, weights: Path, head: HeadSettings
 ) -> dict[str, SubsetSource]:
-    """Say what each network's trainings read; fine-tuning starts from a head that was trained on the same images."""
+    """Return the data source of each network's runs; fine-tuning starts from a head trained on the same images."""
     pixels = SubsetSource(data, study.n_train, study.n_val)
     of_base = SubsetSource(
         data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
@@ -205,7 +205,7 @@ def find_sources(
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training: a network's settings, what it reads of the base, and a seed."""
+    """One training run: a network's settings, the layers of the base that it reads, and a seed."""
 
     network: str
     settings: TrainingSettings
@@ -220,7 +220,7 @@ def list_runs(
     ablations: dict[str, list[AblationStep]],
     seed: int,
 ) -> dict[str, TrainingRun]:
-    """List every training once, by what describes it, the longest kind first."""
+    """List every distinct training run by its description, the slowest network first."""
     runs = [TrainingRun(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
     runs += [TrainingRun(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
     runs += [
@@ -232,7 +232,7 @@ def list_runs(
 
 
 def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], seed: int) -> str:
-    """Name a training by its settings, so that equal ones are trained once."""
+    """Return the description of a training run, so that equal runs are trained once."""
     values = dataclasses.asdict(settings)
     text = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
     return f"{network} on {'+'.join(layers)}, seed {seed}: {text}"
@@ -245,7 +245,7 @@ def train_missing(
     out: Path,
     progress: Progress,
 ) -> dict[str, dict]:
-    """Train what was not finished before an interruption, side by side; returns all results by name."""
+    """Train the runs that are not finished, in parallel; return all results by name."""
     finished = read_finished(out)
     names = [name for name in runs if name not in finished]
     with open_processes() as pool:
@@ -253,12 +253,12 @@ def train_missing(
         for number, result in pool.compute(train_run, calls):
             finished[names[number]] = result
             write_finished(out, finished)
-            progress.update(len(finished), len(runs), f"{len(finished)}/{len(runs)} trainings")
+            progress.update(len(finished), len(runs), f"{len(finished)}/{len(runs)} training runs")
     return finished
 
 
 def train_run(run: TrainingRun, source: SubsetSource, n_steps: int) -> dict[str, float]:
-    """Train one; returns val_accuracy, val_accuracy_one_view and seconds."""
+    """Train one run; return val_accuracy, val_accuracy_one_view and seconds."""
     started = time.monotonic()
     subset = source.open().select_layers(run.layers)
     reached = train_settings(run.network, run.settings, n_steps, subset, run.seed)
@@ -266,7 +266,7 @@ def train_run(run: TrainingRun, source: SubsetSource, n_steps: int) -> dict[str,
 
 
 def reach(step: AblationStep, found: dict[str, dict], seed: int) -> float:
-    """Return the validation accuracy of a step, averaged over as many views as it has."""
+    """Return the validation accuracy of a step, averaged over its number of views."""
     result = found[describe(step.network, step.settings, step.layers, seed)]
     return result["val_accuracy" if step.n_views == 2 else "val_accuracy_one_view"]
 
@@ -274,11 +274,11 @@ def reach(step: AblationStep, found: dict[str, dict], seed: int) -> float:
 def rows_of(
     variations: list[Variation], base: TrainingSettings, noise: Noise, found: dict[str, dict], seed: int
 ) -> list[dict]:
-    """Return the rows of one network's study, by factor, the starting point's own value among them.
+    """Return the rows of one network's study, by factor, including the baseline's own value.
 
     Returns:
-        Rows of network, group, factor, value, chosen, val_accuracy (the mean over the seeds of the starting point),
-        effect (minus that mean), beyond (whether the effect leaves the band of noise) and seconds.
+        Rows of network, group, factor, value, chosen, val_accuracy (for the baseline, the mean over the seeds),
+        effect (difference from that mean), exceeds_noise (whether it is outside the interval) and seconds.
     """
     rows: list[dict] = []
     for one in variations:
@@ -295,28 +295,28 @@ def rows_of(
 
 
 def own_value(factor: str, base: typing.Any) -> str:
-    """Write the value that the starting point has."""
+    """Format the baseline's value of a factor."""
     if factor == "layers":
         return write_layers(POOLED)
     return "whole" if factor == "widths" else write_number(getattr(base, factor))
 
 
 def write_number(value: typing.Any) -> str:
-    """Write a value as the rows have it."""
+    """Format a value for the rows."""
     return str(value) if isinstance(value, (str, bool)) else f"{value:g}"
 
 
 def write_layers(layers: tuple[str, ...]) -> str:
-    """Write the numbers of the blocks that are read."""
+    """Format the numbers of the blocks that the head reads."""
     return " + ".join(layer.partition("_")[0].removeprefix("block") for layer in layers)
 
 
 def rank_factors(rows: list[dict]) -> list[dict]:
-    """Order the factors of each network by their largest effect; those that are lost in the noise come last.
+    """Rank the factors of each network by their largest effect; those within seed-to-seed variation come last.
 
     Returns:
-        Rows of network, group, factor, value (that of the largest effect), effect (a share), beyond (whether it leaves
-        the band of noise), best (the value with the highest accuracy) and gain (its effect, 0 for the start's own).
+        Rows of network, group, factor, value (with the largest effect), effect (a fraction), exceeds_noise (whether it
+        is outside the interval), best (the value with the highest accuracy) and gain (its effect, 0 for the baseline).
     """
     found = []
     for network, factor in dict.fromkeys((row["network"], row["factor"]) for row in rows):

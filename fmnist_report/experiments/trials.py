@@ -1,4 +1,4 @@
-"""One short training of any network on a subset, as the study and the search need it."""
+"""Short training runs of any network on a subset, for the study and the search."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from fmnist_report.training.pixels import prepare_cnn
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
-MULTIPLE = 8  # of which widths are, as processors multiply best
+MULTIPLE = 8  # widths are multiples of this, for efficient multiplication
 STATISTICS_BATCHES = 10
-BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, which its grid gives
+BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, computed from its grid
 AfterEpoch = typing.Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class Subset(TrainingData):
-    """The first images of training and validation, and all that a network may read of them.
+    """The first images of training and validation, with all inputs of the networks for them.
 
     head_steps: optimiser steps of the head from which fine-tuning starts.
     """
@@ -41,21 +41,21 @@ class Subset(TrainingData):
     head_steps: int = 1
 
     def open(self) -> Subset:
-        """Return itself, as SubsetSource.open returns what it reads."""
+        """Return the subset itself, as SubsetSource.open does."""
         return self
 
     @functools.cached_property
     def start(self) -> keras.Model:
-        """The head, trained on this subset with seed 0, whatever was trained before."""
+        """The head, trained on this subset with seed 0, independent of earlier training."""
         prepared = prepare_head(self.head, self, 0)
         _fit(prepared, self.head, self.head_steps)
         return prepared.network
 
     def to_memory(self, with_boundary: bool) -> Subset:
-        """Return a subset that can be sent to another machine, without files.
+        """Return a subset without open files, which can be sent to another machine.
 
         Args:
-            with_boundary: also what fine-tuning reads.
+            with_boundary: include the boundary activations for fine-tuning.
         """
         if self.store is None:
             return self
@@ -64,7 +64,7 @@ class Subset(TrainingData):
         return replace(self, store=store, base=self.base if with_boundary else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
-        """Keep only the features of some layers: those of POOLED, in their order; BLOCK3_MEAN for its grid's mean."""
+        """Return the subset with the features of some layers only, in the order of POOLED, or BLOCK3_MEAN."""
         if layers == POOLED:
             return self
         shapes = typing.cast(FeatureStore, self.store).shapes
@@ -85,10 +85,10 @@ class Subset(TrainingData):
 
 @dataclass(frozen=True)
 class SubsetSource:
-    """Where a subset is read from, so that another process can read it for itself.
+    """The source of a subset, so that another process can read it.
 
-    features, weights: None for networks that read pixels alone.
-    head, head_steps: from which fine-tuning starts, as in Subset.
+    features, weights: None for networks that read only pixels.
+    head, head_steps: the head from which fine-tuning starts, as in Subset.
     """
 
     data: Path
@@ -100,7 +100,7 @@ class SubsetSource:
     head_steps: int = 1
 
     def open(self) -> Subset:
-        """Read the subset; once in a process."""
+        """Read the subset, once per process."""
         return _open_once(self)
 
 
@@ -118,9 +118,9 @@ def _open_once(source: SubsetSource) -> Subset:
 
 
 def narrow(settings: typing.Any, divisor: int) -> typing.Any:
-    """Divide the widths of the convolutional network, down to multiples of 8, and let fine-tuning read the cache alone.
+    """Divide the widths of the convolutional network, rounded down to multiples of 8; make fine-tuning use the cache.
 
-    The head stays as it is.
+    The head is unchanged.
     """
     if isinstance(settings, FineTuneSettings):
         return replace(settings, unfreeze=first_cached(settings), shift=0, cutout=0)
@@ -134,7 +134,7 @@ def narrow(settings: typing.Any, divisor: int) -> typing.Any:
 
 @dataclass(frozen=True)
 class TrialScore:
-    """The validation accuracy of a trial, averaged over the views of an image, and that of the image as it is."""
+    """The validation accuracy of a trial, averaged over views, and for the original images."""
 
     val_accuracy: float
     val_accuracy_one_view: float
@@ -148,17 +148,17 @@ def train_settings(
     seed: int,
     after_epoch: AfterEpoch | None = None,
 ) -> TrialScore:
-    """Train one network on the subset; returns what it reaches after the last step.
+    """Train one network on the subset and return its score after the last step.
 
-    Normalisation takes its statistics afresh before each validation: after so few steps the running ones still hold
-    much of their initial values.
+    Batch-normalisation statistics are recomputed before each validation: after so few steps, the running averages
+    still depend on their initial values.
 
     Args:
         network: one of NETWORKS.
-        settings: their epochs are the parts into which the steps are divided, each followed by a validation.
-        n_steps: of all parts together, whatever the batch.
-        after_epoch: called with the part, from 0, and the validation accuracy; may raise to stop. Without
-            it only the last is validated.
+        settings: settings; their epochs divide the steps into parts, each followed by a validation.
+        n_steps: total number of steps, regardless of batch size.
+        after_epoch: called with the index of the part and the validation accuracy; may raise to stop. Without it, only
+            the last part is validated.
     """
     prepared, labels = PREPARE[network](settings, subset, seed), subset.labels["val"]
     epochs, reached = itertools.count(), TrialScore(math.nan, math.nan)
@@ -181,7 +181,7 @@ def train_settings(
 
 
 class NoProgress:
-    """Takes a training's position and shows it nowhere: so no key depends on how a run displays its progress."""
+    """A progress display that shows nothing, so that no key depends on the code of the display."""
 
     def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None:
         pass
@@ -201,12 +201,12 @@ def _fit(
 
 
 def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:
-    """Replace the running means and variances of trained batch normalisation by averages over some batches.
+    """Replace the running means and variances of trained batch normalisation by averages over several batches.
 
     Known as precise batch normalisation (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3).
 
     Args:
-        batches: what the network was trained on, augmented as in training.
+        batches: training batches, augmented as in training.
     """
     norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization) and layer.trainable]
     if not norms:

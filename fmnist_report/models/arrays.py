@@ -1,4 +1,4 @@
-"""A base's weights as arrays by layer, their digest, and VGG16's layers and shapes."""
+"""Weights of a convolutional base as arrays by layer, their digest, and VGG16's layer shapes."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import numpy as np
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 LAYERS = tuple(f"block{b}_conv{c}" for b, widths in enumerate(BLOCKS, 1) for c in range(1, len(widths) + 1))
 
-Weights = dict[str, tuple[np.ndarray, ...]]  # by layer; of VGG16, kernel (H, W, in, out) and bias
+Weights = dict[str, tuple[np.ndarray, ...]]  # by layer; for VGG16, kernel (H, W, in, out) and bias
 
 
 def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
@@ -20,7 +20,7 @@ def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
 
 
 def weights_digest(weights: Weights) -> str:
-    """SHA-256 over all arrays in layer order, float32 little-endian, C order."""
+    """Return the SHA-256 of all arrays in layer order, float32 little-endian, C order."""
     digest = hashlib.sha256()
     for arrays in weights.values():
         for array in arrays:

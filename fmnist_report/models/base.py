@@ -1,8 +1,8 @@
-"""A convolutional base for greyscale images, cut at the boundary between frozen and trainable blocks.
+"""Convolutional base for greyscale images, split at the boundary between frozen and trainable blocks.
 
-A block is what a network computes at one resolution; the last is block 5. VGG16's blocks are those of its authors
-(Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015, configuration D).
-Networks and the names of their layers are Keras's.
+A block is the part of a network that works at one resolution; the last is block 5. VGG16's blocks are those of the
+paper (Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
+configuration D). Networks and layer names are those of Keras.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ LAST = 5  # the number of the last block
 
 @dataclasses.dataclass(frozen=True)
 class BaseInput:
-    """Which base, and what enters it.
+    """The base and its input.
 
     backbone: a name in backbones.MODULES.
     size: side of the base's input in pixels.
@@ -40,9 +40,9 @@ class BaseInput:
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """What a network expects of a grey value g, 0 to 255: g · scale + offset in each of its three channels.
+    """Preprocessing of a grey value g, 0 to 255: g · scale + offset in each of the three input channels.
 
-    red_first: whether its first channel is red; else it is blue.
+    red_first: whether the first channel is red; otherwise it is blue.
     """
 
     scale: tuple[float, float, float]
@@ -52,7 +52,7 @@ class Preprocessing:
 
 @functools.cache
 def find_preprocessing(backbone: str) -> Preprocessing:
-    """Read a network's preprocessing off what Keras makes of black, white and red."""
+    """Derive a network's preprocessing from the outputs of Keras for black, white and red."""
     preprocess = getattr(keras.applications, MODULES[backbone]).preprocess_input
     colours = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0]], "float64").reshape(3, 1, 1, 3)
     black, white, red = np.asarray(preprocess(colours.copy())).reshape(3, 3)
@@ -64,14 +64,14 @@ def find_preprocessing(backbone: str) -> Preprocessing:
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """A base without weights, and where its blocks end.
+    """A base without weights, and the ends of its blocks.
 
     Args:
-        network: from pixels to its last output.
-        outputs: what each block gives, by its number.
-        pooled: what pool_blocks makes of it.
-        maps: the output of each block's last layer before pooling, by the layer's name or the block's.
-        boundaries: what passes from each block to those after it; almost always its output alone.
+        network: model from pixels to the last output.
+        outputs: the output of each block, by number.
+        pooled: the result of pool_blocks.
+        maps: the output of each block's last layer before pooling, by layer or block name.
+        boundaries: the tensors that later blocks read from each block and those before it; usually only its output.
         block_of: the block of every layer with weights or dropout, by name.
     """
 
@@ -83,10 +83,10 @@ class Base:
     block_of: dict[str, int]
 
     def boundary(self, unfreeze: int) -> dict[str, typing.Any]:
-        """Return what stands for the frozen blocks when those from unfreeze, 4 or 5, are trained.
+        """Return the tensors that replace the frozen blocks when blocks from unfreeze, 4 or 5, are trained.
 
-        First the boundary itself, which most networks cross in one place, then what the head reads of a block before
-        it.
+        These are the boundary itself, a single tensor in most networks, and the output that the head reads from an
+        earlier block.
         """
         crossing = self.boundaries[unfreeze - 1]
         block = f"block{unfreeze - 1}_out"
@@ -95,14 +95,14 @@ class Base:
 
 
 def build_base(backbone: str, pixels, x) -> Base:
-    """Build a network of keras.applications from x, its input, which comes from pixels.
+    """Build a network of keras.applications with input x, which is computed from pixels.
 
     Args:
         backbone: a name in MODULES.
         pixels: (n, height, width, 1); x: (n, size, size, 3).
 
     Raises:
-        ReportError: at this size, the network has fewer than three resolutions.
+        ReportError: the network has fewer than three resolutions at this size.
     """
     before = {id(op) for op in keras.Model(pixels, x).operations}
     network = getattr(keras.applications, backbone)(include_top=False, weights=None, input_tensor=x)
@@ -114,7 +114,7 @@ def _find_blocks(network: keras.Model, operations: list) -> Base:
     graph = Graph(operations)
     ends = graph.find_ends()[-LAST:]
     if len(ends) < 3:
-        raise ReportError(f"{network.name} has only {len(ends)} resolutions at this size; take a larger features.size.")
+        raise ReportError(f"{network.name} has only {len(ends)} resolutions at this size; use a larger features.size.")
     numbered = dict(enumerate(ends, LAST + 1 - len(ends)))
     maps = {block: operations[graph.before_pooling(end)] for block, end in numbered.items()}
     block_of = {
@@ -133,17 +133,17 @@ def _find_blocks(network: keras.Model, operations: list) -> Base:
 
 
 def pool_blocks(outputs: dict[int, typing.Any]) -> dict[str, typing.Any]:
-    """Average what the classifiers read, in float32.
+    """Pool the features for the classifiers, in float32.
 
-    Block 3 keeps a coarse grid, because where an edge lies tells a coat from a shirt; blocks 4 and 5
-    are averaged over the whole image.
+    Block 3 is pooled to a coarse grid, because the position of an edge distinguishes a coat from a shirt; blocks 4
+    and 5 are averaged over the whole image.
 
     Args:
-        outputs: of blocks 3, 4 and 5, by number.
+        outputs: outputs of blocks 3, 4 and 5, by number.
 
     Returns:
         {"block3_grid": (n, ceil(side/2), ceil(side/2), channels), "block4_gap": (n, channels), "block5_gap":
-        (n, channels)}; of VGG16, ceil(size/16) cells a side, and 256, 512 and 512 channels.
+        (n, channels)}; for VGG16, ceil(size/16) cells per side, and 256, 512 and 512 channels.
     """
     grid = layers.AveragePooling2D(2, padding="same", name="block3_grid", dtype="float32")
     gaps = {
@@ -154,7 +154,7 @@ def pool_blocks(outputs: dict[int, typing.Any]) -> dict[str, typing.Any]:
 
 
 def build_from_pixels(given: BaseInput) -> Base:
-    """Build a base that takes greyscale images, (n, *shape, 1) pixels from 0 to 255, at size × size pixels."""
+    """Build a base for greyscale images, (n, *shape, 1) pixels from 0 to 255, resized to size × size pixels."""
     pixels = layers.Input((*given.shape, 1), name="pixels")
     expected = find_preprocessing(given.backbone)
     enter = GreyToColour(given.size, expected.scale, expected.offset, name="base_input", dtype="float32")
@@ -162,13 +162,13 @@ def build_from_pixels(given: BaseInput) -> Base:
 
 
 def build_extractor(given: BaseInput, unfreeze: int = 4) -> keras.Model:
-    """Build the frozen base with all that is cached of it.
+    """Build the frozen base with all outputs to cache.
 
     Args:
         unfreeze: the first block that fine-tuning will train, 4 or 5.
 
     Returns:
-        Model from (n, *shape, 1) pixels to the boundary, "block3_out" or "block4_out", and to what pool_blocks gives.
+        Model from (n, *shape, 1) pixels to the boundary, "block3_out" or "block4_out", and the outputs of pool_blocks.
     """
     base = build_from_pixels(given)
     for layer in base.network.layers:
@@ -177,12 +177,12 @@ def build_extractor(given: BaseInput, unfreeze: int = 4) -> keras.Model:
 
 
 def boundary_layers(extractor: keras.Model, unfreeze: int) -> list[str]:
-    """Name what fine-tuning from the block unfreeze on reads of an extractor's outputs."""
+    """Return the names of an extractor's outputs that fine-tuning from the block unfreeze reads."""
     return [layer for layer in extractor.output if layer not in POOLED] + (["block3_grid"] if unfreeze == LAST else [])
 
 
 def set_base_weights(network: keras.Model, weights: Weights) -> None:
-    """Put the base's weights into the network's layers of the same names."""
+    """Set the base's weights in the network's layers of the same names."""
     names = {layer.name for layer in network.layers}
     for name, arrays in weights.items():
         if name in names:
@@ -193,7 +193,7 @@ def set_base_weights(network: keras.Model, weights: Weights) -> None:
 
 
 def copy_layers(source: keras.Model, target: keras.Model) -> None:
-    """Copy the weights of every layer that both networks have by name."""
+    """Copy the weights of all layers with the same name in both networks."""
     names = {layer.name for layer in target.layers}
     held = {layer.name: layer.get_weights() for layer in source.layers if layer.name in names and layer.weights}
     set_base_weights(target, held)

@@ -1,4 +1,4 @@
-"""Where the blocks of a convolutional network end: a block is what it computes at one resolution."""
+"""Detection of the blocks of a convolutional network; a block works at one resolution."""
 
 import functools
 import math
@@ -7,12 +7,12 @@ import typing
 import keras
 from keras import layers
 
-EXPANSION = 4  # a layer that is so much wider than others belongs to what comes after it
+EXPANSION = 4  # a layer wider than others by this factor belongs to the next block
 POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
 
 
 class _Passage(typing.NamedTuple):
-    """An operation's row, the side of its output, and how many tensors and values are still read behind it."""
+    """An operation's row, its output side, and the number of tensors and values that later operations read."""
 
     side: int
     row: int
@@ -21,10 +21,10 @@ class _Passage(typing.NamedTuple):
 
 
 class Graph:
-    """A base's operations in order; sets of them are the bits of an integer.
+    """A base's operations in order; sets of operations are bit masks.
 
-    parents: the rows of the operations that each one reads.
-    above: each operation and all that it depends on.
+    parents: the rows of the inputs of each operation.
+    above: each operation and all its ancestors.
     """
 
     def __init__(self, operations: list) -> None:
@@ -41,22 +41,22 @@ class Graph:
                 self.readers[parent] |= 1 << row
 
     def crossing(self, end: int) -> list[int]:
-        """Return whose outputs are still read when the operation end and all above it are done; end comes first."""
+        """Return the operations up to end, end first, whose outputs are still needed after it."""
         above = self.above[end]
         read = [row for row in range(end) if above >> row & 1 and self.readers[row] & ~above]
         return [end, *reversed(read)]
 
     def find_ends(self) -> list[int]:
-        """Return where the blocks end, in order.
+        """Return the last operation of each block, in order.
 
-        A block ends with the pooling that makes the image smaller; where a convolution does that, before it: at the
-        last operation behind which all that is still read is one narrow tensor, or as few as there are.
+        A block ends with the pooling that reduces the resolution or, if a strided convolution does so, before it: at
+        the last operation after which only one narrow tensor, or as few as possible, is still needed.
         """
         entering = keras.tree.flatten(self.operations[0].input)[0].shape[1]
-        levels: list[list[_Passage]] = []  # those of each resolution, in order
+        levels: list[list[_Passage]] = []  # passages by resolution, in order
         largest = math.inf
         for passage in sorted(self._passages(), key=lambda passage: (-passage.side, passage.row)):
-            if passage.side < 0.75 * largest:  # not the few pixels that a convolution without padding cuts off
+            if passage.side < 0.75 * largest:  # ignore the few pixels lost to a convolution without padding
                 levels.append([])
                 largest = passage.side
             levels[-1].append(passage)
@@ -75,7 +75,7 @@ class Graph:
         return [end for end in ends if end < last and self.above[last] >> end & 1] + [last]
 
     def _passages(self) -> typing.Iterator[_Passage]:
-        """Yield the operations behind which nothing of a higher resolution is read any more."""
+        """Yield the operations after which no tensor of a higher resolution is needed."""
         for row, operation in enumerate(self.operations):
             if not isinstance(operation, layers.ZeroPadding2D):
                 shapes = [self.operations[crossed].output.shape[1:] for crossed in self.crossing(row)]
@@ -87,7 +87,7 @@ class Graph:
         return isinstance(self.operations[row], POOLING)
 
     def before_pooling(self, row: int) -> int:
-        """Return the last operation at the resolution from which a block's end pools, or the end itself."""
+        """Return the last operation before the pooling at a block's end, or the end itself."""
         while isinstance(self.operations[row], (*POOLING, layers.ZeroPadding2D)):
             row = max(self.parents[row])
         return row

@@ -1,4 +1,4 @@
-"""A network as a list of plain operations with weights in 8 bits, which a page's script can carry out."""
+"""Export of a network as basic operations with 8-bit weights, to run in the browser."""
 
 import math
 import typing
@@ -8,17 +8,17 @@ import numpy as np
 
 from fmnist_report.models.cnn import find_maps
 
-STEPS = 127  # of a weight's size
+STEPS = 127  # relative to the size of a weight
 Operation = dict[str, typing.Any]
 
 
 class BrowserModel(typing.NamedTuple):
-    """A network's operations, in an order in which they can be done, and the numbers that they use.
+    """A network's operations in execution order, and their parameters.
 
-    operations: each has op, inputs (numbers of earlier ones), shape (of its output, without the batch), and, where it
-        has weights, their shape (kernel) and where they begin: weights in whole, scale, bias, shift in fine.
-    whole: all weights, int8, C order; a weight is this times the scale of its output channel.
-    fine: everything else, float32.
+    operations: each has op, inputs (indices of earlier ones), shape (of its output, without the batch) and, if it has
+        weights, their shape (kernel) and offsets: weights in whole; scale, bias and shift in fine.
+    whole: all weights, int8, C order; multiplied by the scale of the output channel.
+    fine: all other parameters, float32.
     """
 
     operations: list[Operation]
@@ -27,10 +27,10 @@ class BrowserModel(typing.NamedTuple):
 
 
 def carry_over(network: keras.Model) -> BrowserModel:
-    """List a network's operations; its weights are rounded to 255 values for each output channel.
+    """Convert a network to basic operations, with weights rounded to 255 values per output channel.
 
     Raises:
-        ValueError: the network has a layer that is not known here.
+        ValueError: the network has an unsupported layer.
     """
     operations: list[Operation] = []
     whole: list[np.ndarray] = []
@@ -66,7 +66,7 @@ def carry_over(network: keras.Model) -> BrowserModel:
         elif kind in OPERATIONS:
             found["op"] = OPERATIONS[kind]
         else:
-            raise ValueError(f"a page cannot carry out the layer {layer.name} ({kind})")
+            raise ValueError(f"the layer {layer.name} ({kind}) is not supported in the browser")
         numbers[layer.name] = len(operations)
         operations.append(found)
     for name in find_maps(network):
@@ -85,14 +85,14 @@ OPERATIONS = {
 
 
 def round_weights(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a kernel's weights in whole steps, int8, and the step of each output channel, float32."""
+    """Quantise a kernel: return int8 weights, and the scale of each output channel, float32."""
     largest = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
     scale = (np.where(largest > 0, largest, 1) / STEPS).astype("float32")
     return np.round(kernel / scale).astype("int8"), scale
 
 
 def count_operations(browser_model: BrowserModel) -> int:
-    """Return the multiplications of one image."""
+    """Return the number of multiplications per image."""
     return sum(
         math.prod(found["kernel"]) * math.prod(found["shape"][:-1])
         for found in browser_model.operations
@@ -101,7 +101,7 @@ def count_operations(browser_model: BrowserModel) -> int:
 
 
 def round_network(network: keras.Model) -> None:
-    """Give a network the weights that its browser_model form has."""
+    """Set a network's weights to the rounded ones of its browser model."""
     for layer in network.layers:
         if type(layer).__name__ in ("Conv2D", "Dense"):
             kernel, *bias = layer.get_weights()

@@ -1,4 +1,4 @@
-"""The convolutional network of part 1: three stages that pool early, each with a residual convolution."""
+"""The convolutional network of part 1: a stem and three stages, optionally with residual connections."""
 
 import keras
 from keras import layers
@@ -7,11 +7,11 @@ from fmnist_report.models.layers import seeded_dropout
 from fmnist_report.settings import CNNSettings
 
 POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
-DENSE = 128  # units of the plain network's dense layer
+DENSE = 128  # units of the dense layer of the plain network
 
 
 def build_cnn(settings: CNNSettings, shape: tuple[int, int] = (28, 28), n_classes: int = 10) -> keras.Model:
-    """Build the network of settings.architecture.
+    """Build the network for settings.architecture.
 
     Args:
         shape: height and width of an image, in pixels, at least 8.
@@ -26,18 +26,17 @@ def build_cnn(settings: CNNSettings, shape: tuple[int, int] = (28, 28), n_classe
 
 
 def _build_stages(x, settings: CNNSettings):
-    """Build a thin stem and three stages: convolution, pooling, normalisation, residual convolution.
+    """Build a thin stem and three stages: convolution, pooling, and optional normalisation and residual convolution.
 
     Pooling comes before normalisation, so that only the first convolution of a stage works on the
-    larger image: there a wide layer is bound by memory rather than by arithmetic. The stages
-    follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the shortcut is
-    that of He et al., "Deep Residual Learning", 2016.
+    larger image: there a wide layer is limited by memory bandwidth, not arithmetic. The stages
+    follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the residual connection
+    is that of He et al., "Deep Residual Learning", 2016.
 
     Args:
         x: (n, height, width, 1), 0 to 1.
-        settings: stem, channels of the first convolution, which sees the whole image; widths, channels of the three
-            stages, each of which halves the image's sides (28, 14, 7, 3); kernel, side of every kernel in pixels;
-            pooling; and whether there is a normalisation, and a shortcut.
+        settings: stem, channels of the first convolution, at full resolution; widths, channels of the three stages,
+            each of which halves the side (28, 14, 7, 3); kernel, the kernel size; pooling; batch_norm; and residual.
     """
     kernel, batch_norm = settings.kernel, settings.batch_norm
     x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, kernel, "stem", True))
@@ -52,7 +51,7 @@ def _build_stages(x, settings: CNNSettings):
 
 
 def _build_plain(x, settings: CNNSettings):
-    """Build what introductions to convolutional networks build: two convolutions with pooling, and a dense layer.
+    """Build an introductory convolutional network: two convolutions with pooling, and a dense layer.
 
     Args:
         x: (n, height, width, 1), 0 to 1.
@@ -82,7 +81,7 @@ def _activate(x, name: str, batch_norm: bool):
 
 
 def find_maps(network: keras.Model) -> list[str]:
-    """Name the layers whose maps are worth a look: at each resolution the last activation or sum, the finest first."""
+    """Return the names of layers whose maps to show: the last activation or sum per resolution, the finest first."""
     last: dict[int, str] = {}
     for layer in network.layers:
         if isinstance(layer, (layers.Activation, layers.Add)) and len(layer.output.shape) == 4:

@@ -1,4 +1,4 @@
-"""Digests of the base's weights, known without reading them."""
+"""Known digests of the base's weights."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ VGG16_SHA256 = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd
 
 
 def own_weights_file(cache_dir: Path, backbone: str) -> Path:
-    """Return where a user's own weights of another network than VGG16 are looked for.
+    """Return the path of the user's weights file for a network other than VGG16.
 
-    The file is what save_weights writes of the network of keras.applications without its top.
+    The file is the output of save_weights for the network of keras.applications without its top.
     """
     return cache_dir / "weights" / f"{backbone}.weights.h5"
 
 
 def weights_content(backbone: str, cache_dir: Path) -> dict[str, str]:
-    """Return the digest of the base's weights by the network's name; empty where Keras will check its own file."""
+    """Return the digest of the base's weights by network name; empty if Keras verifies its own file."""
     if backbone == DEFAULT:
         return {backbone: VGG16_SHA256}
     own = own_weights_file(cache_dir, backbone)

@@ -1,4 +1,4 @@
-"""Layers that Keras lacks: dropout whose state can be stored, greyscale to colour, stored standardisation."""
+"""Custom layers: dropout with a saved state, greyscale to colour, and fixed standardisation."""
 
 import random
 import typing
@@ -7,16 +7,16 @@ from keras import layers, ops, saving
 
 
 def seeded_dropout(rate: float, name: str) -> layers.Dropout:
-    """Return a dropout layer with a seed, of which Keras makes a state that is one of the network's variables.
+    """Return a dropout layer with a seed, so that its random state is a variable of the network.
 
-    Without one, PyTorch's backend draws from the process's generator, which no checkpoint of an epoch holds.
+    Without a seed, the PyTorch backend uses the process's generator, which is not part of a checkpoint.
     """
     return layers.Dropout(rate, seed=random.randint(1, 10**9), name=name)
 
 
 @saving.register_keras_serializable("fmnist_report")
 class GreyToColour(layers.Layer):
-    """Greyscale pixels to a network's input: resized, repeated in three channels, and scaled as it expects.
+    """Convert greyscale pixels to a network's input: resize, repeat in three channels, and scale.
 
     Args:
         size: side of the output in pixels.
@@ -46,7 +46,7 @@ class GreyToColour(layers.Layer):
 
 @saving.register_keras_serializable("fmnist_report")
 class Standardise(layers.Layer):
-    """Subtract a stored mean and multiply by a stored inverse deviation, both (n_features,) and not trained."""
+    """Subtract a fixed mean and multiply by a fixed inverse standard deviation, both (n_features,)."""
 
     def build(self, input_shape):
         shape = (input_shape[-1],)

@@ -1,4 +1,4 @@
-"""VGG16's convolutions out of an ONNX file, by the few messages of its format that hold them."""
+"""Reader for VGG16's convolutions in an ONNX file, with a minimal subset of its format."""
 
 import typing
 
@@ -8,7 +8,7 @@ from fmnist_report.models.arrays import LAYERS, Weights
 
 
 def weights_from_onnx(model: bytes) -> Weights:
-    """Take the convolutions' initializers out of an ONNX file; kernels become (H, W, in, out)."""
+    """Return the convolutions' initializers in an ONNX file; kernels are transposed to (H, W, in, out)."""
     tensors = {tensor.name: tensor for tensor in _onnx_model().FromString(model).graph.initializer}
     weights: Weights = {}
     for layer in LAYERS:
@@ -25,7 +25,7 @@ def _array(tensor: typing.Any) -> np.ndarray:
 
 
 def _onnx_model() -> typing.Any:
-    """Build the few messages of onnx.proto that hold initializers (fields by their published numbers)."""
+    """Build the messages of onnx.proto that contain initializers (fields by their published numbers)."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     field = descriptor_pb2.FieldDescriptorProto

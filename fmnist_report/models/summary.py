@@ -1,4 +1,4 @@
-"""What a network is made of: output shapes, parameters and multiply-accumulate operations."""
+"""Layer summary of a network: output shapes, parameters and multiply-accumulate operations."""
 
 import math
 
@@ -9,7 +9,7 @@ BY_VALUE = ("BatchNormalization", "LayerNormalization", "Normalization", "Standa
 
 
 def describe_layers(network: keras.Model) -> list[dict]:
-    """List the network's layers in order, nested networks opened.
+    """List the network's layers in order, including those of nested networks.
 
     Returns:
         Dicts with name, type, output_shape (without the batch), n_params, n_trainable and macs (one image).
@@ -33,12 +33,12 @@ def describe_layers(network: keras.Model) -> list[dict]:
 
 
 def layer_macs(layer: layers.Layer) -> int:
-    """Count one image's multiply-accumulate operations of a convolution or a dense layer.
+    """Count the multiply-accumulate operations of a convolution or dense layer for one image.
 
-    What works on each value by itself, and layers without weights, count as 0.
+    Element-wise layers and layers without weights count as 0.
 
     Raises:
-        TypeError: the layer has weights and is of a kind whose operations are not known.
+        TypeError: the layer has weights and is of an unsupported kind.
     """
     positions = math.prod(layer.output.shape[1:-1])
     if isinstance(layer, layers.SeparableConv2D):

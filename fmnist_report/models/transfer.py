@@ -1,4 +1,4 @@
-"""The dense head, and the networks of a base with the head on it: whole from pixels, or from the cached boundary on."""
+"""The dense head, and networks of a base with the head: from pixels, or from the cached boundary."""
 
 import typing
 
@@ -11,7 +11,7 @@ from fmnist_report.settings import HeadSettings
 
 
 def build_head(settings: HeadSettings, n_features: int, n_classes: int = 10) -> keras.Model:
-    """Build the classifier on concatenated pooled features; its input is standardised by stored moments.
+    """Build the classifier on concatenated pooled features; its input is standardised with fixed moments.
 
     Returns:
         Model from (n, n_features) float32 to (n, n_classes) float32 logits.
@@ -29,17 +29,17 @@ def build_head(settings: HeadSettings, n_features: int, n_classes: int = 10) -> 
 def assemble(
     given: BaseInput, head: HeadSettings, unfreeze: int = 4, n_classes: int = 10
 ) -> tuple[Base, typing.Any, typing.Any]:
-    """Build a base and a head on it.
+    """Build a base with a head.
 
-    Normalisation keeps the statistics of ImageNet, as Keras's guide to transfer learning advises, and nothing is
-    dropped in frozen blocks, so that their output can be cached.
+    Batch normalisation uses the statistics of ImageNet, as Keras's guide to transfer learning recommends, and frozen
+    blocks have no dropout, so that their output can be cached.
 
     Args:
-        head: its width and dropout.
-        unfreeze: the first block that is trained.
+        head: width and dropout of the head.
+        unfreeze: the first block to train.
 
     Returns:
-        The base, from (n, *shape, 1) pixels; what the head reads, (n, n_features); and (n, n_classes) logits.
+        The base, from (n, *shape, 1) pixels; the head's input, (n, n_features); and (n, n_classes) logits.
     """
     base = build_from_pixels(given)
     for layer in base.network.layers:
@@ -57,7 +57,7 @@ def build_assembled(given: BaseInput, head: HeadSettings, unfreeze: int = 4, n_c
     """Build the whole network from pixels: the blocks before unfreeze frozen, the rest trainable.
 
     Args:
-        given, head, unfreeze, n_classes: of assemble.
+        given, head, unfreeze, n_classes: as in assemble.
 
     Returns:
         Model from (n, *shape, 1) pixels to (n, n_classes) logits.
@@ -69,31 +69,31 @@ def build_assembled(given: BaseInput, head: HeadSettings, unfreeze: int = 4, n_c
 def build_top(
     given: BaseInput, head: HeadSettings, unfreeze: int = 4, first: int = 4, n_classes: int = 10
 ) -> keras.Model:
-    """Build what comes after the cached boundary: the last blocks and the head.
+    """Build the network after the cached boundary: the last blocks and the head.
 
     Args:
-        unfreeze: the first block that is trained, 4 or 5.
+        unfreeze: the first block to train, 4 or 5.
         first: the first block after the boundary, 4 or 5; not above unfreeze.
 
     Returns:
-        Model from what Base.boundary(first) names to (n, n_classes) logits.
+        Model from the inputs Base.boundary(first) to (n, n_classes) logits.
     """
     base, _, logits = assemble(given, head, unfreeze, n_classes)
     return read_from_boundary(base, first, logits)
 
 
 def decay_rates(given: BaseInput, decay: float) -> dict[str, float]:
-    """Return the factor of each base layer's learning rate, by its name: decay for each block between it and the head.
+    """Return the learning-rate factor of each base layer, by name: decay for each block between it and the head.
 
-    The last block and what comes after it learn at the full rate.
+    The last block and all later layers have the full rate.
     """
     blocks = build_from_pixels(given).block_of if decay < 1 else {}
     return {name: decay ** (LAST - block) for name, block in blocks.items() if block < LAST}
 
 
 def read_from_boundary(base: Base, first: int, output) -> keras.Model:
-    """Return the model from what Base.boundary(first) names to an output of a network with this base."""
+    """Return the model from the inputs Base.boundary(first) to an output of a network with this base."""
     boundary = base.boundary(first)
     for name, tensor in boundary.items():
-        tensor.name = name  # as Keras wants it of inputs in a dictionary
+        tensor.name = name  # as Keras requires for dictionary inputs
     return keras.Model(boundary, output, name="top")

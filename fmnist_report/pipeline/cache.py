@@ -1,9 +1,9 @@
 """Content-addressed entries on disk: a folder of artefacts and a manifest, written last.
 
 <root>/<stage>/<key>/            artefacts and manifest.json
-<root>/<stage>/.work-<key>/      an entry being made; long stages resume from its folder unfinished/
+<root>/<stage>/.work-<key>/      an entry being computed; long stages resume from its folder unfinished/
 <root>/quarantine/                damaged entries, kept for inspection
-<root>/locks/                    kernel locks, one an entry; nothing to remove by hand
+<root>/locks/                    kernel locks, one per entry; never need manual removal
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from fmnist_report.pipeline.locks import hold, take_lock
 
 FORMAT = 3
 MANIFEST = "manifest.json"
-MEASURED = "measured.json"  # what a stage measured of its own computation, such as seconds: not the same twice
+MEASURED = "measured.json"  # a stage's measurements of its own computation, such as seconds; not reproducible
 
 
 @dataclass
 class Entry:
-    """One finished artefact folder and what its manifest says."""
+    """A finished artefact folder and its manifest."""
 
     path: Path
     manifest: dict[str, typing.Any]
@@ -52,16 +52,16 @@ class Entry:
 
     @property
     def contents(self) -> tuple[str, str]:
-        """Digests of its content: without MEASURED, and with it."""
+        """Digests of the content: without MEASURED, and with it."""
         digests = {name: file["sha256"] for name, file in self.manifest["files"].items()}
         lasting = {name: digest for name, digest in digests.items() if name != MEASURED}
         return digest_json(lasting), digest_json(digests)
 
     def damage(self, deep: bool) -> str | None:
-        """Say what is wrong with the entry's files, or None.
+        """Return a description of the damage to the entry's files, or None.
 
         Args:
-            deep: also compare digests, not only sizes.
+            deep: compare digests as well as sizes.
         """
         listed = self.manifest["files"]
         for name, expected in listed.items():
@@ -74,7 +74,7 @@ class Entry:
                 return f"{name} does not match its digest"
         for path in self.path.rglob("*"):
             name = path.relative_to(self.path).as_posix()
-            by_the_system = path.name.startswith(".") or path.name == "Thumbs.db"  # of file managers; read by no stage
+            by_the_system = path.name.startswith(".") or path.name == "Thumbs.db"  # of file managers
             if (path.is_symlink() or not path.is_dir()) and name not in (*listed, MANIFEST) and not by_the_system:
                 return f"{name} is not in its manifest"
         self.verified = self.verified or deep
@@ -82,10 +82,10 @@ class Entry:
 
 
 def join_provenance(parts: typing.Iterable[dict[str, typing.Any]]) -> dict[str, typing.Any]:
-    """Join what manifests tell of the stages behind them; of a stage that was computed twice the later word counts.
+    """Merge the provenance of several manifests; for a stage that was computed twice, keep the later record.
 
     Args:
-        parts: the provenance of each, rows by stage, with created.
+        parts: provenance of each manifest: records by stage, with created.
     """
     joined: dict[str, typing.Any] = {}
     for rows in parts:
@@ -103,21 +103,21 @@ class Cache:
         self.warn = warn
 
     def prepare(self) -> None:
-        """Create the folder; raises ReportError when it cannot be written."""
+        """Create the folder; raise ReportError if it is not writable."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.root).close()  # it has no name that a killed process could leave
+            tempfile.TemporaryFile(dir=self.root).close()  # unnamed, so a killed process leaves nothing behind
         except OSError as error:
             raise ReportError(
-                f"The cache folder {str(self.root)!r} cannot be written ({error.strerror}); "
+                f"The cache folder {str(self.root)!r} is not writable ({error.strerror}); "
                 "choose another with --cache-dir."
             ) from error
 
     def peek(self, stage: str, key: str) -> tuple[Entry | None, str | None]:
-        """Look an entry up without changing anything.
+        """Look up an entry without changing anything.
 
         Returns:
-            (entry, None), (None, None) where there is none, or (None, what is damaged).
+            (entry, None); (None, None) if there is no entry; or (None, damage).
         """
         path = self.root / stage / key
         if not path.is_dir():
@@ -130,7 +130,7 @@ class Cache:
         return (None, damage) if damage else (entry, None)
 
     def find(self, stage: str, key: str, deep: bool = False) -> Entry | None:
-        """Return a sound entry; a damaged one is quarantined with a warning."""
+        """Return an undamaged entry, or None; quarantine a damaged one with a warning."""
         entry, damage = self.peek(stage, key)
         if entry and deep:
             damage = entry.damage(deep=True)
@@ -140,15 +140,15 @@ class Cache:
         return entry
 
     def quarantine(self, stage: str, key: str, why: str) -> None:
-        """Move a damaged entry out of the way and say so."""
+        """Move a damaged entry to the quarantine folder with a warning."""
         folder = self.root / "quarantine"
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{stage}-{key}-{time.time_ns()}"
         os.replace(self.root / stage / key, target)
-        self.warn(f"The cached {stage} is damaged ({why}); it was quarantined and is computed again.")
+        self.warn(f"The cached {stage} is damaged ({why}); it was quarantined and will be recomputed.")
 
     def lock(self, stage: str, key: str) -> contextlib.AbstractContextManager[None]:
-        """Hold the entry's lock; say whom we wait for."""
+        """Hold the entry's lock; warn while waiting for another process."""
         return hold(
             self.root / "locks",
             f"{stage}-{key}",
@@ -156,7 +156,7 @@ class Cache:
         )
 
     def work_folder(self, stage: str, key: str, fresh: bool = False) -> Path:
-        """Return the folder in which an entry is made; it survives an interruption.
+        """Return the folder in which an entry is computed; it survives an interruption.
 
         Args:
             fresh: empty it first.
@@ -165,12 +165,12 @@ class Cache:
         if fresh and path.exists():
             shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
-        for leftover in path.rglob(".*.tmp"):  # of a killed process
+        for leftover in path.rglob(".*.tmp"):  # left by a killed process
             leftover.unlink()
         return path
 
     def count_unfinished(self, stage: str, key: str | None) -> int:
-        """Return the bytes that an interrupted computation of an entry left to go on from."""
+        """Return the size in bytes of the files from which an interrupted computation will resume."""
         paths = (self.root / stage / f".work-{key}").rglob("*")
         return sum(path.stat().st_size for path in paths if path.is_file())
 
@@ -182,18 +182,18 @@ class Cache:
         components: dict[str, str],
         provenance: dict[str, typing.Any],
     ) -> Entry:
-        """Turn the work folder into an entry: manifest last, synced, then renamed; what it resumed from goes.
+        """Turn the work folder into an entry: write the manifest, sync, rename; remove the files it resumed from.
 
         Args:
-            own: created (an ISO timestamp), seconds, and whatever else is to be told of this computation.
-            components: of the key.
-            provenance: what the manifests of all that it was made from tell of themselves, by stage.
+            own: created (an ISO timestamp), seconds, and other records of this computation.
+            components: the components of the key.
+            provenance: records from the manifests of all inputs, direct and indirect, by stage.
         """
         work, final = self.work_folder(stage, key), self.root / stage / key
         files = {}
         for path in sorted(work.rglob("*")):
             if path.is_file() and path.name != MANIFEST and work / UNFINISHED not in path.parents:
-                with open(path, "rb+") as file:  # Windows syncs only what may be written
+                with open(path, "rb+") as file:  # Windows syncs only writable files
                     os.fsync(file.fileno())
                 name = path.relative_to(work).as_posix()
                 files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
@@ -203,7 +203,7 @@ class Cache:
         manifest["provenance"] = {**provenance, stage: row}
         write_json(work / MANIFEST, manifest | {"sha256": digest_json(manifest)})
         shutil.rmtree(work / UNFINISHED, ignore_errors=True)
-        if final.exists():  # out of the way at once, for another run may be reading it
+        if final.exists():  # renamed first, because another run may be reading it
             former = work.with_name(f".work-former-{key}")
             shutil.rmtree(former, ignore_errors=True)
             os.replace(final, former)
@@ -213,7 +213,7 @@ class Cache:
         return Entry(final, manifest, verified=True)
 
     def entries(self, stage: str = "*") -> list[tuple[str, str, Entry | None, str | None]]:
-        """List (stage, key, entry or None, damage or None) for every finished folder, or for those of one stage."""
+        """List (stage, key, entry or None, damage or None) for every finished folder, optionally of one stage."""
         found = []
         for folder in sorted(self.root.glob(f"{stage}/*")):
             stage, key = folder.parent.name, folder.name
@@ -222,11 +222,11 @@ class Cache:
         return found
 
     def sound_entries(self, stage: str) -> list[Entry]:
-        """List a stage's entries that are not damaged as far as sizes tell."""
+        """List a stage's entries that are undamaged, judging by file sizes."""
         return [entry for _, _, entry, _ in self.entries(stage) if entry]
 
     def recall(self, stage: str, key: str) -> tuple[str, str] | None:
-        """Return the contents of an entry that was removed, which entries that were made from it still tell."""
+        """Return the contents of a removed entry, as recorded by entries that were computed from it."""
         for _, _, entry, _ in self.entries():
             row = entry.manifest["provenance"].get(stage) if entry else None
             if row and row["key"] == key:
@@ -236,10 +236,10 @@ class Cache:
     def prune(self, max_bytes: int | None = None) -> list[str]:
         """Remove unfinished, damaged and quarantine folders, then the oldest entries above max_bytes.
 
-        What another run is making is left alone.
+        Entries that another run is computing are kept.
 
         Returns:
-            A line for each thing removed.
+            A line for each folder removed.
         """
         removed = []
 

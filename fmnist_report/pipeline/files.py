@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written atomically, with digests and seals, and what an interrupted stage left."""
+"""Atomic file writes, digests and checksums, and checkpoints of interrupted stages."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if typing.TYPE_CHECKING:
     import numpy as np
 
 CHECKSUM_BYTES = 512
-UNFINISHED = "unfinished"  # in a work folder: what an interrupted stage goes on from
+UNFINISHED = "unfinished"  # in a work folder: files from which an interrupted stage resumes
 
 
 def canonical_json(value: typing.Any) -> str:
-    """Serialise with sorted keys and no spaces, so that equal values give equal text."""
+    """Serialise a value with sorted keys and no spaces, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def sha256_file(path: Path) -> str:
-    """Digest a file in blocks; memory does not grow with its size."""
+    """Return the SHA-256 of a file, read in blocks of constant size."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -43,12 +43,12 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> typing.Iterator[Path]:
-    """Give a temporary sibling to write; sync it and rename it to path when the block ends well."""
+    """Yield a temporary sibling to write; sync it and rename it to path if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with open(temporary, "rb+") as file:  # Windows syncs only what may be written
+        with open(temporary, "rb+") as file:  # Windows syncs only writable files
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
@@ -57,7 +57,7 @@ def replacing(path: Path) -> typing.Iterator[Path]:
 
 
 def format_json(value: typing.Any) -> str:
-    """Serialise for people to read."""
+    """Serialise a value as readable JSON."""
     return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True)
 
 
@@ -80,7 +80,7 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an .npz of plain arrays; pickles are refused."""
+    """Read an .npz of plain arrays; pickles are rejected."""
     import numpy as np
 
     with np.load(path, allow_pickle=False) as file:
@@ -89,9 +89,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
-    """Give an HDF5 file in memory to fill, and write it to path atomically when the block ends well.
+    """Yield an in-memory HDF5 file, and write it to path atomically if the block succeeds.
 
-    In memory, because the HDF5 library crashes where a disk fills under it.
+    It is in memory because the HDF5 library crashes when the disk is full.
     """
     buffer = io.BytesIO()
     with checksummed_hdf5(buffer) as file:
@@ -102,9 +102,9 @@ def replacing_hdf5(path: Path) -> typing.Iterator[h5py.File]:
 
 @contextlib.contextmanager
 def checksummed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
-    """Give an HDF5 file to fill in a buffer; it begins with a user block, its seal: the SHA-256 of what follows.
+    """Yield an HDF5 file in a buffer; its user block holds a checksum: the SHA-256 of the rest of the file.
 
-    In the format of HDF5 1.8, which every later library reads, and which keeps no times: equal content, equal bytes.
+    The format is that of HDF5 1.8, which every later version reads. It has no timestamps: equal content, equal bytes.
     """
     import h5py
 
@@ -115,7 +115,7 @@ def checksummed_hdf5(buffer: io.BytesIO) -> typing.Iterator[h5py.File]:
 
 
 def has_valid_checksum(path: Path) -> bool:
-    """Tell whether a file is there and is as replacing_hdf5 left it; to be asked before it is opened as HDF5."""
+    """Return whether a file exists and its checksum is valid; call this before opening it as HDF5."""
     try:
         with open(path, "rb") as file:
             found = file.read(64)
@@ -126,18 +126,18 @@ def has_valid_checksum(path: Path) -> bool:
 
 
 def require_room(folder: Path, n_bytes: int) -> None:
-    """Raise the OSError of a full disk before n_bytes are written by a library that does not survive one."""
+    """Raise OSError (disk full) before n_bytes are written by a library that crashes on a full disk."""
     if shutil.disk_usage(folder).free < n_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_finished(out: Path, finished: dict[str, typing.Any]) -> None:
-    """Keep what a long stage has finished in unfinished/finished.json, with its digest."""
+    """Save the finished parts of a long stage in unfinished/finished.json, with a digest."""
     write_json(out / UNFINISHED / "finished.json", {"finished": finished, "sha256": digest_json(finished)})
 
 
 def read_finished(out: Path) -> dict[str, typing.Any]:
-    """Return what an interrupted stage left by write_finished; nothing if it left nothing, or nothing sound."""
+    """Return the parts that write_finished saved before an interruption; none if absent or damaged."""
     try:
         found = read_json(out / UNFINISHED / "finished.json")
         return found["finished"] if found["sha256"] == digest_json(found["finished"]) else {}
@@ -146,5 +146,5 @@ def read_finished(out: Path) -> dict[str, typing.Any]:
 
 
 def digest_json(value: typing.Any) -> str:
-    """SHA-256 of a value's canonical JSON."""
+    """Return the SHA-256 of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()

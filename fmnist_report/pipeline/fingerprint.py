@@ -1,8 +1,8 @@
-"""Digests of source code: what a function does, without its comments, docstrings and annotations.
+"""Digests of a function's source code and all functions it calls.
 
-A stage's key contains the digest of every definition that its function reaches inside its package, by the
-definition's name, so that a definition may move to another module; and the packages that they reach outside it.
-Modules are read as text, never imported: a cached run must not import keras.
+Comments, docstrings and annotations do not count. A stage's key contains the digest of every definition that its
+function uses inside its package, directly or not, by the definition's name, so that a definition may move to another
+module; and the external packages that they use. Modules are parsed, not imported: a cached run must not import keras.
 """
 
 import ast
@@ -25,11 +25,10 @@ MOST_RECORDS = 400
 
 @dataclass(frozen=True)
 class Sources:
-    """What a function reaches.
+    """The definitions and packages that a function uses, directly or not.
 
     definitions: digests by (module, name).
-    packages: what is imported from outside the package and the standard library, by the name under which it is
-        imported, sorted.
+    packages: sorted import names of packages outside this one and the standard library.
     """
 
     definitions: dict[tuple[str, str], str]
@@ -37,7 +36,7 @@ class Sources:
 
     @property
     def digests(self) -> dict[str, str]:
-        """One digest a name, whichever modules its definitions stand in."""
+        """Digests by name, regardless of the modules that contain the definitions."""
         found: dict[str, list[str]] = {}
         for (_, name), digest in self.definitions.items():
             found.setdefault(name, []).append(digest)
@@ -45,12 +44,12 @@ class Sources:
 
 
 class Module:
-    """One module as text: its top-level definitions by name, and the names that its imports bind.
+    """A parsed module: its top-level definitions by name, and the names bound by its imports.
 
     Args:
-        name: dotted name; its first word is the package inside which references are followed.
-        root: folder that holds the package.
-        records: parsed modules by digest, as SourceRecords remembers them; the module's own is added.
+        name: dotted name; references are followed within its top-level package.
+        root: folder that contains the package.
+        records: parsed modules by digest, as SourceRecords stores them; the module's own is added.
     """
 
     def __init__(self, name: str, root: Path, records: dict[str, Record] | None = None) -> None:
@@ -68,7 +67,7 @@ class Module:
             self.imports[bound] = (whole, None) if _is_module(whole, root) else (module, imported)
 
     def read(self, name: str) -> tuple[str, list[tuple[str, str]], set[str]] | None:
-        """Return a definition's digest, the (module, name) pairs that it refers to, and the packages; None for none."""
+        """Return a definition's digest, the (module, name) pairs and packages it refers to; None if not found."""
         if name not in self.definitions:
             return None
         definition = self.definitions[name]
@@ -153,7 +152,7 @@ class SourceRecords:
 
 
 def _global_names(text: str) -> set[str]:
-    """Return the names that code reads from its module: not those that its functions bind themselves."""
+    """Return the global names that code reads, without the local names of its functions."""
     names, tables = set(), [symtable.symtable(text, "<definition>", "exec")]
     while tables:
         table = tables.pop()
@@ -164,7 +163,7 @@ def _global_names(text: str) -> set[str]:
 
 
 def _outside_names(node: ast.Import | ast.ImportFrom) -> typing.Iterator[tuple[str, str]]:
-    """Yield (bound name, package) for each name that an import of another package binds."""
+    """Yield (bound name, package) for each name bound by an import of another package."""
     for alias in node.names:
         whole = isinstance(node, ast.Import)
         package = (alias.name if whole else getattr(node, "module", None) or "").partition(".")[0]
@@ -188,7 +187,7 @@ def _bound_names(node: ast.stmt) -> list[str]:
 
 
 def find_root(package: str) -> Path:
-    """Return the folder that holds a package, without importing it."""
+    """Return the folder that contains a package, without importing it."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package!r}")
@@ -198,13 +197,13 @@ def find_root(package: str) -> Path:
 def find_sources(
     function: str, modules: dict[str, Module], root: Path | None = None, records: dict[str, Record] | None = None
 ) -> Sources:
-    """Digest the function and all that it reaches in its package.
+    """Digest a function and all definitions that it uses in its package, directly or not.
 
     Args:
         function: "package.module:name".
-        modules: modules read so far, by name; filled with those that are met.
-        root: folder that holds the package; by default the one from which Python would import it.
-        records: parsed modules, as Module takes them.
+        modules: parsed modules by name; newly parsed ones are added.
+        root: folder that contains the package; by default the one from which Python would import it.
+        records: parsed modules by digest, as for Module.
     """
     root = root or find_root(function.partition(".")[0])
     found: dict[tuple[str, str], str] = {}
@@ -227,10 +226,10 @@ def find_sources(
 
 
 class _BareCode(ast.NodeTransformer):
-    """Drop what nothing computed depends on.
+    """Remove the parts of the source that do not affect results.
 
-    That is the leading string of classes and functions, annotations, and the places in the package from which names
-    are imported.
+    These are docstrings of classes and functions, annotations, and the modules of the package from which names are
+    imported.
     """
 
     def __init__(self, package: str) -> None:

@@ -1,4 +1,4 @@
-"""Locks of the kernel, which end with the process that holds them."""
+"""Kernel file locks, released when the process that holds them ends."""
 
 import contextlib
 import errno
@@ -10,20 +10,20 @@ from pathlib import Path
 
 import filelock
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # what a file system without locks answers
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # raised by a file system without locks
 
 
 def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireReturnProxy:
-    """Take folder/<name>.lock; nothing has to be removed by hand, whatever becomes of this process.
+    """Acquire folder/<name>.lock; it never needs manual removal, even if this process is killed.
 
-    On a file system without locks it is taken in the folder for temporary files instead, where this user's runs on
-    this machine see it, but none on another machine does.
+    On a file system without locks, the lock is in the folder for temporary files instead, where it is visible to this
+    user's runs on this machine only.
 
     Args:
-        timeout: seconds to wait; negative: for ever.
+        timeout: seconds to wait; negative: no limit.
 
     Returns:
-        The lock, taken; a block with it releases it.
+        The acquired lock, a context manager that releases it.
 
     Raises:
         filelock.Timeout: another process holds it.
@@ -37,14 +37,14 @@ def take_lock(folder: Path, name: str, timeout: float = -1) -> filelock.AcquireR
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
     place = hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()
-    user = getattr(os, "getuid", int)()  # by number, for not every user has a name
+    user = getattr(os, "getuid", int)()  # by number, because not every user has a name
     elsewhere = Path(tempfile.gettempdir()) / f"fmnist_report-{user}-{place[:32]}.lock"
     return filelock.FileLock(elsewhere, timeout=timeout).acquire()
 
 
 @contextlib.contextmanager
 def hold(folder: Path, name: str, waiting: typing.Callable[[str], None]) -> typing.Iterator[None]:
-    """Hold a lock during the block; where another process has it, tell waiting() which, and wait."""
+    """Hold a lock during the block; if another process holds it, call waiting(holder) and wait."""
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / f"{name}.holder"
     try:
@@ -63,5 +63,5 @@ def hold(folder: Path, name: str, waiting: typing.Callable[[str], None]) -> typi
 def _read_holder(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except OSError:  # it let go meanwhile, or has only just taken hold
+    except OSError:  # released in the meantime, or acquired a moment ago
         return "another run"

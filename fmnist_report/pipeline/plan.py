@@ -1,4 +1,4 @@
-"""The planner: keys of stages, what a run would compute, and why."""
+"""Planner: stage keys, the stages to compute, and the reasons."""
 
 import dataclasses
 import functools
@@ -14,20 +14,20 @@ from fmnist_report.pipeline.files import canonical_json
 from fmnist_report.pipeline.fingerprint import Module, SourceRecords, find_sources
 from fmnist_report.pipeline.stage import Stage, Step
 
-# Distributions whose name is not that under which they are imported.
+# Distributions whose name differs from their import name.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf", "fontTools": "fonttools"}
 
 
 class Plan:
-    """Keys, states and reasons of all stages of one line, in order.
+    """Keys, states and reasons of all stages of a pipeline, in order.
 
-    What a stage reads counts by content. So the key of a stage is known only when all before it have their entries;
-    until then, a plan tells what is certain, and what will be decided after which stage.
+    A stage's key depends on the content of its inputs, so it is known only when all upstream stages have entries.
+    Until then, the plan shows what is determined, and after which stage the rest will be decided.
 
     Args:
-        force: stages to be computed again, with what depends on them; "html" stands for "html-uk" and its siblings.
-        only: the stage after which the line ends.
-        root: folder that holds the stages' package, as find_sources takes it.
+        force: stages to recompute, with their dependents; "html" stands for "html-uk" and "html-en".
+        only: the last stage to compute.
+        root: folder that contains the stages' package, as in find_sources.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Plan:
         forced = {found for name in force for found in find_named(name, names)}
         ends = find_named(only, names) if only else []
         self.cache = cache
-        self._deciders: dict[str, list[str]] = {}  # of each undecided step, those that are certain to be computed
+        self._deciders: dict[str, list[str]] = {}  # for each undecided step, the upstream steps that will be computed
         modules: dict[str, Module] = {}
         sources = SourceRecords(cache.root / "sources.json")
         self.steps = {stage.name: Step(stage, _own_components(stage, modules, root, sources)) for stage in stages}
@@ -58,7 +58,7 @@ class Plan:
         self._mark_needed(bool(only))
 
     def resolve(self, step: Step) -> None:
-        """Look a step's entry up, if the content of all that it reads is known, and say why there is none."""
+        """Look up a step's entry if the content of all its inputs is known; record the reason if there is none."""
         components, waiting = dict(step.own), []
         for up in step.stage.upstream.values():
             contents = self.steps[up.name].contents
@@ -85,7 +85,7 @@ class Plan:
             step.reason = self._difference(step, waiting)
 
     def _may_be_cached(self, step: Step) -> bool:
-        """Tell whether an entry agrees with all that is known of the step's key."""
+        """Return whether an entry matches all known components of the step's key."""
         return any(
             all(entry.manifest["components"].get(name) == value for name, value in step.components.items())
             for entry in self.cache.sound_entries(step.stage.name)
@@ -101,7 +101,7 @@ class Plan:
             for name in sorted(old.keys() | new.keys())
             if old.get(name) != new.get(name) and name.removeprefix("upstream ") not in waiting
         ]
-        return "; ".join(changes) or "the former entry is gone"
+        return "; ".join(changes) or "the former entry was removed"
 
     def _keep_ancestors(self, ends: list[str]) -> None:
         kept = set(ends)
@@ -111,14 +111,14 @@ class Plan:
         self.steps = {name: step for name, step in self.steps.items() if name in kept}
 
     def _mark_needed(self, shortened: bool) -> None:
-        """Mark what will be computed, and what may be: targets without an entry, and what they in turn need."""
+        """Mark the steps that will or may be computed: targets without an entry, and the steps they need."""
         certain, possible = set(self.targets), set(self.targets)
         for name, step in reversed(self.steps.items()):
             if step.entry:
                 continue
             if name not in certain | possible and not step.forced:
                 step.status = "skip"
-                step.reason = "not needed" if shortened else "not needed: what depends on it is cached"
+                step.reason = "not needed" if shortened else "not needed: its dependents are cached"
                 continue
             if step.status != "undecided":
                 step.status = "compute" if name in certain or step.forced else "undecided"
@@ -128,15 +128,15 @@ class Plan:
 
     @property
     def pending(self) -> list[Step]:
-        """Steps that a run will or may compute, in order."""
+        """The steps that a run will or may compute, in order."""
         return [step for step in self.steps.values() if step.status in ("compute", "undecided")]
 
 
 def find_named(name: str, names: typing.Sequence[str]) -> list[str]:
-    """Return the stages that a name stands for: one, or as "html" all whose names begin so ("html-uk", "html-en").
+    """Return the stages with a name or, for a prefix such as "html", all such stages ("html-uk", "html-en").
 
     Raises:
-        UsageError: there is none; names the nearest.
+        UsageError: there is none; the message suggests the closest name.
     """
     found = [other for other in names if other == name] or [o for o in names if o.rpartition("-")[0] == name]
     if not found:

@@ -1,4 +1,4 @@
-"""Independent work side by side, in processes that end with this one."""
+"""Parallel tasks in processes that end with this one."""
 
 import concurrent.futures
 import concurrent.futures.process
@@ -21,19 +21,19 @@ MOST_PROCESSES = 8
 
 
 def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
-    """Call function(*arguments) for every task, each in a fresh process; whatever stops this process stops them.
+    """Call function(*arguments) for every task, each in a new process that ends with this one.
 
     Args:
-        function: of a module, so that a fresh process can import it; it returns something that can be pickled.
+        function: a module-level function that returns a picklable value.
         tasks: arguments by name.
 
     Returns:
         Results by name.
 
     Raises:
-        ReportError: that of the first task that failed, or its name if its process died.
+        ReportError: the error of the first task that failed, or its name if its process died.
     """
-    context = multiprocessing.get_context("spawn")  # a fork of a process with TensorFlow's threads could hang
+    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow threads can hang
     working: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
     try:
         for name, arguments in tasks.items():
@@ -52,9 +52,9 @@ def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict
 
 @contextlib.contextmanager
 def _blocking_interrupts() -> typing.Iterator[None]:
-    """Let what is started inside not hear Ctrl-C, which reaches both processes: this one hears it, and ends the other.
+    """Block Ctrl-C in processes started inside the block; this process handles it and ends them.
 
-    Windows blocks no signals; there the process turns a deaf ear as soon as it can.
+    Windows cannot block signals; there the child process ignores them as soon as it has started.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -70,7 +70,7 @@ def _receive(name: str, receiver: Connection) -> typing.Any:
     try:
         value, error = receiver.recv()
     except EOFError:
-        raise ReportError(f"The process for {name} ended before its work was done; run again.") from None
+        raise ReportError(f"The process for {name} ended before it was finished; run again.") from None
     if error is not None:
         raise error
     return value
@@ -81,7 +81,7 @@ def _work(sender: Connection, function: typing.Callable, arguments: tuple) -> No
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send((function(*arguments), None))
-    except Exception as error:  # noqa: BLE001  (it is raised again in the parent)
+    except Exception as error:  # noqa: BLE001  (re-raised in the parent)
         error.add_note(traceback.format_exc())
         sender.send((None, error))
 
@@ -94,10 +94,10 @@ def _end_with_parent() -> None:
 
 
 class ProcessPool(WorkerPool):
-    """Computes tasks in processes of one thread each, side by side.
+    """A pool of parallel processes with one thread each.
 
-    Small networks hardly gain by a second thread, so that as many trainings at a time as there are processors take
-    less time than one after the other.
+    Small networks hardly benefit from a second thread, so one training run per processor in parallel takes less time
+    than sequential runs.
     """
 
     def __init__(self, pool: concurrent.futures.Executor) -> None:
@@ -106,7 +106,7 @@ class ProcessPool(WorkerPool):
     def compute(
         self, function: typing.Callable, tasks: typing.Iterable[tuple]
     ) -> typing.Iterator[tuple[int, typing.Any]]:
-        """Yield (number of the task, function(*task)) as results come; function and tasks can be pickled."""
+        """Yield (index of the task, function(*task)) as results arrive; function and tasks must be picklable."""
         futures = {self.pool.submit(function, *task): number for number, task in enumerate(tasks)}
         for future in concurrent.futures.as_completed(futures):
             yield futures[future], future.result()
@@ -114,7 +114,7 @@ class ProcessPool(WorkerPool):
 
 @contextlib.contextmanager
 def open_processes() -> typing.Iterator[WorkerPool]:
-    """Give a pool of processes, or of this one where there is one processor or little memory.
+    """Yield a pool of processes, or of this process only if there is one processor or little memory.
 
     Raises:
         ReportError: a process died.
@@ -129,7 +129,7 @@ def open_processes() -> typing.Iterator[WorkerPool]:
         yield ProcessPool(pool)
     except concurrent.futures.process.BrokenProcessPool:
         raise ReportError(
-            "A process that trained a network ended before its work was done, perhaps for want of memory; run again."
+            "A training process ended before it was finished, perhaps because memory ran out; run again."
         ) from None
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -138,15 +138,15 @@ def open_processes() -> typing.Iterator[WorkerPool]:
 
 
 def count_processes() -> int:
-    """Return how many trainings this machine can take side by side."""
+    """Return the number of training runs that fit on this machine in parallel."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, memory_bytes() // PROCESS_BYTES, MOST_PROCESSES))
 
 
 def _begin() -> None:
-    """SetupBuilder a process of a pool, before it imports anything that starts threads."""
+    """Initialise a process of a pool, before it imports anything that starts threads."""
     os.environ.update(ONE_THREAD)
     prepare_libraries()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it hears Ctrl-C, and ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_quietly()

@@ -1,4 +1,4 @@
-"""What the user sees while a run works: a live display on a terminal, plain lines off it."""
+"""Progress output of a run: a live display on a terminal, plain lines elsewhere."""
 
 import time
 import typing
@@ -13,7 +13,7 @@ PLAIN_INTERVAL_SECONDS = 15.0
 
 
 class Position(typing.Protocol):
-    """What a training tells while it goes on; as Progress takes it."""
+    """The position inside a training run, with the arguments of Progress.update."""
 
     def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None: ...
 
@@ -21,11 +21,11 @@ class Position(typing.Protocol):
 
 
 class Progress:
-    """Shows the stage at work, its position, images per second and the time left.
+    """A display of the current stage, its position, images per second and the time left.
 
     Args:
-        quiet: show nothing but warnings and errors.
-        console: where to write; stderr by default (NO_COLOR is honoured by rich).
+        quiet: show only warnings and errors.
+        console: output; stderr by default (rich honours NO_COLOR).
     """
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
@@ -60,14 +60,14 @@ class Progress:
         """Report the position inside the stage.
 
         Args:
-            done, total: in the stage's own units.
-            note: such as "epoch 3/8, validation 0.9312".
-            images: images processed so far, for a rate.
+            done, total: position and end, in the stage's own units.
+            note: for example "epoch 3/8, validation 0.9312".
+            images: images processed so far, for the rate.
         """
         if self.quiet or self._stage is None:
             return
         now = time.monotonic()
-        if self._first is None:  # the first step also loads and compiles, so that rates begin after it
+        if self._first is None:  # the first step includes loading and compiling, so rates start after it
             self._first = (now, done, images or 0)
         since, first_done, first_images = self._first
         if images is not None and now > since:
@@ -87,11 +87,11 @@ class Progress:
         self.say(f"{stage}: done in {seconds:.1f} s")
 
     def close(self) -> None:
-        """Take the live display away."""
+        """Remove the live display."""
         if self._bar:
             self._bar.stop()
             self._bar = None
-        if self.live:  # a process with a display of its own may have been stopped before it could do this
+        if self.live:  # a subprocess with its own display may have been stopped before it could do this
             self.console.show_cursor(True)
 
     def say(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A whole stage computed by a worker: what it reads is sent to it, what it leaves comes back and is verified."""
+"""Computation of a stage on a worker: send its inputs, receive and verify its files."""
 
 import hashlib
 import tempfile
@@ -19,9 +19,9 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """What a stage left on a worker.
+    """The files that a stage wrote on a worker.
 
-    files: content by name; digests: SHA-256 by name, taken where they were computed.
+    files: content by name; digests: SHA-256 by name, computed on the worker.
     """
 
     files: Files
@@ -31,10 +31,10 @@ class RemoteResult:
 
 
 class Entries:
-    """The entries that stages read, as workers can have them: under the same path, or sent once.
+    """Access of workers to the entries that stages read: by the same path, or sent once.
 
     Args:
-        pool: that computes.
+        pool: the pool that computes the stages.
     """
 
     def __init__(self, pool) -> None:
@@ -42,10 +42,10 @@ class Entries:
         self._shared: dict[Path, typing.Any] = {}
 
     def offer(self, folder: Path) -> typing.Any:
-        """Return what stands for an entry in a task: its path where every worker sees it, else its files.
+        """Return an entry as the argument of a task: its path if every worker can read it, else its files.
 
         Raises:
-            ReportError: the workers do not see it, and it is too large to be sent.
+            ReportError: a worker cannot read it, and it is too large to send.
         """
         if folder not in self._shared:
             if self.pool.sees(folder / "manifest.json", sha256_file(folder / "manifest.json")):
@@ -56,7 +56,7 @@ class Entries:
                 if n_bytes > MAX_SENT_BYTES:
                     raise ReportError(
                         f"The entry {folder.parent.name} has {n_bytes / 1e9:.1f} GB, which is not sent to workers; "
-                        "give them the cache folder under the same path, or run without them."
+                        "share the cache folder with them at the same path, or run without workers."
                     )
                 self._shared[folder] = self.pool.share({path.name: path.read_bytes() for path in paths})
         return self._shared[folder]
@@ -65,13 +65,13 @@ class Entries:
 def compute_stage(
     function: str, arguments: dict[str, typing.Any], upstream: dict[str, typing.Any], *entries
 ) -> RemoteResult:
-    """Compute a stage on a worker, in a folder of its own.
+    """Compute a stage on a worker, in a temporary folder.
 
     Args:
         function: "package.module:name".
         arguments: settings and places.
-        upstream: {parameter: number of the entry}.
-        entries: as Entries.offer gave them; Dask hands over what was shared.
+        upstream: {parameter: index of the entry}.
+        entries: results of Entries.offer; Dask resolves shared values.
     """
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary) / "out"
@@ -87,7 +87,7 @@ def compute_stage(
 
 
 def unpack(entry: Path | Files, folder: Path) -> Path:
-    """Return the folder of an entry; one that was sent is written to the given folder first."""
+    """Return the folder of an entry; write one that was sent to the given folder first."""
     if isinstance(entry, Path):
         return entry
     folder.mkdir()
@@ -97,13 +97,13 @@ def unpack(entry: Path | Files, folder: Path) -> Path:
 
 
 def store(left: RemoteResult, out: Path) -> None:
-    """Write what a stage left into its work folder.
+    """Write the files of a stage to its work folder.
 
     Raises:
-        ReportError: a file is not what the worker computed.
+        ReportError: a file was corrupted in transfer.
     """
     for name, content in left.files.items():
         with replacing(out / name) as temporary:
             temporary.write_bytes(content)
         if sha256_file(out / name) != left.digests[name]:
-            raise ReportError(f"{name} did not come from its worker as it was computed; run again.")
+            raise ReportError(f"{name} was corrupted in transfer from the worker; run again.")

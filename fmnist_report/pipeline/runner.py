@@ -1,4 +1,4 @@
-"""Running a plan: a loop over the stages that are ready, each computed where it says."""
+"""Execution of a plan: compute the stages that are ready, each in its execution mode."""
 
 import contextlib
 import datetime
@@ -22,11 +22,11 @@ from fmnist_report.pipeline.workers import LOCAL, Workers
 
 
 def run_plan(plan: Plan, progress: Progress, run_id: str, workers: Workers = LOCAL) -> None:
-    """Compute what is pending in a plan, and what turns out to be.
+    """Compute the pending steps of a plan, including those that become pending during the run.
 
     Args:
-        run_id: stands in the manifests of what is computed.
-        workers: who computes the stages that are for workers.
+        run_id: recorded in the manifests of new entries.
+        workers: workers for the stages with Execution.WORKERS.
     """
     run = _Run(plan, progress, run_id, workers)
     while not run.finish():
@@ -35,12 +35,12 @@ def run_plan(plan: Plan, progress: Progress, run_id: str, workers: Workers = LOC
 
 @dataclass(frozen=True)
 class Job:
-    """All that a process needs to make one stage's entry.
+    """Everything that a process needs to compute one stage's entry.
 
     Args:
-        arguments: of the stage's function, apart from out and progress.
-        provenance: of what it reads.
-        forced: an entry that is there is made again.
+        arguments: arguments of the stage's function, without out and progress.
+        provenance: provenance of its inputs.
+        forced: recompute an existing entry.
     """
 
     stage: Stage
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class StageResult:
-    """A stage's entry; found: another run had made it meanwhile."""
+    """A stage's entry; found: another run computed it in the meantime."""
 
     entry: Entry
     seconds: float = 0.0
@@ -64,18 +64,18 @@ class StageResult:
 
 
 class _Run:
-    """One run of a plan, whose steps it brings up to date; arguments as in run_plan."""
+    """One run of a plan, which updates its steps; arguments as in run_plan."""
 
     def __init__(self, plan: Plan, progress: Progress, run_id: str, workers: Workers) -> None:
         self.plan, self.progress, self.run_id, self.workers = plan, progress, run_id, workers
         self.steps, self.cache = plan.steps, plan.cache
 
     def finish(self) -> bool:
-        """Compute what is pending, in the order in which stages become ready.
+        """Compute pending steps in the order in which they become ready.
 
         Returns:
-            Whether the end was reached; not where a damaged entry was made anew with other content, so that what had
-            been found to be cached before may not be any more.
+            Whether the end was reached; False if a damaged entry was recomputed with different content, so that
+            entries found earlier may no longer be valid.
         """
         order = list(self.steps)
         sorter = graphlib.TopologicalSorter(
@@ -97,13 +97,13 @@ class _Run:
         return True
 
     def _choose(self, ready: list[Step]) -> list[Step]:
-        """Return what is computed next: the first that is ready, with all others that can be computed beside it."""
+        """Return the steps to compute next: the first that is ready, with all that can run in parallel with it."""
         execution = ready[0].stage.execution
         together = execution in (Execution.PARALLEL, Execution.WORKERS)
         return [step for step in ready if step.stage.execution is execution] if together else ready[:1]
 
     def _is_settled(self, step: Step) -> bool:
-        """Tell whether a step, all before which are settled, need not be computed now."""
+        """Return whether a step, whose upstream steps are all settled, need not be computed now."""
         former = step.status, step.reason, step.key
         self.plan.resolve(step)
         if step.entry and former[0] == "computed" and former[2] == step.key:
@@ -116,15 +116,15 @@ class _Run:
         elif step.entry:
             step.status = "cached"
         elif step.contents and not is_target:
-            step.status = "skip"  # until something that must be computed reads it
+            step.status = "skip"  # until a step that must be computed reads it
         return step.entry is not None or step.status == "skip"
 
     def _are_sound(self, step: Step) -> bool:
-        """Verify what a step reads, and make anew what is missing or damaged; tell whether its content is the same."""
+        """Verify a step's inputs, and recompute missing or damaged ones; return whether their content is unchanged."""
         for up in step.stage.upstream.values():
             read = self.steps[up.name]
             damage = read.entry.damage(deep=True) if read.entry else None
-            if damage:  # it is quarantined under its lock, because another run may have repaired it
+            if damage:  # quarantined under its lock, so that another run cannot repair it at the same time
                 read.entry, read.reason = None, f"the entry is damaged: {damage}"
             if read.entry is None:
                 former = read.contents
@@ -136,12 +136,12 @@ class _Run:
         return True
 
     def _compute(self, steps: list[Step]) -> None:
-        """Make the entries of steps that are all computed in the same place."""
+        """Compute the entries of steps that have the same execution mode."""
         execution, names = steps[0].stage.execution, ", ".join(step.stage.name for step in steps)
         if execution is Execution.INLINE or execution is Execution.PARALLEL and len(steps) == 1:
             self._keep(steps[0], make_entry(self._job(steps[0]), self.progress))
         elif execution is Execution.SUBPROCESS:
-            made = run_in_processes(_make_entry_alone, {names: (self._job(steps[0]), self.progress.quiet)})
+            made = run_in_processes(_make_entry_in_subprocess, {names: (self._job(steps[0]), self.progress.quiet)})
             self._keep(steps[0], made[names])
         else:
             self.progress.begin(names)
@@ -155,7 +155,7 @@ class _Run:
 
     def _compute_in_processes(self, steps: list[Step]) -> None:
         jobs = {step.stage.name: (self._job(step), True) for step in steps}
-        for name, made in run_in_processes(_make_entry_alone, jobs).items():
+        for name, made in run_in_processes(_make_entry_in_subprocess, jobs).items():
             self._keep(self.steps[name], made)
 
     def _compute_by_workers(self, steps: list[Step]) -> None:
@@ -174,7 +174,7 @@ class _Run:
                 tasks.append((step.stage.function, {**step.stage.settings, **step.stage.places}, numbers, *offered))
             for n_done, (number, result) in enumerate(pool.compute(compute_stage, tasks), 1):
                 step, job = left[number]
-                with _in_a_sentence(step.stage.name, self.cache.root):
+                with _explaining_errors(step.stage.name, self.cache.root):
                     store(result, self.cache.work_folder(step.stage.name, job.key, fresh=True))
                     entry = _commit(self.cache, job, result.seconds, result.peak_memory_bytes)
                 self._keep(step, StageResult(entry, result.seconds, result.peak_memory_bytes))
@@ -182,7 +182,7 @@ class _Run:
 
     def _folder(self, stage: Stage) -> Path:
         entry = self.steps[stage.name].entry
-        assert entry is not None, f"{stage.name} has to be made before it is read"
+        assert entry is not None, f"{stage.name} must be computed before it is read"
         return entry.path
 
     def _job(self, step: Step) -> Job:
@@ -203,11 +203,11 @@ class _Run:
 
 
 def make_entry(job: Job, progress: Progress) -> StageResult:
-    """Make a stage's entry in this process, under its lock."""
+    """Compute a stage's entry in this process, under its lock."""
     stage, cache = job.stage, Cache(job.root, progress.warn)
-    with _in_a_sentence(stage.name, job.root), cache.lock(stage.name, job.key):
+    with _explaining_errors(stage.name, job.root), cache.lock(stage.name, job.key):
         found = None if job.forced else cache.find(stage.name, job.key, deep=True)
-        if found:  # another run finished it while we waited
+        if found:  # another run finished it while this one waited
             return StageResult(found, found=True)
         out = cache.work_folder(stage.name, job.key, fresh=job.forced or not stage.resumes)
         started = time.monotonic()
@@ -217,8 +217,8 @@ def make_entry(job: Job, progress: Progress) -> StageResult:
         return StageResult(_commit(cache, job, seconds, peak), seconds, peak)
 
 
-def _make_entry_alone(job: Job, quiet: bool) -> StageResult:
-    """Make a stage's entry in a process that does nothing else, with a display of its own."""
+def _make_entry_in_subprocess(job: Job, quiet: bool) -> StageResult:
+    """Compute a stage's entry in a dedicated process with its own display."""
     prepare_libraries()
     progress = Progress(quiet)
     try:
@@ -234,8 +234,8 @@ def _commit(cache: Cache, job: Job, seconds: float, peak: int | None) -> Entry:
 
 
 @contextlib.contextmanager
-def _in_a_sentence(stage: str, root: Path) -> typing.Iterator[None]:
-    """Word what the machine lacks for the person who can do something about it."""
+def _explaining_errors(stage: str, root: Path) -> typing.Iterator[None]:
+    """Convert errors about disk and memory to a ReportError that suggests a fix."""
     try:
         yield
     except Exception as error:
@@ -245,17 +245,17 @@ def _in_a_sentence(stage: str, root: Path) -> typing.Iterator[None]:
                 f"The stage {stage} could not write to {str(root)!r} ({os.strerror(number)}); "
                 "free some space or choose another folder with --cache-dir, then run again."
             ) from error
-        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # from TensorFlow
             raise ReportError(
-                f"The stage {stage} needs more memory than this machine gives it; close other programs, or take fewer "
-                "images with --set data.n_train=…; what was finished is cached."
+                f"The stage {stage} needs more memory than is available; close other programs, or use fewer "
+                "images with --set data.n_train=…; finished work is cached."
             ) from error
         raise
 
 
 def _error_number(error: BaseException) -> int | None:
-    """Return the system's number of an OSError, or of one that HDF5 tells of in its own error's text."""
+    """Return the errno of an OSError, or the one quoted in the text of an HDF5 error."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
-    told = re.search(r"errno = (\d+)", str(error)) if isinstance(error, (OSError, RuntimeError)) else None
-    return int(told[1]) if told else None
+    match = re.search(r"errno = (\d+)", str(error)) if isinstance(error, (OSError, RuntimeError)) else None
+    return int(match[1]) if match else None

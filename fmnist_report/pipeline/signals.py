@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a run hears them at once, or is ended when its work does not let Python hear."""
+"""Ctrl-C and SIGTERM handling: stop at once, or end the process if Python cannot handle the signal."""
 
 import contextlib
 import multiprocessing
@@ -13,23 +13,24 @@ GRACE_SECONDS = 1.5
 
 
 class Stopped(BaseException):
-    """A signal asked the run to stop; not KeyboardInterrupt, which typer swallows."""
+    """The run was stopped by a signal; not KeyboardInterrupt, which typer swallows."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"{STOPS[signal.Signals(number)]}; what was finished is cached, run again to go on.")
+        super().__init__(f"{STOPS[signal.Signals(number)]}; finished work is cached, run again to resume.")
         self.code = 128 + number
 
 
 @contextlib.contextmanager
 def stopping_in_time(say: typing.Callable[[str], None]) -> typing.Iterator[None]:
-    """Raise Stopped in the main thread on a signal; if it has not ended the block GRACE_SECONDS later, end the process.
+    """Raise Stopped in the main thread on a signal; if the block is still running GRACE_SECONDS later, end the process.
 
-    A long computation in C lets no Python handler run. The cache holds at any moment, so ending the process is safe.
+    A long computation in C blocks Python signal handlers. The cache is always consistent, so ending the process is
+    safe.
 
     Args:
-        say: tells the sentence before the process ends.
+        say: prints the message before the process ends.
     """
-    reader, writer = socket.socketpair()  # which on every system wakes without blocking
+    reader, writer = socket.socketpair()  # wakes without blocking on every system
     writer.setblocking(False)
     ended = threading.Event()
 
@@ -56,6 +57,6 @@ def stopping_in_time(say: typing.Callable[[str], None]) -> typing.Iterator[None]
 
 
 def _raise_stopped(number: int, frame: typing.Any) -> None:
-    for other in STOPS:  # the run is ending: a second signal would only spoil its sentence
+    for other in STOPS:  # the run is ending: ignore a second signal
         signal.signal(other, signal.SIG_IGN)
     raise Stopped(signal.Signals(number))

@@ -13,14 +13,14 @@ from fmnist_report.pipeline.cache import Entry
 
 
 class Execution(enum.Enum):
-    """Where a stage is computed; it does not count in the key.
+    """How a stage is executed; not part of the key.
 
     INLINE: in the run's own process.
-    SUBPROCESS: in a process of its own, which gives back all the memory that TensorFlow keeps of every network that it
-        has compiled.
-    PARALLEL: in a process side by side with the other such stages that are ready.
-    WORKERS: by the workers of a cluster, side by side with the other such stages that are ready; it writes few files,
-        and reads small entries, or workers share the cache folder.
+    SUBPROCESS: in a separate process, which frees all the memory that TensorFlow keeps for the networks that it has
+        compiled.
+    PARALLEL: in a separate process, in parallel with other such stages that are ready.
+    WORKERS: on the workers of a cluster, in parallel with other such stages that are ready; for stages that write few
+        files and read small entries, unless the workers share the cache folder.
     """
 
     INLINE = enum.auto()
@@ -31,22 +31,22 @@ class Execution(enum.Enum):
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One step of the pipeline: settings and upstream artefacts in, one artefact folder out.
+    """A step of the pipeline, from settings and upstream artefacts to an artefact folder.
 
     The function is called as function(out, progress, **settings, **places, **upstream folders).
 
     Args:
         name: the stage's name in the cache and on the command line.
         function: "package.module:name"; imported only when the stage is computed.
-        settings: values that count in the key, by parameter name.
-        upstream: stages whose folders the function takes, by parameter name.
-        digests: digests of outside content that counts: data, weights, templates.
-        places: values that do not count: folders to look in, workers.
-        execution: where it is computed.
-        resumes: an interrupted computation goes on from its unfinished folder.
-        published: its files are copied into the report folder, so every run verifies them.
-        measures: it also reads what upstream stages measured of their own computation (cache.MEASURED), which for
-            other stages does not count.
+        settings: values that are part of the key, by parameter name.
+        upstream: stages whose folders the function reads, by parameter name.
+        digests: digests of external content that is part of the key: data, weights, templates.
+        places: values that are not part of the key: folders to search, workers.
+        execution: execution mode.
+        resumes: an interrupted computation resumes from its unfinished folder.
+        published: its files are copied to the report folder, so every run verifies them.
+        measures: it also reads measurements of upstream computations (cache.MEASURED), which are not part of other
+            stages' keys.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Pipeline(list[Stage]):
     """The stages of a run, in order.
 
     Args:
-        package: package that contains the stages' functions.
+        package: the package that contains the stages' functions.
     """
 
     def __init__(self, package: str) -> None:
@@ -89,7 +89,7 @@ class Pipeline(list[Stage]):
 
         Args:
             function: "module:name", inside the package.
-            reads: the function's arguments: stages whose folders it takes, and settings.
+            reads: the function's arguments: stages whose folders it reads, and settings.
         """
         upstream = {name: value for name, value in reads.items() if isinstance(value, Stage)}
         settings = {name: value for name, value in reads.items() if name not in upstream}
@@ -103,16 +103,16 @@ class Pipeline(list[Stage]):
     def repeat(
         self, name: str, function: str, times: typing.Sequence[tuple[Stage, int]], execution: Execution
     ) -> dict[str, Stage]:
-        """Add repetitions of stages with the seeds that are higher by 1 … n - 1, and a stage that gathers them.
+        """Add repetitions of stages with seeds increased by 1 … n - 1, and a stage that gathers them.
 
-        A repetition is called <stage>-<number>, and reads the repetitions of what the stage reads, where there are.
+        A repetition is named <stage>-<number>, and reads the repetitions of the stage's inputs, if there are any.
 
         Args:
-            times: each stage, and how often it is computed in all, n.
-            execution: where the repetitions are computed.
+            times: (stage, n) pairs; n is the total number of runs.
+            execution: execution mode of the repetitions.
 
         Returns:
-            The gathering stage by its name; nothing where every n is 1.
+            The gathering stage by its name; empty if every n is 1.
         """
         repeated: dict[str, typing.Any] = {}
         for number in range(1, max(n for _, n in times)):
@@ -136,14 +136,14 @@ def call_stage(function: str, arguments: dict[str, typing.Any]) -> None:
 
 @dataclass
 class Step:
-    """A stage as a run sees it.
+    """The state of a stage in a run.
 
     own: components of its key that do not depend on other stages.
-    components, key: known once the content of all that it reads is known.
-    contents: of its entry, without and with what it measured; known also of an entry that was removed since.
-    status: "cached", "computed"; before the run also "compute", "undecided" (it depends on what a stage before it
-        will leave) and "skip" (nothing needs it).
-    peak_memory_bytes: of the process that computed it, until its end.
+    components, key: known once the content of all inputs is known.
+    contents: digests of its entry, without and with measurements; known even if the entry has been removed.
+    status: "cached", "computed"; before the run also "compute", "undecided" (depends on the result of an upstream
+        stage) and "skip" (nothing needs it).
+    peak_memory_bytes: peak memory of the process that computed it.
     """
 
     stage: Stage

@@ -1,4 +1,4 @@
-"""Where independent pieces of work are done: one after the other in this process, or by the workers of Dask."""
+"""Task execution: sequentially in this process, or on Dask workers."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
     "1",
 )
-AHEAD = 2  # tasks handed out for each worker, so that none waits for the next
+AHEAD = 2  # tasks submitted per worker, so that none is idle
 WAIT_SECONDS = 20.0
-MISSING = "Dask is not installed; add it by `.venv/bin/pip install distributed`, then run again."
+MISSING = "Dask is not installed; run `.venv/bin/pip install distributed`, then run again."
 
 
 @dataclass
 class Workers:
-    """The address of a Dask scheduler, or nothing; true if there are workers; it can be sent to other processes.
+    """The workers of a run; picklable, and true if there are any.
 
-    scheduler: such as "tcp://10.0.0.5:8786"; empty where everything is computed here, and until n were started.
-    n: how many are to be started on this machine.
+    scheduler: for example "tcp://10.0.0.5:8786"; empty without a cluster, and until the n workers are started.
+    n: number of workers to start on this machine.
     """
 
     scheduler: str = ""
@@ -50,19 +50,19 @@ class Workers:
     def open(
         self, otherwise: typing.Callable[[], contextlib.AbstractContextManager[WorkerPool]] | None = None
     ) -> typing.Iterator[WorkerPool]:
-        """Give what computes tasks: workers, where there is a scheduler.
+        """Yield the pool that computes tasks: the Dask workers if there is a scheduler.
 
         Args:
-            otherwise: gives what computes them without one; this process by default.
+            otherwise: opens the pool to use without a scheduler; this process by default.
 
         Raises:
-            ReportError: the scheduler cannot be reached, or is lost; says so in one sentence.
+            ReportError: the scheduler cannot be reached, or the connection is lost.
         """
         if not self.scheduler:
             with otherwise() if otherwise else contextlib.nullcontext(WorkerPool()) as pool:
                 yield pool
             return
-        with _in_a_sentence(self.scheduler), connect(self.scheduler) as client:
+        with _explaining_errors(self.scheduler), connect(self.scheduler) as client:
             yield DaskPool(client)
 
 
@@ -70,33 +70,33 @@ LOCAL = Workers()
 
 
 class WorkerPool:
-    """Computes tasks one after the other in this process."""
+    """A pool that computes tasks sequentially in this process."""
 
     is_local = True
 
     def share(self, value: typing.Any) -> typing.Any:
-        """Return what stands for a large value in tasks."""
+        """Return a reference to a large value, to use in tasks."""
         return value
 
     def compute(
         self, function: typing.Callable, tasks: typing.Iterable[tuple]
     ) -> typing.Iterator[tuple[int, typing.Any]]:
-        """Yield (number of the task, function(*task)) as results come, in any order; tasks are made as needed."""
+        """Yield (index of the task, function(*task)) as results arrive, in any order; consume tasks as needed."""
         for number, task in enumerate(tasks):
             yield number, function(*task)
 
     def sees(self, path: Path, digest: str) -> bool:
-        """Tell whether whoever computes finds the file, with this SHA-256, under the same path."""
+        """Return whether the pool can read the file, with this SHA-256, at the same path."""
         return True
 
     @contextlib.contextmanager
     def joblib(self) -> typing.Iterator[int]:
-        """Give the number of jobs for joblib, whose work is done by this pool inside the block."""
+        """Yield n_jobs for joblib, which uses this pool inside the block."""
         yield os.cpu_count() or 1
 
 
 class DaskPool(WorkerPool):
-    """Computes tasks on the workers of a cluster; a worker that dies or joins late changes nothing in the results."""
+    """A pool of Dask workers; a worker that dies or joins late does not affect the results."""
 
     is_local = False
 
@@ -104,13 +104,13 @@ class DaskPool(WorkerPool):
         self.client = client
 
     def share(self, value: typing.Any) -> typing.Any:
-        """Send a large value to every worker once; those that join later get it from the others."""
+        """Send a large value to every worker once; workers that join later get it from the others."""
         return self.client.scatter(value, broadcast=True, hash=False)
 
     def compute(
         self, function: typing.Callable, tasks: typing.Iterable[tuple]
     ) -> typing.Iterator[tuple[int, typing.Any]]:
-        """Yield (number of the task, function(*task)) as results come; each leaves the cluster once it is here."""
+        """Yield (index of the task, function(*task)) as results arrive; each is then removed from the cluster."""
         from distributed import as_completed
 
         waiting = enumerate(tasks)
@@ -131,13 +131,13 @@ class DaskPool(WorkerPool):
             yield number, result
 
     def sees(self, path: Path, digest: str) -> bool:
-        """Tell whether every worker finds the file, with this SHA-256, under the same path."""
+        """Return whether every worker can read the file, with this SHA-256, at the same path."""
         found = self.client.run(_digest_of, str(path))
         return bool(found) and set(found.values()) == {digest}
 
     @contextlib.contextmanager
     def joblib(self) -> typing.Iterator[int]:
-        """Give -1: as many jobs as there are workers."""
+        """Yield -1: as many jobs as there are workers."""
         import joblib
 
         with joblib.parallel_config("dask", client=self.client, wait_for_workers_timeout=WAIT_SECONDS):
@@ -146,9 +146,9 @@ class DaskPool(WorkerPool):
 
 @contextlib.contextmanager
 def start_workers(workers: Workers) -> typing.Iterator[None]:
-    """Start as many workers on this machine as are wanted, and fill in their scheduler.
+    """Start the requested number of workers on this machine, and fill in their scheduler.
 
-    Each works in one thread, in a process that ends with this one; they listen on this machine alone.
+    Each has one thread, in a process that ends with this one; they listen on this machine only.
 
     Raises:
         ReportError: distributed is not installed.
@@ -178,13 +178,13 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
 
 
 def check_request(n: int, scheduler: str) -> None:
-    """Check what the command line asked for; raises UsageError."""
+    """Check --workers and --scheduler; raise UsageError if they are invalid."""
     if n and scheduler:
         raise UsageError("--workers starts workers on this machine and --scheduler uses others; give one of them.")
     if not 0 <= n <= 64:
-        raise UsageError(f"--workers takes 1 to 64 processes, not {n}.")
+        raise UsageError(f"--workers expects 1 to 64 processes, not {n}.")
     if scheduler and not scheduler.startswith(("tcp://", "tls://", "ucx://")):
-        raise UsageError(f"--scheduler takes an address such as tcp://10.0.0.5:8786, not {scheduler!r}.")
+        raise UsageError(f"--scheduler expects an address such as tcp://10.0.0.5:8786, not {scheduler!r}.")
 
 
 @contextlib.contextmanager
@@ -192,8 +192,8 @@ def connect(scheduler: str) -> typing.Iterator[Client]:
     """Connect to a scheduler and wait for its first worker.
 
     Raises:
-        OSError, TimeoutError: nobody answers.
-        ReportError: a worker runs another version of this project or of a package that matters.
+        OSError, TimeoutError: there is no response.
+        ReportError: a worker has a different version of this project or of a package that affects results.
     """
     from distributed import Client
 
@@ -206,12 +206,12 @@ def connect(scheduler: str) -> typing.Iterator[Client]:
         yield client
 
 
-OTHER_CODE = "another version of this project or of a package that matters; results would not be the same."
+OTHER_CODE = "another version of this project or of a package that affects results; results would differ."
 
 
 @functools.cache
 def code_digest() -> str:
-    """Digest this package's source and the versions that matter; the same on every worker that may compute for us."""
+    """Digest this package's source and the versions that affect results; workers must have the same digest."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
@@ -221,7 +221,7 @@ def code_digest() -> str:
 
 
 def _call(code: str, function: typing.Callable, *task) -> typing.Any:
-    """Compute a task on a worker, which may have joined after the others were checked."""
+    """Compute a task on a worker, which may have joined after the check of the others."""
     if code != code_digest():
         raise ReportError(f"A worker has {OTHER_CODE}")
     prepare_libraries()
@@ -229,7 +229,7 @@ def _call(code: str, function: typing.Callable, *task) -> typing.Any:
 
 
 def import_quietly() -> None:
-    """Import what tasks need, without its remarks, before a task's own arguments import it."""
+    """Import libraries that tasks need without their messages, before a task's arguments import them."""
     with silent_imports():
         importlib.import_module("keras")
 
@@ -247,8 +247,8 @@ def _require_distributed() -> None:
 
 
 @contextlib.contextmanager
-def _in_a_sentence(scheduler: str) -> typing.Iterator[None]:
-    """Word what may happen to a cluster for the person who can do something about it."""
+def _explaining_errors(scheduler: str) -> typing.Iterator[None]:
+    """Convert errors of the cluster to a ReportError that suggests a fix."""
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
@@ -258,13 +258,13 @@ def _in_a_sentence(scheduler: str) -> typing.Iterator[None]:
         yield
     except KilledWorker as error:
         raise ReportError(
-            f"Several workers of {scheduler} died of the same piece of work, the last at {error.last_worker.address}, "
-            "perhaps for want of memory; what was finished is cached, run again with more memory or fewer workers."
+            f"Several workers of {scheduler} died on the same task, the last at {error.last_worker.address}, "
+            "perhaps because memory ran out; finished work is cached, run again with more memory or fewer workers."
         ) from error
     except (CancelledError, CommClosedError, OSError, TimeoutError) as error:
-        told = type(error).__module__
-        if isinstance(error, OSError) and not told.startswith("distributed") and error.errno:
-            raise  # of this machine's own files
+        module = type(error).__module__
+        if isinstance(error, OSError) and not module.startswith("distributed") and error.errno:
+            raise  # about this machine's files
         raise ReportError(
-            f"The scheduler {scheduler} or its workers cannot be reached; what was finished is cached, run again."
+            f"The scheduler {scheduler} or its workers cannot be reached; finished work is cached, run again."
         ) from error

@@ -1,20 +1,20 @@
-"""Templates, style sheets, catalogues and fonts: where they lie, and their digests."""
+"""Paths and digests of templates, style sheets, catalogues and fonts."""
 
 import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# Beside the package in a checkout, inside it where it was installed.
+# Next to the package in a checkout, inside it when installed.
 PLACES = (PACKAGE.parent / "templates", PACKAGE / "templates")
 TEMPLATES = next(place for place in PLACES if (place / "style.css").is_file())
 FONTS = TEMPLATES / "fonts"
-# Earlier full trainings that benchmarks/full_runs.py writes: of standard with single changes, and of best.
+# Earlier full training runs, written by benchmarks/full_runs.py: standard with single changes, and best.
 FULL_RUNS = TEMPLATES / "full_runs.json"
 TRIED_IN_BEST = TEMPLATES / "best_runs.json"
 
 
 def missing_letters(text: str) -> str:
-    """Return the letters that the shipped fonts lack, each once."""
+    """Return the letters that the bundled fonts lack, without repetition."""
     rare = dict.fromkeys(letter for letter in text if not (letter < "\u0180" or "\u0400" <= letter < "\u0460"))
     if not rare:
         return ""
@@ -25,13 +25,13 @@ def missing_letters(text: str) -> str:
 
 
 def template_digests(lang: str) -> dict[str, str]:
-    """Digest every template, style sheet, font and one language's catalogue."""
+    """Digest all templates, style sheets and fonts, and one language's catalogue."""
     files = [path for path in sorted(TEMPLATES.rglob("*")) if path.is_file() and path.suffix not in (".po", ".py")]
     return _digest([path for path in files if "__pycache__" not in path.parts] + [TEMPLATES / f"{lang}.po"])
 
 
 def catalogue_digests(lang: str) -> dict[str, str]:
-    """Digest what the figures read: one language's catalogue and the fonts."""
+    """Digest the inputs of the figures: one language's catalogue and the fonts."""
     return _digest([TEMPLATES / f"{lang}.po", *sorted(FONTS.glob("*.ttf"))])
 
 

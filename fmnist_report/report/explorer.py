@@ -1,4 +1,4 @@
-"""The explorer of single predictions: what the page's script needs of a run, as one document."""
+"""Data for the explorer of individual predictions in the page."""
 
 import base64
 import string
@@ -10,7 +10,7 @@ from fmnist_report.evaluation.networks import BY_NAME, COMPARED
 from fmnist_report.messages import N_
 from fmnist_report.report.language import PERCENT, Language
 
-# What the script says, by its own names for it; {braces} are filled in by the script.
+# Texts of the script, by key; {placeholders} are filled in by the script.
 WORDS = {
     "shown": N_("Images shown: {n} of {kept}"),
     "of_cell": N_("Images shown: {n} of {kept} that are kept; the cell counts {total}"),
@@ -41,18 +41,18 @@ def build_explorer(
     results: dict[str, typing.Any],
     language: Language,
 ) -> dict[str, typing.Any]:
-    """Return what the script shows.
+    """Return the data for the script.
 
     Args:
-        examples: as evaluation.examples gathers them.
-        browser_model: the documents of experiments.browser_model.
+        examples: arrays from evaluation.examples.
+        browser_model: the files of experiments.browser_model.
         results: as in results.json.
 
     Returns:
         words, lang; classes, their names; models, with name, label, colour and confusion; n, height, width and columns
         of the sprites; images and neighbours, these sprites as data URIs; and base64 of the arrays index (int32),
         label, predicted and neighbour_labels (uint16), probabilities (uint8) and rms (float32), all little-endian;
-        and network, its operations, mirror, and base64 of whole and fine, or None where it does not fit into a page.
+        and network: its operations, mirror, and base64 of whole and fine, or None if it is too large for the page.
     """
     height, width, columns = examples["layout"].tolist()
     packed = ("index", "label", "predicted", "probabilities", "neighbour_labels", "rms")
@@ -74,15 +74,15 @@ def build_explorer(
 
 
 def list_words(language: Language) -> dict[str, str]:
-    """Return what the script says, by its own names for it."""
+    """Return the translated texts of the script, by key."""
     return {name: language.text(text, **_braces(text)) for name, text in WORDS.items()}
 
 
-def _describe_network(told: dict, arrays: dict[str, np.ndarray]) -> dict[str, typing.Any] | None:
-    if not told["fits"]:
+def _describe_network(document: dict, arrays: dict[str, np.ndarray]) -> dict[str, typing.Any] | None:
+    if not document["fits"]:
         return None
     packed = {name: _encode(arrays[name]) for name in ("whole", "fine")}
-    return {"operations": told["operations"], "mirror": told["mirror"], **packed}
+    return {"operations": document["operations"], "mirror": document["mirror"], **packed}
 
 
 def _encode(array: np.ndarray) -> str:
@@ -90,5 +90,5 @@ def _encode(array: np.ndarray) -> str:
 
 
 def _braces(text: str) -> dict[str, str]:
-    """Leave every placeholder of a message as it is, for the script to fill in."""
+    """Map every placeholder of a message to itself, for the script to fill in."""
     return {name: f"{{{name}}}" for _, name, _, _ in string.Formatter().parse(text) if name}

@@ -1,4 +1,4 @@
-"""What earlier full trainings by the project say beside a run: of standard with single changes, and of best."""
+"""Earlier full training runs of the project, for comparison: standard with single changes, and best."""
 
 import dataclasses
 import json
@@ -15,18 +15,18 @@ from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
 from fmnist_report.report.conclusions.trained import SETTLED_BY, is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
-TRIED = "best"  # the preset whose trainings TRIED_IN_BEST holds
-LEAST_RANKED = 5  # values whose order is compared
+TRIED = "best"  # the preset of the runs in TRIED_IN_BEST
+LEAST_RANKED = 5  # minimum number of values for a rank correlation
 
 Results = dict[str, typing.Any]
 
 
 def read_full_runs(fashion: bool) -> dict[str, typing.Any]:
-    """Read what earlier trainings by the project reached on Fashion-MNIST; on other data they tell nothing.
+    """Read the results of earlier full runs on Fashion-MNIST; they do not apply to other data sets.
 
     Returns:
-        full_runs, as average_seeds joins them; tried: the preset of which other settings were tried in full, and
-        rows of stage, changes (factor: value; empty of the chosen settings), val_accuracy, and effect, the difference
+        full_runs, averaged by average_seeds; tried: the preset whose settings were varied in full runs, and
+        rows of stage, changes (factor: value; empty for the chosen settings), val_accuracy, and effect, the difference
         from the chosen settings.
     """
     if not fashion:
@@ -46,14 +46,14 @@ def read_full_runs(fashion: bool) -> dict[str, typing.Any]:
 
 
 def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Join full trainings that differ by their seed alone.
+    """Average full runs that differ only by seed.
 
     Returns:
-        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None of one), and effect: the mean
-        minus that of the chosen settings with the same seeds, None for those themselves and where a seed is lacking.
-        apart is the distance that two single trainings of the same settings exceed by chance in one case of twenty, and
-        beyond whether an effect is significant, by t-tests with Bonferroni's correction for all effects of a network;
-        both by the deviation that all settings with several seeds have in common, None and False where there are none.
+        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None for one seed), and effect: the
+        mean minus that of the chosen settings with the same seeds, None for these themselves and if a seed is missing.
+        apart is the difference between two single runs of the same settings that is exceeded by chance with probability
+        0.05; exceeds_noise is whether an effect is significant in t-tests with Bonferroni's correction for all effects
+        of a network. Both use the pooled deviation of all settings with several seeds; None and False without any.
     """
     grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
     for row in rows:
@@ -73,7 +73,7 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
 
 
 def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
-    """Add apart and beyond to the rows of one network."""
+    """Add apart and exceeds_noise to the rows of one network."""
     from scipy import stats
 
     repeated = [row for row in rows if row["sd"] is not None]
@@ -90,29 +90,29 @@ def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
 
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
-    """Return earlier full trainings of a stage, best first; none where the chosen settings are not among them."""
+    """Return earlier full runs of a stage, best first; empty if they do not include the chosen settings."""
     rows = [row for row in results["full_runs"] if row["stage"] == stage]
     return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
 
 
 def assign(stage: str, changes: dict[str, str]) -> tuple[str, ...]:
-    """Write changes as --set takes them; a name without a section is one of the stage's own."""
+    """Format changes as --set accepts them; a name without a section belongs to the stage's own section."""
     return tuple(f"{name if '.' in name else f'{stage}.{name}'}={value}" for name, value in changes.items())
 
 
 def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
-    """Return the sections of the settings of TRIED, with changes, that settle how a stage trains, as JSON has them."""
+    """Return the sections of TRIED's settings, with changes, that a stage's training depends on, as in JSON."""
     settings = override(preset(TRIED), assign(stage, changes))
     return json.loads(json.dumps({name: dataclasses.asdict(getattr(settings, name)) for name in SETTLED_BY[stage]}))
 
 
 def is_current(row: dict[str, typing.Any]) -> bool:
-    """Tell whether a row was trained by the present form of TRIED; of others nothing is told."""
+    """Return whether a row was trained with the current version of TRIED; others are ignored."""
     return row["settings"] == set_as(row["stage"], row["changes"])
 
 
 def tried_list(results: Results, language: Language) -> str:
-    """Say of each network that other settings were tried of in full what they reached; empty where there is none."""
+    """List the accuracies of other settings in full runs by network; empty if there are none."""
     found = {}
     for stage in dict.fromkeys(row["stage"] for row in results["tried"]["rows"]):
         rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
@@ -127,17 +127,17 @@ def tried_list(results: Results, language: Language) -> str:
 
 def _write_changes(changes: dict[str, str], language: Language) -> str:
     factors = {name.rpartition(".")[2]: value for name, value in changes.items()}
-    told = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in factors.items())
-    return told or language.text(N_("as chosen"))
+    text = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in factors.items())
+    return text or language.text(N_("as chosen"))
 
 
 def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | None:
-    """Correlate the order of values in the study with that in full trainings.
+    """Correlate the order of values in the study with that in full runs.
 
     Returns:
-        n, values that both tried, the chosen among them; spearman, their rank correlation. None where the network was
-        not trained by the settings around which full trainings were made, where the study's trainings are too short to
-        conclude from, where fewer than LEAST_RANKED values were tried, and where all are alike.
+        n, the number of values in both, including the chosen one; spearman, their rank correlation. None if the network
+        was not trained with the settings that the full runs vary, if the study's runs are too short to be conclusive,
+        if fewer than LEAST_RANKED values were tried, or if all are equal.
     """
     if not is_trained_as("standard", results, stage) or is_too_short(stage, results):
         return None
@@ -151,10 +151,10 @@ def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | Non
 def pair_with_study(
     full: list[dict[str, typing.Any]], studied: list[dict[str, typing.Any]], stage: str
 ) -> list[dict[str, typing.Any]]:
-    """Pair what full trainings of a network, as average_seeds joins them, and a study reached at the same values.
+    """Pair the results of a network's full runs, averaged by average_seeds, with those of a study for the same values.
 
     Returns:
-        Rows of factor and value, empty of the chosen settings, and the validation accuracies full and studied.
+        Rows of factor and value, empty for the chosen settings, and the validation accuracies full and studied.
     """
     own = [row for row in studied if row["network"] == stage]
     accuracy = {("", "") if row["chosen"] else (row["factor"], row["value"]): row["val_accuracy"] for row in own}
@@ -173,6 +173,6 @@ def rank_correlation(first: list[float], second: list[float]) -> float:
 
 
 def head_instead(results: Results) -> float | None:
-    """Return by how much the head alone was above fine-tuning in earlier full trainings; None where nobody knows."""
+    """Return the lead of the head alone over fine-tuning in earlier full runs; None if unknown."""
     rows = full_rows(results, "finetune")
     return next((row["effect"] for row in rows if (row["factor"], row["value"]) == ("unfreeze", "none")), None)

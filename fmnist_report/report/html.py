@@ -1,4 +1,4 @@
-"""HTML: the results and figures put into the template of one language."""
+"""HTML report: the results and figures rendered in the template of one language."""
 
 import base64
 import functools
@@ -60,10 +60,10 @@ def render_html(
     examples: Path,
     browser_model: Path,
 ) -> None:
-    """Stage `html`: write report.html, one file that asks for nothing from anywhere, and the results that it shows.
+    """Stage `html`: write report.html, a self-contained file that makes no network requests, and its results.
 
     Args:
-        data_set: its name, and classes as name_classes takes them.
+        data_set: its name, and classes as in name_classes.
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
@@ -94,9 +94,9 @@ def fill_template(
 
     Args:
         results: as in results.json.
-        data_set: as render_html takes it.
-        figures: SVG by name, as read_figures gives it.
-        explorer: as build_explorer gives it.
+        data_set: as in render_html.
+        figures: SVG by name, from read_figures.
+        explorer: from build_explorer.
 
     Returns:
         HTML. Text is escaped; an undefined name in a template is an error.
@@ -193,19 +193,19 @@ def fill_template(
 
 
 def read_figures(folder: Path) -> dict[str, dict[str, typing.Any]]:
-    """Return the view box and the inside of every SVG of a figures entry, by name."""
+    """Return the view box and the content of every SVG of a figures entry, by name."""
     return {path.stem: split_svg(path.read_text("utf-8")) for path in sorted(folder.glob("*.svg"))}
 
 
 def split_svg(svg: str) -> dict[str, typing.Any]:
-    """Return the view box of an SVG, and what stands inside it."""
+    """Return the view box and the content of an SVG."""
     head, _, rest = svg.partition(">")
     box = re.findall(r'viewBox="([-\d. ]+)"', head)
     return {"box": box[0], "body": markupsafe.Markup(rest.removesuffix("</svg>"))}
 
 
 def font_faces() -> list[dict[str, typing.Any]]:
-    """Return the shipped fonts: family, weight, style and a data URI each."""
+    """Return family, weight, style and data URI of each bundled font."""
     faces = []
     for name, (family, weight, style) in FACES.items():
         data = base64.b64encode((FONTS / f"{name}.ttf").read_bytes()).decode()

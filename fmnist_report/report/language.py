@@ -1,4 +1,4 @@
-"""Two languages: catalogues of text, and numbers and dates as each one writes them."""
+"""The two languages of the report: message catalogues, and formats of numbers and dates."""
 
 import functools
 import gettext
@@ -20,26 +20,26 @@ SOURCE_LANGUAGE = "en"
 LOCALES = {"en": "en_GB", "uk": "uk"}
 CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "locative")
 PERCENT = N_("{number}%")
-MANY = 20  # classes that figures can still name
-HARDEST = 30  # classes whose scores a figure shows, where there are more
-LONGEST = 16  # characters of a class's name in a figure
-ROUNDING = 1e-9  # what is no more than it is an error of rounding
-MOST_LISTED = 8  # names that a sentence lists
+MANY = 20  # maximum number of classes named in figures
+HARDEST = 30  # classes whose scores a figure shows, if there are more
+LONGEST = 16  # maximum characters of a class name in a figure
+ROUNDING = 1e-9  # smaller values are rounding errors
+MOST_LISTED = 8  # names listed in a sentence
 
 
 def name_classes(named: typing.Sequence[str] | None, data: dict[str, typing.Any]) -> list[str] | None:
-    """Return what a Language takes: nothing for Fashion-MNIST, else the names, or the labels where nobody named them.
+    """Return the class names for a Language: None for Fashion-MNIST, else the names or, without names, the labels.
 
     Args:
-        named: of a data set of the user's own, perhaps empty; None for Fashion-MNIST.
-        data: of results.json: labels of the classes in the files, and names, which are those that the files tell.
+        named: class names of a custom data set, possibly empty; None for Fashion-MNIST.
+        data: section of results.json: labels of the classes in the files, and names, if the files contain them.
     """
     return None if named is None else list(named) or list(data["names"]) or [str(label) for label in data["labels"]]
 
 
 @functools.cache
 def load_catalogue(code: str) -> gettext.NullTranslations:
-    """Compile templates/<code>.po in memory; English is the language of the messages themselves."""
+    """Compile templates/<code>.po in memory; the messages themselves are English."""
     if code == SOURCE_LANGUAGE:
         return gettext.NullTranslations()
     with open(TEMPLATES / f"{code}.po", "rb") as file:
@@ -51,12 +51,12 @@ def load_catalogue(code: str) -> gettext.NullTranslations:
 
 
 class Name:
-    """A name, or a number and what it counts, that a message asks for in the case that it needs.
+    """A name, or a number with a noun, inflected by the placeholder of a message.
 
-    As {other}, {other:genitive} or, where it begins a sentence, {other:Nominative}.
+    Examples are {other}, {other:genitive} and, at the start of a sentence, {other:Nominative}.
 
     Args:
-        forms: by case; one of them, the nominative, is always there.
+        forms: forms by grammatical case; the nominative is required.
     """
 
     def __init__(self, forms: dict[str, str]) -> None:
@@ -75,7 +75,7 @@ class Language:
 
     Args:
         code: "uk" or "en".
-        classes: the classes' names; those of Fashion-MNIST by default.
+        classes: class names; those of Fashion-MNIST by default.
         backbone: the convolutional base's name, which fills {backbone} in messages.
     """
 
@@ -86,22 +86,22 @@ class Language:
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int | Name) -> str:
-        """Translate a message and fill in its {named} values; no line begins with a dash or with %."""
+        """Translate a message and fill in its {named} values; prevent lines that start with a dash or %."""
         text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
         return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%")
 
     def model(self, name: str) -> str:
-        """Return a model's name."""
+        """Return a model's name for tables and figures."""
         return self.text(BY_NAME[name].label)
 
     def name(self, model: str) -> Name:
-        """Return what sentences call a model, in every case."""
+        """Return a model's name for sentences, in every grammatical case."""
         phrase, filled = BY_NAME[model].phrase, {"backbone": self.backbone}
         forms = {case: self.catalogue.pgettext(case, phrase) for case in CASES[1:]}
         return Name({case: form.format(**filled) for case, form in {CASES[0]: self.text(phrase), **forms}.items()})
 
     def count(self, unit: str, n: int) -> Name:
-        """Return n and what is counted, one of UNITS, in every case.
+        """Return n with a noun, one of UNITS, in every grammatical case.
 
         After whole thousands Ukrainian has one form in all cases: «на 2000 зображень».
         """
@@ -113,18 +113,18 @@ class Language:
         return Name({case: form.format(n=self.integer(n)) for case, form in forms.items()})
 
     def join(self, texts: typing.Iterable[str]) -> str:
-        """Join texts as a sentence lists them: a, b and c."""
+        """Join texts to a list: a, b and c."""
         return lists.format_list(list(texts), locale=self.locale)
 
     def name_all(self, models: typing.Iterable[str]) -> Name:
-        """List models as sentences do, in every case."""
+        """Join the names of models to a list, in every grammatical case."""
         names = [self.name(model).forms for model in models]
         return Name({case: self.join(forms[case] for forms in names) for case in CASES})
 
-    def by_model(self, told: dict[str, str]) -> str:
-        """List what is told of each of some models."""
+    def by_model(self, texts: dict[str, str]) -> str:
+        """List a text for each model."""
         one = N_("{name} – {what}")
-        return "; ".join(self.text(one, name=self.name(model), what=what) for model, what in told.items())
+        return "; ".join(self.text(one, name=self.name(model), what=what) for model, what in texts.items())
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, counted from 0."""
@@ -132,16 +132,16 @@ class Language:
 
     @property
     def many_classes(self) -> bool:
-        """Whether there are so many classes that figures number them in place of naming them."""
+        """Whether there are too many classes to name them in figures, so that they are numbered."""
         return len(self.classes) > MANY
 
     def short_name(self, label: int) -> str:
-        """Return what stands for a class in figures: its name, shortened if it is long, or its number, from 1."""
+        """Return the label of a class in figures: its name, shortened if it is long, or its number, from 1."""
         return str(label + 1) if self.many_classes else self._short_names[label]
 
     @functools.cached_property
     def _short_names(self) -> list[str]:
-        """The classes' names with at most LONGEST characters; where that leaves two alike, their ends are kept."""
+        """Class names with at most LONGEST characters; if two would be equal, their ends are kept."""
 
         def cut(name: str, n_kept: int) -> str:
             first = name[: LONGEST - 1 - n_kept].rstrip()
@@ -155,11 +155,11 @@ class Language:
 
     @property
     def is_shortened(self) -> bool:
-        """Whether figures show other names of classes than the text."""
+        """Whether class names in figures differ from those in the text."""
         return self.many_classes or self._short_names != self.classes
 
     def quoted(self, names: typing.Iterable[str]) -> str:
-        """Write names in the language's quotation marks, separated by commas; of many, the first and how many more."""
+        """Format names in quotation marks, separated by commas; if many, the first and the number of others."""
         every = [self.text(N_("“{name}”"), name=name) for name in names]
         if len(every) <= MOST_LISTED:
             return ", ".join(every)
@@ -167,7 +167,7 @@ class Language:
                          n=self.integer(len(every) - MOST_LISTED + 1))  # fmt: skip
 
     def component(self, name: str) -> str:
-        """Return the name of what a step of an ablation adds."""
+        """Return the name of an ablation component."""
         return self.text(COMPONENTS[name])
 
     def factor(self, name: str) -> str:
@@ -175,7 +175,7 @@ class Language:
         return self.text(FACTORS[name])
 
     def value(self, text: str) -> str:
-        """Write a hyperparameter's value: a word, widths joined by hyphens, or a number."""
+        """Format a hyperparameter's value: a word, widths joined by hyphens, or a number."""
         if text in VALUES:
             return self.text(VALUES[text])
         if re.fullmatch(r"\d+(-\d+)+", text):
@@ -187,37 +187,37 @@ class Language:
         return text.replace(".", numbers.get_decimal_symbol(self.locale))
 
     def number(self, value: float, digits: int = 1) -> str:
-        """Write a number with a fixed count of decimals."""
+        """Format a number with a fixed number of decimals."""
         return numbers.format_decimal(value, "#,##0." + "0" * digits if digits else "#,##0", self.locale)
 
     def signed(self, value: float) -> str:
-        """Write a number that may be negative, short."""
+        """Format a number, possibly negative, with few digits."""
         digits = 0 if abs(value) >= 100 or value == 0 else 2
         return ("−" if round(value, digits) < 0 else "") + self.number(abs(value), digits)
 
     def integer(self, value: int) -> str:
-        """Write a whole number with the language's grouping."""
+        """Format an integer with the language's digit grouping."""
         return numbers.format_decimal(value, "#,##0", self.locale)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """Write a share as a percentage, with the space that the language wants."""
+        """Format a fraction as a percentage, with the language's spacing."""
         return self.text(PERCENT, number=self.number(100 * share, digits))
 
     def points(self, difference: float, digits: int = 1) -> str:
-        """Write a difference of shares in percentage points with its sign; what rounds to nothing has none."""
+        """Format a difference of fractions in percentage points with its sign; zero after rounding has none."""
         rounded = round(100 * difference, digits)
         sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
         return sign + self.number(abs(rounded), digits)
 
     def bound(self, difference: float) -> str:
-        """Write the bound of an interval as points does, with more digits where it is to be seen that it is not 0."""
+        """Format the bound of an interval like points, with more digits if needed to show that it is not 0."""
         digits = 2
         while abs(difference) > ROUNDING and not round(100 * difference, digits):
             digits += 1
         return self.points(difference, digits)
 
     def compact(self, value: float) -> str:
-        """Write a large count in thousands, millions or billions with three digits."""
+        """Format a large count in thousands, millions or billions with three digits."""
         for scale, unit in ((1e9, N_("{value} bn")), (1e6, N_("{value} M")), (1e3, N_("{value} k"))):
             if value >= scale:
                 short = value / scale
@@ -225,31 +225,31 @@ class Language:
         return self.integer(int(value))
 
     def p_value(self, value: float) -> str:
-        """Write a p-value, "p < 0.001" or "p = 0.012", that no line breaks."""
+        """Format a p-value, "p < 0.001" or "p = 0.012", without line breaks."""
         if value < 0.001:
             return "p\u00a0<\u00a0" + self.number(0.001, 3)
         digits = 3
-        while round(value, digits) == 0.05 != value:  # on which side of 0.05 it lies must be seen
+        while round(value, digits) == 0.05 != value:  # must show on which side of 0.05 it is
             digits += 1
         return "p\u00a0=\u00a0" + self.number(value, digits)
 
     def duration(self, seconds: float) -> str:
-        """Write a duration in seconds or minutes."""
+        """Format a duration in seconds or minutes."""
         if seconds < 90:
             return self.text(N_("{value} s"), value=self.number(seconds, 0 if seconds >= 10 else 1))
         return self.text(N_("{value} min"), value=self.number(seconds / 60, 1))
 
     def date(self, iso: str) -> str:
-        """Write an ISO timestamp's date and time, in UTC."""
+        """Format an ISO timestamp's date and time, in UTC."""
         moment = datetime.fromisoformat(iso)
         return _plain(dates.format_datetime(moment, "d MMMM y, HH:mm 'UTC'", locale=self.locale))
 
     def day(self, iso: str) -> str:
-        """Write an ISO timestamp's date."""
+        """Format an ISO timestamp's date."""
         return _plain(dates.format_date(datetime.fromisoformat(iso), "long", locale=self.locale))
 
     def days(self, isos: typing.Iterable[str]) -> str:
-        """Write the first and the last of some dates; one where they are the same day."""
+        """Format a range of dates, or one date if all are on the same day."""
         found = sorted(isos)
         first, last = found[0], found[-1]
         if first[:10] == last[:10]:
@@ -260,5 +260,5 @@ class Language:
 
 
 def _plain(text: str) -> str:
-    """Put the common no-break space in place of the narrow one, which the shipped fonts lack."""
+    """Replace the narrow no-break space, which the bundled fonts lack, with the common one."""
     return text.replace("\u202f", "\u00a0")

@@ -1,4 +1,4 @@
-"""Numbers of figures, tables and sources, and references to them by number, with links."""
+"""Numbering of figures, tables and sources, and linked references to them."""
 
 import re
 
@@ -14,14 +14,14 @@ INLINE = {"figure": N_("fig.\u00a0{number}"), "table": N_("table\u00a0{number}")
 
 
 class Numbering:
-    """Numbers what stands in one page, in the order in which it stands there.
+    """Numbers of the figures, tables and sources of a page, in order of appearance.
 
-    A text refers to figures and tables that come after it, so the page is rendered with a mark in the place of each
-    number, and number_all replaces the marks at the end.
+    A text can refer to later figures and tables, so the page is rendered with a placeholder for each number, and
+    number_all replaces the placeholders at the end.
 
     Args:
-        language: of the words before the numbers.
-        sources: the list of references, in its order.
+        language: language of the words before the numbers.
+        sources: the list of references, in order.
     """
 
     def __init__(self, language: Language, sources: list[Reference]) -> None:
@@ -29,14 +29,14 @@ class Numbering:
         self._sources = {source.key: number for number, source in enumerate(sources, 1)}
 
     def head(self, kind: str, name: str) -> markupsafe.Markup:
-        """Number a figure or table, where its caption begins."""
+        """Return the number of a figure or table, for the start of its caption."""
         return _mark("head", f"{kind}-{name}")
 
     def see(self, text: str, *targets: str) -> markupsafe.Markup:
-        """Add to a text, before its last full stop, references to sources, figures and tables.
+        """Add references to sources, figures and tables to a text, before its final full stop.
 
         Args:
-            targets: "source-key", "figure-name" or "table-name"; an empty one is left out.
+            targets: "source-key", "figure-name" or "table-name"; empty ones are skipped.
         """
         plain = text.removesuffix(".")
         cited = [target.removeprefix("source-") for target in targets if target.startswith("source-")]
@@ -50,13 +50,13 @@ class Numbering:
         return markupsafe.Markup(" ").join(parts) + ("." if text.endswith(".") else "")
 
     def cite(self, *keys: str) -> markupsafe.Markup:
-        """Refer to sources by their keys: [1, 2]; KeyError for one that the list lacks."""
+        """Cite sources by their keys: [1, 2]; raise KeyError for an unknown one."""
         numbers = sorted(self._sources[key] for key in keys)
         link = markupsafe.Markup('<a href="#source-{0}">{0}</a>')
         return markupsafe.Markup("[{}]").format(markupsafe.Markup(", ").join(map(link.format, numbers)))
 
     def number_all(self, html: str) -> str:
-        """Put numbers in the places of the marks; KeyError where a text refers to what the page lacks."""
+        """Replace placeholders by numbers; raise KeyError if a text refers to something that is not in the page."""
         numbers: dict[str, int] = {}
         for role, kind, name in MARK.findall(html):
             if role == "head":

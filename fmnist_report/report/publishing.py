@@ -1,4 +1,4 @@
-"""What a run leaves in the report folder, and what it says of its stages."""
+"""Publication of a run's outputs in the report folder."""
 
 import contextlib
 import hashlib
@@ -14,17 +14,17 @@ from fmnist_report.settings import Settings
 
 
 def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
-    """Copy finished outputs into the report folder; none replaces its former before all are written.
+    """Copy finished outputs to the report folder; existing files are replaced only after all are written.
 
     Args:
         out: the report folder.
-        run: the run's id, start and seconds, as results.json has them.
+        run: the run's id, start and seconds, as in results.json.
 
     Returns:
         The paths written.
 
     Raises:
-        ReportError: a file could not be written; the former one is whole.
+        ReportError: a file could not be written; existing files are unchanged.
     """
     place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()
     try:
@@ -32,14 +32,14 @@ def publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any
             return _publish(out, settings, plan, run)
     except OSError as error:
         raise ReportError(
-            f"The report could not be written to {str(out)!r} ({error.strerror}); the former files there are whole. "
+            f"The report could not be written to {str(out)!r} ({error.strerror}); existing files there are unchanged. "
             "Free some space or choose another folder with --out, then run again: all results are cached."
         ) from error
 
 
 def _publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.Any]) -> list[Path]:
     written = []
-    with contextlib.ExitStack() as replaced:  # all are renamed when it closes
+    with contextlib.ExitStack() as replaced:  # all are renamed at its end
 
         def place(name: str) -> Path:
             written.append(out / name)
@@ -64,10 +64,10 @@ def _publish(out: Path, settings: Settings, plan: Plan, run: dict[str, typing.An
 
 
 def list_stages(plan: Plan) -> list[dict[str, typing.Any]]:
-    """Describe this run's stages as in results.json; seconds are those of the computation, when it was made."""
+    """Describe this run's stages as in results.json; seconds are those of the original computation."""
     entries = {name: step.entry.manifest["provenance"] for name, step in plan.steps.items() if step.entry}
     known = {name: moment for provenance in entries.values() for name, moment in provenance.items()}
-    known |= {name: provenance[name] for name, provenance in entries.items()}  # its own word on itself counts
+    known |= {name: provenance[name] for name, provenance in entries.items()}  # the entry's own record takes precedence
     return [
         {
             "name": name,

@@ -1,4 +1,4 @@
-"""Sources: what others reached on the test set of Fashion-MNIST, and where methods and bases were published."""
+"""References: published results on Fashion-MNIST's test set, and publications of methods and bases."""
 
 import typing
 import urllib.parse
@@ -13,13 +13,13 @@ LIST = "https://github.com/zalandoresearch/fashion-mnist#benchmark"
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One published accuracy.
+    """A published accuracy.
 
     Args:
-        network: what it is, a message of the catalogue.
-        accuracy: on the official 10,000 test images, a share.
-        source: who published it.
-        address: where.
+        network: translatable description of the network.
+        accuracy: accuracy on the official 10,000 test images, a fraction.
+        source: authors or publisher.
+        address: URL.
         ours: the model of this report to compare with; empty for none.
     """
 
@@ -32,14 +32,14 @@ class PublishedResult:
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry of the list of references.
+    """An entry of the list of references.
 
     Args:
-        key: by which texts refer to it.
+        key: key for citations.
         text: authors, title, place and year.
-        address: where it is to be read.
-        place: the address as it is printed.
-        lang: of the text.
+        address: URL.
+        place: the address as printed.
+        lang: language of the text.
     """
 
     key: str
@@ -74,12 +74,12 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class Method:
-    """A method that the report uses, in half a line.
+    """A method used in the report, with a brief explanation.
 
     Args:
-        term: as the text calls it, and words: what it is; messages of the catalogue.
-        source: who published it, and where; empty for common knowledge.
-        when: what a report must have used for the method to be listed, as tables.list_methods finds it; empty for all.
+        term: translatable name, and words: translatable explanation.
+        source: authors and publication; empty for common knowledge.
+        when: what a report must have used for the method to be listed, as in tables.list_methods; empty for all.
     """
 
     term: str
@@ -229,7 +229,7 @@ METHODS = (
     ),
 )  # fmt: skip
 
-# The links that the assignment gives, in its order.
+# The links from the assignment, in its order.
 ASSIGNMENT = (
     Reference(
         "greyscale", "Transfer Learning on Greyscale Images",
@@ -255,7 +255,7 @@ FASHION_MNIST = Reference(
     "Learning Algorithms, 2017", "https://arxiv.org/abs/1708.07747", "arXiv:1708.07747",
 )  # fmt: skip
 
-# Where each module's networks were published: authors, title, year and number on arXiv.
+# Publications of each module's networks: authors, title, year and arXiv number.
 PAPERS = {
     "vgg16": ("K. Simonyan, A. Zisserman", "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
               "1409.1556"),
@@ -289,7 +289,7 @@ def find_paper(backbone: str) -> tuple[str, str, int, str]:
 
 
 def list_references(methods: typing.Sequence[Method], fashion: bool, backbone: str) -> list[Reference]:
-    """List the references of a report: the assignment's, data and base, then those of the methods that it uses."""
+    """List the references of a report: the assignment's, data and base, then those of its methods."""
     authors, title, year, number = find_paper(backbone)
     base = Reference("base", f"{authors}. {title}, {year}", f"https://arxiv.org/abs/{number}", f"arXiv:{number}")
     own = [_reference_of(method) for method in methods if method.source]

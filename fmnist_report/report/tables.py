@@ -1,4 +1,4 @@
-"""Rows and lists of the report, computed from the results; the template only puts them into cells."""
+"""Rows and lists of the report, computed from the results; templates only display them."""
 
 import collections
 import dataclasses
@@ -19,20 +19,20 @@ MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (
     "epochs", "batch_size", "optimizer", "schedule", "learning_rate", "weight_decay", "dropout", "label_smoothing",
 )  # fmt: skip
-AUGMENTATION = ("shift", "cutout")  # which not every network knows
-BESIDE = "_grid"  # how the layer is called that averages an inner block for the head
+AUGMENTATION = ("shift", "cutout")  # which not every network has
+BESIDE = "_grid"  # name of the layer that averages an inner block for the head
 FIRST_SHOWN = 3  # epoch, of long learning curves
 
 Results = dict[str, typing.Any]
 
 
 def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]) -> list[dict[str, typing.Any]]:
-    """Return how networks were trained: rows of factor and values, one a stage; None where a network lacks the setting.
+    """Return training settings: rows of factor and one value per stage, None if a network does not have the setting.
 
-    Augmentation has a row where one of them uses it.
+    Augmentation has a row if at least one network uses it.
 
     Args:
-        n_train: training images; of few, batches are smaller than is set.
+        n_train: number of training images; if small, batches are smaller than the setting.
     """
     chosen = [take_enough_steps(getattr(settings, stage), n_train) for stage in stages]
     used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
@@ -41,14 +41,14 @@ def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]
 
 
 def name_stage(name: str, language: Language) -> str:
-    """Name a stage; a repetition with another seed ends in -1, -2, …, which the name keeps."""
+    """Return the name of a stage; a repetition with another seed, ending in -1, -2, …, keeps its number."""
     stage, _, number = name.partition("-")
     named = language.text(STAGES[stage])
     return language.text(N_("{stage}, repetition {number}"), stage=named, number=number) if number else named
 
 
 def accuracy_list(results: Results, measure: str, language: Language) -> str:
-    """Name every compared network with one of its accuracies."""
+    """List the compared networks with one of their accuracies."""
     values = {name: results["models"][name][measure] for name in COMPARED}
     return ", ".join(
         f"{language.name(name)} ({'–' if share is None else language.percent(share, 2)})"
@@ -57,7 +57,7 @@ def accuracy_list(results: Results, measure: str, language: Language) -> str:
 
 
 def network_rows(results: Results, name: str) -> list[dict[str, typing.Any]]:
-    """Return the layers worth a row: those with parameters, and those that change the shape."""
+    """Return the layers to show: those with parameters, and those that change the shape."""
     rows: list[dict[str, typing.Any]] = []
     former = None
     for row in results["models"][name]["layers"]:
@@ -71,12 +71,12 @@ def network_rows(results: Results, name: str) -> list[dict[str, typing.Any]]:
 
 
 def _resolution(row: dict[str, typing.Any]) -> tuple[int, bool]:
-    """Return the side of a layer's output, 1 where it has none, and whether it is read beside the base."""
+    """Return the side of a layer's output, 1 if it has none, and whether it is outside the base."""
     return row["output_shape"][0] if len(row["output_shape"]) == 3 else 1, row["name"].endswith(BESIDE)
 
 
 def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Join the layers of a deep network that work at the same resolution."""
+    """Merge the layers of a deep network that work at the same resolution."""
     joined = []
     for _, group in itertools.groupby(rows, key=_resolution):
         layers = list(group)
@@ -93,14 +93,14 @@ def _join_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
 
 
 def entered_ranges(results: Results, language: Language) -> str:
-    """Write into what the greyscale values from 0 to 255 turn in each channel of the base's input; empty if nothing."""
+    """Format the input ranges of the base's channels for grey values from 0 to 255; empty if unchanged."""
     ways = zip(results["features"]["scale"], results["features"]["offset"], strict=True)
     ranges = [f"{language.signed(offset)} … {language.signed(255 * scale + offset)}" for scale, offset in ways]
     return "; ".join(found for found in dict.fromkeys(ranges) if found != "0 … 255")
 
 
 def ensemble_list(results: Results, language: Language) -> str:
-    """Name the ensemble's members with their weights, heaviest first."""
+    """List the ensemble's members with their weights, highest first."""
     weights = sorted(results["ensemble_weights"].items(), key=lambda pair: -pair[1])
     return ", ".join(f"{language.name(name)} ({language.percent(weight)})" for name, weight in weights)
 
@@ -121,14 +121,14 @@ def list_methods(results: Results) -> list[Method]:
 
 
 def list_skipped(results: Results, language: Language) -> str:
-    """List how many files of the folder are not used, by the end of their names."""
+    """List the number of unused files in the folder, by extension."""
     kinds = results["data"]["skipped"]
     ends = {kind: kind or language.text(N_("without an ending")) for kind in kinds}
     return ", ".join(f"{ends[kind]} ({language.integer(n)})" for kind, n in kinds.items())
 
 
 def mirror_list(results: Results, language: Language) -> str:
-    """Name what averaging with the mirror image adds to each main network, in points of validation accuracy."""
+    """List the gain in validation accuracy from averaging with the mirror image, by main network, in points."""
     gains = {name: results["models"][name]["mirror_gain"] for name in MAIN}
     return ", ".join(
         f"{language.name(name)} ({language.points(gain, 2)})" for name, gain in gains.items() if gain is not None
@@ -154,7 +154,7 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
 
 
 def group_list(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    """Name the groups of hyperparameters that were studied in some networks, each with what belongs to it."""
+    """List the groups of hyperparameters studied in the given networks, each with its members."""
     found: dict[str, dict[str, None]] = {}
     for row in (row for row in results["study"]["rows"] if row["network"] in networks):
         found.setdefault(row["group"], {})[language.factor(row["factor"])] = None
@@ -162,7 +162,7 @@ def group_list(results: Results, networks: tuple[str, ...], language: Language) 
 
 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    """Say of each network that was studied how long, and what its starting point reached, in sentences."""
+    """Describe in sentences the run length and the baseline accuracy of each studied network."""
     bases, n_steps = results["study"]["baselines"], results["study"]["n_steps"]
     n_train = {name: results["study"]["n_train" if name == "cnn" else "feature_train"] for name in bases}
     return " ".join(
@@ -184,17 +184,17 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
 
 
 def ablation_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
-    """Return the steps of a part's ablation, the lowest first; none where it was not studied."""
+    """Return the steps of a part's ablation, simplest first; empty if it was not studied."""
     return results["study"]["ablations"].get(part, [])
 
 
 def first_epoch_shown(histories: list[dict[str, typing.Any]]) -> int:
-    """Return the epoch at whose height the axes of learning curves begin: the first ones would flatten the rest."""
+    """Return the epoch whose values start the axes of learning curves; earlier ones would flatten the rest."""
     return FIRST_SHOWN if min(len(history["val_loss"]) for history in histories) > 2 * FIRST_SHOWN else 1
 
 
 def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typing.Any]]:
-    """Return the best values that the search of some stages found, the most important of each network first."""
+    """Return the best values found by the searches of the given stages, most important first for each network."""
     rows = []
     for network, found in results["study"]["search"]["networks"].items():
         if network in stages:
@@ -208,7 +208,7 @@ def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typ
 
 
 def search_list(results: Results, stages: tuple[str, ...], language: Language) -> str:
-    """Say of each search of some stages its trials and the best validation accuracy, in sentences."""
+    """Describe in sentences the trials and the best validation accuracy of each search of the given stages."""
     return " ".join(
         language.text(
             N_("For {network} there were {trials}, {pruned} of them stopped early; the best reached {accuracy}."),
@@ -223,7 +223,7 @@ def search_list(results: Results, stages: tuple[str, ...], language: Language) -
 
 
 def comparison_rows(results: Results) -> list[dict[str, typing.Any]]:
-    """Return the tested pairs, each once: the classifier that was chosen may be the dense head under another name."""
+    """Return the tested pairs without duplicates: the chosen classifier can be the dense head under another name."""
     rows: dict[tuple[str, str], dict[str, typing.Any]] = {}
     for row in results["comparisons"]:
         a, b = (CHOSEN if name == results["chosen_classifier"] else name for name in (row["a"], row["b"]))
@@ -248,7 +248,7 @@ PARAMETERS = {"logistic_regression": "C = {value}", "lda": N_("shrinkage = {valu
 
 
 def _write_parameter(results: Results, name: str, language: Language) -> str:
-    """Write the parameter that was chosen for a classifier; empty for one that has none."""
+    """Format the hyperparameter chosen for a classifier; empty if it has none."""
     kind = name.removeprefix("vgg_")
     if kind not in results["classifiers"]:
         return ""
@@ -257,7 +257,7 @@ def _write_parameter(results: Results, name: str, language: Language) -> str:
 
 
 def list_settings(settings: Settings) -> list[tuple[str, str]]:
-    """Return (name, value) of every setting, as --set writes them."""
+    """Return (name, value) of every setting, as --set accepts them."""
     rows = []
     for section in dataclasses.fields(settings):
         value = getattr(settings, section.name)

@@ -1,4 +1,4 @@
-"""What classes, hyperparameters and their values are called in the report."""
+"""Names of classes, hyperparameters and their values in the report."""
 
 from fmnist_report.messages import N_, N_n
 from fmnist_report.optimizers import OPTIMIZERS
@@ -38,7 +38,7 @@ FACTORS = {
     "mirror": N_("mirroring"),
     "split_seed": N_("split of the training images"),
 }
-# What the steps of an ablation add; the lowest is what they are added to.
+# Components of an ablation; the first is the starting point.
 COMPONENTS = {
     "start": N_("simplest form"),
     "architecture": N_("three stages in place of a dense layer"),
@@ -87,7 +87,7 @@ VALUES = {
     "False": N_("no"),
     **{name: optimizer.label for name, optimizer in OPTIMIZERS.items()},
 }
-# What is counted; a catalogue has each in every case and number of its language.
+# Counted nouns; a catalogue has each in every grammatical case and number of its language.
 UNITS = {
     "image": N_n("{n} image", "{n} images"),
     "training image": N_n("{n} training image", "{n} training images"),

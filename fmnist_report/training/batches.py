@@ -1,4 +1,4 @@
-"""Batches of images and of features: order, shifts, mirroring and cutout, drawn from seed and epoch alone."""
+"""Batches of images and of features, with augmentation determined by seed and epoch."""
 
 import itertools
 import typing
@@ -7,19 +7,19 @@ import numpy as np
 
 
 class ImageBatches:
-    """Shuffled batches of images, shifted at random and, if that is wanted, mirrored in every other epoch.
+    """Shuffled batches of images, randomly shifted and optionally mirrored in every other epoch.
 
-    Which epoch mirrors an image is drawn once, so that two epochs see both of its views
+    The parity of the epochs that mirror an image is drawn once, so that any two consecutive epochs show both views
     (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.6).
 
     Args:
         images: (n, height, width) uint8.
         targets: (n, classes) float32 class probabilities.
-        batch_size: images in a batch; the last, smaller batch is left out.
-        shift: most pixels that an image moves along each axis, filled with zeros.
-        cutout: side in pixels of the square that is blackened in each image; 0 for none.
-        seed: order, shifts and mirroring depend on it and on the epoch alone.
-        mirror: whether images are mirrored at all.
+        batch_size: images per batch; the last, smaller batch is dropped.
+        shift: maximum shift in pixels along each axis, filled with zeros.
+        cutout: side in pixels of the square masked out of each image; 0 disables it.
+        seed: order, shifts and mirroring depend only on it and the epoch.
+        mirror: whether to mirror images in every other epoch.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class ImageBatches:
 
 
 class FeatureBatches:
-    """Shuffled batches of pooled features, each image seen in its other view, if it has two, in every other epoch.
+    """Shuffled batches of pooled features; each image alternates between its views, if it has two, by epoch.
 
     Args:
-        views: the original's and perhaps the mirror image's features, (n, n_features) float32 each.
+        views: features of the original and, optionally, mirrored images, (n, n_features) float32 each.
         targets: (n, classes) float32 class probabilities.
     """
 
@@ -72,11 +72,11 @@ class FeatureBatches:
 
 
 class StepBatches:
-    """So many batches an epoch, whatever their size: the epochs of others one after the other, cut anew.
+    """Batches with a fixed number of steps per epoch, taken from consecutive epochs of other batches.
 
     Args:
         batches: has batch_size, a length in batches, and epoch(number).
-        n_steps: batches of an epoch.
+        n_steps: batches per epoch.
     """
 
     def __init__(self, batches, n_steps: int) -> None:
@@ -86,14 +86,14 @@ class StepBatches:
         return self.n_steps
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple]:
-        """Yield the batches epoch · n_steps … (epoch + 1) · n_steps - 1 of all that the others would give."""
+        """Yield the batches epoch · n_steps … (epoch + 1) · n_steps - 1 of the underlying sequence."""
         first, skipped = divmod(epoch * self.n_steps, len(self.batches))
         endless = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count(first)))
         return itertools.islice(endless, skipped, skipped + self.n_steps)
 
 
 def shift_images(images: np.ndarray, shift: int, rng: np.random.Generator) -> np.ndarray:
-    """Move each image by up to shift pixels along each axis; (n, h, w) in and out."""
+    """Shift each image by up to shift pixels along each axis; (n, h, w) in and out."""
     if shift == 0:
         return images
     n, height, width = images.shape
@@ -104,11 +104,11 @@ def shift_images(images: np.ndarray, shift: int, rng: np.random.Generator) -> np
 
 
 def cut_out(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Blacken a square of each image, which may stick out at the edges (DeVries and Taylor, 2017).
+    """Mask a square of each image, which may extend beyond the edges (DeVries and Taylor, 2017).
 
     Args:
         images: (n, h, w).
-        side: of the square, in pixels; 0 for none.
+        side: side of the square in pixels; 0 for none.
     """
     n, height, width = images.shape
     centres = rng.integers(0, (height, width), (n, 2))
@@ -119,5 +119,5 @@ def cut_out(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarr
 
 
 def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Turn (n,) labels into (n, n_classes) float32 targets."""
+    """Convert (n,) labels to (n, n_classes) float32 targets."""
     return np.eye(n_classes, dtype="float32")[labels]

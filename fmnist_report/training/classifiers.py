@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers on cached features; each one's parameter is chosen on validation."""
+"""scikit-learn classifiers on cached features, each with one hyperparameter chosen on validation data."""
 
 import contextlib
 import time
@@ -21,8 +21,8 @@ from fmnist_report.training.stores import SPLITS, FeatureStore
 
 MANY_FEATURES = 6_000
 N_COMPONENTS = 1_000
-AT_ONCE = 2  # fits in this process, each of which may copy all features
-MOST_EXTENSIONS = 2  # of a grid whose best value lies at its edge
+AT_ONCE = 2  # parallel fits in this process, each of which may copy all features
+MOST_EXTENSIONS = 2  # of a grid whose best value is at its edge
 
 
 def fit_classifiers(
@@ -35,10 +35,10 @@ def fit_classifiers(
     features: Path,
     workers: Workers,
 ) -> None:
-    """Stage `classifiers`: fit scikit-learn's classifiers; each one's parameter is chosen on validation.
+    """Stage `classifiers`: fit scikit-learn classifiers, each with one hyperparameter chosen on validation data.
 
-    As the head does, they learn from both views where there are two, every image in one of them, drawn by seed; and
-    their predictions are averaged over both. A grid whose best value lies at its edge is extended. Writes
+    Like the head, they are trained on both views if there are two, each image in one of them, drawn with seed, and
+    their predictions are averaged over both. A grid whose best value is at its edge is extended. Writes
     classifiers.json with {name: {parameter, tried, val_accuracy, n_params, macs, n_views}}, measured.json with {name:
     {train_seconds, predict_ms_per_image}} and probabilities.npz with "<name>/val" and "<name>/test".
     """
@@ -47,7 +47,7 @@ def fit_classifiers(
         train, val, test = ([store.pooled(split, view) for view in store.views] for split in SPLITS)
         mean, scale = standardisation(train[0])
         mixed = mix_views(train, seed)
-        train.clear()  # what both views take in memory is wanted for the fits
+        train.clear()  # the fits need the memory of both views
     for array in (mixed, *val, *test):  # in place, for the same reason
         array -= mean
         array *= scale
@@ -68,7 +68,7 @@ def fit_classifiers(
 
 @dataclass(frozen=True)
 class Views:
-    """Standardised features: of training images (n_train, n_features), and of both views of the others; labels (n,)."""
+    """Standardised features of training images (n_train, n_features), and of all views of the others; labels (n,)."""
 
     train: np.ndarray
     y_train: np.ndarray
@@ -78,25 +78,25 @@ class Views:
 
 
 def mix_views(views: list[np.ndarray], seed: int) -> np.ndarray:
-    """Take each image in one of its views, as drawn; (n, n_features)."""
+    """Draw one of the views of each image; return (n, n_features)."""
     drawn = np.random.default_rng(seed).integers(0, len(views), len(views[0]))
     return np.where((drawn == 0)[:, None], views[0], views[-1])
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The values of a classifier's parameter that are tried, and what makes an unfitted classifier of one."""
+    """Candidate values of a classifier's hyperparameter, and a function from a value to an unfitted classifier."""
 
     values: tuple
     build: typing.Callable[[typing.Any], typing.Any]
 
 
 def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, Kind]:
-    """List the classifiers by name, those whose fits take longest first.
+    """List the classifiers by name, the slowest to fit first.
 
     Args:
-        shape: of the training features. The linear discriminant's time grows by the cube of their number, so where a
-            base gives very many, it reads their principal components.
+        shape: shape of the training features. The time of linear discriminant analysis is cubic in their number, so
+            for a base with very many features it uses their principal components.
     """
     from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -124,10 +124,10 @@ def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed:
 
 
 def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
-    """Return the next value where the best of those tried lies at an edge of them; None where it does not.
+    """Return the next value if the best of those tried is the smallest or largest; otherwise None.
 
     Args:
-        tried: validation accuracies by value, two at least; values are positive, whole numbers remain whole.
+        tried: validation accuracies by value, at least two; values are positive, and integers remain integers.
     """
     values = sorted(tried)
     if len(values) < 2:
@@ -140,13 +140,13 @@ def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
     if isinstance(best, int):
         further = max(1, round(further))
     elif best < 1:
-        further = min(further, (1 + best) / 2)  # a shrinkage is a share; so small a C is not affected
+        further = min(further, (1 + best) / 2)  # shrinkage is at most 1; values of C here are smaller
     return further if further not in tried else None
 
 
 @dataclass(frozen=True)
 class FittedClassifier:
-    """A fitted classifier, its probabilities on validation and their accuracy, and the seconds of the fit alone."""
+    """A fitted classifier, its validation probabilities and accuracy, and the seconds of the fit only."""
 
     classifier: typing.Any
     val: np.ndarray
@@ -170,22 +170,21 @@ def _predict(classifier, views: list[np.ndarray]) -> np.ndarray:
 
 @contextlib.contextmanager
 def _alone() -> typing.Iterator[None]:
-    """Let every fit compute in one thread, so that its sums have the same order on any machine and any worker."""
+    """Run each fit in one thread, so that sums have the same order on every machine and worker."""
     from sklearn.exceptions import ConvergenceWarning
 
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the logistic regression stops early on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)  # logistic regression stops early on purpose
         yield
 
 
 def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
-    """Fit every classifier with each value of its grid, and with further ones where the best lies at an edge.
+    """Fit every classifier with each value of its grid, and with further values if the best is at an edge.
 
-    The fits of all classifiers go on side by side, so that no processor waits for the longest of one; in this process
-    AT_ONCE of them.
+    The fits of all classifiers run in parallel, so that no processor is idle; in this process, AT_ONCE at a time.
 
     Args:
-        n_jobs: as joblib takes it; negative of the workers of a cluster.
+        n_jobs: as in joblib; negative for the workers of a cluster.
 
     Returns:
         {name: {value: FittedClassifier}}.
@@ -198,7 +197,7 @@ def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progres
     while waiting:
         n_done = sum(map(len, fitted.values()))
         progress.update(n_done, n_done + len(waiting), ", ".join(dict.fromkeys(name for name, _ in waiting)))
-        with _alone():  # also around threads that end at different times
+        with _alone():  # also covers threads that end at different times
             done = joblib.Parallel(n_jobs, prefer="threads")(
                 joblib.delayed(_fit)(kinds[name].build(value), training_data) for name, value in waiting
             )
@@ -213,7 +212,7 @@ def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progres
 
 
 def keep_best(fitted: dict[typing.Any, FittedClassifier], training_data: Views) -> dict[str, typing.Any]:
-    """Keep the best of a classifier's fits, of equally good values the largest, and predict the test images.
+    """Keep the best of a classifier's fits (among ties, the largest value) and predict the test images.
 
     Returns:
         summary: parameter, tried, val_accuracy, n_params, macs, n_views. measured: train_seconds, of the fit that is
@@ -232,9 +231,9 @@ def keep_best(fitted: dict[typing.Any, FittedClassifier], training_data: Views) 
 
 
 def count_costs(pipeline, shape: tuple[int, int]) -> dict[str, int]:
-    """Count what a fitted pipeline holds and multiplies for one view of one image: n_params and macs.
+    """Count the parameters and multiply-accumulate operations of a fitted pipeline for one view of one image.
 
-    Nearest neighbours hold all training images, (n_train, n_features) of shape.
+    Nearest neighbours store all training images, (n_train, n_features) given by shape.
     """
     width, n_params, macs = shape[1], 0, 0
     for step in (step for _, step in pipeline.steps):

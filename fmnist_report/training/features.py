@@ -1,4 +1,4 @@
-"""The base's activations of every image and, where that is of the same class, its mirror image, in HDF5 shards."""
+"""Feature extraction: activations of the base for all images and, optionally, their mirror images, in HDF5 shards."""
 
 import concurrent.futures
 import dataclasses
@@ -62,12 +62,12 @@ def extract_features(
     """Stage `features`: run the frozen base over all images once.
 
     Writes shard-00000.h5 …: image i of train, val and test in this order is row i % shard of
-    file i // shard. Each file holds, for the groups "original" and, if the task knows mirror images, "mirror": the
-    boundary that fine-tuning from the block unfreeze on reads, of VGG16 block3_out (n, size/8, size/8, 256) or
-    block4_out (n, size/16, size/16, 512), compressed without loss; and what models.base.pool_blocks gives;
-    float16. index.json tells the number of images of each split, the rows a shard, backbone, size, precision, unfreeze,
-    the names of the boundary, the shapes of what is pooled, how a grey value enters, the base's cost, and the task;
-    measured.json the seconds of the extraction and of one image.
+    file i // shard. Each file has the groups "original" and, if the data set allows mirroring, "mirror", with: the
+    boundary that fine-tuning from the block unfreeze reads, for VGG16 block3_out (n, size/8, size/8, 256) or
+    block4_out (n, size/16, size/16, 512), compressed losslessly; and the output of models.base.pool_blocks; float16.
+    index.json has the number of images of each split, the rows per shard, backbone, size, precision, unfreeze, the
+    names of the boundary, the shapes of the pooled features, the preprocessing, the base's cost, and the data set;
+    measured.json has the seconds of the extraction and of one image.
     """
     policy = choose_precision(features.precision)
     images, dataset = load_arrays(data / "images.npz"), load_dataset_info(data)
@@ -80,7 +80,7 @@ def extract_features(
     _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
     vanished = [name for name in finished["shards"] if not (out / name).is_file()]
     if vanished:
-        raise ReportError(f"The shards {', '.join(vanished)} vanished from {str(out)!r} during the run; run again.")
+        raise ReportError(f"The shards {', '.join(vanished)} disappeared from {str(out)!r} during the run; run again.")
     counts = {split: len(images[split]) for split in SPLITS}
     extractor = load_extractor(kind, base)
     index = {"counts": counts, "shard": features.shard, "precision": policy, "unfreeze": unfreeze, "views": views}
@@ -88,7 +88,7 @@ def extract_features(
     index |= {"entered": dataclasses.asdict(find_preprocessing(features.backbone))}
     index |= {"boundary": boundary_layers(extractor, unfreeze)}
     index |= {"pooled": {layer: extractor.output[layer].shape[1:] for layer in POOLED}}
-    rows = describe_layers(extractor)  # what the frozen base adds to the cost of every classifier on its features
+    rows = describe_layers(extractor)  # the cost of the frozen base, which every classifier on its features includes
     index |= {"base": {**{name: sum(row[name] for row in rows) for name in ("n_params", "macs")}, "layers": rows}}
     write_json(out / "index.json", index)
     ms_per_image = time_prediction(extractor, as_pixels(images["val"][:1_000]))
@@ -96,7 +96,7 @@ def extract_features(
 
 
 def _compute_missing(out, progress, every, views, features, kind, base, finished, workers) -> None:
-    """Compute the shards that are not finished, here or on workers, and keep each as it comes."""
+    """Compute the unfinished shards, here or on workers, and save each as it arrives."""
     names = {f"shard-{first // features.shard:05d}.h5": first for first in range(0, len(every), features.shard)}
     missing = [name for name in names if name not in finished["shards"]]
     n_done = sum(min(features.shard, len(every) - names[name]) for name in finished["shards"])
@@ -115,7 +115,7 @@ def _compute_missing(out, progress, every, views, features, kind, base, finished
         for number, (content, digest) in pool.compute(compute_shard, tasks):
             name = missing[number]
             if hashlib.sha256(content).hexdigest() != digest:
-                raise ReportError(f"The shard {name} did not come from its worker as it was computed; run again.")
+                raise ReportError(f"The shard {name} was corrupted in transfer from the worker; run again.")
             with replacing(out / name) as temporary:
                 temporary.write_bytes(content)
             finished["shards"][name] = sha256_file(out / name)
@@ -127,7 +127,7 @@ def _compute_missing(out, progress, every, views, features, kind, base, finished
 
 
 def _finished_shards(out: Path, policy: str) -> dict[str, typing.Any]:
-    """Return the shards of an interrupted extraction that are whole, {"shards": {name: SHA-256}}."""
+    """Return the complete shards of an interrupted extraction, {"shards": {name: SHA-256}}."""
     found = read_finished(out)
     if found.get("policy") != policy:
         return {"policy": policy, "shards": {}, "seconds": 0.0}
@@ -140,11 +140,11 @@ def _is_whole(path: Path, digest: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class ExtractorKind:
-    """What an extractor is built from, beside its weights.
+    """The specification of an extractor, without its weights.
 
-    given, unfreeze: as build_extractor takes them.
+    given, unfreeze: as in build_extractor.
     policy: dtype policy.
-    weights_sha256: of the weights.
+    weights_sha256: digest of the weights.
     """
 
     given: BaseInput
@@ -153,11 +153,11 @@ class ExtractorKind:
     weights_sha256: str
 
 
-_extractors: dict[ExtractorKind, keras.Model] = {}  # the last one that this process has built
+_extractors: dict[ExtractorKind, keras.Model] = {}  # the last one built in this process
 
 
 def load_extractor(kind: ExtractorKind, base: Weights) -> keras.Model:
-    """Build the frozen base with its weights, once a process."""
+    """Build the frozen base with its weights, once per process."""
     if kind not in _extractors:
         _extractors.clear()
         with dtype_policy(kind.policy):
@@ -179,7 +179,7 @@ def compute_shard(
 
     Args:
         rows: (n, height, width) uint8.
-        views: of VIEWS.
+        views: names from VIEWS.
         report: called with the number of images of each finished batch.
 
     Returns:
@@ -208,7 +208,7 @@ def compute_shard(
             layer = name.partition("/")[2]
             if layer not in POOLED:  # the boundary
                 dataset = write_compressed(file, name, values)
-            else:  # small, and read as a whole by every classifier
+            else:  # small, and read completely by every classifier
                 dataset = file.create_dataset(name, data=values, chunks=_chunk_shape(values))
             dataset.attrs.update(attributes | {"layer": layer})
     content = buffer.getvalue()
@@ -218,7 +218,7 @@ def compute_shard(
 def _put(found: dict[str, np.ndarray], name: str, values, first: int, n: int) -> None:
     values = np.asarray(ops.convert_to_numpy(values), "float32")
     if not np.isfinite(values).all() or np.abs(values).max() > FLOAT16_MAX:
-        raise ValueError(f"{name} holds values that float16 cannot hold")
+        raise ValueError(f"{name} has values out of range for float16")
     if name not in found:
         found[name] = np.empty((n, *values.shape[1:]), "<f2")
     found[name][first : first + len(values)] = values
@@ -229,11 +229,11 @@ def _chunk_shape(values: np.ndarray) -> tuple[int, ...]:
 
 
 def write_compressed(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dataset:
-    """Write float16 values in chunks of CHUNK_ROWS rows, compressed without loss; any HDF5 library reads them.
+    """Write float16 values in chunks of CHUNK_ROWS rows, losslessly compressed, readable by any HDF5 library.
 
-    HDF5's own filters sort the bytes by significance and deflate them. Half of the boundary's activations are zero, and
-    the last three bits are empty where bfloat16 computed them, so what remains is best coded symbol by symbol: without
-    zlib's search for repetitions, for which HDF5 has no setting, it is smaller and twice as fast (docs/performance.md).
+    HDF5's shuffle and deflate filters are used. Half of the boundary activations are zero, and the last three bits are
+    zero if computed in bfloat16, so Huffman coding alone, without zlib's search for repetitions (for which HDF5 has no
+    setting), gives smaller files and is twice as fast (docs/performance.md).
     """
     chunk = _chunk_shape(values)
     dataset = file.create_dataset(
@@ -241,7 +241,7 @@ def write_compressed(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dat
     )
 
     def deflate(first: int) -> bytes:
-        rows = np.zeros(chunk, values.dtype)  # the last chunk is filled up
+        rows = np.zeros(chunk, values.dtype)  # the last chunk is padded
         rows[: len(values) - first] = values[first : first + chunk[0]]
         by_significance = rows.view("uint8").reshape(-1, values.dtype.itemsize).T
         packer = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_HUFFMAN_ONLY)

@@ -1,4 +1,4 @@
-"""Fine-tuning the base's upper blocks with the head, from cached boundary activations: built, fed and asked."""
+"""Fine-tuning of the base's upper blocks with the head, from cached boundary activations or from pixels."""
 
 import dataclasses
 from pathlib import Path
@@ -25,11 +25,11 @@ READ_ROWS = 250
 def prepare_finetune(
     settings: FineTuneSettings, training_data: TrainingData, seed: int, trained: keras.Model
 ) -> TrainingSetup:
-    """SetupBuilder fine-tuning: the trainable blocks and a head that starts as the trained one.
+    """Prepare fine-tuning: the trainable blocks and a head initialised from the trained one.
 
-    The blocks before settings.unfreeze are frozen, so their cached output stands for them: the gradients are those of
-    the whole network. Where blocks are trained whose output is cached, or images are augmented, that is of no use,
-    and it begins at the pixels.
+    The blocks before settings.unfreeze are frozen, so their cached output replaces them; the gradients are the same as
+    for the whole network. If blocks before the cached boundary are trained, or images are augmented, training starts
+    from pixels.
 
     Args:
         training_data: with store, base and head.
@@ -85,7 +85,7 @@ def fine_tune(
     features: Path,
     head: Path,
 ) -> None:
-    """Stage `finetune`: train everything trainable; the artefact is the assembled network from pixels."""
+    """Stage `finetune`: train the upper blocks and the head, and write the assembled network from pixels."""
     with FeatureStore(features) as store:
         training_data = dataclasses.replace(
             load_training_data(data), store=store, base=load_base(weights), head=head_settings
@@ -100,7 +100,7 @@ def fine_tune(
 
 
 def find_easy(head: keras.Model, store: FeatureStore | MemoryStore, labels: np.ndarray) -> np.ndarray:
-    """Tell which training images the head already names with less than the mean loss; (n,) bool for n labels."""
+    """Return which training images have less than the mean loss under the head; (n,) bool for n labels."""
     views = view_features([store.pooled("train", view, len(labels)) for view in store.views])
     probabilities = predict_views(head, views).mean(axis=0)
     loss = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))

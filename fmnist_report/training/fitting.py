@@ -1,4 +1,4 @@
-"""Training under one protocol, a checkpoint an epoch to resume from, and what a trained network leaves."""
+"""Training loop with per-epoch checkpoints and resume."""
 
 import contextlib
 import dataclasses
@@ -36,9 +36,9 @@ History = dict[str, list[float]]
 
 
 class Batches(typing.Protocol):
-    """What a network learns from.
+    """Training batches.
 
-    batch_size: images in a batch.
+    batch_size: images per batch.
     """
 
     batch_size: int
@@ -46,25 +46,25 @@ class Batches(typing.Protocol):
     def __len__(self) -> int: ...
 
     def epoch(self, epoch: int) -> typing.Iterator[tuple]:
-        """Yield inputs, targets and perhaps weights of each batch of an epoch, counted from 0."""
+        """Yield inputs, targets and, optionally, weights of each batch of an epoch, counted from 0."""
 
 
 class Predict(typing.Protocol):
-    """Asks a network, as TrainingSetup has it."""
+    """A prediction function, as in TrainingSetup."""
 
     def __call__(self, network: keras.Model, split: str, n: int | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """A network, what it learns from, and how it is asked; the same for its stage and for trials.
+    """A network, its training batches and its prediction function; the same for its stage and for trials.
 
     predict: returns the class probabilities of every view of a split's first n images, or of all of them,
         (views, n, classes) float32.
     policy: dtype policy.
-    finish: turns the trained network into the one that is kept.
-    sample: inputs of the network that is kept, by which it is timed.
-    slower: layers that learn at a fraction of the rate, which is given by the layer's name.
+    finish: converts the trained network to the one that is saved.
+    sample: inputs of the saved network, for timing.
+    slower: learning-rate factors by layer name.
     """
 
     network: keras.Model
@@ -92,10 +92,10 @@ def dtype_policy(name: str) -> typing.Iterator[None]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> typing.Iterator[None]:
-    """Let every layer that this thread builds inside take its seed from one, whatever other threads draw meanwhile.
+    """Derive the seeds of all layers built in the block from one seed, regardless of other threads.
 
-    Keras draws the seeds of initial weights and of dropout from Python's shared generator, of which the threads of a
-    Dask client or worker draw too.
+    Keras draws the seeds of initial weights and of dropout from Python's global generator, which the threads of a
+    Dask client or worker use too.
     """
     keras.utils.set_random_seed(seed)
     own, shared, thread = random.Random(seed).randint, random.randint, threading.get_ident()
@@ -107,7 +107,7 @@ def seeded(seed: int) -> typing.Iterator[None]:
 
 
 class Checkpoint:
-    """One file with everything that training needs to go on after an epoch.
+    """A file with everything that training needs to resume after an epoch.
 
     Args:
         path: the HDF5 checkpoint: all variables of network and optimiser, and the history.
@@ -128,7 +128,7 @@ class Checkpoint:
             file.attrs["precision"] = self.precision
 
     def restore(self) -> History:
-        """Put the checkpoint's variables back and return its history; a damaged or unfit checkpoint counts as none."""
+        """Restore the checkpoint's variables and return its history; ignore a damaged or incompatible checkpoint."""
         if not has_valid_checksum(self.path):
             return {}
         try:
@@ -159,23 +159,21 @@ def fit(
 
     Args:
         network: a Keras model that returns logits.
-        validation: function of the network that returns (loss, accuracy) on validation.
+        validation: function of the network that returns (loss, accuracy) on validation data.
         settings: TrainingSettings.
-        out: the stage's folder, where the checkpoint lies in unfinished/ until the entry is whole; None for a training
-            so short that it need not resume.
-        slower: as compile_network takes it.
+        out: the stage's folder, where the checkpoint is in unfinished/ until the entry is complete; None for a short
+            run that need not resume.
+        slower: as in compile_network.
 
     Returns:
-        By epoch: loss (cross-entropy of unsmoothed labels, as val_loss is), accuracy, val_loss, val_accuracy,
+        By epoch: loss (cross-entropy of unsmoothed labels, as for val_loss), accuracy, val_loss, val_accuracy,
         learning_rate, seconds.
     """
     compile_network(network, settings, settings.epochs * len(batches), slower)
     checkpoint = Checkpoint(out / UNFINISHED / "checkpoint.h5", network) if out else None
     history = checkpoint.restore() if checkpoint else {}
     if checkpoint and not history and checkpoint.path.exists():
-        progress.warn(
-            "The checkpoint of the last epoch is damaged, or has another precision; the training starts again."
-        )
+        progress.warn("The checkpoint of the last epoch is damaged or has another precision; training starts again.")
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
         values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)
@@ -189,13 +187,13 @@ def fit(
 
 
 def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, progress: Position) -> dict:
-    """Take one pass; returns its mean loss and accuracy, each batch as it was before its own step."""
+    """Train for one epoch; return the mean loss and accuracy, each batch evaluated before its own step."""
     totals = {"cross_entropy": 0.0, "accuracy": 0.0}
     note = f"epoch {epoch + 1}/{n_epochs}"
     if history:
         note += f", validation {history['val_accuracy'][-1]:.4f}"
     for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
-        values = network.train_on_batch(*batch, return_dict=True)  # of this batch alone
+        values = network.train_on_batch(*batch, return_dict=True)  # of this batch only
         totals = {name: total + float(values[name]) for name, total in totals.items()}
         progress.update(number, n_epochs * len(batches), note, images=number * batches.batch_size)
     means = {name: total / len(batches) for name, total in totals.items()}
@@ -210,11 +208,11 @@ def train_network(
     training_data: TrainingData,
     seed: int,
 ) -> None:
-    """Train a network and write what every network leaves: weights, history, probabilities, a summary, and times.
+    """Train a network and write its weights, history, probabilities, summary and times.
 
-    probabilities.npz holds val and test, the averages over views, and where there are two, val_original.
-    train_eval.json holds loss and accuracy on as many training images as there are validation images, evaluated in the
-    same way: without augmentation, without dropout, averaged over views.
+    probabilities.npz has val and test, the averages over views, and val_original if there are two views.
+    train_eval.json has loss and accuracy on as many training images as there are validation images, evaluated in the
+    same way: without augmentation and dropout, averaged over views.
     """
     settings = take_enough_steps(settings, len(training_data.labels["train"]))
     prepared = prepare(settings, training_data, seed)
@@ -224,7 +222,7 @@ def train_network(
 
     history = fit(prepared.network, prepared.batches, validation, settings, out, progress, prepared.slower)
     views = {split: prepared.predict(prepared.network, split) for split in ("val", "test")}
-    n_train = len(training_data.labels["val"])  # as many as there are for validation
+    n_train = len(training_data.labels["val"])  # as many as validation images
     clean = prepared.predict(prepared.network, "train", n_train).mean(axis=0)
     loss, accuracy = score(clean, training_data.labels["train"][:n_train])
     network = prepared.finish(prepared.network)
@@ -240,7 +238,7 @@ def save_network(out: Path, network: keras.Model, history: History, views: dict[
     """Write a trained network's weights, history, probabilities and summary.
 
     Args:
-        views: probabilities of the images and, where that is a second view, of their mirror images,
+        views: probabilities of the images and, if there is a second view, of their mirror images,
             {"val": (views, n_val, classes), "test": (views, n_test, classes)} float32.
     """
     require_room(out, 8 * network.count_params())

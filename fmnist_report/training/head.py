@@ -1,4 +1,4 @@
-"""The dense head on cached features: built, fed and asked."""
+"""Training of the dense head on cached features, and its control run."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ from fmnist_report.training.training_data import TrainingData, load_training_dat
 
 
 def prepare_head(settings: HeadSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
-    """SetupBuilder the dense head; its input is standardised by the moments of the training images."""
+    """Prepare the dense head; its input is standardised with the moments of the training images."""
     train, n_classes = training_data.views["train"], training_data.dataset.n_classes
     with seeded(seed):
         network = build_head(settings, train[0].shape[1], n_classes)
@@ -47,9 +47,9 @@ def train_on(
     features: Path,
     head: Path,
 ) -> None:
-    """Stage `control`: train the head alone for as long, and as, fine-tuning trains it together with the blocks.
+    """Stage `control`: train only the head, with the same schedule as fine-tuning.
 
-    What fine-tuning gains beyond this is due to the blocks; what both gain is due to the further epochs.
+    The gain of fine-tuning over this control run is due to the blocks; their common gain is due to the extra epochs.
     """
     common = {field.name: getattr(finetune, field.name) for field in dataclasses.fields(TrainingSettings)}
     settings = dataclasses.replace(head_settings, **common, dropout=finetune.dropout)

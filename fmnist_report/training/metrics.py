@@ -1,4 +1,4 @@
-"""What class probabilities are worth: cross-entropy, accuracy, and how sure an accuracy is."""
+"""Metrics of class probabilities: cross-entropy, accuracy, and confidence intervals of accuracy."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def measure_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of (n,) labels that (n, classes) probabilities name rightly."""
+    """Return the accuracy of (n, classes) probabilities on (n,) labels."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 

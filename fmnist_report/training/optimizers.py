@@ -1,20 +1,20 @@
-"""Optimisers and learning-rate schedules by the names that settings give them."""
+"""Optimisers and learning-rate schedules, by their names in the settings."""
 
 import typing
 
 import keras
 from keras import ops
 
-COLOURS = 3  # most channels of an image; a kernel that reads more reads another layer
+COLOURS = 3  # maximum channels of an image; a kernel with more input channels is not in the first layer
 
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """Rise linearly to a peak, then fall linearly to zero (Smith and Topin, 2018, simplified).
 
     Args:
-        peak: the highest rate.
-        n_steps: all optimiser steps of the training.
-        warm: the share of steps that rise.
+        peak: the peak learning rate.
+        n_steps: total number of optimiser steps.
+        warm: fraction of warm-up steps.
     """
 
     def __init__(self, peak: float, n_steps: int, warm: float = 0.2) -> None:
@@ -29,17 +29,17 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class KernelMuon(keras.optimizers.Muon):
-    """Muon for dense layers and, unlike Keras's own, for convolutions too.
+    """Muon for dense layers and, unlike the version in Keras, for convolutions too.
 
-    A kernel is taken as a matrix (height · width · in, out). The momentum is brought near an orthogonal matrix
-    by Newton and Schulz's iteration, in bfloat16 where the machine is faster in it, and scaled so that AdamW's
-    rates and decays serve (Jordan et al., "Muon", 2024; Liu et al., "Muon is Scalable for LLM Training", 2025).
-    Vectors, a convolution that reads the pixels, and the last layer follow AdamW.
+    A kernel is treated as a matrix (height · width · in, out). The momentum is orthogonalised approximately by
+    Newton-Schulz iteration, in bfloat16 if that is faster on the machine, and scaled to suit learning rates and weight
+    decays of AdamW (Jordan et al., "Muon", 2024; Liu et al., "Muon is Scalable for LLM Training", 2025).
+    Vectors, a convolution that reads the pixels, and the last layer use AdamW.
 
     Args:
         rate: a learning rate or a schedule.
-        decay: the weight decay of all.
-        network: whose variables are trained.
+        decay: weight decay of all variables.
+        network: the network to train.
     """
 
     def __init__(self, rate, decay: float, network: keras.Model) -> None:
@@ -74,12 +74,12 @@ BUILDERS: dict[str, typing.Callable] = {  # by the names of fmnist_report.optimi
 
 
 def slow_down(optimizer: keras.optimizers.Optimizer, factors: dict[str, float]) -> None:
-    """Let variables learn at a fraction of the rate, whatever the optimiser and the backend.
+    """Multiply the learning rates of variables by factors, with any optimiser and backend.
 
     Args:
-        factors: of the rate, by the variable's path; 1 where it is not named.
+        factors: learning-rate factors by variable path; 1 if not listed.
     """
-    step = optimizer._backend_update_step  # the one hook that every backend's optimisers pass through
+    step = optimizer._backend_update_step  # the hook that the optimisers of every backend call
 
     def update(gradients, variables, rate) -> None:
         groups: dict[float, list] = {}
@@ -98,8 +98,8 @@ def compile_network(
 
     Args:
         settings: has optimizer, schedule, learning_rate, weight_decay and label_smoothing.
-        n_steps: optimiser steps of the whole training.
-        slower: layers that learn at a fraction of the rate, which is given by the layer's name.
+        n_steps: total number of optimiser steps.
+        slower: learning-rate factors by layer name.
     """
     rate = SCHEDULES[settings.schedule](settings.learning_rate, n_steps)
     optimizer = BUILDERS[settings.optimizer](rate, settings.weight_decay, network)
@@ -114,5 +114,5 @@ def compile_network(
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.CategoricalCrossentropy(name="cross_entropy", from_logits=True),  # of unsmoothed labels
         ],
-        jit_compile=keras.backend.backend() == "jax",  # XLA made convolutions slower in TensorFlow
+        jit_compile=keras.backend.backend() == "jax",  # XLA slows down convolutions in TensorFlow
     )

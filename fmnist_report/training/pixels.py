@@ -1,4 +1,4 @@
-"""The networks that are trained from pixels, the perceptron and the convolutional network: built, fed and asked."""
+"""Training from pixels: the multilayer perceptron and the convolutional network."""
 
 import typing
 from pathlib import Path
@@ -17,19 +17,19 @@ from fmnist_report.training.training_data import TrainingData, load_training_dat
 
 
 def prepare_mlp(settings: MLPSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
-    """SetupBuilder the multilayer perceptron."""
+    """Prepare the multilayer perceptron."""
     return prepare_network(build_mlp, settings, training_data, seed)
 
 
 def prepare_cnn(settings: CNNSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
-    """SetupBuilder the convolutional network."""
+    """Prepare the convolutional network."""
     return prepare_network(build_cnn, settings, training_data, seed)
 
 
 def prepare_network(
     build: typing.Callable[..., keras.Model], settings, training_data: TrainingData, seed: int
 ) -> TrainingSetup:
-    """SetupBuilder a network that build makes of settings, the shape of an image and the number of classes."""
+    """Prepare the network build(settings, shape of an image, number of classes)."""
     policy = choose_precision(settings.precision)
     with seeded(seed), dtype_policy(policy):
         network = build(settings, training_data.dataset.shape, training_data.dataset.n_classes)
@@ -47,11 +47,11 @@ def prepare_from_pixels(
     cutout: int = 0,
     mirror: bool = True,
 ) -> TrainingSetup:
-    """Feed a network that reads pixels with augmented images, and ask it about images and their mirror images.
+    """Prepare a network that reads pixels: training on augmented images, prediction for images and mirror images.
 
     Args:
         settings: TrainingSettings.
-        shift, cutout, mirror: as ImageBatches takes them; nothing is mirrored where the data forbid it.
+        shift, cutout, mirror: as in ImageBatches; images are mirrored only if the data set allows it.
     """
     dataset, images = training_data.dataset, training_data.images
     mirror = mirror and dataset.mirror

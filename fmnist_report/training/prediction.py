@@ -1,4 +1,4 @@
-"""Asking networks: class probabilities of every view of what they read, and how long an answer takes."""
+"""Batched prediction and latency measurement."""
 
 import time
 import typing
@@ -12,22 +12,22 @@ PREDICT_BATCH = 250
 FEATURE_BATCH = 2_000
 TIMED_IMAGES = 1_000
 
-Batches = typing.Iterable[typing.Any]  # what a network reads at a time
+Batches = typing.Iterable[typing.Any]  # images per forward pass
 
 
 def predict(network: keras.Model, batches: Batches) -> np.ndarray:
-    """Return the class probabilities, (n, classes) float32, of all that the batches hold."""
+    """Return the class probabilities, (n, classes) float32, for all batches."""
     logits = [ops.convert_to_numpy(network.predict_on_batch(batch)) for batch in batches]
     return softmax(np.concatenate(logits), axis=1)
 
 
 def predict_views(network: keras.Model, views: typing.Iterable[Batches]) -> np.ndarray:
-    """Return the class probabilities of each view, (views, n, classes) float32; their average is the answer."""
+    """Return the class probabilities of each view, (views, n, classes) float32; their average is the prediction."""
     return np.stack([predict(network, batches) for batches in views])
 
 
 def view_images(images: np.ndarray, mirror: bool = True) -> list[Batches]:
-    """Return the batches of each view of (n, height, width) uint8 images: as they are and, if wanted, mirrored."""
+    """Return the batches of each view of (n, height, width) uint8 images: original and, optionally, mirrored."""
     views = (images, images[:, :, ::-1])[: 1 + mirror]
     n_batches = max(1, len(images) // PREDICT_BATCH)
     return [map(as_pixels, np.array_split(view, n_batches)) for view in views]
@@ -39,12 +39,12 @@ def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Turn (n, height, width) uint8 images into (n, height, width, 1) float32 from 0 to 255."""
+    """Convert (n, height, width) uint8 images to (n, height, width, 1) float32 from 0 to 255."""
     return images[..., None].astype("float32")
 
 
 def time_prediction(network: keras.Model, inputs: np.ndarray) -> float:
-    """Return milliseconds for one of (n, …) inputs, of which the first 1,000 are taken, in batches after a warm-up."""
+    """Return milliseconds per input for the first 1,000 of (n, …) inputs, in batches after a warm-up."""
     sample = inputs[:TIMED_IMAGES]
     network.predict_on_batch(sample[:PREDICT_BATCH])
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What an extraction left, read by split and row: pooled features, and batches of the boundary's activations."""
+"""Access to extracted features by split and row: pooled features, and batches of boundary activations."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fmnist_report.pipeline.files import read_json
 
 SPLITS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
-CHUNK_ROWS = 125  # of every HDF5 chunk, and so the rows that are read at a time
+CHUNK_ROWS = 125  # rows per HDF5 chunk, the unit of reading
 
 
 class FeatureStore:
-    """Reads the shards of one extraction by split and row; open it with `with`.
+    """The shards of one extraction, read by split and row; open it with `with`.
 
     Args:
         folder: the features entry.
@@ -52,7 +52,7 @@ class FeatureStore:
         return self._files[number]
 
     def first_row(self, split: str) -> int:
-        """Return the row, over all splits, at which a split begins."""
+        """Return the first row of a split, counted over all splits."""
         return sum(self.counts[p] for p in SPLITS[: SPLITS.index(split)])
 
     def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
@@ -66,14 +66,14 @@ class FeatureStore:
         return np.concatenate(pieces)
 
     def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all splits, of what fine-tuning reads of a view, by layer; float16."""
+        """Read rows first … last-1, counted over all splits, of a view's boundary activations, by layer; float16."""
         return {layer: self.read(layer, view, first, last) for layer in self.boundary_layers}
 
     def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
         """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float32.
 
         Args:
-            n: the first so many images of the split; all by default.
+            n: number of images from the start of the split; all by default.
         """
         first, n = self.first_row(split), n or self.counts[split]
         layers = [self.read(layer, view, first, first + n).reshape(n, -1) for layer in POOLED]
@@ -82,9 +82,9 @@ class FeatureStore:
 
 @dataclasses.dataclass(frozen=True)
 class MemoryStore:
-    """The first rows of each split of an extraction, in memory: as much of a FeatureStore as fine-tuning asks for.
+    """The first rows of each split of an extraction in memory, with the part of FeatureStore's interface used here.
 
-    boundary: {view: {layer: (n, …) float16}}, the splits one after the other; empty where nobody will ask.
+    boundary: {view: {layer: (n, …) float16}}, the splits one after the other; empty if not needed.
     pooled_views: {split: {view: (n, n_features) float32}}.
     """
 
@@ -97,12 +97,12 @@ class MemoryStore:
     pooled_views: dict[str, dict[str, np.ndarray]]
 
     def first_row(self, split: str) -> int:
-        """Return the row, over all splits, at which a split begins."""
+        """Return the first row of a split, counted over all splits."""
         splits = list(self.counts)
         return sum(self.counts[p] for p in splits[: splits.index(split)])
 
     def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all splits, of what fine-tuning reads of a view, by layer; float16."""
+        """Read rows first … last-1, counted over all splits, of a view's boundary activations, by layer; float16."""
         return {layer: values[first:last] for layer, values in self.boundary[view].items()}
 
     def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
@@ -114,7 +114,7 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) 
     """Read the first n[split] rows of splits.
 
     Args:
-        with_boundary: also what fine-tuning reads.
+        with_boundary: also read the boundary activations for fine-tuning.
     """
     boundary, pooled = {}, {}
     if with_boundary:
@@ -126,17 +126,17 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) 
 
 
 class BoundaryBatches:
-    """Shuffled batches of boundary activations that never hold the whole file.
+    """Shuffled batches of boundary activations, read without loading the whole file.
 
     Chunks of rows are shuffled; each group of chunks is read and shuffled within. A chunk's view
-    follows the pattern original, mirror, mirror, original, so that both are seen equally often even
-    by images that are shown in every other epoch.
+    follows the pattern original, mirror, mirror, original, so that both are used equally often even
+    for images that are shown in every other epoch.
 
     Args:
         store: an open FeatureStore.
         targets: (n_train, classes) float32 class probabilities.
-        batch_size: images in a batch; the last, smaller batch is left out.
-        seed: the order depends on it and on the epoch alone.
+        batch_size: images per batch; the last, smaller batch is dropped.
+        seed: the order depends only on it and the epoch.
         show_every: (n_train,) int, 1 for images shown in every epoch, 2 for every other one, with
             twice the weight, so that the expected gradient stays the same
             (Qin et al., "InfoBatch: Lossless Training Speed Up", 2024, section 2.3).
@@ -183,7 +183,7 @@ class BoundaryBatches:
             left = _take(x, rest), rows[rest]
 
     def _read_group(self, chunks: np.ndarray, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Return the boundary of the chunks' images that this epoch shows, by layer, and their rows."""
+        """Return the boundary activations of the chunks' images shown in this epoch, by layer, and their rows."""
         shown, pieces, numbers = self._shown(epoch), [], []
         for chunk in chunks:
             first = self.starts[chunk]

@@ -1,4 +1,4 @@
-"""What networks are trained on and asked about: images, labels, and what the frozen base made of them."""
+"""Training data: images, labels and extracted features."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from fmnist_report.training.stores import FeatureStore, MemoryStore
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Whatever a network may read of some or all images; a network takes what it needs.
+    """All possible inputs of the networks; each network uses a part of them.
 
     Args:
         images: {split: (n, height, width)} uint8; splits are train, val and, for stages, test.
         labels: {"train": (n_train,), "val": (n_val,)}.
-        views: for every split, the original's and perhaps the mirror image's features, (n, n_features) float32 each.
+        views: for every split, features of the original and, optionally, mirrored images, (n, n_features) float32 each.
         store: the open features, or rows of them in memory.
-        base: its weights.
+        base: weights of the base.
         head: settings of the dense head, from which fine-tuning starts.
     """
 
@@ -41,6 +41,6 @@ def load_training_data(data: Path) -> TrainingData:
 
 
 def read_views(store: FeatureStore, n: dict[str, int] | None = None) -> dict[str, list[np.ndarray]]:
-    """Read the pooled features of every view of the first n[split] images of splits; of all by default."""
+    """Read the pooled features of every view of the first n[split] images of splits; all images by default."""
     n = n or store.counts
     return {split: [store.pooled(split, view, count) for view in store.views] for split, count in n.items()}

@@ -1,6 +1,6 @@
-"""On the path of a traced run: notes which functions of the package every stage executes, in whatever process.
+"""Tracing of a run: records the functions of the package that every stage executes, in all processes.
 
-FMNIST_TRACE names the folder that takes <stage's function>.<process>.json: [file, first line] of each function.
+FMNIST_TRACE is the output folder of <stage's function>.<process>.json: [file, first line] of each function.
 """
 
 import importlib.util
@@ -12,14 +12,14 @@ from pathlib import Path
 
 FOLDER = os.environ.get("FMNIST_TRACE")
 PACKAGE = str(Path(__file__).resolve().parents[2] / "fmnist_report") + os.sep
-OPTIMIZED = 1  # a code's flag: of a function, not of a module's or a class's body
+OPTIMIZED = 1  # code flag of functions, not set for module and class bodies
 
 
 def watch(call_stage):
-    """Return call_stage with every call inside it noted."""
+    """Return call_stage with all calls inside it recorded."""
 
     def watched(function, arguments):
-        seen, found = {}, []  # codes by identity, for their own hashes are dear
+        seen, found = {}, []  # code objects by identity, because hashing them is slow
 
         def note(frame, event, argument):
             code = frame.f_code
@@ -43,7 +43,7 @@ def watch(call_stage):
 
 
 def is_importing(frame):
-    """Tell whether a module of the package is just being imported: what runs then belongs to no stage."""
+    """Return whether a module of the package is being imported, outside any stage."""
     while frame:
         if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(PACKAGE):
             return True
@@ -52,7 +52,7 @@ def is_importing(frame):
 
 
 class Finder:
-    """Puts the watch into the runner as soon as that is imported."""
+    """Import hook that patches the runner when it is imported."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "fmnist_report.pipeline.runner":

@@ -1,4 +1,4 @@
-"""Data sets of images in a folder a class."""
+"""Data sets with one folder of images per class."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from fmnist_report.data.custom.roles import SPLITS, Layout, Piece, read_role, split_words
 from fmnist_report.data.custom.tree import UNREAD_SUFFIXES, Folder, count_kinds, describe_kinds, show_name
 
-# What a folder is called that divides images otherwise than by class, or that holds no images of a class.
+# Names of folders that divide images by something other than class, or that contain no class images.
 DIVISION = re.compile(
     r"(images?|imgs?|pictures|photos|data|part|fold|batch)[\W_]*\d*|.*[\W_]part[\W_]*\d+", re.IGNORECASE
 )
@@ -14,10 +14,10 @@ DRAWN = {"masks", "mask_images", "annotations", "annotation", "groundtruth", "gr
 
 
 def find_images(tree: Folder) -> Layout:
-    """Find a folder of images a class, in one folder or in folders of the splits, one or two levels above the classes.
+    """Find class folders of images, in one folder or in folders of the splits, one or two levels above the classes.
 
     Raises:
-        ValueError: says what stands in the way.
+        ValueError: the folders are not class folders; the message gives the reason.
     """
     top = _descend(tree)
     splits: dict[str, list[Folder]] = {}
@@ -31,20 +31,20 @@ def find_images(tree: Folder) -> Layout:
         pieces, notes = _find_classes("", top)
     else:
         _check_splits(top, splits)
-        pieces, notes = [], _tell_strays(top)
+        pieces, notes = [], _describe_strays(top)
         for split, folders in splits.items():
-            of_split, told = _find_classes(split, _descend(folders[0]))
-            pieces, notes = pieces + of_split, notes + told
+            of_split, more = _find_classes(split, _descend(folders[0]))
+            pieces, notes = pieces + of_split, notes + more
     if len({piece.what for piece in pieces}) < 2:
         raise ValueError(
-            f"it has images of one class only, {pieces[0].what!r}; there has to be a folder a class, two at "
-            f"least{_give_example([piece.path for piece in pieces])}"
+            f"it has images of one class only, {pieces[0].what!r}; at least two class folders are "
+            f"needed{_give_example([piece.path for piece in pieces])}"
         )
     return Layout("images", tuple(pieces), tuple(notes))
 
 
 def _descend(folder: Folder) -> Folder:
-    """Pass folders that hold but one folder of folders."""
+    """Skip folders that contain only one folder of folders."""
     while len(inner := folder.filled()) == 1 and inner[0].filled():
         folder = inner[0]
     return folder
@@ -60,14 +60,14 @@ def _check_splits(top: Folder, splits: dict[str, list[Folder]]) -> None:
     for folder in top.filled():
         if folder not in known and read_role(folder.name)[0]:
             raise ValueError(
-                f"nothing tells what the {len(folder.images):,} images in {folder.name!r} show; put them into a "
-                f"folder a class, or take {folder.name!r} out: where there is no test split, a sixth of each class "
-                "becomes it"
+                f"the classes of the {len(folder.images):,} images in {folder.name!r} are unknown; sort them into "
+                f"class folders, or remove {folder.name!r}: without a test split, a sixth of each class is used for "
+                "the test"
             )
         if folder not in known:
-            raise ValueError(f"beside {names} there are images in {folder.name!r}, which is no split; take it out")
+            raise ValueError(f"next to {names} there are images in {folder.name!r}, which is not a split; remove it")
     if "train" not in splits:
-        raise ValueError(f"there is {names}, but no folder 'train' beside it")
+        raise ValueError(f"there is {names}, but no folder 'train' next to it")
 
 
 def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
@@ -75,21 +75,21 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     unread = {one.name: one.every_unread() for one in folder.folders}
     for one in folder.folders:
         n_others = sum(path.suffix.lower() not in UNREAD_SUFFIXES for path in one.every_file())
-        if 2 * len(unread[one.name]) > max(n_others, 1):  # of a class, or of most of it
+        if 2 * len(unread[one.name]) > max(n_others, 1):  # at least half of the folder
             raise ValueError(
-                f"{one.name!r} holds {describe_kinds(count_kinds(unread[one.name]))}, and such are not read; convert "
-                f"them to JPEG or PNG, or take {one.name!r} out"
+                f"{one.name!r} contains {describe_kinds(count_kinds(unread[one.name]))}, which is not supported; "
+                f"convert to JPEG or PNG, or remove {one.name!r}"
             )
     if not classes:
         found = describe_kinds(count_kinds(folder.images))
         raise ValueError(
-            f"it holds {found} and no class folder; put the images of each class into a folder that bears its "
-            f"name{_give_example(folder.images)}"
+            f"it contains {found} and no class folder; put the images of each class into a folder named after "
+            f"it{_give_example(folder.images)}"
         )
     _check_classes(classes, split)
-    notes = _tell_strays(folder)
-    notes += [f"of {name!r} are not read: {describe_kinds(count_kinds(left))}" for name, left in unread.items() if left]
-    notes += [f"the folder {one.name!r} holds no images" for one in folder.folders if one not in classes]
+    notes = _describe_strays(folder)
+    notes += [f"not read in {name!r}: {describe_kinds(count_kinds(left))}" for name, left in unread.items() if left]
+    notes += [f"the folder {one.name!r} contains no images" for one in folder.folders if one not in classes]
     pieces = []
     for one in classes:
         drawn = [inner for inner in one.filled() if inner.name.casefold() in DRAWN]
@@ -103,31 +103,31 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
 
 
 def _check_classes(classes: list[Folder], split: str) -> None:
-    """Refuse folders that divide the images otherwise than by class, as far as their names tell.
+    """Reject folders whose names show that they do not divide the images by class.
 
     Args:
-        split: in which they stand; "" where the set is not divided.
+        split: the split that contains them; "" if the data set is not split.
     """
     names = {one.name: {inner.name for inner in one.filled()} for one in classes}
     divisions = [name for name in names if DIVISION.fullmatch(name)]
-    divisions = divisions if len(divisions) > 1 or len(names) == 1 else []  # one alone may be a class, such as photos
+    divisions = divisions if len(divisions) > 1 or len(names) == 1 else []  # one may be a class, e.g. photos
     for one in classes:
         if within := [inner.name for inner in one.filled() if inner.name.casefold() in SPLITS]:
             raise ValueError(
-                f"the folder {one.name!r} holds the split {within[0]!r}; splits have to stand above the classes, as in "
+                f"the folder {one.name!r} contains the split {within[0]!r}; splits must be above the classes, as in "
                 f"{within[0]}/{one.name}"
             )
         if one.name in divisions or one.name.casefold() in DRAWN:
             raise ValueError(
-                f"the folder {one.name!r} bears no class's name, so nothing tells what its images show; there has to "
-                "be a folder a class"
+                f"the folder {one.name!r} is not named after a class, so the class of its images is unknown; use one "
+                "folder per class"
             )
     split_like = [name for name in names if read_role(name)[0]]
     bare = [name for name in split_like if all(word in SPLITS for word in split_words(name))]
     if not split and (len(bare) > 1 or len({read_role(name)[0] for name in split_like}) > 1):
         raise ValueError(
-            f"{' and '.join(map(repr, split_like[:4]))} look like splits, but hold no class folders; put the images of "
-            "each class into a folder that bears its name, in each split, or rename them if these are the classes"
+            f"{' and '.join(map(repr, split_like[:4]))} look like splits, but contain no class folders; in each split, "
+            "put the images of each class into a folder named after it, or rename the folders if they are classes"
         )
     seen: dict[str, str] = {}
     for name, inner in names.items():
@@ -138,13 +138,13 @@ def _check_classes(classes: list[Folder], split: str) -> None:
         twice = [word for word in inner if seen.get(word, name) != name] + [word for word in inner if word in names]
         if twice:
             raise ValueError(
-                f"the name {twice[0]!r} stands for a folder at more than one place, also within {name!r}, so nothing "
-                "tells which folders are the classes; name the folder that holds them with --data-dir"
+                f"a folder named {twice[0]!r} exists in more than one place, also within {name!r}, so the class "
+                "folders are ambiguous; pass the folder that contains them with --data-dir"
             )
 
 
 def _give_example(images: list[Path]) -> str:
-    """Say by an example how images could be sorted whose names begin with that of their class."""
+    """Return an example of how to sort images whose names start with that of their class."""
     words = {word[0] for path in images if (word := re.match(r"[^\W\d_]+", path.name))}
     if len(words) < 2:
         return ""
@@ -153,6 +153,6 @@ def _give_example(images: list[Path]) -> str:
     return f", {show_name(first)!r} into {show_name(longest)!r}, for example"
 
 
-def _tell_strays(folder: Folder) -> list[str]:
+def _describe_strays(folder: Folder) -> list[str]:
     n = len(folder.images)
-    return [f"{n:,} images lie beside the folders of classes or splits, so they are not used"] if n else []
+    return [f"{n:,} images are outside the folders of classes or splits, so they are not used"] if n else []

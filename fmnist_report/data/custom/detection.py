@@ -1,4 +1,4 @@
-"""Which data set a run is about: Fashion-MNIST, or one in a folder of the user's own; known without numpy."""
+"""Detection of the data set: Fashion-MNIST, or a custom one in the user's folder; does not import numpy."""
 
 import collections
 import contextlib
@@ -23,24 +23,24 @@ from fmnist_report.settings import LANGUAGES
 FASHION_MNIST = "Fashion-MNIST"
 CLASSES_FILE = "classes.toml"
 MAX_BYTES = 2 * 2**30
-PACKED = 3  # times that a file may be packed
+PACKED = 3  # maximum nesting of gzip compression
 NOT_READ = "not readable"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set before it is read.
+    """A detected data set, before it is read.
 
-    name: as the report calls it.
-    sha256: of its content, unpacked.
-    folder: the user's; None where there is none, for Fashion-MNIST has other sources too.
-    form: of its files, as Layout has it; "" for Fashion-MNIST.
+    name: its name in the report.
+    sha256: digest of its decompressed content.
+    folder: the user's folder; None if not given, because Fashion-MNIST has other sources too.
+    form: format of its files, as in Layout; "" for Fashion-MNIST.
     pieces: its files, or the arrays in them.
-    classes: {"uk": names, "en": names}; empty where nobody has named them.
+    classes: {"uk": names, "en": names}; empty if unknown.
     mirror: whether a mirrored image belongs to the same class.
-    transposed: whether the files hold columns in place of rows, as EMNIST's do.
-    skipped: how many files in the folder are not used, by the end of their names.
-    notes: what the user should know of it, in sentences.
+    transposed: whether rows and columns are swapped in the files, as in EMNIST.
+    skipped: number of unused files in the folder, by file extension.
+    notes: messages for the user.
     """
 
     name: str
@@ -56,11 +56,11 @@ class DataSet:
 
     @property
     def is_custom(self) -> bool:
-        """Whether it is not Fashion-MNIST."""
+        """Whether the data set is not Fashion-MNIST."""
         return bool(self.form)
 
     def stage(self, cache_dir: Path) -> dict[str, typing.Any]:
-        """Return the arguments of pipeline.stage.Pipeline.stage that prepare it, in addition to name and settings."""
+        """Return the arguments of pipeline.stage.Pipeline.stage for its preparation, except name and settings."""
         content = {"the data set": self.sha256}
         if self.is_custom:
             how = {"mirror": self.mirror, "transposed": self.transposed}
@@ -74,17 +74,17 @@ class DataSet:
         return {"function": "data.fashion_mnist:prepare_data", "digests": content, "places": places}
 
     def classes_in(self, lang: str) -> list[str] | None:
-        """Return the classes' names in a language, perhaps none; None for Fashion-MNIST, whose names are known."""
+        """Return the class names in a language, or an empty list; None for Fashion-MNIST, whose names are known."""
         return self.classes.get(lang, []) if self.is_custom else None
 
 
 def find_data_set(folder: Path | None) -> DataSet:
-    """Tell what a folder given with --data-dir holds.
+    """Detect the data set in a folder given with --data-dir.
 
-    Fashion-MNIST is recognised by content: all of its files that are there have to be its own.
+    Fashion-MNIST is recognised by content: all data files in the folder must be its own.
 
     Raises:
-        ReportError: the folder holds no data set that is known, or one that cannot be used; says why.
+        ReportError: the folder contains no supported data set, or one that cannot be used; the message says why.
     """
     if folder is None:
         return DataSet(FASHION_MNIST, data_digest())
@@ -100,7 +100,7 @@ def find_data_set(folder: Path | None) -> DataSet:
                 return DataSet(FASHION_MNIST, data_digest(), Path(place))
             _require_all(layout)
             if any(own):
-                notes.append("only some of its files are Fashion-MNIST's, so it is taken for a data set of your own")
+                notes.append("only some of its files are Fashion-MNIST's, so it is treated as a custom data set")
         used = {piece.path for piece in layout.pieces} | {folder / CLASSES_FILE}
         skipped = collections.Counter(show_name(p.suffix.lower()) for p in tree.every_file() if p not in used)
         return _describe(folder, layout, digests, dict(skipped.most_common()), tuple(notes))
@@ -109,7 +109,7 @@ def find_data_set(folder: Path | None) -> DataSet:
 
 
 def _digest_pieces(layout: Layout) -> list[str]:
-    """Return the digest of each piece's file; one that cannot be read is told with the others when images are."""
+    """Return the digest of each piece's file; unreadable images are reported together later, when images are read."""
     known: dict[Path, str] = {}
     for piece in layout.pieces:
         if piece.path not in known:
@@ -122,13 +122,13 @@ def _digest_pieces(layout: Layout) -> list[str]:
                     raise
                 else:
                     name = piece.path.name
-                    raise ValueError(f"{name} is cut short or damaged ({error}); fetch it again") from None
+                    raise ValueError(f"{name} is truncated or damaged ({error}); download it again") from None
     return [known[piece.path] for piece in layout.pieces]
 
 
 @contextlib.contextmanager
 def open_unpacked(path: Path) -> typing.Iterator[typing.BinaryIO]:
-    """Open a file for reading, unpacked if it is gzipped, even more than once."""
+    """Open a file for reading, decompressed if it is gzipped, even more than once."""
     with contextlib.ExitStack() as stack:
         file: typing.Any = stack.enter_context(open(path, "rb"))
         for _ in range(PACKED):
@@ -139,11 +139,11 @@ def open_unpacked(path: Path) -> typing.Iterator[typing.BinaryIO]:
 
 
 def digest_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, unpacked if it is gzipped.
+    """Return the SHA-256 of a file's content, decompressed if it is gzipped.
 
     Raises:
-        OSError, EOFError, zlib.error: it cannot be read or unpacked.
-        ValueError: it unpacks to more than MAX_BYTES.
+        OSError, EOFError, zlib.error: it cannot be read or decompressed.
+        ValueError: it decompresses to more than MAX_BYTES.
     """
     digest, n_bytes = hashlib.sha256(), 0
     with open_unpacked(path) as file:
@@ -160,30 +160,30 @@ def _require_all(layout: Layout) -> None:
     for split in dict.fromkeys(("train", *(piece.split for piece in layout.pieces))):
         for what, noun in (("x", "images"), ("y", "labels")):
             if (split, what) not in found:
-                raise ValueError(f"the IDX file with the {split} {noun} is not there; add it")
+                raise ValueError(f"the IDX file with the {split} {noun} is missing; add it")
 
 
 def _describe(
     folder: Path, layout: Layout, digests: list[str], skipped: dict[str, int], notes: tuple[str, ...]
 ) -> DataSet:
-    """Add what classes.toml says: name, mirror, transposed, and the classes' names as lists uk and en."""
+    """Add the values of classes.toml: name, mirror, transposed, and the class names as lists uk and en."""
     path = folder / CLASSES_FILE
     try:
-        told = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
+        toml = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
     except ValueError as error:
-        raise ValueError(f"{CLASSES_FILE} is no TOML file in UTF-8 ({error})") from None
+        raise ValueError(f"{CLASSES_FILE} is not valid TOML in UTF-8 ({error})") from None
     kinds = {"name": str, "mirror": bool, "transposed": bool, **dict.fromkeys(LANGUAGES, list)}
-    for key, value in told.items():
+    for key, value in toml.items():
         if key not in kinds:
-            raise ValueError(f"{CLASSES_FILE} knows {', '.join(kinds)}, not {key!r}")
+            raise ValueError(f"unknown key {key!r} in {CLASSES_FILE}; choose from: {', '.join(kinds)}")
         if not isinstance(value, kinds[key]):
-            raise ValueError(f"in {CLASSES_FILE}, {key} takes a {kinds[key].__name__}, not {value!r}")
-    names = {lang: [show_name(str(name)) for name in told[lang]] for lang in LANGUAGES if lang in told}
+            raise ValueError(f"in {CLASSES_FILE}, {key} expects a {kinds[key].__name__}, not {value!r}")
+    names = {lang: [show_name(str(name)) for name in toml[lang]] for lang in LANGUAGES if lang in toml}
     for lang, listed in names.items():
         if len(set(listed)) < len(listed) or not all(name.strip() for name in listed):
-            raise ValueError(f"{CLASSES_FILE} has a class twice, or one without a name, in {lang}")
-        if not all(isinstance(name, str | int) for name in told[lang]):
-            raise ValueError(f"in {CLASSES_FILE}, {lang} takes a list of names")
+            raise ValueError(f"{CLASSES_FILE} has a duplicate or empty class name in {lang}")
+        if not all(isinstance(name, str | int) for name in toml[lang]):
+            raise ValueError(f"in {CLASSES_FILE}, {lang} expects a list of names")
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
     known = []
@@ -205,7 +205,7 @@ def _describe(
         f"{piece.split}/{piece.what}/{piece.key}/{digest}" for piece, digest in zip(layout.pieces, digests, strict=True)
     )
     return DataSet(
-        show_name(told.get("name") or folder.resolve().name), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
-        folder, layout.form, layout.pieces, classes, told.get("mirror", False), told.get("transposed", False), skipped,
+        show_name(toml.get("name") or folder.resolve().name), hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+        folder, layout.form, layout.pieces, classes, toml.get("mirror", False), toml.get("transposed", False), skipped,
         notes,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Images of any size and mode that Pillow reads, brought to one size in shades of grey, one at a time."""
+"""Image decoding with Pillow: any size and mode, converted one at a time to greyscale of one size."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-LARGEST = 224  # pixels; same-size images up to it keep their size
-ORIENTATION = 0x0112  # of EXIF
+LARGEST = 224  # pixels; images of one size up to this are not resized
+ORIENTATION = 0x0112  # EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 SIDEWAYS = (5, 6, 7, 8)
-LUMA = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue (ITU-R Recommendation BT.601)
+LUMA = np.array([0.299, 0.587, 0.114], "float32")  # weights of red, green and blue (ITU-R Recommendation BT.601)
 EIGHT_BITS = (0.0, 255.0)
-FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # of images with 1, 4, 8, 10, 12, 14 and 16 bits
+FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # maxima of images with 1, 4, 8, 10, 12, 14 and 16 bits
 Encoded = Path | bytes
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image before it is decoded.
+    """Properties of an image that are known before decoding.
 
-    size: width and height in pixels, as it is meant to be seen.
-    turn: how it has to be turned for that.
+    size: width and height in pixels, after rotation.
+    turn: rotation or flip for correct orientation.
     wide: whether its values may exceed eight bits.
     """
 
@@ -42,12 +42,12 @@ class Header:
 
 
 class DecodedImages(typing.NamedTuple):
-    """What read_images found.
+    """The result of read_images.
 
-    grey: (n, height, width) uint8 of those that can be read.
-    read: their places in the sources.
-    faults: by the place of each of the others why it cannot be read.
-    sizes: width and height in pixels of each that could be opened, by its place.
+    grey: (n, height, width) uint8, the images that can be read.
+    read: their indices in the sources.
+    faults: the reason why each of the others cannot be read, by index.
+    sizes: width and height in pixels of each image that could be opened, by index.
     """
 
     grey: np.ndarray
@@ -58,11 +58,11 @@ class DecodedImages(typing.NamedTuple):
 
 @contextlib.contextmanager
 def _whole_alone() -> typing.Iterator[None]:
-    """Let Pillow refuse truncated images, whatever other libraries of this process have told it, and keep quiet."""
+    """Make Pillow reject truncated images, regardless of its current configuration, and suppress its warnings."""
     former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is far too large is an error
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # far too large images are errors
             yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = former
@@ -72,15 +72,15 @@ def _whole_alone() -> typing.Iterator[None]:
 def read_images(
     sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
 ) -> DecodedImages:
-    """Decode images to shades of grey of eight bits.
+    """Decode images to 8-bit greyscale.
 
-    Where all have one size of at most LARGEST pixels, they keep it; else they are cut to squares around their middle
-    and brought to side pixels. Those of more than eight bits are scaled alike, by the range of all of them. Only one
-    image at a time is held in its own size.
+    If all have one size of at most LARGEST pixels, they keep it; otherwise they are centre-cropped to squares and
+    resized to side pixels. Images of more than eight bits are scaled by their common range. Only one image at a time
+    is held in its original size.
 
     Args:
         sources: files, or their content.
-        tick: called with the number of images that are done.
+        tick: called with the number of images done.
     """
     headers: dict[int, Header] = {}
     faults: dict[int, str] = {}
@@ -104,7 +104,7 @@ def read_images(
     for number, header in headers.items():
         with _noting(faults, number), _open(sources[number]) as image:
             if not keep:
-                image.draft(None, (2 * side, 2 * side))  # JPEG leaves out what is finer while it decodes
+                image.draft(None, (2 * side, 2 * side))  # JPEG can be decoded at reduced resolution
             shades = to_grey(image, scale)
             shades = shades if header.turn is None else shades.transpose(header.turn)
             fitted = shades if keep else ImageOps.fit(shades, (width, height), Image.Resampling.LANCZOS)
@@ -121,13 +121,13 @@ def _open(source: Encoded) -> Image.Image:
 
 @contextlib.contextmanager
 def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
-    """Note why an image cannot be read: whatever its decoder raises."""
+    """Record why an image cannot be read, for any exception of its decoder."""
     try:
         yield
     except MemoryError:
         raise
     except Image.UnidentifiedImageError:
-        faults[number] = "no image that Pillow reads"
+        faults[number] = "not an image that Pillow can read"
     except OSError as error:
         faults[number] = error.strerror or str(error)
     except Exception as error:
@@ -135,10 +135,10 @@ def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
 
 
 def read_header(image: Image.Image) -> Header:
-    """Read what is known of an image before it is decoded; one whose EXIF block is damaged counts as upright."""
+    """Read the properties of an image before decoding; an image with a damaged EXIF block is not rotated."""
     try:
         orientation = int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged block raises whatever its fields lead to
+    except Exception:  # a damaged block can raise any exception
         orientation = 1
     width, height = image.size
     size = (height, width) if orientation in SIDEWAYS else (width, height)
@@ -146,9 +146,9 @@ def read_header(image: Image.Image) -> Header:
 
 
 def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
-    """Turn an image into shades of grey.
+    """Convert an image to greyscale.
 
-    What is transparent becomes white, or black where the rest is light, so that it can be told from the rest.
+    Transparent pixels become white, or black if the rest is light, so that they contrast with the rest.
 
     Args:
         scale: the values that become black and white in images of more than eight bits.
@@ -168,8 +168,8 @@ def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
 def find_scale(low: float, high: float, integer: bool) -> tuple[float, float]:
     """Return the values that become black and white, from the range of all images.
 
-    Values from 0 on have the full scale of the fewest bits that hold them, those of real numbers up to 1 the scale 0
-    to 1; what goes below 0 is scaled from the lowest to the highest.
+    Non-negative integers have the full scale of the smallest sufficient number of bits, and real numbers up to 1 the
+    scale 0 to 1; ranges with negative values are scaled from the lowest to the highest.
     """
     if low < 0:
         return float(low), float(high)
@@ -179,7 +179,7 @@ def find_scale(low: float, high: float, integer: bool) -> tuple[float, float]:
 
 
 def scale_values(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """Bring values of a scale to 0 … 255, uint8; what is no number becomes black."""
+    """Scale values to 0 … 255, uint8; NaN becomes black."""
     low, high = scale
     numbers = np.nan_to_num(values.astype("float32"), nan=low, posinf=high, neginf=low)
     shades = (numbers - low) * (255 / max(high - low, 1e-9))
@@ -187,14 +187,14 @@ def scale_values(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bring arrays of images to (n, height, width) uint8, scaled alike.
+    """Convert arrays of images to (n, height, width) uint8 on a common scale.
 
     Args:
-        arrays: (n, height, width), perhaps with 1, 3 or 4 channels as the last axis or the second, or (n, pixels) of
-            square images; of any type. Those of eight bits stay as they are, unless all their values are small.
+        arrays: (n, height, width), optionally with 1, 3 or 4 channels as the last or second axis, or (n, pixels) for
+            square images; any type. 8-bit values are unchanged, unless all of them are small.
 
     Raises:
-        ValueError: an array has no such shape.
+        ValueError: an array has another shape.
     """
     finite = [values[np.isfinite(values)] for values in arrays.values()]
     filled = [values for values in finite if values.size]
@@ -202,7 +202,7 @@ def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         raise ValueError("none of the images' values is a number")
     low, high = min(float(values.min()) for values in filled), max(float(values.max()) for values in filled)
     whole = all(np.issubdtype(values.dtype, np.integer) for values in arrays.values())
-    scale = find_scale(low, high, whole)  # before colours are mixed, which rounds
+    scale = find_scale(low, high, whole)  # before conversion to greyscale, which rounds
     shaped = {name: _to_planes(values, scale) for name, values in arrays.items()}
     return {
         name: values if values.dtype == np.uint8 and scale == EIGHT_BITS else scale_values(values, scale)
@@ -225,8 +225,8 @@ def _to_planes(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         low, high = scale
         opacity = (values[..., 3].astype("float32") - low) / max(high - low, 1e-9)
         means = (shades * opacity).mean(axis=(1, 2)) / np.maximum(opacity.mean(axis=(1, 2)), 1e-9)
-        ground = np.where(means > (low + high) / 2, low, high)[:, None, None]  # as to_grey lays it
+        ground = np.where(means > (low + high) / 2, low, high)[:, None, None]  # as in to_grey
         return shades * opacity + ground * (1 - opacity)
     if values.ndim != 3:
-        raise ValueError(f"images of the shape {values.shape} cannot be used; (n, height, width) can")
+        raise ValueError(f"images of the shape {values.shape} are not supported; use (n, height, width)")
     return values

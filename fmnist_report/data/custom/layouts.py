@@ -1,4 +1,4 @@
-"""The forms in which data sets are passed on, found by the names of files and folders, and by how tables begin."""
+"""Detection of the data-set format from names of files and folders, and from the first rows of tables."""
 
 import re
 import zipfile
@@ -22,23 +22,23 @@ IDX_NAME = re.compile(
     r"(?P<set>.*?)(?P<split>train|t10k|test|validation|valid|val)-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)*",
     re.IGNORECASE,
 )
-MOST_NAMED = 8  # arrays that a sentence names
+MOST_NAMED = 8  # arrays listed in a message
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
-    "a folder of images a class, perhaps in train, val and test; IDX files as MNIST's; .npz or .npy arrays named "
-    "x_train, y_train, x_test, y_test or train_images, train_labels, …; .csv tables with a label and one column a "
-    "pixel; .parquet tables with a column of images and one of labels"
+    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz or .npy arrays "
+    "named x_train, y_train, x_test, y_test or train_images, train_labels, …; .csv tables with a label and one column "
+    "per pixel; .parquet tables with a column of images and one of labels"
 )
 
 
 def find_layout(tree: Folder) -> Layout:
-    """Tell in which form a folder holds a data set.
+    """Return the layout of the data set in a folder.
 
-    IDX files and arrays are there on purpose; tables often lie beside the images that they describe, so that they
-    count only where the images are no data set.
+    IDX files and arrays take precedence; tables often accompany the images that they describe, so they are used only
+    if the images are not a data set.
 
     Raises:
-        ValueError: in none, or in one that is not whole; says what was found and what can be done.
+        ValueError: there is no supported or complete data set; the message says what was found and how to fix it.
     """
     files = list(tree.every_file())
     for find in (find_idx, find_arrays):
@@ -59,14 +59,14 @@ def find_layout(tree: Folder) -> Layout:
             troubles[form] = error
     for trouble in troubles.values():
         raise trouble
-    found = f"it holds {describe_kinds(count_kinds(files))}, and no data set that is known" if files else "it is empty"
-    raise ValueError(f"{found}{_advise(files)}. Looked for: {LOOKED_FOR}")
+    found = f"no supported data set found ({describe_kinds(count_kinds(files))})" if files else "the folder is empty"
+    raise ValueError(f"{found}{_advise(files)}. Supported: {LOOKED_FOR}")
 
 
 def _advise(files: Iterable[Path]) -> str:
-    """Say what can be done about files that are nearly a data set."""
+    """Suggest a fix for files that are nearly a data set."""
     suffixes = {path.suffix.lower() for path in files}
-    advice = "; unpack what is packed" if suffixes & ARCHIVES else ""
+    advice = "; unpack the archives" if suffixes & ARCHIVES else ""
     if unread := sorted(suffixes & UNREAD_SUFFIXES):
         advice += f"; convert the images in {' and '.join(unread)} to JPEG or PNG"
     for path in files:
@@ -77,7 +77,7 @@ def _advise(files: Iterable[Path]) -> str:
 
 
 def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find the IDX files of the one set in a folder; a packed file counts before a plain one."""
+    """Find the IDX files of the only set in a folder; a compressed file takes precedence over a plain one."""
     found: dict[tuple[Path, str], dict[tuple[str, str], Path]] = {}
     for path in sorted(files, reverse=True):
         if named := IDX_NAME.fullmatch(path.name):
@@ -88,7 +88,7 @@ def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
         return None
     if len(found) > 1:
         names = ", ".join(sorted(show_path(place, folder) + f"/{name}*" for place, name in found))
-        raise ValueError(f"it holds several sets of IDX files ({names}); name the folder of one with --data-dir")
+        raise ValueError(f"it has several sets of IDX files ({names}); pass the folder of one with --data-dir")
     roles = next(iter(found.values()))
     return Layout("idx", tuple(Piece(split, what, path) for (split, what), path in sorted(roles.items())))
 
@@ -107,7 +107,7 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
     notes = []
     if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
         if any(split for split, _ in pieces):
-            notes.append("the arrays that bear no split are its training split")
+            notes.append("arrays without a split in their names are the training split")
         pieces = {(split or "train", what): found for (split, what), found in pieces.items()}  # X, y, X_test, y_test
     splits = {split for split, _ in pieces}
     if not any({(split, "x"), (split, "y")} <= set(pieces) for split in splits):
@@ -117,11 +117,11 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
         least = min(n for n, _ in found)  # x_train before x_train_ids in one file
         same = [piece for n, piece in found if n == least]
         images = [piece for piece in same if "images" in split_words(piece.key)]
-        same = images if len(images) == 1 else same  # before data, which are often the same as rows
+        same = images if len(images) == 1 else same  # before data, which often has the same values as rows
         if len(same) > 1 or len({piece.path for _, piece in found}) > 1:
             same = [piece for _, piece in found]
             names = " and ".join(_name_piece(piece, folder) for piece in same)
-            raise ValueError(f"{names} are the same split of several sets; keep one of them in the folder")
+            raise ValueError(f"{names} are the same split of several sets; keep only one of them in the folder")
         if split:
             chosen.append(replace(same[0], split=split))
     return Layout("arrays", tuple(chosen), tuple(notes))
@@ -144,23 +144,23 @@ def _list_arrays(path: Path) -> list[str]:
 
 
 def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find tables of encoded images; a split may lie in several files of one folder."""
+    """Find tables of encoded images; a split may consist of several files of one folder."""
     paths = [path for path in files if path.suffix.lower() == ".parquet"]
     places = {path.parent.parent if read_role(path.parent.name)[0] else path.parent for path in paths}
     if len(places) > 1:
         names = ", ".join(sorted(show_path(place, folder) for place in places))
-        raise ValueError(f"it holds several sets of .parquet files ({names}); name the folder of one with --data-dir")
+        raise ValueError(f"it has several sets of .parquet files ({names}); pass the folder of one with --data-dir")
     return _keep_divided("parquet", [Piece(find_split(path, folder), "xy", path) for path in paths])
 
 
 def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find tables with a label and the pixels."""
+    """Find tables with labels and pixels."""
     tables = [(path, read_columns(path)) for path in files if path.suffix.lower() in (".csv", ".tsv")]
     labelled = [path for path, columns in tables if columns and columns.label is not None]
     blind = [show_path(path, folder) for path, columns in tables if columns and columns.label is None]
     if blind and not labelled:
         raise ValueError(
-            f"{blind[0]} has columns of pixels, but none of labels; call the one that tells the class 'label'"
+            f"{blind[0]} has columns of pixels, but no column of labels; name the column of the class 'label'"
         )
     pieces = [Piece(find_split(path, folder), "xy", path) for path in labelled]
     for split in {piece.split for piece in pieces}:
@@ -171,10 +171,10 @@ def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
 
 
 def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
-    """Leave out what belongs to no split where others do; where these are no training split, it is that."""
+    """Omit pieces without a split if others have one; use them as the training split if there is none."""
     splits = {piece.split for piece in pieces}
     if "" in splits and len(splits) > 1 and "train" not in splits:
-        notes += tuple(f"{piece.path.name} bears no split, so it is training" for piece in pieces if not piece.split)
+        notes += tuple(f"{piece.path.name} names no split: used for training" for piece in pieces if not piece.split)
         pieces = [replace(piece, split=piece.split or "train") for piece in pieces]
     kept = [piece for piece in pieces if piece.split] or pieces
     return Layout(form, tuple(kept), notes) if kept else None

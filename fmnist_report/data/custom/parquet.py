@@ -1,4 +1,4 @@
-"""Tables of encoded images in .parquet files, as Hugging Face's datasets keep them; read by pyarrow."""
+"""Tables of encoded images in .parquet files, as in Hugging Face datasets; read with pyarrow."""
 
 import contextlib
 import json
@@ -11,16 +11,16 @@ from fmnist_report.data.custom.tree import sort_key
 from fmnist_report.errors import ReportError
 
 IMAGE_NAMES = {"image", "img", "picture"}
-MOST_NAMED = 8  # columns that a sentence names
+MOST_NAMED = 8  # columns listed in a message
 
 
 class Table(typing.NamedTuple):
-    """One file.
+    """The content of one file.
 
-    images: encoded.
-    labels: whole numbers, or text.
-    names: of the classes, where the file tells them.
-    usage: what a column says of each row's split; empty where there is none.
+    images: encoded images.
+    labels: integers, or text.
+    names: class names, if the file contains them.
+    usage: each row's split from the split column; empty if there is none.
     """
 
     images: list[bytes]
@@ -30,7 +30,7 @@ class Table(typing.NamedTuple):
 
 
 def import_pyarrow() -> typing.Any:
-    """Return pyarrow.parquet; raises ReportError with the command to type where it is missing."""
+    """Return pyarrow.parquet; raise ReportError with the install command if it is missing."""
     try:
         import pyarrow.parquet as parquet
     except ImportError:
@@ -39,11 +39,11 @@ def import_pyarrow() -> typing.Any:
 
 
 def read_tables(paths: Sequence[Path], with_images: bool = True) -> tuple[list[Table], tuple[str, ...]]:
-    """Read tables; their labels are brought to one order of the classes, which is returned with them.
+    """Read tables; return them, with labels in a common order of the classes, and the class names.
 
     Raises:
         ReportError: pyarrow is missing.
-        ValueError: a file cannot be read, or its columns cannot be told; names it.
+        ValueError: a file cannot be read, or its columns are ambiguous; the message names it.
     """
     parquet = import_pyarrow()
     tables = []
@@ -60,10 +60,10 @@ def read_tables(paths: Sequence[Path], with_images: bool = True) -> tuple[list[T
             raise ValueError(f"{path.name}: {n:,} rows have no label")
         names = _read_names(schema, label)
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"{path.name} has two classes with the name {twice!r}; rename one")
+            raise ValueError(f"{path.name} has two classes named {twice!r}; rename one")
         images = [(row["bytes"] if isinstance(row, dict) else row) or b"" for row in rows]
         if rows and not any(images) and any(isinstance(row, dict) and row.get("path") for row in rows):
-            raise ValueError(f"{path.name} holds only the paths of its images; save it with the images in it")
+            raise ValueError(f"{path.name} contains only the paths of its images; save it with the images included")
         tables.append(Table(images, labels, names, splits))
     return _unite(tables, paths)
 
@@ -72,7 +72,7 @@ def read_tables(paths: Sequence[Path], with_images: bool = True) -> tuple[list[T
 def _naming(path: Path) -> typing.Iterator[None]:
     try:
         yield
-    except Exception as error:  # pyarrow's errors have many classes
+    except Exception as error:  # pyarrow raises many exception classes
         raise ValueError(f"{path.name} cannot be read ({str(error).splitlines()[0]})") from None
 
 
@@ -89,7 +89,7 @@ def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tup
     united = []
     for table, listed, path in zip(tables, own, paths, strict=True):
         if set(listed) != set(names):
-            raise ValueError(f"{path.name} names other classes than {paths[0].name}")
+            raise ValueError(f"{path.name} has other class names than {paths[0].name}")
         place = {value: i for i, value in enumerate(names)}
         known = bool(names) and kinds != {str}
         labels = [
@@ -103,10 +103,10 @@ def _unite(tables: list[Table], paths: Sequence[Path]) -> tuple[list[Table], tup
 
 
 def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
-    """Name the columns of images and of labels, and that of the split, if there is one.
+    """Return the names of the columns of images, of labels, and of the split, if there is one.
 
     Raises:
-        ValueError: several could be meant, or none of the labels is called so or bears the names of classes.
+        ValueError: several columns qualify, or no column is recognised as labels by its name or class names.
     """
     import pyarrow as pa
 
@@ -127,11 +127,11 @@ def find_columns(schema: typing.Any, path: Path) -> tuple[str, str, list[str]]:
     usage = [field.name for field in schema if field.name.casefold() in USAGE and is_text(field.type)][:1]
     labels = [name for name in labels if name not in usage] or labels
     usual = [name for name in labels if name.casefold() in LABEL_NAMES]
-    named = [name for name in labels if _read_names(schema, name)]  # by Hugging Face's datasets
+    named = [name for name in labels if _read_names(schema, name)]  # written by Hugging Face datasets
     if not usual and len(named) == 1:
         labels = named
     elif not usual and len(labels) == 1 and not is_text(schema.field(labels[0]).type):
-        labels = []  # one number a row may be anything
+        labels = []  # one number per row can be anything
     label = _choose("label", LABEL_NAMES, labels, schema, path)
     image = _choose("image", IMAGE_NAMES, images, schema, path)
     return image, label, [name for name in usage if name != label]
@@ -146,13 +146,12 @@ def _choose(what: str, usual: set[str], candidates: list[str], schema: typing.An
     if not candidates:
         raise ValueError(f"{path.name} has no column of {what}s, such as {what!r}; its columns are {columns}")
     raise ValueError(
-        f"nothing tells which column of {path.name} holds the {what}s, {' or '.join(candidates[:MOST_NAMED])}; name it "
-        f"{what!r}"
+        f"the column of {what}s in {path.name} is ambiguous, {' or '.join(candidates[:MOST_NAMED])}; name it {what!r}"
     )
 
 
 def _read_names(schema: typing.Any, label: str) -> tuple[str, ...]:
-    """Return the classes' names from what Hugging Face's datasets note in a table; none where they do not."""
+    """Return the class names from the metadata of Hugging Face datasets in a table; empty if there are none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return tuple(str(name) for name in features[label]["names"])
@@ -161,7 +160,7 @@ def _read_names(schema: typing.Any, label: str) -> tuple[str, ...]:
 
 
 def name_classes(paths: Sequence[Path]) -> list[str]:
-    """Return the names of the classes that occur, in the order of their labels; none where no file tells them."""
+    """Return the names of the classes that occur, in the order of their labels; empty if the files have no names."""
     tables, names = read_tables(paths, with_images=False)
     labels = sorted({value for table in tables for value in table.labels})
     if not names or any(not 0 <= value < len(names) for value in labels):

@@ -1,4 +1,4 @@
-"""Data sets of the user's own: read, divided and checked, so that they become the same arrays as Fashion-MNIST."""
+"""Preparation of custom data sets: read, split and check them, and write the same arrays as for Fashion-MNIST."""
 
 import typing
 from pathlib import Path
@@ -16,20 +16,20 @@ from fmnist_report.settings import DataSettings
 
 MOST_CLASSES = 100
 LEAST_TRAIN = 120
-LEAST_OF_CLASS = 8  # in all, so that training, validation, test and the maps find some of each
+LEAST_OF_CLASS = 8  # in total, so that training, validation, test and the maps have some of each class
 LEAST_VAL = 20
-NAMED = 5  # classes that a sentence names
+NAMED = 5  # classes listed in a message
 
 
 def prepare_custom_data(
     out: Path, progress: Progress, *, data: DataSettings, mirror: bool, transposed: bool, data_set: DataSet
 ) -> None:
-    """Stage `data` for a data set of the user's own; see write_splits for what it writes.
+    """Stage `data` for a custom data set; for its files see write_splits.
 
-    Labels are counted from 0 in the order of those that occur. Where there is no test split, a sixth of each class is
-    set apart for the test, drawn by data.split_seed. origin.json tells which splits the data set came with, given; how
-    many files beside them are not used, skipped, {end of the name: files}; how many images were left out because they
-    cannot be read, unreadable; and what the files themselves call the classes, names.
+    Labels are numbered from 0 in the order of those that occur. Without a test split, a sixth of each class is held
+    out for the test, drawn with data.split_seed. origin.json has the original splits, given; the number of unused
+    files, skipped, {file extension: files}; the number of images omitted because they cannot be read, unreadable; and
+    the class names in the files, names.
 
     Raises:
         ReportError: the images cannot be used, or have changed since the run was planned.
@@ -49,7 +49,7 @@ def prepare_custom_data(
         notes = list(data_set.notes)
         if "x_test" not in arrays:
             arrays |= set_test_apart(arrays, data.split_seed)
-            notes.append("there is no test split, so a sixth of each class is set apart for the test")
+            notes.append("there is no test split, so a sixth of each class is held out for the test")
         labels = number_labels(arrays, names)
         check_size(arrays, len(labels), data_set)
     except (OSError, ValueError) as error:
@@ -67,13 +67,13 @@ def prepare_custom_data(
 
 
 def describe_rest(data_set: DataSet, read: RawDataSet) -> list[str]:
-    """Say what was left out."""
+    """Describe the omitted files."""
     found = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
-    return found + ([f"left out, because they cannot be read: {read.unreadable:,}"] if read.unreadable else [])
+    return found + ([f"skipped because they cannot be read: {read.unreadable:,}"] if read.unreadable else [])
 
 
 def name_labels(read: RawDataSet, data_set: DataSet) -> dict[int, str]:
-    """Return what each label is called in a sentence: the class's name, where it is known, or the label."""
+    """Return the text for each label in messages: the class name, if known, or the label."""
     named: typing.Sequence[str] = read.names or next(iter(data_set.classes.values()), [])
     labels = np.unique(np.concatenate([values for name, values in read.arrays.items() if name.startswith("y")]))
     if read.names:
@@ -83,7 +83,7 @@ def name_labels(read: RawDataSet, data_set: DataSet) -> dict[int, str]:
 
 
 def set_test_apart(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """Draw a sixth of each class of the training split for the test; returns the new splits."""
+    """Hold out a sixth of each class of the training split for the test, and return the new splits."""
     labels = arrays["y_train"]
     n_test = max(len(np.unique(labels)), len(labels) // 6)
     test = np.sort(divide(np.arange(len(labels)), labels, n_test, seed)[0])
@@ -93,31 +93,31 @@ def set_test_apart(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.nda
 
 
 def fill_up(images: np.ndarray) -> np.ndarray:
-    """Fill (n, height, width) images up to squares, with black on both sides of the shorter axis."""
+    """Pad (n, height, width) images to squares, with black on both sides of the shorter axis."""
     _, height, width = images.shape
     missing = [max(height, width) - side for side in (height, width)]
     return np.pad(images, ((0, 0), *((n // 2, n - n // 2) for n in missing)))
 
 
 def number_labels(arrays: dict[str, np.ndarray], names: dict[int, str]) -> tuple[int, ...]:
-    """Number the labels from 0 in the order of those that occur, in place; returns those that occur.
+    """Number the labels from 0 in the order of those that occur, in place; return those that occur.
 
     Raises:
-        ValueError: a split has a class that training has not, or there are no test images of a class.
+        ValueError: a split has a class that training does not have, or there are no test images of a class.
     """
     labels = np.unique(arrays["y_train"])
     for split in (name[2:] for name in arrays if name.startswith("y")):
         strange = np.setdiff1d(arrays[f"y_{split}"], labels)
         if len(strange):
             raise ValueError(
-                f"there is no training image of {_list(strange, names)}, but there are {split} images; take them "
-                "out, or add training images"
+                f"there is no training image of {_list(strange, names)}, but there are {split} images; remove them, "
+                "or add training images"
             )
     missing = np.setdiff1d(labels, arrays["y_test"])
     if len(missing):
         raise ValueError(
-            f"there is no test image of {_list(missing, names)}, so nothing could be said of how well that is "
-            "recognised; add some, or take the class out"
+            f"there is no test image of {_list(missing, names)}, so its accuracy cannot be measured; add some, or "
+            "remove the class"
         )
     for name in [name for name in arrays if name.startswith("y")]:
         arrays[name] = np.searchsorted(labels, arrays[name]).astype("uint8")
@@ -131,37 +131,37 @@ def _list(labels: typing.Iterable[int], names: dict[int, str]) -> str:
 
 
 def check_splits(arrays: dict[str, np.ndarray]) -> None:
-    """Check that there is a training split, and that a validation split can tell anything; raises ValueError."""
+    """Check that there is a training split, and that a validation split is large enough; raise ValueError if not."""
     if "x_train" not in arrays:
         found = " and ".join(name[2:] for name in arrays if name.startswith("x"))
         raise ValueError(f"there is no training split, only {found}")
     if 0 < len(arrays.get("x_val", ())) < LEAST_VAL:
         raise ValueError(
-            f"the validation split has {len(arrays['x_val'])} images; at least {LEAST_VAL} are needed, or none: then "
-            "a sixth of the training images becomes it"
+            f"the validation split has {len(arrays['x_val'])} images; at least {LEAST_VAL} are needed, or none: a "
+            "sixth of the training images is then used"
         )
 
 
 def check_counts(arrays: dict[str, np.ndarray], names: dict[int, str]) -> None:
-    """Check that there are enough images of every class, and not too many classes; raises ValueError."""
+    """Check that there are enough images of every class, and not too many classes; raise ValueError if not."""
     labels, counts = np.unique(arrays["y_train"], return_counts=True)
     if not 2 <= len(labels) <= MOST_CLASSES:
-        raise ValueError(f"it has {len(labels)} classes; from 2 to {MOST_CLASSES} can be compared")
+        raise ValueError(f"it has {len(labels)} classes; 2 to {MOST_CLASSES} are supported")
     rare = counts < LEAST_OF_CLASS
     if rare.any():
         raise ValueError(
             f"there are too few images of {_list(labels[rare], names)}: {', '.join(map(str, counts[rare][:NAMED]))}; "
-            f"each class has to have at least {LEAST_OF_CLASS} for training. Add some, or take the class out"
+            f"each class needs at least {LEAST_OF_CLASS} for training. Add some, or remove the class"
         )
 
 
 def check_size(arrays: dict[str, np.ndarray], n_classes: int, data_set: DataSet) -> None:
-    """Check that there is enough to learn from, and a name for every class; raises ValueError."""
+    """Check the number and size of training images, and the number of class names; raise ValueError if invalid."""
     n_train, height, width = arrays["x_train"].shape
     if n_train < LEAST_TRAIN:
         raise ValueError(f"there are {n_train} training images; at least {LEAST_TRAIN} are needed")
     if min(height, width) < 8 or max(height, width) > 224:
-        raise ValueError(f"its images have {height} × {width} pixels; sides from 8 to 224 can be used")
+        raise ValueError(f"its images have {height} × {width} pixels; sides from 8 to 224 are supported")
     named = len(next(iter(data_set.classes.values()), ()))
     if named not in (0, n_classes):
         raise ValueError(f"classes.toml names {named} classes, but there are {n_classes}")

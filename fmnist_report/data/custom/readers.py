@@ -1,4 +1,4 @@
-"""Readers of the forms of data sets: each gives the arrays of the splits that are there."""
+"""Readers for the supported data-set formats."""
 
 import collections
 import typing
@@ -15,22 +15,22 @@ from fmnist_report.data.custom.tree import show_path, sort_key
 from fmnist_report.data.idx import check_pair, parse_idx
 from fmnist_report.settings import DataSettings
 
-MOST_NAMED = 10  # unreadable images that a sentence names
-MOST_APART = 50.0  # times that the brightest value of one split may be that of another
-LEAST_BELOW = 0.12  # how far below zero values reach that have been centred, as a share of the highest
-NUMPY = (b"\x93NUMPY", b"PK")  # how .npy and .npz begin
-Tick = typing.Callable[[int, int], None]  # what is done, and of how many
+MOST_NAMED = 10  # unreadable images listed in a message
+MOST_APART = 50.0  # maximum ratio of the brightest values of two splits
+LEAST_BELOW = 0.12  # centred values reach at least this far below zero, as a fraction of the maximum
+NUMPY = (b"\x93NUMPY", b"PK")  # first bytes of .npy and .npz
+Tick = typing.Callable[[int, int], None]  # (images done, total)
 
 
 @dataclass(frozen=True)
 class RawDataSet:
-    """What was read.
+    """The result of a reader.
 
-    arrays: x_<split> (n, height, width) uint8 and y_<split> (n,) of whole numbers; splits are train and perhaps val and
+    arrays: x_<split> (n, height, width) uint8 and y_<split> (n,) of integers; splits are train and optionally val and
         test.
-    names: of the classes by their label, where the files tell them.
-    unreadable: how many images could not be read, where they are to be skipped.
-    notes: what the user should know of it, in sentences.
+    names: class names by label, if the files contain them.
+    unreadable: number of unreadable images, if these are skipped.
+    notes: messages for the user.
     """
 
     arrays: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class RawDataSet:
 
 
 def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
-    """Read IDX files, plain or packed; of labels with several columns, as QMNIST's, the first counts."""
+    """Read IDX files, plain or compressed; use the first column of labels with several, as in QMNIST."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
         try:
@@ -53,13 +53,13 @@ def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> RawData
         if values.ndim not in ((1,) if piece.what == "y" else (3, 4)):
             wanted, other = ("labels", "images") if piece.what == "y" else ("images", "labels")
             shape = str(values.shape)[:60]
-            raise ValueError(f"{piece.path.name}: it holds {other} of the shape {shape}, not {wanted}")
+            raise ValueError(f"{piece.path.name}: it contains {other} of the shape {shape}, not {wanted}")
         found[f"{piece.what}_{piece.split}"] = values
     return _join_splits(found)
 
 
 def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
-    """Read .npz and .npy files; labels may stand in one column or row, as one-hot rows, as text or as truth values."""
+    """Read .npz and .npy files; labels may be one column or row, one-hot rows, text or Boolean values."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
         name = piece.path.name
@@ -70,14 +70,14 @@ def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet
             values = loaded[piece.key] if piece.key else loaded
         except MemoryError:
             raise
-        except Exception as error:  # of zip, zlib, tokenize and numpy
-            told = "it holds Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
-            told = told if begins.startswith(NUMPY) else "it is no file of NumPy; fetch it again"
-            raise ValueError(f"{name}: {told}") from None
+        except Exception as error:  # from zip, zlib, tokenize and numpy
+            fault = "it contains Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
+            fault = fault if begins.startswith(NUMPY) else "it is not a NumPy file; download it again"
+            raise ValueError(f"{name}: {fault}") from None
         if not isinstance(values, np.ndarray) or values.ndim == 0:
-            raise ValueError(f"{name}: it holds no array of images or labels")
+            raise ValueError(f"{name}: it contains no array of images or labels")
         if piece.what == "x" and values.dtype.kind not in "buif":
-            raise ValueError(f"{name}: values of the type {values.dtype} are no images")
+            raise ValueError(f"{name}: values of the type {values.dtype} are not images")
         found[f"{piece.what}_{piece.split or 'train'}"] = _flatten(values, name) if piece.what == "y" else values
     return _join_splits(found)
 
@@ -96,12 +96,12 @@ def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
     if numbers and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
         return labels.argmax(axis=1)
     if labels.ndim != 1:
-        raise ValueError(f"{name}: labels of the shape {labels.shape} tell more than one class an image")
+        raise ValueError(f"{name}: labels of the shape {labels.shape} have more than one class per image")
     return labels
 
 
 def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
-    """Read tables with a label and the pixels; a column may tell the part of each row."""
+    """Read tables with labels and pixels; a column may contain the split of each row."""
     found: dict[str, tuple[list[str], list[np.ndarray]]] = {}
     for piece in data_set.pieces:
         columns = read_columns(piece.path)
@@ -125,16 +125,16 @@ def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
 
 
 def read_usage(word: str, where: str) -> str:
-    """Return the split that a word in a table tells; raises ValueError where it tells none."""
+    """Return the split that a word in a table names; raise ValueError if it names none."""
     if split := read_role(word)[0]:
         return split
     raise ValueError(
-        f"{where}: {word!r} in the column of splits is unknown; write train, val or test, or remove the column"
+        f"{where}: {word!r} in the column of splits is unknown; use train, val or test, or remove the column"
     )
 
 
 def _number(labels: list[str]) -> np.ndarray:
-    """Return labels as numbers if all are, else as text."""
+    """Return labels as numbers if all are numeric, otherwise as text."""
     try:
         return np.array(labels, "float64")
     except ValueError:
@@ -165,12 +165,12 @@ def read_parquet(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSe
 
 
 def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
-    """Read a folder of images a class; the classes are in the order of their names."""
+    """Read one folder of images per class; the classes are in the order of their names."""
     names = tuple(sorted({piece.what for piece in data_set.pieces}, key=sort_key))
     number = {name: place for place, name in enumerate(names)}
     labels = np.array([number[piece.what] for piece in data_set.pieces])
     splits = np.array([piece.split or "train" for piece in data_set.pieces])
-    assert data_set.folder is not None, "images lie in a folder"
+    assert data_set.folder is not None, "images are in a folder"
     origin = [show_path(piece.path, data_set.folder) for piece in data_set.pieces]
     return _decode([piece.path for piece in data_set.pieces], labels, splits, names, origin, data, tick)
 
@@ -179,38 +179,38 @@ def _decode(
     sources: list, labels: np.ndarray, splits: np.ndarray, names: tuple[str, ...], origin: list[str],
     data: DataSettings, tick: Tick,
 ) -> RawDataSet:  # fmt: skip
-    """Decode images and divide them into splits, shuffled, for files are in the order of the classes.
+    """Decode images and divide them into splits, shuffled because files are in the order of the classes.
 
     Args:
-        origin: what each of sources is called in a sentence.
+        origin: the name of each source in messages.
 
     Raises:
-        ValueError: some cannot be read and may not be skipped; names them.
+        ValueError: images cannot be read and must not be skipped; the message lists them.
     """
     images, read, faults, sizes = read_images(sources, data.side, lambda n: tick(n, len(sources)))
     if faults and not data.skip_unreadable:
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
         raise ValueError(
-            f"images that cannot be read: {len(faults):,}.{named}{further}\nRepair or remove them, or leave them out "
+            f"images that cannot be read: {len(faults):,}.{named}{further}\nRepair or remove them, or skip them "
             "with --set data.skip_unreadable=true."
         )
     for label in np.setdiff1d(labels, labels[read]):
         name = repr(names[label]) if 0 <= label < len(names) else str(label)
         raise ValueError(
             f"none of the {int((labels == label).sum()):,} images of the class {name} can be read; repair them, or "
-            "take the class out"
+            "remove the class"
         )
     labels, splits = labels[read], splits[read]
     order = np.random.default_rng(data.split_seed).permutation(len(labels))
     images, labels, splits = images[order], labels[order], splits[order]
     arrays = {f"x_{split}": images[splits == split] for split in dict.fromkeys(splits.tolist())}
     arrays |= {f"y_{split}": labels[splits == split] for split in dict.fromkeys(splits.tolist())}
-    return RawDataSet(arrays, names, len(faults), _tell_sizes(sizes, origin, data.side))
+    return RawDataSet(arrays, names, len(faults), _describe_sizes(sizes, origin, data.side))
 
 
-def _tell_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
-    """Say which images have another size than most, if some have."""
+def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
+    """Describe images whose size differs from that of most, if there are any."""
     counts = collections.Counter(sizes.values()).most_common()
     if len(counts) < 2 or 2 * counts[0][1] <= len(sizes):
         return ()
@@ -218,34 +218,34 @@ def _tell_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int)
     other = next(place for place, size in sizes.items() if size != (width, height))
     return (
         f"{n:,} images have {width} × {height} pixels, {len(sizes) - n:,} another size, such as {origin[other]} with "
-        f"{' × '.join(map(str, sizes[other]))}; all are cut to squares of {side} × {side} (--set data.side)",
+        f"{' × '.join(map(str, sizes[other]))}; all are cropped to squares of {side} × {side} (--set data.side)",
     )
 
 
 def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
-    """Check that images and labels belong together, and bring the images to one scale.
+    """Check that images and labels match, and convert the images to one scale.
 
-    An empty split counts as none. Labels that are text are numbered in the order of their names.
+    An empty split is ignored. Text labels are numbered in the order of their names.
     """
     found = {name: values for name, values in found.items() if len(values) or name.startswith(("x_train", "y_train"))}
     splits = dict.fromkeys(name[2:] for name in found)
     for split in splits:
         for what, noun in (("x", "images"), ("y", "labels")):
             if f"{what}_{split}" not in found:
-                raise ValueError(f"the {split} {noun} are not there")
+                raise ValueError(f"the {split} {noun} are missing")
         check_pair(found[f"x_{split}"], found[f"y_{split}"])
     images = {name: values for name, values in found.items() if name.startswith("x")}
     if not all(values.size for values in images.values()):
         raise ValueError("there are no training images")
     if len({values.dtype.kind in "fb" for values in images.values()}) > 1:
         types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in images.items())
-        raise ValueError(f"the splits hold images of different types, so that they have no common scale: {types}")
+        raise ValueError(f"the splits have images of different types, so they have no common scale: {types}")
     _check_ranges(images)
     grey = arrays_to_grey(images)
     shapes = {split: grey[f"x_{split}"].shape[1:] for split in splits}
     if len(set(shapes.values())) > 1:
-        told = ", ".join(f"{split} {' × '.join(map(str, shape))}" for split, shape in shapes.items())
-        raise ValueError(f"the images of the splits have different sizes in pixels: {told}")
+        listed = ", ".join(f"{split} {' × '.join(map(str, shape))}" for split, shape in shapes.items())
+        raise ValueError(f"the images of the splits have different sizes in pixels: {listed}")
     labels = {name: values for name, values in found.items() if name.startswith("y")}
     if all(values.dtype.kind in "US" for values in labels.values()):
         names = tuple(sorted({str(value) for values in labels.values() for value in values}, key=sort_key))
@@ -261,7 +261,7 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
 
 
 def _check_ranges(images: dict[str, np.ndarray]) -> None:
-    """Refuse splits whose values have different ranges, such as 0 to 1 and 0 to 255; raises ValueError."""
+    """Raise ValueError if the splits have different ranges of values, such as 0 to 1 and 0 to 255."""
     ranges = {}
     for name, values in images.items():
         finite = values[np.isfinite(values)]
@@ -271,8 +271,8 @@ def _check_ranges(images: dict[str, np.ndarray]) -> None:
     negative = {low < -LEAST_BELOW * high for low, high in ranges.values()}  # resampling overshoots a little
     of_one_kind = all(values.dtype.kind == "f" or values.dtype == np.uint8 for values in images.values())
     if of_one_kind and tops and (max(tops) > MOST_APART * min(tops) or len(negative) > 1):
-        told = ", ".join(f"{split} {low:g} to {high:g}" for split, (low, high) in ranges.items())
-        raise ValueError(f"the values of the splits have different ranges, {told}; bring all to one")
+        listed = ", ".join(f"{split} {low:g} to {high:g}" for split, (low, high) in ranges.items())
+        raise ValueError(f"the values of the splits have different ranges, {listed}; scale all to one range")
 
 
 READERS: dict[str, typing.Callable[[DataSet, DataSettings, Tick], RawDataSet]] = {

@@ -1,4 +1,4 @@
-"""The splits of a data set, and what the names of files, folders and arrays tell of them."""
+"""The splits of a data set, recognised from names of files, folders and arrays."""
 
 import re
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ WHAT = {
 class Piece:
     """A file of a data set, or an array in it.
 
-    split: "train", "val", "test", or "" where the set is not divided.
-    what: of an image, its class; of arrays "x" or "y"; of tables, which hold both, "xy".
+    split: "train", "val", "test", or "" if the data set is not split.
+    what: the class of an image; "x" or "y" for an array; "xy" for a table, which has both.
     key: the array's name in its file; "" for the only one.
     """
 
@@ -32,10 +32,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Layout:
-    """What was found.
+    """A detected data set: its format and its files.
 
     form: "idx", "arrays", "csv", "parquet" or "images".
-    notes: what the user should know of it, in sentences.
+    notes: messages for the user.
     """
 
     form: str
@@ -44,13 +44,13 @@ class Layout:
 
 
 def split_words(name: str) -> list[str]:
-    """Split a name into its words, in small letters: at what is no letter, and before capitals."""
+    """Split a name into lower-case words, at non-letters and before capitals."""
     parted = re.sub(r"^([xXyY])(?=train|test|val)", r"\1 ", name)
     return [word.casefold() for word in re.findall(r"[tT]10[kK]|[A-Z]?[a-z]+|[A-Z]+(?![a-z])", parted)]
 
 
 def read_role(name: str) -> tuple[str, str]:
-    """Return the split and what ("x", "y") that the words of a name tell; "" for what they do not."""
+    """Return the split and the content ("x", "y") that a name indicates; "" for unknown ones."""
     words = split_words(name)
     split = next((SPLITS[word] for word in words if word in SPLITS), "")
     what = {WHAT[word] for word in words if word in WHAT}
@@ -58,6 +58,6 @@ def read_role(name: str) -> tuple[str, str]:
 
 
 def find_split(path: Path, folder: Path) -> str:
-    """Return the split that a file's name tells, or that of a folder in which it lies."""
+    """Return the split indicated by a file's name, or by a folder that contains it."""
     names = (path.stem, *reversed(path.relative_to(folder).parent.parts))
     return next((split for name in names if (split := read_role(name)[0])), "")

@@ -1,4 +1,4 @@
-"""Tables of pixels in .csv files: how their columns are to be read, and their rows."""
+"""Tables of pixels in .csv files: detection of the columns, and reading of the rows."""
 
 import collections
 import contextlib
@@ -10,27 +10,27 @@ from math import isqrt
 from pathlib import Path
 
 LABEL_NAMES = {"label", "labels", "class", "target", "y", "digit", "character", "letter", "emotion", "category"}
-PACKED = "pixels"  # a column of all pixels, separated by spaces, as FER2013 has it
-USAGE = {"usage", "split", "part", "subset"}  # a column that tells the split
+PACKED = "pixels"  # a column of all pixels, separated by spaces, as in FER2013
+USAGE = {"usage", "split", "part", "subset"}  # a column of the split
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
-INDEX_NAMES = {"", "index", "id", "unnamed: 0"}  # what a first column is called that numbers the rows
+INDEX_NAMES = {"", "index", "id", "unnamed: 0"}  # names of a first column of row numbers
 LEAST_PIXELS = 25
-LEAST_SIDE = 8  # of images in tables whose columns bear no names that tell
-MOST_OF_ONE = 0.9  # share of rows that may have the same label, where another column could be it
+LEAST_SIDE = 8  # minimum side of images in tables without meaningful column names
+MOST_OF_ONE = 0.9  # maximum share of rows with the same label, if another column could be the label
 MOST_LABELS = 100
 MOST_IN_ROW = 2**20  # characters
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how files begin that Excel saves as Unicode text
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # first bytes of files that Excel saves as Unicode text
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How a table of pixels is to be read.
+    """The columns of a table of pixels.
 
-    label: the column of the labels; None where it has none.
-    pixels: the columns of the pixels, from the first to the last; one where all stand in it.
-    usage: the column that tells the part of each row; None where it has none.
-    width: how many columns there are.
-    has_header: whether its first row names the columns.
+    label: the column of the labels; None if there is none.
+    pixels: the columns of the pixels, from first to last; a single one if it contains all pixels.
+    usage: the column of the split of each row; None if there is none.
+    width: number of columns.
+    has_header: whether the first row has the column names.
     """
 
     separator: str
@@ -42,7 +42,7 @@ class Columns:
 
 
 class Row(typing.NamedTuple):
-    """One image of a table, as text; usage is "" where no column tells the split, and line counts from 1."""
+    """One image of a table, as text; usage is "" without a column of splits, and line counts from 1."""
 
     label: str
     usage: str
@@ -51,13 +51,13 @@ class Row(typing.NamedTuple):
 
 
 def read_columns(path: Path) -> Columns | None:
-    """Tell from its first row, and where that bears no names from its values, how a table holds pixels.
+    """Detect the columns of a table of pixels from its first row or, if that has no names, from its values.
 
     Returns:
-        None where it does not.
+        None if it is not a table of pixels.
 
     Raises:
-        ValueError: nothing tells which column is the label, or in which order the pixels stand.
+        ValueError: the column of labels or the order of the pixels is ambiguous.
     """
     with open(path, encoding=_find_encoding(path), errors="replace") as file:
         line = file.readline(MOST_IN_ROW)
@@ -83,9 +83,9 @@ def read_columns(path: Path) -> Columns | None:
     if len(labels) > 1:
         labels = [number for number in labels if names[number] == "label"] or labels
     if len(labels) > 1:
-        told = " or ".join(repr(row[number].strip()) for number in labels)
+        listed = " or ".join(repr(row[number].strip()) for number in labels)
         advice = "rename the others" if names[labels[0]] == "label" else "name it 'label'"
-        raise ValueError(f"nothing tells which column of {path.name} holds the labels, {told}; {advice}")
+        raise ValueError(f"the column of labels in {path.name} is ambiguous, {listed}; {advice}")
     return Columns(separator, labels[0] if labels else None, pixels, usage, len(names), True)
 
 
@@ -94,24 +94,24 @@ def _is_square(n: int) -> bool:
 
 
 def _is_counted(names: list[str]) -> bool:
-    """Tell whether names count from 0 or 1, as pandas names columns that have none."""
+    """Return whether names count from 0 or 1, as pandas names unnamed columns."""
     return any(names == [str(first + i) for i in range(len(names))] for first in (0, 1))
 
 
 def _find_text_label(names: list[str], separator: str) -> Columns | None:
-    """Tell how a table without a header is to be read whose first or last column is text: the label, or nothing."""
+    """Return the columns of a table without a header if its first or last column is text, the label; else None."""
     others = [number for number, name in enumerate(names) if not NUMBER.fullmatch(name)]
     pixels = tuple(number for number in range(len(names)) if number not in others)
-    repeated = len({names[number] for number in pixels}) < len(pixels)  # so that they are no names
+    repeated = len({names[number] for number in pixels}) < len(pixels)  # so they are not names
     if len(others) != 1 or others[0] not in (0, len(names) - 1) or not _is_square(len(pixels)) or not repeated:
         return None
     return Columns(separator, others[0] if names[others[0]] else None, pixels, None, len(names), False)
 
 
 def _find_pixels(names: list[str], path: Path) -> tuple[int, ...]:
-    """Find the columns of the largest group whose names differ by a number, or two as in 1x1, and sort them by it.
+    """Find the largest group of columns whose names differ by a number, or two as in 1x1, and sort them by it.
 
-    Those whose second number counts the rows of an image, as in x_y, stay in the order of the file if it is that.
+    If the second number counts the rows of an image, as in x_y, columns in row order keep the order of the file.
     """
     groups: dict[str, list[tuple[tuple[int, ...], int]]] = {}
     for column, name in enumerate(names):
@@ -122,16 +122,16 @@ def _find_pixels(names: list[str], path: Path) -> tuple[int, ...]:
     if by_second != sorted(by_second):
         largest.sort()
     if _is_square(len(largest)) and len({place for place, _ in largest}) < len(largest):
-        raise ValueError(f"two columns of {path.name} are the same pixel by their names")
+        raise ValueError(f"two columns of {path.name} are the same pixel according to their names")
     return tuple(column for _, column in largest)
 
 
 def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool, n_before: int) -> Columns | None:
-    """Tell by its values whether the first or the last column of a table is the label.
+    """Decide by its values whether the first or the last column of a table is the label.
 
     Args:
         first: its first row.
-        n_before: columns before them that number the rows.
+        n_before: number of leading columns of row numbers.
     """
     width = len(first)
     if _is_square(width - n_before):
@@ -150,12 +150,12 @@ def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool
         whole = _undo_endings(first)
         for column, found in ends.items():
             found[whole[column].strip()] += 1
-    most = min(MOST_LABELS, max(2, ends[n_before].total() // 3))  # values, for labels repeat
+    most = min(MOST_LABELS, max(2, ends[n_before].total() // 3))  # values, because labels repeat
     likely = [column for column, found in ends.items() if 1 < len(found) <= most]
     if len(likely) > 1:  # a pixel at the edge is nearly always black
         likely = [column for column in likely if max(ends[column].values()) < MOST_OF_ONE * ends[column].total()]
     if len(likely) != 1:
-        header = "the names of the columns do not tell" if has_header else "it has no header, and nothing tells"
+        header = "the column names do not show" if has_header else "it has no header, so it is unclear"
         raise ValueError(
             f"{path.name}: {header} whether the first or the last column is the label; give it a first row with "
             "'label' and the pixels' names"
@@ -168,13 +168,13 @@ def read_rows(path: Path, columns: Columns) -> typing.Iterator[Row]:
     """Yield the images of a table.
 
     Raises:
-        ValueError: a row has more or fewer values than the first, or is no text that can be read; names its line.
+        ValueError: a row has more or fewer values than the first, or is not readable text; the message names its line.
     """
-    assert columns.label is not None, "a table without labels is no split of a data set"
+    assert columns.label is not None, "a table without labels is not a split of a data set"
     with open(path, encoding=_find_encoding(path), newline="") as file, _naming(path) as place:
         reader = csv.reader(file, delimiter=columns.separator)
         for number, row in enumerate(reader):
-            place["line"] = reader.line_num + 1  # at which the next row begins
+            place["line"] = reader.line_num + 1  # where the next row begins
             if not row or (columns.has_header and number == 0):
                 continue
             if len(row) != columns.width:
@@ -185,13 +185,13 @@ def read_rows(path: Path, columns: Columns) -> typing.Iterator[Row]:
             packed = len(columns.pixels) == 1
             pixels = row[columns.pixels[0]].split() if packed else [row[i] for i in columns.pixels]
             if columns.separator == ";":
-                pixels = [value.replace(",", ".") for value in pixels]  # decimals where a comma is none
+                pixels = [value.replace(",", ".") for value in pixels]  # decimal commas
             usage = row[columns.usage] if columns.usage is not None else ""
             yield Row(row[columns.label].strip(), usage.strip(), pixels, reader.line_num)
 
 
 def _undo_endings(row: list[str]) -> list[str]:
-    """Return what a row of whole numbers was before pandas took it for names and made them differ: 0, 0.1, 0.2."""
+    """Return the original row of integers if pandas took it for names and made them unique: 0, 0.1, 0.2."""
     seen: collections.Counter = collections.Counter()
     whole = [value.partition(".")[0] for value in row]
     for value, number in zip(row, whole, strict=True):
@@ -203,7 +203,7 @@ def _undo_endings(row: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> typing.Iterator[dict[str, int]]:
-    """Let rows be long, and name the file, and the line where the row began, in what its reading raises."""
+    """Allow long rows, and add the file and the row's first line to errors raised while reading."""
     place, former = {"line": 1}, csv.field_size_limit(MOST_IN_ROW)
     try:
         yield place
@@ -211,8 +211,8 @@ def _naming(path: Path) -> typing.Iterator[dict[str, int]]:
         raise ValueError(f"{path.name} is not in UTF-8; save it as “CSV UTF-8”") from None
     except csv.Error as error:
         long = f"a value has more than {MOST_IN_ROW:,} characters; perhaps a quotation mark is not closed"
-        told = long if "field larger" in str(error) else str(error)
-        raise ValueError(f"{path.name}: in the row that begins in line {place['line']} {told}") from None
+        fault = long if "field larger" in str(error) else str(error)
+        raise ValueError(f"{path.name}: in the row that begins in line {place['line']}: {fault}") from None
     finally:
         csv.field_size_limit(former)
 

@@ -1,4 +1,4 @@
-"""The files under a folder, without other systems' droppings, as a tree that is walked once."""
+"""The tree of files under a folder, without system files, walked once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
      ".pbm", ".pnm", ".avif", ".jp2", ".tga"}
 )  # fmt: skip
-UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # images, too
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # images too
 DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 MOST_FILES = 2_000_000
-DEEPEST = 16  # folders below the one that was given
+DEEPEST = 16  # maximum depth below the given folder
 
 
 @dataclass
 class Folder:
-    """A folder: its files and folders, in the order of their names."""
+    """A folder with its files and folders, in the order of their names."""
 
     path: Path
     files: list[Path] = field(default_factory=list)
@@ -30,41 +30,41 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """Its name, as it can be shown."""
+        """The name in printable form."""
         return show_name(self.path.name)
 
     @property
     def images(self) -> list[Path]:
-        """The images that lie in it directly."""
+        """The images directly in the folder."""
         return [path for path in self.files if path.suffix.lower() in IMAGE_SUFFIXES]
 
     def every_file(self) -> typing.Iterator[Path]:
-        """Yield all files in it and below it."""
+        """Yield all files in the folder and its subfolders."""
         yield from self.files
         for folder in self.folders:
             yield from folder.every_file()
 
     def every_unread(self) -> list[Path]:
-        """List all images in it and below it in forms that are not read."""
+        """List all images in unsupported formats in the folder and its subfolders."""
         return [path for path in self.every_file() if path.suffix.lower() in UNREAD_SUFFIXES]
 
     def every_image(self) -> list[Path]:
-        """List all images in it and below it."""
+        """List all images in the folder and its subfolders."""
         return self.images + [path for folder in self.folders for path in folder.every_image()]
 
     def filled(self) -> list[Folder]:
-        """List the folders in it with images in them or below them."""
+        """List the direct subfolders that contain images at any depth."""
         return [folder for folder in self.folders if folder.every_image()]
 
 
 def walk(path: Path) -> Folder:
-    """Read a folder and what is below it, following links, but none twice on the way down.
+    """Read a folder and its subfolders, following links but no cycles.
 
-    Hidden files and folders are left out, and what systems and archivers leave beside a user's files.
+    Hidden files and folders, and files left by operating systems and archivers, are skipped.
 
     Raises:
         OSError: the folder cannot be read.
-        ValueError: it holds more than MOST_FILES files.
+        ValueError: it contains more than MOST_FILES files.
     """
     count = 0
 
@@ -75,13 +75,13 @@ def walk(path: Path) -> Folder:
             if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
                 continue
             if not entry.is_dir():
-                if entry.is_file() or entry.is_symlink():  # no pipe or device; a link may lead nowhere
+                if entry.is_file() or entry.is_symlink():  # not a pipe, device or broken link
                     folder.files.append(path / entry.name)
             elif len(above) < DEEPEST and os.path.realpath(entry.path) not in here:
                 folder.folders.append(read(path / entry.name, here))
         count += len(folder.files)
         if count > MOST_FILES:
-            raise ValueError(f"it holds more than {MOST_FILES:,} files; name the folder of the data set itself")
+            raise ValueError(f"it contains more than {MOST_FILES:,} files; pass the folder of the data set itself")
         return folder
 
     return read(path, ())
@@ -95,27 +95,27 @@ def show_name(name: str) -> str:
 
 
 def show_path(path: Path, folder: Path) -> str:
-    """Return a path below a folder as it can be shown."""
+    """Return the printable form of a path relative to a folder."""
     return show_name(str(path.relative_to(folder)))
 
 
 def sort_key(name: str) -> tuple:
-    """Return what names are sorted by: numbers in them count by their value, "2" before "10"."""
+    """Return the sort key of a name: numbers in it are compared by value, "2" before "10"."""
     pieces = re.split(r"(\d+)", show_name(name))
     return tuple(int(piece) if number % 2 else piece for number, piece in enumerate(pieces)), name
 
 
 def count_kinds(paths: typing.Iterable[Path]) -> dict[str, int]:
-    """Count files by the end of their names, the most frequent first; "" for names without one."""
+    """Count files by extension, the most frequent first; "" for names without one."""
     return dict(collections.Counter(show_name(path.suffix.lower()) for path in paths).most_common())
 
 
 def describe_kinds(kinds: dict[str, int], most: int = 4) -> str:
-    """Say how many files there are of each kind: "40 .tif files, 1 file without an ending"."""
+    """Describe the number of files of each kind: "40 .tif files, 1 file without an extension"."""
     words = []
     for kind, n in list(kinds.items())[:most]:
         noun = "file" if n == 1 else "files"
-        words.append(f"{n:,} {kind} {noun}" if kind else f"{n:,} {noun} without an ending")
+        words.append(f"{n:,} {kind} {noun}" if kind else f"{n:,} {noun} without an extension")
     if len(kinds) > most:
         words.append(f"{sum(list(kinds.values())[most:]):,} of other kinds")
     return ", ".join(words)

@@ -1,4 +1,4 @@
-"""What the numbers suggest to try next, as claims."""
+"""Claims about what to try next."""
 
 import dataclasses
 import typing
@@ -9,16 +9,16 @@ from fmnist_report.report.conclusions.trained import fit, is_too_short, is_train
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
-LEAST_UNFREEZE = 2  # the earliest block that finetune.unfreeze takes
+LEAST_UNFREEZE = 2  # the earliest block allowed for finetune.unfreeze
 SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
 
 def advise(results: Results) -> list[Claim]:
-    """Claim what the numbers suggest to try: for each network one thing that follows from how it fits, and one value
-    that the study found better beyond its noise.
+    """Suggest what to try next: for each network, one change that follows from over- or underfitting, and one value
+    that was better in the study by more than seed-to-seed variation.
 
-    Nothing of regularisation and augmentation is advised where the study found better, beyond its noise, with another
-    value of those, or worse with more of them, or an earlier full training reached less with more of them.
+    More regularisation or augmentation is not suggested if the study found another of their values better, or more of
+    them worse, by more than seed-to-seed variation, or if an earlier full run was worse with more of them.
     """
     better = [row for row in results["study"]["factors"] if is_better(row, results)]
     contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
@@ -34,11 +34,11 @@ def advise(results: Results) -> list[Claim]:
             gap = gap if starts_at_pixels(settings) else ("generalise_pretrained", "pretrained_early")
             deepest = settings.unfreeze == LEAST_UNFREEZE
             even = ("longer_input", "input_early") if deepest else ("longer_pretrained", "unfreeze_early")
-        early = 2 * claim.values["epoch"] < claim.values["epochs"]  # so that longer is no advice
+        early = 2 * claim.values["epoch"] < claim.values["epochs"]  # so longer training is not suggested
         relation = {"overfits": "regularise", "rose": "shorten", "gap": gap[early], "even": even[early]}
         relation |= {"overfits_by_loss": "regularise_by_loss", "gap_last": gap[early], "unlearned": "shorten"}
         advised = relation.get(claim.relation)
-        if advised == "regularise" and not claim.values["epoch"]:  # nothing is earlier than before fine-tuning
+        if advised == "regularise" and not claim.values["epoch"]:  # no epoch is before the start of fine-tuning
             advised = "shorten"
         if advised and not (name in contrary and claim.relation in ("overfits", "overfits_by_loss", "gap", "gap_last")):
             found.append(dataclasses.replace(claim, kind="advice", relation=advised))
@@ -48,8 +48,8 @@ def advise(results: Results) -> list[Claim]:
 
 
 def did_worse_with_more(stage: str, results: Results) -> bool:
-    """Tell whether more regularisation or augmentation than is set lowered a network's validation accuracy, or less
-    raised it: in the study beyond its noise, or in an earlier full training.
+    """Return whether more regularisation or augmentation lowered a network's validation accuracy, or less raised it:
+    in the study, by more than seed-to-seed variation, or in an earlier full run.
     """
     effects: list[tuple[dict[str, str], float]] = []
     if not is_too_short(stage, results):
@@ -67,7 +67,7 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
 
 
 def _is_contrary(changes: dict[str, str], effect: float, chosen: dict[str, typing.Any]) -> bool:
-    """Tell whether changes of regularisation and augmentation alone, all more or all less, speak against more of it."""
+    """Return whether changes of only regularisation and augmentation, all in one direction, argue against more."""
     if not all(factor in GENERALISING for factor in changes):
         return False
     more = [_amount(value) - _amount(str(chosen[factor])) for factor, value in changes.items()]
@@ -79,7 +79,7 @@ def _amount(value: str) -> float:
 
 
 def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
-    """Advise to repeat a value of the study in a full training, or such a training with further seeds."""
+    """Suggest repeating a value of the study in a full run, or a full run with further seeds."""
     network = network_of_stage(row["network"])
     n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
     values = {"factor": row["factor"], "value": row["best"]}
@@ -94,7 +94,7 @@ def _half_width(row: dict[str, typing.Any], results: Results) -> float:
 
 
 def is_better(row: dict[str, typing.Any], results: Results) -> bool:
-    """Tell whether the study's best value of a factor is worth a full training."""
+    """Return whether the study's best value of a factor is worth a full run."""
     if row["gain"] <= _half_width(row, results) or is_too_short(row["network"], results):
         return False
     if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
@@ -107,10 +107,10 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
-    """Return what earlier full trainings reached with a value, and with the chosen settings and the same seeds.
+    """Return the results of earlier full runs with a value, and with the chosen settings and the same seeds.
 
-    Both are None where there was none. They were made with the preset standard on Fashion-MNIST, and what they reached
-    tells nothing of networks that are trained otherwise.
+    Both are None if there were none. The runs used the preset standard on Fashion-MNIST, and their results do not apply
+    to networks that are trained differently.
     """
     for row in _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []:
         return row["val_accuracy"], row["val_accuracy"] - row["effect"]
@@ -118,6 +118,6 @@ def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[fl
 
 
 def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[dict[str, typing.Any]]:
-    """Return the row of earlier full trainings with a value, if there is one with an effect."""
+    """Return the row of earlier full runs with a value, if there is one with an effect."""
     rows = [row for row in results["full_runs"] if row["effect"] is not None]
     return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]

@@ -1,4 +1,4 @@
-"""What each figure shows: one claim for its caption."""
+"""Claims for the captions of figures, one per figure."""
 
 import typing
 
@@ -19,7 +19,7 @@ PARTS = {"part1": 1, "part2": 2}
 
 
 def decide_captions(results: Results) -> dict[str, Claim | None]:
-    """Decide what each figure shows; None where nothing was measured, or nothing can be said."""
+    """Return the claim of each figure; None if nothing was measured, or nothing can be concluded."""
     found: dict[str, Claim | None] = {
         "comparison": extremes(results),
         "curves_part1": last_epoch(results),
@@ -39,7 +39,7 @@ def decide_captions(results: Results) -> dict[str, Claim | None]:
 
 
 def extremes(results: Results) -> Claim:
-    """Claim the highest and the lowest test accuracy of all models; "equal" where they are the same."""
+    """Claim the highest and the lowest test accuracy of all models; "equal" if they are the same."""
     accuracy = {name: results["models"][name]["test_accuracy"] for name in COMPARED}
     top, bottom = max(COMPARED, key=accuracy.__getitem__), min(COMPARED, key=accuracy.__getitem__)
     if accuracy[top] == accuracy[bottom]:
@@ -51,9 +51,9 @@ def extremes(results: Results) -> Claim:
 
 
 def last_epoch(results: Results) -> Claim:
-    """Claim which network of part 1 is ahead on validation after its last epoch, as printed with two digits.
+    """Claim which network of part 1 has the highest validation accuracy after its last epoch, at two decimals.
 
-    "equal" where several of them share the highest accuracy, values["rivals"].
+    "equal" if several share it, values["rivals"].
     """
     last = {name: results["models"][name]["history"]["val_accuracy"][-1] for name in networks_of_part(1)}
     first, second = sorted(last, key=lambda name: -last[name])[:2]
@@ -64,9 +64,9 @@ def last_epoch(results: Results) -> Claim:
 
 
 def ways_of_input(results: Results) -> Claim | None:
-    """Claim whether other ways of input than the chosen one reached more on validation, and whether beyond chance.
+    """Claim whether other preprocessing variants had a higher validation accuracy, and whether significantly.
 
-    "within" or "beyond" the interval of their difference; "_tied" where several ways share the highest accuracy.
+    "within" or "beyond" the interval of their difference; "_tied" if several variants share the highest accuracy.
     """
     rows, n_val = results["inputs"]["rows"], results["inputs"]["n_val"]
     if not rows:
@@ -82,7 +82,7 @@ def ways_of_input(results: Results) -> Claim | None:
 
 
 def first_classifier(results: Results) -> Claim:
-    """Claim by how much the best classifier is ahead of the next one on validation, and whether beyond chance."""
+    """Claim the lead in validation accuracy of the best classifier over the next, and whether it is significant."""
     val = {row.name: results["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
     top = tuple(name for name in val if val[name] == max(val.values()))
     if len(top) > 1:
@@ -95,16 +95,16 @@ def first_classifier(results: Results) -> Claim:
 
 
 def unfreezing(results: Results) -> Claim:
-    """State the validation accuracies of the head, of the fine-tuned network and of the head trained further."""
+    """State the validation accuracies of the head, the fine-tuned network and the head trained further."""
     names = {"before": "vgg_head", "after": "vgg_finetuned", "control": CONTROL.name}
     values = {key: results["models"][name]["val_accuracy"] for key, name in names.items()}
     return Claim("unfreezing", "vgg_finetuned", "stated", values=values)
 
 
 def strongest(results: Results, part: str) -> Claim | None:
-    """Claim the largest effect beyond the noise of every network studied in a part; "none" where there is none.
+    """Claim the largest effect above seed-to-seed variation for every network studied in a part; "none" without any.
 
-    Nothing where a network has one that was trained too short to conclude from: the figure shows it.
+    Return nothing if a network was trained too briefly to be conclusive but has such an effect: the figure shows it.
     """
     stages = stages_of_part(PARTS[part])
     factors = results["study"]["factors"]
@@ -120,14 +120,14 @@ def strongest(results: Results, part: str) -> Claim | None:
 
 
 def confused(results: Results, names: tuple[str, ...]) -> Claim | None:
-    """Claim which two classes each network confuses most; networks without one such pair are left out."""
+    """Claim which two classes each network confuses most; omit networks without a unique pair."""
     found = {name: most_confused(results["models"][name]["confusion"]) for name in names}
     pairs = {name: pair for name, pair in found.items() if pair}
     return Claim("confused", "", "stated", values={"pairs": pairs}) if pairs else None
 
 
 def hardest(results: Results) -> Claim | None:
-    """Claim of which class the networks miss most images: "same" where it is one class for all, else by network."""
+    """Claim which class the networks misclassify most: "same" if it is one class for all, else by network."""
     found: dict[str, tuple[int, ...]] = {}
     for name in MAIN:
         if claims := errors(results, name):

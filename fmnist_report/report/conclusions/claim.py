@@ -1,4 +1,4 @@
-"""One thing that follows from the results, as data."""
+"""A conclusion from the results, as data."""
 
 import dataclasses
 import typing
@@ -9,12 +9,12 @@ Results = dict[str, typing.Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that follows from the results.
+    """A conclusion from the results.
 
     Args:
-        kind: what it is about, such as the name of the function that decides it.
+        kind: its topic, usually the name of the function that decides it.
         subject: a model, a network's stage, a figure or a part.
-        relation: what holds; which words are taken depends on kind and relation.
+        relation: the relation that holds; kind and relation determine the wording.
         other: the second model of a comparison.
         values: numbers, and names of classes, models or hyperparameters, by placeholder.
     """

@@ -1,8 +1,8 @@
-"""What the results allow to be said, as data: claims are decided here, and worded elsewhere.
+"""Conclusions from the results as data; the wording is in wording.py and sentences.py.
 
-Every claim has a kind, a subject, a relation and the values from which it follows. No threshold, sign or comparison
-stands outside this module, trained.py, captions.py and advice.py, so that claims can be checked against the numbers,
-and against each other, without a look at words.
+Every claim has a kind, a subject, a relation and the values from which it follows. All thresholds, signs and
+comparisons are in this module, trained.py, captions.py and advice.py, so that claims can be checked against the
+numbers, and against each other, independently of the wording.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
-    """Decide the claims of "summary", "part1", "part2" and "overall".
+    """Return the claims of "summary", "part1", "part2" and "overall".
 
     Args:
         results: as in results.json.
@@ -66,7 +66,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
 
 
 def find_comparison(results: Results, a: str, b: str) -> dict[str, typing.Any]:
-    """Return the paired test of accuracy a minus b, turned round if it was stored as b minus a."""
+    """Return the paired test of accuracy a minus b, reversed if it was stored as b minus a."""
     for row in results["comparisons"]:
         if (row["a"], row["b"]) == (a, b):
             return row
@@ -87,7 +87,7 @@ def relate(results: Results, a: str, b: str) -> str:
 
 
 def compare(results: Results, a: str, b: str) -> Claim:
-    """Claim how the test accuracies of two models relate."""
+    """Claim the relation of the test accuracies of two models."""
     row = find_comparison(results, a, b)
     values = {"a": results["models"][a]["test_accuracy"], "b": results["models"][b]["test_accuracy"]}
     values |= {"difference": row["difference"], "low": row["holm_low"], "high": row["holm_high"], "p": row["p_holm"]}
@@ -95,14 +95,14 @@ def compare(results: Results, a: str, b: str) -> Claim:
 
 
 def rank_models(results: Results) -> list[str]:
-    """Return the single networks by test accuracy, best first; equals in the order of the table."""
+    """Return the single networks by test accuracy, best first; ties in the order of the table."""
     return sorted(MAIN, key=lambda name: -results["models"][name]["test_accuracy"])
 
 
 def best(results: Results) -> Claim:
-    """Claim which single network is the most accurate: significantly above every other one, or of which it is not.
+    """Claim which single network is the most accurate, and whether it is significantly above every other one.
 
-    Its relation is "above" all, "unclear" towards the models in values["rivals"], or "tied" with those.
+    The relation is "above" all, "unclear" relative to the models in values["rivals"], or "tied" with those.
     """
     first, *others = rank_models(results)
     model = results["models"][first]
@@ -118,9 +118,9 @@ def best(results: Results) -> Claim:
 
 
 def ensemble(results: Results) -> Claim:
-    """Claim how the ensemble relates to the most accurate single network.
+    """Claim the relation of the ensemble to the most accurate single network.
 
-    It is "above" only if it is significantly above every other one too; towards values["rivals"] it is "partly".
+    It is "above" only if it is significantly above every other network too; "partly" if not above values["rivals"].
     """
     claim = compare(results, ENSEMBLE, rank_models(results)[0])
     rivals = tuple(name for name in MAIN if name != claim.other and relate(results, ENSEMBLE, name) != "above")
@@ -130,11 +130,11 @@ def ensemble(results: Results) -> Claim:
 
 
 def fine_tuning(results: Results) -> Claim:
-    """Claim what fine-tuning brought: against the head from which it starts, and against that head trained further.
+    """Claim the gain of fine-tuning over the head from which it starts, and over that head trained further.
 
-    "blocks": it is above both, which speaks for the trained blocks; "augmented" where fine-tuning saw augmented images
-    too, and the heads did not. "epochs": it is above the head, but does not differ from the head that was trained for
-    as many further epochs. "control": that one is above fine-tuning. "same", "below": as towards the head.
+    "blocks": it is above both, which is evidence for the trained blocks; "augmented" if fine-tuning also used augmented
+    images, and the heads did not. "epochs": it is above the head, but does not differ from the head trained for as many
+    further epochs. "control": that head is above fine-tuning. "same", "below": relative to the head.
     """
     head, tuned = "vgg_head", "vgg_finetuned"
     start, further = find_comparison(results, tuned, head), find_comparison(results, tuned, CONTROL.name)
@@ -151,7 +151,7 @@ def fine_tuning(results: Results) -> Claim:
 
 
 def cost(results: Results, a: str, b: str) -> Claim:
-    """State what two models cost in all: operations of an answer over all views, parameters, and time of training."""
+    """State the total costs of two models: operations per prediction over all views, parameters, and training time."""
     values: dict[str, typing.Any] = {}
     for letter, name in (("a", a), ("b", b)):
         model = results["models"][name]
@@ -161,8 +161,8 @@ def cost(results: Results, a: str, b: str) -> Claim:
 
 
 def dear_and_cheap(results: Results) -> Claim:
-    """Claim whether the network with the most operations an answer is more accurate than the most accurate of those
-    with fewer; of equally dear ones the last is meant, and where all are, the first is set beside it.
+    """Claim whether the network with the most operations per prediction is more accurate than the most accurate of
+    those with fewer; among ties the last is taken, and if all are tied, it is compared with the first.
     """
     macs = {name: results["models"][name]["macs_per_prediction"] for name in MAIN}
     dear = max(reversed(MAIN), key=macs.__getitem__)
@@ -173,8 +173,8 @@ def dear_and_cheap(results: Results) -> Claim:
 
 
 def most_confused(confusion: list[list[int]]) -> tuple[int, int, int] | None:
-    """Return the pair of classes most often confused in either direction, and how often; None where there are several,
-    and where nothing is confused.
+    """Return the pair of classes most often confused in either direction, and how often; None if there are several,
+    or if nothing is confused.
     """
     n = len(confusion)
     pairs = [(confusion[i][j] + confusion[j][i], i, j) for i in range(n) for j in range(i + 1, n)]
@@ -184,9 +184,9 @@ def most_confused(confusion: list[list[int]]) -> tuple[int, int, int] | None:
 
 
 def errors(results: Results, name: str) -> list[Claim]:
-    """Claim of which class a model misses most images, and which two it confuses most; nothing where it never errs.
+    """Claim which class a model misclassifies most, and which two it confuses most; nothing if it makes no errors.
 
-    "one" class or "several"; "_tied" where several pairs are confused equally often, of which none is told.
+    "one" class or "several"; "_tied" if several pairs are confused equally often, none of which is named.
     """
     model = results["models"][name]
     missed = [row["n_errors"] for row in model["per_class"]]
@@ -202,7 +202,7 @@ def errors(results: Results, name: str) -> list[Claim]:
 
 
 def chosen_classifier(results: Results) -> Claim:
-    """Claim that the chosen classifier has the highest validation accuracy, alone or with others."""
+    """Claim that the chosen classifier has the highest validation accuracy, alone or tied with others."""
     chosen = results["chosen_classifier"]
     val = results["models"][chosen]["val_accuracy"]
     equal = tuple(row.name for row in ON_FEATURES if results["models"][row.name]["val_accuracy"] == val)
@@ -215,9 +215,9 @@ def chosen_classifier(results: Results) -> Claim:
 
 
 def calibration(results: Results) -> Claim:
-    """Claim which networks are calibrated best and which worst; "equal" where their errors do not differ as printed.
+    """Claim which networks are calibrated best and worst; "equal" if their errors are equal as printed.
 
-    "not_ranked" where labels were smoothed to different degrees, which alone shifts the errors.
+    "not_ranked" if label smoothing differs, because this alone affects the errors.
     """
     found = {name: results["models"][name]["ece"] for name in MAIN}
     low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
@@ -234,17 +234,17 @@ def calibration(results: Results) -> Claim:
 
 
 def smoothing_of_networks(results: Results) -> dict[str, float]:
-    """Return the label smoothing with which each single network was trained; 0 of a classifier that is no network."""
+    """Return the label smoothing of each single network; 0 for a classifier that is not a network."""
     trained_by = {name: BY_NAME[results["chosen_classifier"] if name == CHOSEN else name].stage for name in MAIN}
     settings = results["run"]["settings"]
     return {name: settings.get(stage, {}).get("label_smoothing", 0.0) for name, stage in trained_by.items()}
 
 
 def val_minus_test(results: Results) -> Claim:
-    """Claim of how many single networks the validation accuracy lies above the test accuracy beyond chance.
+    """Claim for how many single networks the validation accuracy is significantly above the test accuracy.
 
-    "all", "some" or "none", or "none_all_higher" where it lies above for all of them, but within chance; values low and
-    high, or least and most where all are above, are the smallest and the largest difference.
+    "all", "some" or "none", or "none_all_higher" if it is higher for all of them, but not significantly; values low and
+    high, or least and most if all are higher, are the smallest and the largest difference.
     """
     found = {name: results["models"][name]["val_minus_test"] for name in MAIN}
     above = tuple(name for name in MAIN if found[name]["low"] > 0)

@@ -1,4 +1,4 @@
-"""What single trainings, the study with its ablations, and earlier full trainings allow to be said."""
+"""Claims from single training runs, the study with its ablations, and earlier full runs."""
 
 import dataclasses
 import json
@@ -10,11 +10,11 @@ from fmnist_report.presets import preset
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.settings import FineTuneSettings
 
-# Of the lowest validation loss, by which a later one must be higher to count as risen: about two standard errors of the
-# difference of two mean losses near 0.2 on the same ROSE_OF images, whose differences spread by 0.3.
+# Minimum rise of the validation loss, relative to its minimum: about two standard errors of the
+# difference of two mean losses near 0.2 on the same ROSE_OF images, whose differences have a deviation of 0.3.
 ROSE, ROSE_OF = 0.04, 5_000
-LEAST_LOSSES = 3  # of which a minimum says something
-TELLING_STEPS = 100  # of trainings in a study from which anything is concluded: shorter ones tell who starts fast
+LEAST_LOSSES = 3  # minimum number for a conclusive minimum
+TELLING_STEPS = 100  # minimum length of runs in a conclusive study: shorter ones show only the initial speed
 SETTLED_BY = {
     "mlp": ("data", "mlp"),
     "cnn": ("data", "cnn"),
@@ -24,19 +24,19 @@ SETTLED_BY = {
 
 
 def read_finetune(results: Results) -> FineTuneSettings:
-    """Return the settings of fine-tuning that the results tell."""
+    """Return the fine-tuning settings recorded in the results."""
     return FineTuneSettings(**results["run"]["settings"]["finetune"])
 
 
 def fit(results: Results, name: str) -> Claim:
-    """Claim whether a network over- or underfits, from clean training images and from the validation loss.
+    """Claim whether a network over- or underfits, from unaugmented training images and the validation loss.
 
     "overfits": the validation loss rose again after its minimum, and training images are classified better than
-    validation images; "overfits_by_loss" where the validation accuracy has risen since beyond chance, so that stopping
-    there would have cost some of it. "rose" and "rose_by_loss": the same without such a gap. "unlearned": the loss rose
+    validation images; "overfits_by_loss" if validation accuracy has since risen significantly, so that stopping
+    there would have reduced it. "rose" and "rose_by_loss": the same without such a gap. "unlearned": the loss rose
     in fine-tuning, and training images are classified worse than by the head from which it starts. "gap": a gap, while
-    the loss did not rise; "gap_last" where it was lowest at the end. "even": neither. "short": too few losses to tell.
-    Fine-tuning begins with the head's loss, as epoch 0.
+    the loss did not rise; "gap_last" if it was lowest at the end. "even": neither. "short": too few losses to decide.
+    Fine-tuning starts with the head's loss, as epoch 0.
     """
     model = results["models"][name]
     clean, n_val = model["train_eval"], results["data"]["n_val"]
@@ -66,19 +66,19 @@ def fit(results: Results, name: str) -> Claim:
 
 
 def effects(results: Results, network: str) -> list[Claim]:
-    """Claim which values moved a network's validation accuracy beyond the study's noise, largest effect first.
+    """Claim which values changed a network's validation accuracy by more than seed-to-seed variation, largest first.
 
-    Nothing where the network was not studied, or in too short trainings. "none": all effects lie in the noise.
-    Otherwise "beyond", with the values as (factor, value, effect), and the factors without any by name; "all" where
-    there are none of these.
+    Nothing if the network was not studied, or in runs that were too short. "none": all effects are within the interval.
+    Otherwise "beyond", with the values as (factor, value, effect), and the names of factors without any; "all" if there
+    are no such factors.
     """
     rows = [row for row in results["study"]["rows"] if row["network"] == network]
     if not rows or is_too_short(network, results):
         return []
     found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
     beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
-    told = {row["factor"] for row in found}
-    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in told))
+    named = {row["factor"] for row in found}
+    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in named))
     base = results["study"]["baselines"][network]
     values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
     values |= {"n_steps": results["study"]["n_steps"][network]}
@@ -89,10 +89,10 @@ def effects(results: Results, network: str) -> list[Claim]:
 
 
 def in_full(results: Results, stage: str) -> list[Claim]:
-    """Claim which changes moved a network's validation accuracy in earlier full trainings, largest effect first.
+    """Claim which changes affected a network's validation accuracy in earlier full runs, largest effect first.
 
-    "exceeds_noise": those of a significant effect, as (factor, value, effect); "none": no change had one. Nothing
-    where there were no such trainings, or where their noise is not known.
+    "exceeds_noise": those with a significant effect, as (factor, value, effect); "none": no change had one. Nothing
+    if there were no such runs, or if their variation is unknown.
     """
     rows = [row for row in results["full_runs"] if row["stage"] == stage and row["effect"] is not None]
     if not any(row["apart"] is not None for row in rows):
@@ -104,16 +104,16 @@ def in_full(results: Results, stage: str) -> list[Claim]:
 
 
 def is_too_short(network: str, results: Results) -> bool:
-    """Tell whether the study trained a network for too few steps to conclude from."""
+    """Return whether the study trained a network for too few steps to be conclusive."""
     return results["study"]["n_steps"].get(network, 0) < TELLING_STEPS
 
 
 def ablation(results: Results, part: str) -> list[Claim]:
-    """Claim what the ablation of a part brought in all, and which steps brought it; nothing where there is none.
+    """Claim the total gain of a part's ablation, and the steps that contributed; nothing if there is none.
 
-    "raised", "lowered" or "same" tells the top against the bottom by the interval of one step; steps are named that
-    leave the noise, as (component, gain). Where the highest step is not the last, "ablation_peak" names it. From steps
-    that were trained too short nothing is concluded, which "ablation_left" says.
+    "raised", "lowered" or "same" compares the last step with the first, using the interval of one step; steps outside
+    the interval are listed, as (component, gain). If the best step is not the last, "ablation_peak" names it. Steps
+    that were trained too briefly give no conclusion, which "ablation_left" states.
     """
     every = results["study"]["ablations"].get(part, [])
     rows = [row for row in every if not is_too_short(row["network"], results)]
@@ -139,16 +139,16 @@ def ablation(results: Results, part: str) -> list[Claim]:
 
 
 def is_trained_as(name: str, results: Results, stage: str) -> bool:
-    """Tell whether a stage trained its network by the settings of a preset, as earlier trainings vary them."""
+    """Return whether a stage trained its network with the settings of the preset that earlier full runs vary."""
     own = results["run"]["settings"]
-    others = json.loads(json.dumps(dataclasses.asdict(preset(name))))  # as results.json has it, with lists
+    others = json.loads(json.dumps(dataclasses.asdict(preset(name))))  # as in results.json, with lists
     return all(json.loads(json.dumps(own[section])) == others[section] for section in SETTLED_BY.get(stage, own))
 
 
 def splits(results: Results) -> list[Claim]:
-    """Claim how the perceptron's validation accuracy on other splits, in earlier trainings, lies to its test accuracy.
+    """Claim the relation of the perceptron's validation accuracy on other splits, in earlier runs, to test accuracy.
 
-    "above" where it lies significantly above, here too; else "stated". Nothing where it was trained in another way.
+    "above" if it is significantly above, here too; else "stated". Nothing if it was trained differently.
     """
     rows = [row for row in results["full_runs"] if row["factor"] == "split_seed"]
     if not rows or not is_trained_as("standard", results, "mlp"):

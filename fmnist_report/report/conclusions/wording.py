@@ -1,4 +1,4 @@
-"""Claims put into words: a format for every placeholder of their sentences."""
+"""Wording of claims: a format for every placeholder of their sentences."""
 
 import functools
 import typing
@@ -98,16 +98,16 @@ FORMATS: dict[str, Format] = {
 
 
 def _effect(language: Language, factor: str, value: str, effect: float) -> str:
-    told = f"{language.factor(factor)} = {language.value(value)}".replace(" = ", "\u00a0=\u00a0")
-    return f"{told} ({language.points(effect, 2)})"
+    text = f"{language.factor(factor)} = {language.value(value)}".replace(" = ", "\u00a0=\u00a0")
+    return f"{text} ({language.points(effect, 2)})"
 
 
 def word(claim: Claim, language: Language) -> str:
-    """Put one claim into words."""
+    """Return the sentence for a claim."""
     given = dict(claim.values)
     if "difference" in given:
         given["signed"] = given["difference"]
-        if given["difference"] < 0 and claim.relation == "below":  # told without its sign, so its interval is turned
+        if given["difference"] < 0 and claim.relation == "below":  # shown without its sign, so its interval is reversed
             given |= {"low": -given["high"], "high": -given["low"]} if "low" in given else {}
     names = {}
     if claim.kind in ("effects", "in_full"):
@@ -128,7 +128,7 @@ def word(claim: Claim, language: Language) -> str:
 def word_conclusions(results: Results, language: Language) -> dict[str, list[dict[str, str]]]:
     """Return the sentences of every section of claims.decide, and of "advice".
 
-    Each has its text, and view, what the explorer shows of it.
+    Each has its text, and view, the explorer's view of it.
     """
     return {
         section: [{"text": word(claim, language), "view": find_view(claim)} for claim in claims]
@@ -137,7 +137,7 @@ def word_conclusions(results: Results, language: Language) -> dict[str, list[dic
 
 
 def find_view(claim: Claim) -> str:
-    """Name the view of the explorer that shows the images of which a claim speaks; empty for none."""
+    """Return the explorer's view of the images that a claim is about; empty for none."""
     if claim.kind != "errors" or claim.subject not in MAIN or "class_a" not in claim.values:
         return ""
     pair = {"true": claim.values["class_a"], "pred": claim.values["class_b"], "both": 1}
@@ -145,5 +145,5 @@ def find_view(claim: Claim) -> str:
 
 
 def word_captions(results: Results, language: Language) -> dict[str, str]:
-    """Return the finding of each figure, by its name; empty where there is none."""
+    """Return the finding of each figure, by name; empty if there is none."""
     return {name: word(claim, language) if claim else "" for name, claim in decide_captions(results).items()}

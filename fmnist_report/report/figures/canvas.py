@@ -1,4 +1,4 @@
-"""The look that all figures share: size, fonts, and how percentages and dots are drawn."""
+"""Common style of the figures: size, fonts, percentage axes and dots."""
 
 import typing
 
@@ -49,27 +49,27 @@ def new_figure(height: float, rows: int = 1, columns: int = 1, **kwargs) -> tupl
 
 
 def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
-    """Draw many dots as one path of strokes without length and with round ends, which is smaller than a shape a dot.
+    """Draw many dots as one path of zero-length strokes with round caps, which is smaller than one shape per dot.
 
     Args:
         points: (n, 2).
-        size: of a dot in points.
+        size: diameter of a dot in points.
     """
     strokes = np.stack([points, points, np.full_like(points, np.nan)], axis=1).reshape(-1, 2)
     ax.plot(*strokes.T, color=colour, linewidth=size, solid_capstyle="round", alpha=0.8)
 
 
 def percent_axis(axis, language: Language, digits: int = 0) -> None:
-    """Let an axis write shares as percentages of the language, with as many digits as its ticks need, at least some."""
+    """Format an axis of fractions as percentages in the language, with as many digits as needed, at least digits."""
     axis.set_major_formatter(lambda value, place: language.percent(value, max(digits, count_digits(axis))))
 
 
 def points_axis(axis, language: Language) -> None:
-    """Let an axis write differences of shares as signed percentage points, with as many digits as its ticks need."""
+    """Format an axis of differences as signed percentage points, with as many digits as its ticks need."""
     axis.set_major_formatter(lambda value, place: language.points(value, count_digits(axis)))
 
 
 def count_digits(axis) -> int:
-    """Return how many decimals tell all ticks of an axis of shares apart as percentages, at most 2."""
+    """Return the number of decimals, at most 2, that make all ticks of an axis distinct as percentages."""
     ticks = 100 * np.asarray(axis.get_majorticklocs())
     return next((digits for digits in (0, 1) if np.allclose(ticks, ticks.round(digits), atol=1e-6)), 2)

@@ -1,4 +1,4 @@
-"""Figures of the report as SVG, drawn from the evaluation alone, in one language."""
+"""Figures of the report as SVG, drawn only from the evaluation, in one language."""
 
 import contextlib
 import math
@@ -47,10 +47,10 @@ def draw_figures(
     evaluation: Path,
     explain: Path,
 ) -> None:
-    """Stage `figures`: write one SVG a figure.
+    """Stage `figures`: write one SVG per figure.
 
     Args:
-        classes: as name_classes takes them.
+        classes: as in name_classes.
         mistakes: as in ReportSettings.
     """
     results = read_json(evaluation / "evaluation.json")
@@ -66,16 +66,16 @@ def draw_figures(
 
 @contextlib.contextmanager
 def in_style() -> typing.Iterator[None]:
-    """Let figures be built and written in the report's fonts, colours and widths of lines."""
+    """Use the report's fonts, colours and line widths for figures built and written in the block."""
     for path in FONTS.glob("*.ttf"):
         font_manager.fontManager.addfont(path)
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told in our words before the run
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # reported by a warning before the run
         yield
 
 
 def build_galleries(results: Results, images: dict, mistakes: int, language: Language) -> dict[str, Figure]:
-    """Build the figures of single images, by name."""
+    """Build the figures that show images, by name."""
     return {
         "samples": plot_samples(images["samples"], language),
         "duplicates": plot_duplicates(images["pairs"], results["duplicates"], language),
@@ -87,7 +87,7 @@ def build_galleries(results: Results, images: dict, mistakes: int, language: Lan
 
 
 def build_charts(results: Results, language: Language) -> dict[str, Figure]:
-    """Build the figures of which results.json has all numbers, by name."""
+    """Build the figures whose numbers are all in results.json, by name."""
     models, part1, part2 = results["models"], networks_of_part(1), networks_of_part(2)
     tuned = [name for name in part2 if name != CHOSEN]
     return {
@@ -114,7 +114,7 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 
 
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
-    """Draw confusion matrices side by side; numbers are images, shades are shares of the true class."""
+    """Draw confusion matrices side by side; numbers count images, shades are fractions of the true class."""
     n_rows = -(-len(names) // 2)
     figure, axes = new_figure(3.3 * n_rows, n_rows, 2, sharey=True)
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
@@ -180,7 +180,7 @@ def plot_comparison(results: Results, language: Language) -> Figure:
 
 
 def plot_per_class(results: Results, language: Language) -> Figure:
-    """Draw F1 by class for the main models, hardest class at the top; of many classes the hardest."""
+    """Draw F1 by class for the main models, hardest class at the top; only the hardest if there are many."""
     order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])[-HARDEST:]
     figure, axes = new_figure(max(2.6, 0.17 * len(order)))
     ax = axes[0, 0]
@@ -197,7 +197,7 @@ def plot_per_class(results: Results, language: Language) -> Figure:
 
 
 def plot_cost(results: Results, language: Language) -> Figure:
-    """Draw test accuracy against four costs on logarithmic axes; a line joins what nothing beats in both."""
+    """Draw test accuracy against four costs on logarithmic axes; a line marks the Pareto front."""
     measures = (
         ("n_params", 1e6, N_("Parameters, millions")),
         ("macs_per_prediction", 1e6, N_("Operations (MAC) per prediction, millions")),
@@ -225,17 +225,17 @@ def plot_cost(results: Results, language: Language) -> Figure:
 
 
 def _digits_of(value: float) -> int:
-    """Return how many decimals a tick needs, at most 3."""
+    """Return the number of decimals that a tick needs, at most 3."""
     return next((digits for digits in range(3) if math.isclose(round(value, digits), value, rel_tol=1e-6)), 3)
 
 
 def _steps_of_log(low: float, high: float) -> tuple[float, ...]:
-    """Return the multiples of powers of ten to label on a logarithmic axis: more of them on a short one."""
+    """Return the multiples of powers of ten to label on a logarithmic axis: more on a short one."""
     return (1.0, 2.0, 5.0) if high / low < 100 else (1.0,)
 
 
 def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return Pareto's front of (cost, accuracy) points: those that no other matches at less cost, cheapest first."""
+    """Return the Pareto front of (cost, accuracy) points, cheapest first."""
     front: list[tuple[float, float]] = []
     for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or accuracy > front[-1][1]:
@@ -244,7 +244,7 @@ def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def plot_reliability(models: Results, language: Language) -> Figure:
-    """Draw accuracy against confidence in bins for the main models; the area of a dot is its share of the images."""
+    """Draw reliability diagrams of the main models; the area of a dot is its fraction of the images."""
     figure, axes = new_figure(2.1, 1, len(MAIN), sharey=True, sharex=True)
     for ax, name in zip(axes[0], MAIN, strict=True):
         rows = models[name]["reliability"]

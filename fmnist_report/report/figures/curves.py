@@ -1,4 +1,4 @@
-"""Curves of training: accuracy and loss by epoch."""
+"""Learning curves: accuracy and loss by epoch."""
 
 import math
 
@@ -16,7 +16,7 @@ from fmnist_report.report.tables import first_epoch_shown
 def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
     """Draw accuracy and loss by epoch on shared axes, with the best validation epoch marked.
 
-    The axes show the values from an epoch on, which the caption tells, and those of the marked epochs.
+    The axes cover the values from an epoch named in the caption, and those of the marked epochs.
     """
     figure, axes = new_figure(2.4, 1, 2)
     first = first_epoch_shown(list(histories.values()))
@@ -43,13 +43,13 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
 
 
 def _values_from(first: int, history: dict, measure: str) -> list[float]:
-    """Return what a measure reached from an epoch on, counted from 1, and at the epoch that is marked."""
+    """Return the values of a measure from an epoch on, counted from 1, and at the marked epoch."""
     best = int(np.argmax(history["val_accuracy"]))
     return [*history[measure][first - 1 :], *history[f"val_{measure}"][first - 1 :], history[f"val_{measure}"][best]]
 
 
 def _cut_axis(ax, values: list[float]) -> None:
-    """Let an axis show these values, apart from those that are no numbers, and a little more."""
+    """Limit an axis to the given finite values with a small margin."""
     if finite := [value for value in values if math.isfinite(value)]:
         margin = 0.05 * (max(finite) - min(finite)) or 0.01
         ax.set_ylim(min(finite) - margin, max(finite) + margin)
@@ -58,7 +58,7 @@ def _cut_axis(ax, values: list[float]) -> None:
 def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     """Draw the head's training and fine-tuning on one axis, with the moment of unfreezing marked.
 
-    The axis shows the values of the head from an epoch on, which the caption tells, and all of fine-tuning.
+    The axis covers the values of the head from an epoch named in the caption, and all of fine-tuning.
     """
     figure, axes = new_figure(2.0)
     ax, n_head = axes[0, 0], len(head["accuracy"])

@@ -1,4 +1,4 @@
-"""Diagrams of the networks, drawn from their own layers."""
+"""Architecture diagrams of the networks, drawn from their layers."""
 
 import itertools
 import math
@@ -28,10 +28,10 @@ KINDS = {
 }
 SHORTCUT = N_("residual connection")
 FROZEN = N_("frozen")
-EDGE, PALE = "#444444", 0.3  # what is left of a frozen box's colour
+EDGE, PALE = "#444444", 0.3  # opacity of a frozen box's colour
 ARROW = "#444444"
 GAP = 0.14  # between boxes
-MOST_BOXES = 24  # in a row; deeper networks are drawn by resolution
+MOST_BOXES = 24  # boxes in a row; deeper networks are drawn by resolution
 AVERAGES = ("AveragePooling2D", "GlobalAveragePooling2D")
 KIND_NAMES = {
     "input": N_("image"),
@@ -46,16 +46,15 @@ def _is_inner_input(layer: dict[str, typing.Any]) -> bool:
 
 
 def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Keep what computes or shrinks, and join equal neighbours; averages that are joined count as one pooling.
+    """Keep layers that compute or downsample, and merge equal neighbours; merged averages count as one pooling.
 
     Args:
-        layers: rows of name, type, output_shape, n_params and n_trainable, as models.summary.describe_layers gives
-            them.
+        layers: rows of name, type, output_shape, n_params and n_trainable, from models.summary.describe_layers.
 
     Returns:
-        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, and none
-        of them is trained), and adds, the number of the row whose output
-        is added to this one's; None where nothing is added, or boxes are joined by resolution.
+        Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, none of
+        them trainable), and adds, the index of the row whose output is added to this one's; None if nothing is added,
+        or if boxes are merged by resolution.
     """
     joined = any(layer["type"] == "Concatenate" for layer in layers)
     rows: list[dict[str, typing.Any]] = []
@@ -75,10 +74,10 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
 
 
 def _find_first(rows: list[dict[str, typing.Any]]) -> int | None:
-    """Return where a shortcut to the last row begins: at the last sum, else at the first row, of its shape.
+    """Return the start of a residual connection to the last row: the last sum, else the first row, of its shape.
 
     Returns:
-        The row's number; None where there is no earlier one of this shape.
+        The row's index; None if there is no earlier row of this shape.
     """
     first = len(rows) - 1
     while first > 0 and rows[first - 1]["shape"] == rows[-1]["shape"] and rows[first]["adds"] is None:
@@ -87,7 +86,7 @@ def _find_first(rows: list[dict[str, typing.Any]]) -> int | None:
 
 
 def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Join the layers of a deep network that are of one kind and work at the same resolution; the last one is drawn."""
+    """Merge the layers of a deep network with the same kind and resolution; the last one is drawn."""
     joined = []
     for _, group in itertools.groupby(rows, key=lambda row: (row["kind"], row["shape"][:-1])):
         boxes = list(group)
@@ -96,7 +95,7 @@ def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typin
 
 
 def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language: Language) -> Figure:
-    """Draw each network in a row: a box a layer, as high as its image is large and as wide as it has channels.
+    """Draw each network as a row of boxes, one per layer; height shows the resolution, width the channels.
 
     Args:
         networks: {model name: its layers}.
@@ -144,13 +143,13 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
 
 
 def _bleach(colour: str) -> str:
-    """Return the pale form of a colour."""
+    """Return a pale version of a colour."""
     red, green, blue = (1 - PALE * (1 - channel) for channel in to_rgb(colour))
     return to_hex((red, green, blue))
 
 
 def _draw_shortcut(ax: Axes, start: float, end: float, top: float) -> None:
-    """Lead from the gap after one box over those between to the gap after another."""
+    """Draw a line from the gap after one box, above the boxes between, to the gap after another."""
     ax.plot([start, start, end], [0, top + 0.1, top + 0.1], color=ARROW, linewidth=0.9, solid_joinstyle="miter")
     arrow = {"arrowstyle": "-|>", "color": ARROW, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
     ax.annotate("", (end, 0), (end, top + 0.1), arrowprops=arrow)

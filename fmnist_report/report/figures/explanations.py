@@ -1,4 +1,4 @@
-"""Figures of what the networks see: filters, activation maps, heat maps, maps of the features."""
+"""Interpretation figures: filters, activation maps, heat maps, and t-SNE maps of the features."""
 
 import re
 
@@ -11,7 +11,7 @@ from fmnist_report.report.figures.canvas import new_figure, plot_dots
 from fmnist_report.report.figures.galleries import plot_activations, plot_filters, plot_heat
 from fmnist_report.report.language import Language
 
-# Where layers of known names are.
+# Positions of layers with known names.
 PLACES = {
     "stem_": N_("first layer"),
     r"conv(?P<number>\d)_relu$": N_("layer {number}"),
@@ -21,7 +21,7 @@ PLACES = {
 
 
 def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[str, Figure]:
-    """Build the figures of what the networks see, from explain.npz."""
+    """Build the interpretation figures from explain.npz."""
 
     def heat(part: str, *networks: str) -> Figure:
         found = {name: (seen[f"{name}/predicted"], seen[f"{name}/heat"]) for name in networks}
@@ -30,7 +30,7 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
     def activations(part: str, *networks: str) -> Figure:
         kept = {name: maps for name, maps in seen.items() if name.split("/")[0] in networks and maps.ndim == 3}
         titled = {name: maps for name, maps in kept.items() if not name.endswith("/heat")}
-        layers = [name.split("/")[1] for name in titled]  # those of one layer follow each other
+        layers = [name.split("/")[1] for name in titled]  # maps of one layer are consecutive
         ordered = sorted(titled, key=lambda name: layers.index(name.split("/")[1]))
         rows = {_layer_title(name, language): titled[name] for name in ordered}
         return plot_activations(seen[f"{part}/images"][0], rows)
@@ -49,7 +49,7 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
 
 
 def _layer_title(name: str, language: Language) -> str:
-    """Say where in the network some maps come from; of a base that nobody described, by the layer's own name."""
+    """Return the title for maps by their position in the network, or by the layer's name for other bases."""
     network, layer = name.split("/")
     for place, title in PLACES.items():
         if found := re.match(place, layer):
@@ -61,14 +61,14 @@ def _layer_title(name: str, language: Language) -> str:
 
 
 def _class_colours(n: int) -> list:
-    """Return n colours that differ as much as so many can."""
+    """Return n colours that are as distinct as possible."""
     if n <= 10:
         return [matplotlib.colormaps["tab10"](number) for number in range(10)]
     return [matplotlib.colormaps["turbo"](position) for position in np.linspace(0.03, 0.97, n)]
 
 
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
-    """Draw the features of validation images on a plane before and after fine-tuning; each map is (n, 2)."""
+    """Draw t-SNE maps of validation features before and after fine-tuning; each map is (n, 2)."""
     titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
     figure, axes = new_figure(3.0, 1, len(maps))
     colours = _class_colours(int(labels.max()) + 1)
@@ -92,7 +92,7 @@ def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: 
 
 
 def _part_labels(places: dict[int, np.ndarray], extent: np.ndarray) -> dict[int, np.ndarray]:
-    """Move labels that would cover each other apart, upwards; places and extent are (2,) in data units."""
+    """Move overlapping labels apart, upwards; places and extent are (2,) in data units."""
     parted: dict[int, np.ndarray] = {}
     for label, place in sorted(places.items(), key=lambda item: item[1][1]):
         x, y = place

@@ -1,4 +1,4 @@
-"""Figures made of images: samples, duplicates, mistakes, filters, activation and heat maps."""
+"""Image galleries: samples, duplicates, mistakes, filters, activation and heat maps."""
 
 import typing
 
@@ -13,27 +13,27 @@ from fmnist_report.messages import N_
 from fmnist_report.report.figures.canvas import WIDTH_INCHES
 from fmnist_report.report.language import Language
 
-DARKER = 0.75  # of a colour of networks, in text
+DARKER = 0.75  # opacity of a network's colour in text
 HEAT_RGB = (0.9, 0.35, 0.0)
 WRONG = "#a04000"
 POINTS_PER_INCH = 72
 WIDTH = WIDTH_INCHES * POINTS_PER_INCH
-MARGIN = 66  # points, left of what has titles there
-ROWS = 25  # of a column, where there are many classes
-FEW = 5  # classes that stand in one column
+MARGIN = 66  # points, for titles on the left
+ROWS = 25  # of a column, if there are many classes
+FEW = 5  # classes per column
 MOST_HIGH = 290  # points, of the activation maps of one network
-HIGHEST = 560  # points, of a gallery with a row a class
-LINE = 1.25  # from a line of text to the next, in font sizes
+HIGHEST = 560  # points, of a gallery with one row per class
+LINE = 1.25  # line spacing, in font sizes
 
 
 class Sheet:
-    """A figure on which images and words are put at places in points from its upper left corner.
+    """A figure with images and text at positions in points from its upper left corner.
 
-    It is one pair of axes: a pair for each image, as a grid of subplots would have, costs twenty times as long,
-    most of it for ticks that are not shown.
+    It has a single Axes: one Axes per image, as in a grid of subplots, takes twenty times as long, mostly for ticks
+    that are not shown.
 
     Args:
-        height: in points.
+        height: height in points.
     """
 
     def __init__(self, height: float) -> None:
@@ -42,25 +42,25 @@ class Sheet:
         self._axes.set_axis_off()
 
     def put(self, image: np.ndarray, left: float, top: float, width: float, cmap: str | None = None) -> None:
-        """Show an image, (h, w) or (h, w, channels), its pixels as they are."""
+        """Show an image, (h, w) or (h, w, channels), without interpolation."""
         bottom = top + width * image.shape[0] / image.shape[1]
         place = (left, left + width, bottom, top)
         self._axes.imshow(image, cmap=cmap, extent=place, aspect="auto", interpolation="none")
 
     def write(self, text: str, x: float, y: float, size: float, ha: str = "center", **kwargs) -> None:
-        """Write text whose middle (ha: left end, right end) is at x and whose upper edge (va) is at y."""
+        """Write text centred at x (or with its left or right end there, by ha) with its upper edge at y."""
         look: dict[str, typing.Any] = {"ha": ha, "va": "top", "linespacing": 1.05, **kwargs}
         self._axes.text(x, y, text, fontsize=size, **look)
 
     def key(self, colours: dict[str, str], y: float) -> None:
-        """Explain colours in a row in the middle: {text: colour}."""
+        """Draw a centred legend of colours in a row: {text: colour}."""
         marks = [Line2D([], [], marker="s", linestyle="", color=colour, label=text) for text, colour in colours.items()]
         self._axes.legend(handles=marks, loc="upper center", bbox_to_anchor=(WIDTH / 2, y), ncols=len(marks),
                           bbox_transform=self._axes.transData, borderaxespad=0)  # fmt: skip
 
 
 def plot_samples(samples: np.ndarray, language: Language) -> Figure:
-    """Show rows of training images, one class a row, in two columns, or in more where there are many classes.
+    """Show rows of training images, one row per class, in two columns, or more if there are many classes.
 
     Args:
         samples: (classes, n, height, width) uint8.
@@ -104,7 +104,7 @@ def plot_mistakes(mistakes: list[dict], images: np.ndarray, language: Language, 
 
     Args:
         mistakes: rows of label and predictions {model: [class, probability]}.
-        images: (n, height, width) uint8, at least as many.
+        images: (n, height, width) uint8, at least as many as mistakes.
     """
     step, side, title, prediction_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.5
     high = title + side + 3 + len(MAIN) * LINE * prediction_size + 8
@@ -125,12 +125,12 @@ def plot_mistakes(mistakes: list[dict], images: np.ndarray, language: Language, 
 
 
 def _darken(colour: str) -> tuple[float, ...]:
-    """Return a colour so dark that small text in it stands out from white (4.5 : 1)."""
+    """Return a colour dark enough for small text on white (contrast 4.5 : 1)."""
     return tuple(DARKER * channel for channel in to_rgb(colour))
 
 
 def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
-    """Show a first layer's kernels, (height, width, 1 or 3, n), each stretched to its own range.
+    """Show a first layer's kernels, (height, width, 1 or 3, n), each scaled to its own range.
 
     Kernels of three channels are RGB and shown in colour.
     """
@@ -144,13 +144,13 @@ def plot_filters(kernels: np.ndarray, columns: int) -> Figure:
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """Bring values to 0 … 1; all equal ones to 0."""
+    """Scale values to 0 … 1; equal values become 0."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low if high > low else 1)
 
 
 def plot_activations(image: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
-    """Show an image and, a row a layer, its strongest channels, each stretched to its own range.
+    """Show an image and, one row per layer, its strongest channels, each scaled to its own range.
 
     Args:
         image: (height, width) uint8.
@@ -174,7 +174,7 @@ def plot_heat(
     networks: dict[str, tuple[np.ndarray, np.ndarray]],
     language: Language,
 ) -> Figure:
-    """Show images, and a row a network, its heat maps laid over them, with its predictions; wrong ones are bold.
+    """Show images, and one row per network with overlaid heat maps and predictions; wrong predictions are bold.
 
     Args:
         images: (k, height, width) uint8.
@@ -206,11 +206,11 @@ def plot_heat(
 
 
 def _glow(warmth: np.ndarray, side: int = 84) -> np.ndarray:
-    """Turn a heat map, (h, w) from 0 to 1, into an image to be laid over another: RGBA, (side, side, 4)."""
+    """Convert a heat map, (h, w) from 0 to 1, to an RGBA overlay, (side, side, 4)."""
     opacity = ndimage.zoom(warmth, side / warmth.shape[0], order=1, mode="nearest", grid_mode=True).clip(0, 1)
     return np.dstack([np.broadcast_to(HEAT_RGB, (side, side, 3)), 0.75 * opacity])
 
 
 def _short(text: str) -> str:
-    """Break a name of two words into two lines."""
+    """Break a name of two words across two lines."""
     return text.replace(", ", ",\n").replace(" ", "\n", 1) if len(text) > 10 else text

@@ -1,4 +1,4 @@
-"""Charts of short trainings: the study with its noise, the ablations, the ways of input."""
+"""Charts of short training runs: the study, the ablations, and the preprocessing variants."""
 
 import textwrap
 import typing
@@ -15,9 +15,9 @@ Results = dict[str, typing.Any]
 
 
 def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw the validation accuracy of every change to the starting point, which a line marks, and the band of noise.
+    """Draw the validation accuracy of every change to the baseline, marked by a line, and the interval around it.
 
-    Full colour: beyond the band; pale: lost in it.
+    Full colour: outside the interval; pale: within seed-to-seed variation.
     """
     shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
@@ -41,7 +41,7 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
         ax.set_title(textwrap.fill(language.model(model), 16 if len(shown) > 1 else 40, break_on_hyphens=False))
         percent_axis(ax.xaxis, language)
     write = figure.supxlabel if len(shown) > 1 else axes[0, 0].set_xlabel
-    write(language.text(N_("Validation accuracy")))  # once: beside its neighbour's it would be cut off
+    write(language.text(N_("Validation accuracy")))  # once: next to its neighbour's it would be cut off
     return figure
 
 
@@ -50,7 +50,7 @@ def _name_change(row: dict, own: str, language: Language) -> str:
 
 
 def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
-    """Give every row a height, with a gap between hyperparameters, and write their names; returns the heights."""
+    """Assign a height to every row, with a gap between hyperparameters, and write their names; return the heights."""
     ticks, y, former = [], 0.0, rows[0]["factor"]
     for row in rows:
         y -= 1.0 if row["factor"] == former else 1.8
@@ -62,7 +62,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
 
 
 def plot_ways(rows: list[dict], language: Language) -> Figure:
-    """Draw validation accuracy with its 95% interval for every way of input; filled: the chosen one."""
+    """Draw validation accuracy with its 95% interval for every preprocessing variant; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
     figure, axes = new_figure(0.6 + 0.125 * max(1, n_rows))
     ax, colour = axes[0, 0], COLOURS["vgg_input"]
@@ -80,7 +80,7 @@ def plot_ways(rows: list[dict], language: Language) -> Figure:
 
 
 def plot_ablation(steps: list[dict], language: Language) -> Figure:
-    """Draw the accuracy of every step, lowest at the bottom, and what it added with the interval of that."""
+    """Draw the accuracy of every ablation step, simplest at the bottom, and its gain with its interval."""
     figure, axes = new_figure(0.6 + 0.195 * max(1, len(steps)), 1, 2, sharey=True)
     left, right = axes[0]
     heights = np.arange(len(steps))

@@ -1,4 +1,4 @@
-"""SVG of a figure made fit to stand in a page: text as text, no style sheet, names that no other figure has."""
+"""SVG export of figures for inline use in a page: real text, no style sheet, unique ids."""
 
 import io
 import itertools
@@ -13,18 +13,18 @@ from matplotlib.ticker import MaxNLocator
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
-DECIMALS = 2  # of a coordinate, whose unit is a point
-LEAST_GAP = 4  # points between the labels of two ticks
+DECIMALS = 2  # of a coordinate in points
+LEAST_GAP = 4  # points between two tick labels
 
 
 def figure_to_svg(figure: Figure, name: str) -> str:
-    """Return a figure as an SVG element that may stand in an HTML page beside others.
+    """Return a figure as an SVG element for an HTML page with several figures.
 
-    Matplotlib's own file has a style sheet that would reach the whole page, styles that a content security
-    policy forbids, and names that repeat from figure to figure. Coordinates are rounded to hundredths of a point.
+    Matplotlib's own output has a style sheet that would apply to the whole page, styles forbidden by a content
+    security policy, and ids that repeat across figures. Coordinates are rounded to hundredths of a point.
 
     Args:
-        name: what the element's own names begin with.
+        name: prefix of the element's ids.
     """
     file = io.StringIO()
     lay_out(figure)
@@ -46,14 +46,14 @@ def figure_to_svg(figure: Figure, name: str) -> str:
 
 
 def lay_out(figure: Figure) -> None:
-    """Find the places of a figure's axes, once and for all.
+    """Compute the layout of a figure's axes once.
 
-    Matplotlib would do it when it saves the figure, and draw all of it twice for that.
+    Otherwise Matplotlib does it when it saves the figure, and draws everything twice.
     """
     engine = figure.get_layout_engine()
     if engine is not None:
         FigureCanvasSVG(figure)
-        figure.set_dpi(72)  # that of SVG, by which the width of text is rounded
+        figure.set_dpi(72)  # the resolution of SVG, which affects the rounding of text widths
         engine.execute(figure)
         figure.set_layout_engine("none")
         for ax in figure.axes:
@@ -61,14 +61,14 @@ def lay_out(figure: Figure) -> None:
 
 
 def thin_ticks(ax: Axes) -> None:
-    """Take fewer ticks on a horizontal axis until their labels lie apart.
+    """Reduce the ticks on a horizontal axis until their labels do not overlap.
 
-    Matplotlib guesses their width from the size of the type, and percentages are wider.
+    Matplotlib estimates their width from the font size, but percentages are wider.
     """
     locator = ax.xaxis.get_major_locator()
     if not isinstance(locator, MaxNLocator):
         return
-    for n_most in range(5, 1, -1):  # round numbers, as long as there are some
+    for n_most in range(5, 1, -1):  # round numbers, if there are any
         if _lie_apart(_list_labels(ax)):
             return
         locator.set_params(nbins=n_most)
@@ -77,7 +77,7 @@ def thin_ticks(ax: Axes) -> None:
 
 
 def _list_labels(ax: Axes) -> list[Text]:
-    """List the tick labels of a horizontal axis that are shown, from left to right."""
+    """List the visible tick labels of a horizontal axis, from left to right."""
     low, high = sorted(ax.get_xlim())
     labels = [label for label in ax.xaxis.get_majorticklabels() if low <= label.get_position()[0] <= high]
     return sorted(labels, key=lambda label: label.get_window_extent().x0)
@@ -89,7 +89,7 @@ def _lie_apart(labels: list[Text]) -> bool:
 
 
 def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
-    """Turn an element's style into attributes, rename what refers and is referred to, drop all other names."""
+    """Convert an element's style to attributes, rename referenced ids and references, and remove all other ids."""
     attributes = dict(element.attrib)
     for declaration in attributes.pop("style", "").split(";"):
         key, _, value = declaration.partition(":")
@@ -112,7 +112,7 @@ def _clean(element: ElementTree.Element, names: dict[str, str]) -> None:
     element.attrib.clear()
     element.attrib.update(attributes)
     element.tail = None
-    element.tag = element.tag.removeprefix(SVG)  # the root alone names the name space
+    element.tag = element.tag.removeprefix(SVG)  # only the root declares the namespace
     if element.tag == "image":
         element.set("image-rendering", "optimizeSpeed")  # SVG 1.1; the page says pixelated, which came later
     if element.tag != "text":
@@ -128,7 +128,7 @@ def _shorten(coordinates: str) -> str:
 
 
 def _flatten(element: ElementTree.Element) -> None:
-    """Replace groups and definitions that say nothing by their children."""
+    """Replace groups and definitions without attributes by their children."""
     children: list[ElementTree.Element] = []
     for child in element:
         _flatten(child)

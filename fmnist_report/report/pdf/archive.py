@@ -1,9 +1,9 @@
-"""What makes the printed report an archive's PDF/A-3a as well as a PDF/UA-1, beyond what WeasyPrint writes."""
+"""Post-processing for PDF/A-3a and PDF/UA-1 conformance, beyond the output of WeasyPrint."""
 
 import typing
 import zlib
 
-# PDF/A wants every property of the metadata to be declared that it does not know itself.
+# PDF/A requires a declaration of every metadata property that it does not define itself.
 ACCESSIBLE = b"""<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
 <pdfuaid:part>1</pdfuaid:part></rdf:Description>
 <rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
@@ -24,7 +24,7 @@ RETURN = 13
 
 
 def identify(pdf: typing.Any) -> None:
-    """State the conformance with PDF/UA-1 in the metadata of a PDF/A, which no filter may hide.
+    """Declare conformance with PDF/UA-1 in the uncompressed metadata of a PDF/A.
 
     Args:
         pdf: a pydyf.PDF, changed in place.
@@ -38,9 +38,9 @@ def identify(pdf: typing.Any) -> None:
 
 
 def end_plainly(pdf: typing.Any) -> None:
-    """Let no stream end in a carriage return, which with the line feed after it would pass for one end of a line.
+    """Prevent streams that end in a carriage return, which with the next line feed looks like a single line ending.
 
-    Readers that look for the end, as ISO 19005-3, 6.1.7.1 lets them, find another length than is stated otherwise.
+    Otherwise, readers that search for the end, as ISO 19005-3, 6.1.7.1 allows, find a wrong length.
     """
     import pydyf
 
@@ -49,20 +49,20 @@ def end_plainly(pdf: typing.Any) -> None:
             data = b"\n".join(item if isinstance(item, bytes) else pydyf._to_bytes(item) for item in found.stream)
             if not found.compress and data[-1:] == b"\r":
                 found.stream = [*found.stream, b""]
-            elif found.compress and zlib.adler32(data) % 256 == RETURN:  # the last byte of what is compressed
+            elif found.compress and zlib.adler32(data) % 256 == RETURN:  # the last byte of the compressed data
                 found.compress = False
 
 
 def ends_plainly(document: bytes) -> bool:
-    """Tell whether no stream of a written PDF ends in a carriage return.
+    """Return whether no stream of a written PDF ends in a carriage return.
 
-    Of those that exist before it is written end_plainly takes care; the tables of objects are written last.
+    end_plainly handles the streams that exist before writing; cross-reference streams are written last.
     """
     return b"\r\nendstream" not in document
 
 
 def change_slightly(pdf: typing.Any, n: int) -> None:
-    """Add n empty objects that nothing refers to, so that the tables of objects become others."""
+    """Add n empty unreferenced objects, so that the cross-reference streams change."""
     import pydyf
 
     for _ in range(n):

@@ -1,20 +1,20 @@
-"""The printed report's structure for readers who listen to it: what WeasyPrint leaves out of the tags of a PDF."""
+"""Accessibility tags of the PDF report that WeasyPrint does not write."""
 
 import contextlib
 import functools
 import typing
 
-PRINTED = 4  # an annotation's flag
-POINTS = 0.75  # in a CSS pixel
+PRINTED = 4  # annotation flag
+POINTS = 0.75  # points per CSS pixel
 StageResult = list[tuple[typing.Any, typing.Any]]
 
 
 @contextlib.contextmanager
 def remember_elements() -> typing.Iterator[StageResult]:
-    """Collect (box, structure element) of everything that WeasyPrint tags meanwhile, inner ones first.
+    """Collect (box, structure element) for everything that WeasyPrint tags in the block, inner ones first.
 
-    WeasyPrint tells no finisher from which HTML an element of the structure comes, so the function that makes them
-    is wrapped; tests notice if another version does without it.
+    WeasyPrint does not pass the HTML source of a structure element to finishers, so the function that creates the
+    elements is wrapped; tests fail if another version does not use it.
     """
     from weasyprint.pdf import tags
 
@@ -37,14 +37,14 @@ def remember_elements() -> typing.Iterator[StageResult]:
 def complete_tags(document: typing.Any, pdf: typing.Any, made: StageResult) -> None:
     """Complete the structure tree.
 
-    Header cells say what they head, links are printed, running heads and page numbers are artifacts; text in another
-    language says so; figures say where they stand, in points from the lower left corner, and hold their captions;
-    lists of definitions have labels; the contents are contents.
+    Set the scope of header cells and the print flag of links; mark running heads and page numbers as artifacts, and
+    text in another language; add bounding boxes, in points from the lower left corner, and captions to figures; tag
+    labels of definition lists and the table of contents.
 
     Args:
-        document: WeasyPrint's.
+        document: WeasyPrint's document.
         pdf: a pydyf.PDF, changed in place.
-        made: as remember_elements gives it.
+        made: from remember_elements.
 
     Source: ISO 14289-1, 7.2 to 7.8; ISO 32000-1, 14.8.2.2, 14.8.4, 14.8.5.4 and 14.8.5.7, tables 165, 333 and 344.
     """
@@ -62,7 +62,7 @@ def complete_tags(document: typing.Any, pdf: typing.Any, made: StageResult) -> N
             element["A"]["Scope"] = "/Column" if in_head else "/Row"
     seen: set[int] = set()
     for box, element in made:
-        if id(element) in seen or box.element is None:  # a box that adds nothing gives its children's elements again
+        if id(element) in seen or box.element is None:  # such a box repeats its children's elements
             continue
         seen.add(id(element))
         language, kind = box.element.get("lang"), box.element_tag
@@ -86,13 +86,13 @@ def complete_tags(document: typing.Any, pdf: typing.Any, made: StageResult) -> N
 
 
 def _kids(element: typing.Any, by_reference: dict[bytes, typing.Any]) -> list[typing.Any]:
-    """Return the structure elements right below one."""
+    """Return the child structure elements of an element."""
     found = [by_reference[kid] for kid in element.get("K", []) if isinstance(kid, bytes)]
     return [kid for kid in found if "S" in kid]
 
 
 def _find(element: typing.Any, kinds: typing.Collection[str], by_reference: dict) -> list[typing.Any]:
-    """Return the highest elements of some kinds below one, in their order."""
+    """Return the topmost descendants of the given kinds, in order."""
     found = []
     for kid in _kids(element, by_reference):
         found += [kid] if kid["S"] in kinds else _find(kid, kinds, by_reference)
@@ -100,7 +100,7 @@ def _find(element: typing.Any, kinds: typing.Collection[str], by_reference: dict
 
 
 def _put(parent: typing.Any, kids: list[typing.Any]) -> None:
-    """Make elements the only ones below another."""
+    """Replace the children of an element."""
     import pydyf
 
     parent["K"] = pydyf.Array([kid.reference for kid in kids])
@@ -109,7 +109,7 @@ def _put(parent: typing.Any, kids: list[typing.Any]) -> None:
 
 
 def _join_caption(group: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Put the caption of a figure into it; group is what holds both."""
+    """Move the caption of a figure into it; group is their common parent."""
     drawings, captions = (_find(group, [kind], by_reference) for kind in ("/Figure", "/Caption"))
     if len(drawings) == 1 and len(captions) == 1:
         _put(group, drawings)
@@ -118,7 +118,7 @@ def _join_caption(group: typing.Any, by_reference: dict[bytes, typing.Any]) -> N
 
 
 def _part_item(item: typing.Any, pdf: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Put what a list's item says into a body beside its label, where its bullet stands in the line."""
+    """Wrap the content of a list item in a body next to its label, for bullets inside the line."""
     import pydyf
 
     kids = _kids(item, by_reference)
@@ -132,7 +132,7 @@ def _part_item(item: typing.Any, pdf: typing.Any, by_reference: dict[bytes, typi
 
 
 def _list_definitions(outer: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Turn a list of terms and what they stand for into items of a label and a body each."""
+    """Convert a list of terms and definitions to items with a label and a body each."""
     items = _find(outer, ["/Div"], by_reference)
     for item in items:
         label, body = _find(item, ["/LBody"], by_reference)
@@ -142,7 +142,7 @@ def _list_definitions(outer: typing.Any, by_reference: dict[bytes, typing.Any]) 
 
 
 def _name_contents(listed: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Turn a list of links to sections into a table of contents."""
+    """Convert a list of links to sections to a table of contents."""
     listed["S"] = "/TOC"
     for item in _kids(listed, by_reference):
         item["S"] = "/TOCI"
@@ -151,7 +151,7 @@ def _name_contents(listed: typing.Any, by_reference: dict[bytes, typing.Any]) ->
 
 
 def _mark_running_heads(pdf: typing.Any, by_reference: dict[bytes, typing.Any]) -> None:
-    """Turn what is tagged but hangs on no branch of the structure tree, the pages' margins, into artifacts."""
+    """Convert tagged content outside the structure tree, i.e. page margins, to artifacts."""
     import pydyf
 
     root = by_reference[pdf.catalog["StructTreeRoot"]]

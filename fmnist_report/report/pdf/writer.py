@@ -1,4 +1,4 @@
-"""PDF: WeasyPrint prints the HTML; nothing is fetched but what the page carries itself."""
+"""PDF report: print the self-contained HTML with WeasyPrint."""
 
 import base64
 import contextlib
@@ -17,14 +17,14 @@ from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_
 from fmnist_report.report.pdf.tagging import StageResult, complete_tags, remember_elements
 
 ATTACHMENT = "report-results.json"  # not results.json, which also describes the run that published the report
-MOST_PRINTS = 4  # of which one in a hundred needs a second
+MOST_PRINTS = 4  # one run in a hundred needs a second attempt
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
-    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and fit for archives (PDF/A-3a), with the results attached.
+    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and archivable (PDF/A-3a), with the results attached.
 
-    The same HTML and results give the same bytes: the attachment bears the date of the evaluation.
+    The same HTML and results give the same bytes: the attachment has the date of the evaluation.
     """
     import weasyprint
 
@@ -70,9 +70,9 @@ def _finish(document: typing.Any, pdf: typing.Any, made: StageResult, n_changes:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
-    """Let temporary files, WeasyPrint's copies of the fonts, stand where they go with a run that is killed.
+    """Put temporary files, such as WeasyPrint's font copies, into a folder that is removed even after a killed run.
 
-    Not where the locale cannot write the folder's name, which WeasyPrint has to tell to Fontconfig.
+    This is skipped if the locale cannot encode the folder's name, which WeasyPrint passes to Fontconfig.
     """
     try:
         str(folder).encode(sys.getfilesystemencoding())
@@ -81,7 +81,7 @@ def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
         return
     former, unfinished = tempfile.tempdir, folder / UNFINISHED
     unfinished.mkdir(exist_ok=True)
-    # A network's file system keeps the fonts, which WeasyPrint still holds; the entry's commit leaves them out.
+    # A network file system keeps fonts that WeasyPrint still has open; the entry's commit ignores them.
     with tempfile.TemporaryDirectory(dir=unfinished, ignore_cleanup_errors=True) as tempfile.tempdir:
         try:
             yield
@@ -90,10 +90,10 @@ def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
 
 
 def drawings_to_images(html: str) -> str:
-    """Turn the SVG elements of a page into images with their titles as alternative text.
+    """Convert the SVG elements of a page to images with their titles as alternative text.
 
-    WeasyPrint finds the style of every line and word of a drawing that is part of the page; an image has none to
-    be found, looks the same, and prints in a seventh less time.
+    WeasyPrint computes the style of every element of an inline drawing; an image needs none, looks the same, and
+    reduces the time to print by a seventh.
     """
 
     def to_image(drawing: re.Match) -> str:
