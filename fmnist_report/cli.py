@@ -245,10 +245,13 @@ def settings(context: typer.Context) -> None:
 
 
 @app.command(short_help="Check the requirements of a run.")
-def doctor(context: typer.Context) -> None:
+def doctor(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List every source of data and weights.")] = False,
+) -> None:
     """Check Python, memory, disk, Pango, fonts, and the sources of data and weights."""
     request: Request = context.obj
-    findings = examine(request.data_dir, request.cache_dir)
+    findings = examine(request.data_dir, request.cache_dir, verbose)
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
     print_table(("check", "status", "details"), rows)
     raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)

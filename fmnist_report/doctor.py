@@ -136,8 +136,12 @@ def require_folder(folder: Path, option: str) -> None:
         ) from None
 
 
-def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
-    """Check Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) -> list[Finding]:
+    """Check Python, memory, disk, Pango, fonts, and the sources of data and weights.
+
+    Args:
+        every_source: list every source of data and weights, also those where nothing is.
+    """
     from fmnist_report.data.custom.detection import find_data_set
     from fmnist_report.data.custom.tree import describe_kinds
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
@@ -168,9 +172,9 @@ def examine(data_dir: Path | None, cache_dir: Path) -> list[Finding]:
         skipped = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
         findings += [Finding(data_set.name, "note", note) for note in [*data_set.notes, *skipped]]
     sources = [] if data_set.is_custom else data_sources(data_dir, cache_dir)
-    findings += [_try_source("Fashion-MNIST", source, read_folder) for source in sources]
-    findings += [_try_source("VGG16", source, read_verified_weights) for source in weight_sources(cache_dir)]
-    return findings
+    check = _try_sources if every_source else _find_source
+    findings += check("Fashion-MNIST", sources, read_folder) if sources else []
+    return findings + check("VGG16", weight_sources(cache_dir), read_verified_weights)
 
 
 def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
@@ -180,7 +184,29 @@ def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
     return Finding(name, "ok", text)
 
 
-def _try_source(what: str, source: Source, read: typing.Callable[[Path], typing.Any]) -> Finding:
+Reader = typing.Callable[[Path], typing.Any]
+
+
+def _find_source(what: str, sources: list[Source], read: Reader) -> list[Finding]:
+    """Report the first source that verifies, and before it those that hold something else."""
+    found = []
+    for source in sources:
+        if not source.fetch and _holds_something(source.place):
+            found.append(_try_source(what, source, read))
+            if found[-1].state == "ok":
+                return found
+    return [*found, Finding(what, "note", "not cached; will be downloaded on the first run")]
+
+
+def _holds_something(place: Path) -> bool:
+    return any(place.iterdir()) if place.is_dir() else place.exists()
+
+
+def _try_sources(what: str, sources: list[Source], read: Reader) -> list[Finding]:
+    return [_try_source(what, source, read) for source in sources]
+
+
+def _try_source(what: str, source: Source, read: Reader) -> Finding:
     if source.fetch:
         return Finding(what, "note", f"{source.name}: used by a run if no nearer source is available")
     try:

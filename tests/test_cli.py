@@ -23,6 +23,7 @@ from PIL import Image
 
 from fmnist_report.cli import lead_with_shared, main, parse_size
 from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.doctor import examine
 from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.fingerprint import find_sources
@@ -134,11 +135,26 @@ def test_settings_are_listed_as_the_options_set_them(capsys, tmp_path, monkeypat
 def test_asked_for_tables_are_on_stdout_with_whole_words_at_any_width(tmp_path, columns, command):
     folder = tmp_path / ("long" * 30)
     environment = {**os.environ, "COLUMNS": columns, "KERAS_HOME": str(folder)}
-    run = [sys.executable, "run_all.py", *command.split(), "--cache-dir", str(folder / "cache")]
+    verbose = ["--verbose"] if command == "doctor" else []
+    run = [sys.executable, "run_all.py", *command.split(), *verbose, "--cache-dir", str(folder / "cache")]
     done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True)
     words = {"settings": "search.parallel_trials", "status": "browser_model", "doctor": "Pango", "cache ls": "stage"}
     assert done.returncode in (0, 1) and not done.stderr and words[command] in done.stdout.split()
     assert str(folder) in done.stdout or command != "doctor"
+
+
+def test_doctor_reports_one_source_and_what_is_wrong_before_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("fmnist_report.data.fashion_mnist.DEBIAN_FOLDER", tmp_path / "debian")
+    sources = ("Fashion-MNIST", "VGG16")
+    found = [finding for finding in examine(None, tmp_path / "cache") if finding.name in sources]
+    absent = "not cached; will be downloaded on the first run"
+    assert [(one.state, one.text) for one in found] == [("note", absent)] * 2
+    (tmp_path / "cache" / "weights").mkdir(parents=True)
+    (tmp_path / "cache" / "weights" / "vgg16_notop.h5").write_bytes(b"damaged")
+    found = [finding for finding in examine(None, tmp_path / "cache") if finding.name == "VGG16"]
+    assert [one.state for one in found] == ["note", "note"] and "cannot be read" in found[0].text
+    assert found[1].text == absent and len(examine(None, tmp_path / "cache", True)) > 15
 
 
 def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):
