@@ -6,11 +6,10 @@ from pathlib import Path
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.pipeline.stage import Execution, Step
 from fmnist_report.presets import PRESETS
-from fmnist_report.settings import Settings
+from fmnist_report.settings import Settings, TrainingSettings
 
 KNOWN = Path(__file__).with_name("forecast.json")  # written by benchmarks/stage_times.py
 WORTH_TELLING = 60.0  # seconds
-TRAINED = ("mlp", "cnn", "head", "finetune")  # stages whose settings have epochs
 
 
 def forecast(settings: Settings, steps: typing.Iterable[Step]) -> dict[str, float]:
@@ -31,8 +30,9 @@ def forecast(settings: Settings, steps: typing.Iterable[Step]) -> dict[str, floa
 def _share_of_preset(stage: str, settings: Settings) -> float:
     preset = PRESETS[settings.preset]
     share = settings.data.n_train / preset.data.n_train
-    if stage in TRAINED:
-        share *= getattr(settings, stage).epochs / getattr(preset, stage).epochs
+    own, reference = (getattr(each, stage, None) for each in (settings, preset))
+    if isinstance(own, TrainingSettings) and isinstance(reference, TrainingSettings):
+        share *= own.epochs / reference.epochs
     return share
 
 

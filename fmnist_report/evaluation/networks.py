@@ -30,6 +30,11 @@ class Network:
     colour: str
     needs: tuple[str, ...] = ()
 
+    @property
+    def determined_by(self) -> tuple[str, ...]:
+        """Sections of the settings that determine how its stage trains."""
+        return ("data", *self.needs, self.stage)
+
 
 NETWORKS = (
     Network("mlp", "mlp", 1, N_("Multilayer perceptron"), N_("the multilayer perceptron"), "#7a7a7a"),

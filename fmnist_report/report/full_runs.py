@@ -7,12 +7,12 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.evaluation.networks import BY_NAME, network_of_stage
 from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import SETTLED_BY, is_too_short, is_trained_as
+from fmnist_report.report.conclusions.trained import is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset of the runs in TRIED_IN_BEST
@@ -103,7 +103,8 @@ def assign(stage: str, changes: dict[str, str]) -> tuple[str, ...]:
 def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
     """Return the sections of TRIED's settings, with changes, that a stage's training depends on, as in JSON."""
     settings = override(preset(TRIED), assign(stage, changes))
-    return json.loads(json.dumps({name: dataclasses.asdict(getattr(settings, name)) for name in SETTLED_BY[stage]}))
+    sections = BY_NAME[network_of_stage(stage)].determined_by
+    return json.loads(json.dumps({name: dataclasses.asdict(getattr(settings, name)) for name in sections}))
 
 
 def is_current(row: dict[str, typing.Any]) -> bool:

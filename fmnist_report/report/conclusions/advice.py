@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
+from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune
 from fmnist_report.settings import starts_at_pixels
@@ -22,7 +22,7 @@ def advise(results: Results) -> list[Claim]:
     """
     better = [row for row in results["study"]["factors"] if is_better(row, results)]
     contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
-    contrary |= {network_of_stage(stage) for stage in ("mlp", "cnn", "finetune") if did_worse_with_more(stage, results)}
+    contrary |= {name for name in MAIN if name != CHOSEN and did_worse_with_more(BY_NAME[name].stage, results)}
     found = []
     for name in MAIN:
         if name == CHOSEN:

@@ -6,6 +6,7 @@ import math
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_parts
+from fmnist_report.evaluation.networks import BY_NAME, network_of_stage
 from fmnist_report.presets import preset
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.settings import FineTuneSettings
@@ -15,12 +16,6 @@ from fmnist_report.settings import FineTuneSettings
 ROSE, ROSE_OF = 0.04, 5_000
 LEAST_LOSSES = 3  # minimum number for a conclusive minimum
 TELLING_STEPS = 100  # minimum length of runs in a conclusive study: shorter ones show only the initial speed
-SETTLED_BY = {
-    "mlp": ("data", "mlp"),
-    "cnn": ("data", "cnn"),
-    "head": ("data", "features", "head"),
-    "finetune": ("data", "features", "head", "finetune"),
-}
 
 
 def read_finetune(results: Results) -> FineTuneSettings:
@@ -142,7 +137,10 @@ def is_trained_as(name: str, results: Results, stage: str) -> bool:
     """Return whether a stage trained its network with the settings of the preset that earlier full runs vary."""
     own = results["run"]["settings"]
     others = json.loads(json.dumps(dataclasses.asdict(preset(name))))  # as in results.json, with lists
-    return all(json.loads(json.dumps(own[section])) == others[section] for section in SETTLED_BY.get(stage, own))
+    return all(
+        json.loads(json.dumps(own[section])) == others[section]
+        for section in BY_NAME[network_of_stage(stage)].determined_by
+    )
 
 
 def splits(results: Results) -> list[Claim]:
