@@ -94,10 +94,11 @@ def arm(number: int, moment: str) -> list[str]:
             if mine and moment == "within" and name.startswith("write_"):
                 original(arguments[0], arguments[1][: len(arguments[1]) // 2], *arguments[2:], **options)
                 os.kill(os.getpid(), signal.SIGKILL)
-            value = original(*arguments, **options)
-            if mine and moment == "after":
-                os.kill(os.getpid(), signal.SIGKILL)
-            return value
+            try:
+                return original(*arguments, **options)
+            finally:  # also if it failed, as a folder that exists already
+                if mine and moment == "after":
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         setattr(owner, name, operate)
 

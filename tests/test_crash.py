@@ -11,7 +11,7 @@ def test_small_line_killed_at_durable_operations_recovers():
 
 
 def test_a_kill_is_a_kill_and_a_leftover_is_seen(tmp_path):
-    assert crash.kill_small_line(tmp_path, 10, "after") == -9
+    assert crash.kill_small_line(tmp_path, 16, "after") == -9
     assert any(".work-" in name for name in crash.list_leftovers(tmp_path))
     assert crash.kill_small_line(tmp_path, 10_000, "after") == 0
     assert crash.list_leftovers(tmp_path) == []

@@ -103,6 +103,13 @@ def test_damaged_records_cost_only_the_time_of_parsing(tmp_path, damage):
     assert remember(tmp_path) == (expected, 3)
 
 
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    write(tmp_path)
+    (tmp_path / ".sources.json.1.tmp").write_bytes(b"half")
+    remember(tmp_path)
+    assert (tmp_path / "sources.json").is_file() and not list(tmp_path.glob(".*.tmp"))
+
+
 def test_another_version_of_python_or_of_the_parser_parses_again(tmp_path, monkeypatch):
     expected = write(tmp_path)
     remember(tmp_path)

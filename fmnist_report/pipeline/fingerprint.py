@@ -147,6 +147,9 @@ class SourceRecords:
         order = [*(key for key in self.records if key not in used), *used]
         kept = {key: self.records[key] for key in order[-MOST_RECORDS:]}
         content = json.dumps(kept, separators=(",", ":")).encode()
+        with contextlib.suppress(OSError):
+            for leftover in self.path.parent.glob(f".{self.path.name}.*.tmp"):  # of a killed process
+                leftover.unlink(missing_ok=True)
         with contextlib.suppress(OSError), replacing(self.path) as temporary:
             temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
