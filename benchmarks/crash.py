@@ -108,7 +108,7 @@ def arm(number: int, moment: str) -> list[str]:
 
 
 def list_leftovers(root: Path) -> list[str]:
-    """List files that no finished run may leave: unfinished or quarantine folders, temporary files."""
+    """List files that no finished run may leave: unfinished or quarantined folders, temporary files."""
     unfinished = [*root.glob("*/.work-*"), *root.glob("quarantine/*"), *root.rglob(".*.tmp"), *root.glob(".probe-*")]
     return sorted(str(path.relative_to(root)) for path in unfinished)
 

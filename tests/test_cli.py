@@ -143,6 +143,14 @@ def test_asked_for_tables_are_on_stdout_with_whole_words_at_any_width(tmp_path, 
     assert str(folder) in done.stdout or command != "doctor"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_below_standard_output_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "run_all.py", "settings"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"Standard output is not writable (No space left on device)" in done.stderr
+    assert b"Unexpected" not in done.stderr
+
+
 def test_doctor_reports_one_source_and_what_is_wrong_before_it(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr("fmnist_report.data.fashion_mnist.DEBIAN_FOLDER", tmp_path / "debian")

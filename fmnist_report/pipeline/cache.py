@@ -234,7 +234,7 @@ class Cache:
         return None
 
     def prune(self, max_bytes: int | None = None) -> list[str]:
-        """Remove unfinished, damaged and quarantine folders, then the oldest entries above max_bytes.
+        """Remove unfinished, damaged and quarantined folders, then the oldest entries above max_bytes.
 
         Entries that another run is computing are kept.
 

@@ -51,14 +51,14 @@ def fit_classifiers(
     for array in (mixed, *val, *test):  # in place, for the same reason
         array -= mean
         array *= scale
-    training_data = Views(mixed, labels["train"], val, labels["val"], test)
+    views = Views(mixed, labels["train"], val, labels["val"], test)
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
-    kinds = list_classifiers(classifiers, training_data.train.shape, seed)
+    kinds = list_classifiers(classifiers, views.train.shape, seed)
     with workers.open() as pool, pool.joblib() as n_jobs:
-        fitted = fit_grids(kinds, training_data, n_jobs, progress)
+        fitted = fit_grids(kinds, views, n_jobs, progress)
         for name in kinds:
-            best = keep_best(fitted[name], training_data)
+            best = keep_best(fitted[name], views)
             summaries[name], measured[name] = best.pop("summary"), best.pop("measured")
             probabilities |= {f"{name}/{split}": values for split, values in best.items()}
     save_arrays(out / "probabilities.npz", **probabilities)
@@ -154,13 +154,13 @@ class FittedClassifier:
     seconds: float
 
 
-def _fit(classifier, training_data: Views) -> FittedClassifier:
+def _fit(classifier, views: Views) -> FittedClassifier:
     started = time.monotonic()
     with _alone():
-        classifier.fit(training_data.train, training_data.y_train)
+        classifier.fit(views.train, views.y_train)
         seconds = time.monotonic() - started
-        val = _predict(classifier, training_data.val)
-    return FittedClassifier(classifier, val, measure_accuracy(val, training_data.y_val), seconds)
+        val = _predict(classifier, views.val)
+    return FittedClassifier(classifier, val, measure_accuracy(val, views.y_val), seconds)
 
 
 def _predict(classifier, views: list[np.ndarray]) -> np.ndarray:
@@ -178,7 +178,7 @@ def _alone() -> typing.Iterator[None]:
         yield
 
 
-def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
+def fit_grids(kinds: dict[str, Kind], views: Views, n_jobs: int, progress: Position) -> dict[str, dict]:
     """Fit every classifier with each value of its grid, and with further values if the best is at an edge.
 
     The fits of all classifiers run in parallel, so that no processor is idle; in this process, AT_ONCE at a time.
@@ -199,7 +199,7 @@ def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progres
         progress.update(n_done, n_done + len(waiting), ", ".join(dict.fromkeys(name for name, _ in waiting)))
         with _alone():  # also covers threads that end at different times
             done = joblib.Parallel(n_jobs, prefer="threads")(
-                joblib.delayed(_fit)(kinds[name].build(value), training_data) for name, value in waiting
+                joblib.delayed(_fit)(kinds[name].build(value), views) for name, value in waiting
             )
         for (name, value), found in zip(waiting, done, strict=True):
             fitted[name][value] = found
@@ -211,7 +211,7 @@ def fit_grids(kinds: dict[str, Kind], training_data: Views, n_jobs: int, progres
     return fitted
 
 
-def keep_best(fitted: dict[typing.Any, FittedClassifier], training_data: Views) -> dict[str, typing.Any]:
+def keep_best(fitted: dict[typing.Any, FittedClassifier], views: Views) -> dict[str, typing.Any]:
     """Keep the best of a classifier's fits (among ties, the largest value) and predict the test images.
 
     Returns:
@@ -221,11 +221,11 @@ def keep_best(fitted: dict[typing.Any, FittedClassifier], training_data: Views) 
     best = max(sorted(fitted, reverse=True), key=lambda value: fitted[value].val_accuracy)
     kept, started = fitted[best], time.perf_counter()
     with _alone():
-        test = _predict(kept.classifier, training_data.test)
-    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(training_data.test)
+        test = _predict(kept.classifier, views.test)
+    ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(views.test)
     summary = {"parameter": best, "tried": [[value, fitted[value].val_accuracy] for value in sorted(fitted)]}
-    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, training_data.train.shape)}
-    summary["n_views"] = len(training_data.test)
+    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, views.train.shape)}
+    summary["n_views"] = len(views.test)
     measured = {"train_seconds": kept.seconds, "predict_ms_per_image": ms_per_image}
     return {"summary": summary, "measured": measured, "val": kept.val, "test": test}
 
