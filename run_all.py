@@ -14,6 +14,7 @@ if __name__ == "__main__":
 from fmnist_report.cli import main
 from fmnist_report.data.custom.detection import DataSet
 from fmnist_report.models.digests import weights_content
+from fmnist_report.networks import NETWORKS, count_runs, write_trial_specs
 from fmnist_report.pipeline.stage import Execution, Pipeline
 from fmnist_report.pipeline.workers import LOCAL, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
@@ -39,8 +40,14 @@ def build_pipeline(
         "weights", "models.weights:prepare_weights", backbone=s.features.backbone,
         digests=weights_content(s.features.backbone, cache_dir), places={"cache_dir": cache_dir},
     )  # fmt: skip
-    mlp = train("mlp", "training.pixels:train_mlp", mlp=s.mlp, seed=s.seed, data=data)
-    cnn = train("cnn", "training.pixels:train_cnn", cnn=s.cnn, seed=s.seed, data=data)
+    part1 = {
+        row.stage: train(
+            row.stage, "training.pixels:train_from_pixels", network=getattr(s, row.stage), build=row.build, seed=s.seed,
+            data=data,
+        )
+        for row in NETWORKS if row.part == 1
+    }  # fmt: skip
+    cnn = part1["cnn"]
     features = train(
         "features", "training.features:extract_features", features=s.features, unfreeze=first_cached(s.finetune),
         data=data, weights=weights, places=by,
@@ -55,15 +62,19 @@ def build_pipeline(
     )
     finetune = further("finetune", "training.finetune:fine_tune", weights=weights)
     control = further("control", "training.head:train_on")
-    seeds = pipeline.repeat(
-        "seeds", "evaluation.seeds:gather_seeds", s.seeds.count((mlp, head), (cnn, finetune)), spread
-    )
+    trained = [*part1.values(), head, finetune]
+    times = [(stage, count_runs(s, stage.name)) for stage in trained]
+    seeds = pipeline.repeat("seeds", "evaluation.seeds:gather_seeds", times, spread)
     trial = functools.partial(train, execution=Execution.SUBPROCESS, seed=s.seed, data=data, weights=weights)
-    vary = functools.partial(trial, features=features, networks=choose_networks(s))
-    study = vary("study", "experiments.study:run_study", study=s.study)
-    search = vary("search", "experiments.search:run_search", search=s.search, places=by)
+    study = trial(
+        "study", "experiments.study:run_study", study=s.study, networks=write_trial_specs(s, "study"), features=features
+    )
+    search = trial(
+        "search", "experiments.search:run_search", search=s.search, networks=write_trial_specs(s, "search"),
+        features=features, places=by,
+    )  # fmt: skip
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
-    judged: Any = seeds | {x.name: x for x in (mlp, cnn, classifiers, head, finetune, control, study, search, inputs)}
+    judged: Any = seeds | {x.name: x for x in (*trained, classifiers, control, study, search, inputs)}
     if no_test:
         pipeline.stage(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True

@@ -85,8 +85,8 @@ def measure_search(workers: Workers, cache: Path) -> float:
     from dataclasses import replace
 
     from fmnist_report.experiments.search import run_search
+    from fmnist_report.networks import write_trial_specs
     from fmnist_report.presets import preset
-    from fmnist_report.settings import choose_networks
 
     s = preset("standard")
     few = replace(
@@ -95,7 +95,15 @@ def measure_search(workers: Workers, cache: Path) -> float:
     folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        run_search(Path(temporary), QUIET, search=few, networks=choose_networks(s), seed=0, **folders, workers=workers)
+        run_search(
+            Path(temporary),
+            QUIET,
+            search=few,
+            networks=write_trial_specs(s, "search"),
+            seed=0,
+            **folders,
+            workers=workers,
+        )
         return time.perf_counter() - started
 
 

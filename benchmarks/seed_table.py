@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.evaluation.networks import COMPARED, network_of_stage, stages_of_part  # noqa: E402
+from fmnist_report.networks import COMPARED, network_of_stage, stages_of_part  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.report.language import Language  # noqa: E402
 

@@ -12,6 +12,7 @@ from fmnist_report.optimizers import OPTIMIZERS
 
 LANGUAGES = ("uk", "en")
 NetworkSettings = dict[str, typing.Any]  # network settings by the stage that trains the network
+POOLED = ("block3_grid", "block4_gap", "block5_gap")  # the base's layers that the head reads
 FIRST_CACHED = 4  # the earliest block whose input the features hold
 LEAST_STEPS = 10  # per epoch
 LEAST_MAP = 60  # t-SNE needs more images than neighbours and components
@@ -223,10 +224,6 @@ class SeedSettings:
 
     n: Annotated[int, Field(ge=1, le=20)] = 1
     n_slow: Annotated[int, Field(ge=0, le=20)] = 0
-
-    def count(self, short: typing.Sequence, long: typing.Sequence) -> list[tuple[typing.Any, int]]:
-        """Return (stage, number of runs) pairs for the short and the long training stages."""
-        return [(one, self.n) for one in short] + [(one, self.n_slow or self.n) for one in long]
 
 
 @dataclass(frozen=True)

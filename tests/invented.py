@@ -8,7 +8,7 @@ from fmnist_report.evaluation.calibration import calibration_error
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_parts
 from fmnist_report.evaluation.metrics import score_classes
-from fmnist_report.evaluation.networks import COMPARED, ON_FEATURES, PAIRS
+from fmnist_report.networks import COMPARED, ON_FEATURES, PAIRS
 from fmnist_report.presets import preset
 from fmnist_report.training.metrics import wilson_interval
 

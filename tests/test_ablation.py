@@ -6,8 +6,7 @@ import pytest
 
 from fmnist_report.experiments import ablation
 from fmnist_report.experiments.noise import step_factor
-from fmnist_report.models.base import POOLED
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings
+from fmnist_report.settings import POOLED, CNNSettings, FineTuneSettings, HeadSettings
 
 BASE = CNNSettings(stem=16, widths=(32, 64, 64), cutout=8)
 

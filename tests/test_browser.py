@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from fmnist_report.evaluation.networks import COMPARED, MAIN
+from fmnist_report.networks import COMPARED, MAIN
 from fmnist_report.pipeline.files import load_arrays, read_json
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

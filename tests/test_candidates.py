@@ -7,7 +7,7 @@ from invented import invent_candidate
 from fmnist_report.errors import ReportError
 from fmnist_report.evaluation import candidates
 from fmnist_report.evaluation.candidates import Candidate
-from fmnist_report.evaluation.networks import COMPARED, CONTROL, MAIN, NETWORKS, ON_FEATURES
+from fmnist_report.networks import COMPARED, CONTROL, MAIN, NETWORKS, ON_FEATURES
 from fmnist_report.pipeline.files import save_arrays, write_json
 
 LABELS = np.array([0, 1, 2, 3])

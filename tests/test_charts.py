@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
+from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.report.figures import charts, studies
 from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from invented import invent_ablation, invent_results, invent_study
 
 from fmnist_report.evaluation.comparison import difference_of_parts
-from fmnist_report.evaluation.networks import COMPARED, MAIN, ON_FEATURES
+from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES
 from fmnist_report.presets import preset
 from fmnist_report.report.conclusions import captions, claims
 from fmnist_report.report.conclusions.advice import GENERALISING, _is_contrary, advise, is_better, repeat

@@ -7,6 +7,7 @@ from pathlib import Path
 from test_structure import MODULES, PACKAGE, make_pipeline
 
 from fmnist_report.pipeline.fingerprint import find_sources
+from fmnist_report.pipeline.plan import list_functions
 
 # These do not affect results: display of a run, and distribution of tasks.
 UNCOUNTED = {"fmnist_report.pipeline.progress", "fmnist_report.pipeline.workers", "fmnist_report.pipeline.stage"}
@@ -30,9 +31,10 @@ def test_keys_hold_what_the_stages_of_the_tiny_line_execute(real_run):
     for path in real_run.traces.glob("*.json"):
         function = path.name.split(".json")[0].rsplit(".", 2)[0].replace("-", ":")
         traced.setdefault(function, set()).update(map(tuple, json.loads(path.read_text("utf-8"))))
-    assert set(traced) == {stage.function for stage in make_pipeline()}
+    stages = {stage.function: stage for stage in make_pipeline()}
+    assert set(traced) == set(stages)
     for function, executed in traced.items():
-        held = find_sources(function, modules).definitions
+        held = find_sources(list_functions(stages[function]), modules).definitions
         assert len(executed) > 0, function
         for place in executed:
             module, names = around[place]

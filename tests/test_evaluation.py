@@ -11,7 +11,7 @@ from fmnist_report.evaluation import validation
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import adjust_holm
 from fmnist_report.evaluation.metrics import measure
-from fmnist_report.evaluation.networks import MAIN, NETWORKS, ON_FEATURES, PAIRS
+from fmnist_report.networks import MAIN, NETWORKS, ON_FEATURES, PAIRS
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json
 
 TEST = np.array([0, 0, 1, 1, 2, 2])

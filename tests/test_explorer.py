@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fmnist_report.evaluation import examples
-from fmnist_report.evaluation.networks import COMPARED
+from fmnist_report.networks import COMPARED
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import Language

@@ -33,7 +33,7 @@ def write(root, source=SOURCE, helpers="def scale(x):\n    return 2 * x\n"):
     (package / "line.py").write_text(source)
     (package / "helpers.py").write_text(helpers)
     (package / "constants.py").write_text("SIZE = 5\n")
-    return find_sources("fmnist_report.line:stage", {}, root).digests
+    return find_sources(["fmnist_report.line:stage"], {}, root).digests
 
 
 def test_everything_reached_is_listed(tmp_path):
@@ -72,7 +72,7 @@ def remember(root):
     sources, modules = SourceRecords(root / "sources.json"), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fingerprint, "parse_module", lambda *given: parsed.append(given) or parse(*given))
-        found = find_sources("fmnist_report.line:stage", modules, root, sources.records).digests
+        found = find_sources(["fmnist_report.line:stage"], modules, root, sources.records).digests
     sources.save([module.key for module in modules.values()])
     return found, len(parsed)
 

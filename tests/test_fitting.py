@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from fmnist_report.models.mlp import build_mlp
+from fmnist_report.networks import BY_STAGE
 from fmnist_report.pipeline.files import UNFINISHED, load_arrays, read_json
 from fmnist_report.settings import CNNSettings, MLPSettings
 from fmnist_report.training import fitting as training
 from fmnist_report.training import optimizers
-from fmnist_report.training.pixels import train_cnn, train_mlp
+from fmnist_report.training.pixels import train_from_pixels
 from fmnist_report.training.prediction import predict_views, view_images
 
 pytestmark = pytest.mark.backend
@@ -30,7 +31,7 @@ def test_mirror_average_is_the_same_for_a_image_and_its_mirror():
 
 def train(out, data_folder, quiet, settings=MLP):
     out.mkdir(exist_ok=True)
-    train_mlp(out, quiet, mlp=settings, seed=0, data=data_folder)
+    train_from_pixels(out, quiet, network=settings, build=BY_STAGE["mlp"].build, seed=0, data=data_folder)
     return load_arrays(out / "probabilities.npz")["test"], read_json(out / "history.json")
 
 
@@ -149,7 +150,8 @@ def test_training_starts_again_and_says_so_where_the_checkpoint_is_damaged(tmp_p
 
 def test_networks_learn_and_leave_their_artefacts(tmp_path, data_folder, quiet):
     settings = CNNSettings(widths=(8, 8, 16), epochs=12, batch_size=8, shift=0, dropout=0.0, precision="float32")
-    train_cnn(tmp_path, quiet, cnn=settings, seed=0, data=data_folder)
+    build = BY_STAGE["cnn"].build
+    train_from_pixels(tmp_path, quiet, network=settings, build=build, seed=0, data=data_folder)
     history, summary = read_json(tmp_path / "history.json"), read_json(tmp_path / "summary.json")
     assert history["loss"][-1] < history["loss"][0] - 0.5
     measured = read_json(tmp_path / "measured.json")

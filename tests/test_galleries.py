@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from fmnist_report.evaluation.networks import MAIN
+from fmnist_report.networks import MAIN
 from fmnist_report.report.figures import galleries
 from fmnist_report.report.figures.canvas import STYLE
 from fmnist_report.report.figures.vector import figure_to_svg

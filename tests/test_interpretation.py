@@ -6,11 +6,12 @@ import pytest
 from keras import layers
 
 from fmnist_report.experiments import interpretation as explain
+from fmnist_report.networks import BY_STAGE
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, ExplainSettings, FineTuneSettings, HeadSettings
 from fmnist_report.training import finetune
 from fmnist_report.training.head import fit_head
-from fmnist_report.training.pixels import train_cnn
+from fmnist_report.training.pixels import train_from_pixels
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
 pytestmark = pytest.mark.backend
@@ -87,7 +88,7 @@ def test_stage_explains_trained_networks(
     cnn = CNNSettings(stem=4, widths=(4, 4, 8), epochs=1, batch_size=8, precision="float32")
     head = HeadSettings(width=8, epochs=1, batch_size=8)
     tune = FineTuneSettings(epochs=1, batch_size=8, unfreeze=unfreeze, precision="float32")
-    train_cnn(folders["cnn"], quiet, cnn=cnn, seed=0, data=data_folder)
+    train_from_pixels(folders["cnn"], quiet, network=cnn, build=BY_STAGE["cnn"].build, seed=0, data=data_folder)
     fit_head(folders["head"], quiet, head=head, seed=0, data=data_folder, features=feature_folder)
     finetune.fine_tune(
         folders["finetune"], quiet, finetune=tune, head_settings=head, seed=0,

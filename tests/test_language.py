@@ -8,7 +8,7 @@ import pytest
 from babel.messages import extract, pofile
 from jinja2.ext import babel_extract
 
-from fmnist_report.evaluation.networks import BY_NAME
+from fmnist_report.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
 from fmnist_report.report.conclusions.wording import MESSAGES
 from fmnist_report.report.conclusions.wording import UNITS as COUNTED

@@ -89,7 +89,7 @@ def test_deviations_are_reported_of_the_networks_that_have_some(results, seeded,
     ("assignments", "said"),
     [
         ([], ""),
-        (["mlp.cutout=4"], "In every training image of the perceptron a square"),
+        (["mlp.cutout=4"], "In every training image of the multilayer perceptron a square"),
         (["cnn.cutout=4"], "In every training image of the convolutional network a square"),
         (["mlp.cutout=4", "cnn.cutout=4"], "In every training image a square"),
     ],
@@ -100,7 +100,7 @@ def test_cutout_is_reported_of_the_networks_that_have_it(results, assignments, s
 
 
 MIRRORED = {
-    "both": "Every image is mirrored in every other epoch; both networks average",
+    "both": "Every image is mirrored in every other epoch; the networks average",
     "one": "Only for the multilayer perceptron every image",
     "neither": "Nothing is mirrored.",
     "forbidden": "Nothing is mirrored, because",
@@ -118,10 +118,16 @@ def test_mirroring_is_reported_of_the_networks_that_have_it(results, mirror, mlp
     assert [name for name, text in MIRRORED.items() if text in page] == [expected]
 
 
-@pytest.mark.parametrize(("shift", "said"), [(1, "at most 1 pixel."), (2, "at most 1 pixel (perceptron) or 2 pixels")])
+@pytest.mark.parametrize(
+    ("shift", "said"),
+    [
+        (1, "shifted at random by at most 1 pixel."),
+        (2, "pixels: the multilayer perceptron – 1; the convolutional network – 2."),
+    ],
+)
 def test_equal_shifts_are_reported_once(results, shift, said):
     page = read_page(results, override(preset("standard"), [f"cnn.shift={shift}"]))
-    assert said.rstrip(".") in page and ("(perceptron) or" in page) == (shift > 1)
+    assert said.rstrip(".") in page and ("so many pixels" in page) == (shift > 1)
 
 
 @pytest.mark.parametrize("smoothing", [0.1, 0.0])

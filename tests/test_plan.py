@@ -221,7 +221,7 @@ def test_versions_that_count_are_those_of_what_the_code_imports():
 def test_names_of_distributions_are_known():
     installed = importlib.metadata.packages_distributions()
     stage = Stage("pdf", "fmnist_report.report.pdf.writer:write_pdf", {})
-    for package in find_sources(stage.function, {}).packages:
+    for package in find_sources([stage.function], {}).packages:
         assert DISTRIBUTIONS.get(package, package) in installed[package]
     for package, distribution in DISTRIBUTIONS.items():
         assert distribution in installed[package]

@@ -8,7 +8,7 @@ import pypdf
 import pytest
 from pages import fill_page, prepare_results, read_text
 
-from fmnist_report.evaluation.networks import COMPARED
+from fmnist_report.networks import COMPARED
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import preset
 from fmnist_report.report.title_page import read_document

@@ -5,13 +5,18 @@ from dataclasses import replace
 import pytest
 
 from fmnist_report.experiments import search
-from fmnist_report.experiments.trials import NETWORKS
+from fmnist_report.networks import write_trial_specs
 from fmnist_report.pipeline.files import UNFINISHED, read_json
 from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, SearchSettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, SearchSettings, Settings
 
 SETTINGS = SearchSettings(
     n_train=30, n_val=20, cnn_trials=2, head_trials=32, parallel_trials=2, cnn_steps=4, head_steps=4
+)
+
+SPECS = write_trial_specs(
+    Settings(search=SETTINGS, cnn=CNNSettings(precision="float32"), finetune=FineTuneSettings(precision="float32")),
+    "search",
 )
 
 
@@ -19,11 +24,7 @@ SETTINGS = SearchSettings(
 def call(data_folder, feature_folder, random_weights):
     return {
         "search": SETTINGS,
-        "networks": {
-            "cnn": CNNSettings(precision="float32"),
-            "head": HeadSettings(),
-            "finetune": FineTuneSettings(precision="float32"),
-        },
+        "networks": SPECS,
         "seed": 0,
         "data": data_folder,
         "weights": random_weights,
@@ -35,10 +36,10 @@ def call(data_folder, feature_folder, random_weights):
 def pretend(trained, stop=10**6):
     """Simulate training: accuracy grows with less dropout, and by epoch."""
 
-    def train(network, settings, n_steps, subset, seed, after_epoch):
+    def train(spec, settings, n_steps, subset, seed, after_epoch):
         if len(trained) == stop:
             raise KeyboardInterrupt
-        trained.append((network, settings))
+        trained.append((spec.stage, settings))
         for epoch in range(settings.epochs):
             after_epoch(epoch, 0.5 + 0.1 * epoch - 0.3 * settings.dropout)
 
@@ -99,15 +100,11 @@ def test_damaged_journal_is_moved_aside(tmp_path, quiet, call, monkeypatch):
     assert read_json(tmp_path / "search.json")["networks"]["head"]["n_trials"] == 32
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", SPECS)
 def test_proposed_settings_are_valid_and_train(tmp_path, network, subset):
-    chosen = {
-        "cnn": CNNSettings(epochs=1, precision="float32"),
-        "head": HeadSettings(epochs=1),
-        "finetune": FineTuneSettings(epochs=1, precision="float32"),
-    }[network]
+    spec = replace(SPECS[network], settings=replace(SPECS[network].settings, epochs=1))
     trials = search.open_search(tmp_path / "trials.log", network, 0)
-    search.run_trials(trials, network, chosen, 3, subset, 0, 1, WorkerPool())
+    search.run_trials(trials, spec, 3, subset, 0, 1, WorkerPool())
     assert 0 <= trials.best_value <= 1
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.seeds import gather_seeds, load_seeds, spread_of_seeds
-from fmnist_report.settings import SeedSettings
+from fmnist_report.networks import count_runs
+from fmnist_report.settings import SeedSettings, Settings
 
 LABELS = np.arange(10).repeat(2)
 
@@ -36,8 +37,12 @@ def test_gathers_the_training_runs_of_each_model(tmp_path, quiet):
 
 
 def test_what_takes_longest_may_be_repeated_less_often():
-    assert SeedSettings(n=3).count("ab", long="c") == [("a", 3), ("b", 3), ("c", 3)]
-    assert SeedSettings(n=3, n_slow=1).count("a", long="c") == [("a", 3), ("c", 1)]
+    def count(**seeds):
+        settings = Settings(seeds=SeedSettings(**seeds))
+        return {stage: count_runs(settings, stage) for stage in ("mlp", "cnn", "head", "finetune")}
+
+    assert count(n=3) == {"mlp": 3, "cnn": 3, "head": 3, "finetune": 3}
+    assert count(n=3, n_slow=1) == {"mlp": 3, "cnn": 1, "head": 3, "finetune": 1}
 
 
 def test_every_network_trained_once_has_no_spread():

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fmnist_report import networks
 from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.doctor import declared_packages
-from fmnist_report.evaluation import networks
 from fmnist_report.evaluation.results import RENDERING, STAGES
 from fmnist_report.pipeline.fingerprint import Module
 from fmnist_report.pipeline.plan import DISTRIBUTIONS
@@ -77,7 +77,7 @@ def test_every_compared_network_has_a_stage_and_a_look_of_its_own():
     assert len({row.name for row in rows}) == len({row.colour for row in rows}) == len({row.label for row in rows})
     assert networks.stages_of_part(1) == ("mlp", "cnn") and networks.stages_of_part(2) == ("head", "finetune")
     assert networks.network_of_stage("head") == "vgg_head" and networks.network_of_stage("finetune") == "vgg_finetuned"
-    with pytest.raises(KeyError, match="add it to evaluation/networks.py"):
+    with pytest.raises(KeyError, match="add it to networks.py"):
         networks.network_of_stage("lenet")
 
 

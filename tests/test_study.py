@@ -10,9 +10,10 @@ from fmnist_report.data.split import DatasetInfo
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise, band_factor, step_factor
 from fmnist_report.experiments.trials import Subset, SubsetSource, TrialScore
+from fmnist_report.networks import write_trial_specs
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_json
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, StudySettings
+from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, Settings, StudySettings
 
 pytestmark = pytest.mark.backend
 
@@ -26,10 +27,18 @@ SETTINGS = StudySettings(n_train=30, n_val=20, feature_train=25, feature_val=20,
                          finetune_steps=2)  # fmt: skip
 
 
+def specs(divisor):
+    own = dataclasses.replace(SETTINGS, width_divisor=divisor)
+    return write_trial_specs(Settings(study=own, **NETWORKS), "study")
+
+
+SPECS = specs(1)
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_each_variation_changes_one_factor(network):
-    base = study.start_from(network, NETWORKS[network], 2)
-    variations = study.list_variations(network, base, mirror=True)
+    base = specs(2)[network].settings
+    variations = study.list_variations(SPECS[network], base, mirror=True)
     assert {v.group for v in variations} == {"structure", "optimisation", "regularisation"}
     assert {v.network for v in variations} == {network}
     for variation in variations:
@@ -55,12 +64,12 @@ def test_each_variation_changes_one_factor(network):
 
 
 def test_what_is_tried_of_each_network():
-    bases = {name: study.start_from(name, settings, 1) for name, settings in NETWORKS.items()}
+    bases = {name: spec.settings for name, spec in SPECS.items()}
     found = {
-        name: [(v.factor, v.value) for v in study.list_variations(name, base, mirror=True)]
+        name: [(v.factor, v.value) for v in study.list_variations(SPECS[name], base, mirror=True)]
         for name, base in bases.items()
     }
-    without = study.list_variations("cnn", bases["cnn"], mirror=False)  # if images must not be mirrored
+    without = study.list_variations(SPECS["cnn"], bases["cnn"], mirror=False)  # if images must not be mirrored
     assert [(v.factor, v.value) for v in without] == [pair for pair in found["cnn"] if pair[0] != "mirror"]
     assert len(without) < len(found["cnn"])
     assert found["finetune"] == [
@@ -82,7 +91,7 @@ def test_what_is_tried_of_each_network():
 
 
 def test_the_start_is_narrower_and_takes_small_batches_and_all_images_alike():
-    found = {name: study.start_from(name, settings, 2) for name, settings in NETWORKS.items()}
+    found = {name: spec.settings for name, spec in specs(2).items()}
     assert (found["cnn"].stem, found["cnn"].widths, found["cnn"].batch_size) == (16, (32, 32, 32), 16)
     assert (found["head"].width, found["head"].batch_size) == (8, 256)
     assert (found["finetune"].batch_size, found["finetune"].easy_sample_interval) == (64, 1)
@@ -107,14 +116,15 @@ def call(data_folder, tmp_path, monkeypatch):
         return Subset(DatasetInfo(), {}, labels, views, SimpleNamespace(shapes=shapes))
 
     monkeypatch.setattr(SubsetSource, "open", open_source)
-    return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": tmp_path, "networks": NETWORKS,
+    return {"study": SETTINGS, "seed": 4, "data": data_folder, "features": tmp_path, "networks": specs(2),
             "weights": tmp_path}  # fmt: skip
 
 
 def pretend(trained, stop=10**6):
     """Simulate training: the accuracy depends on the seed and the learning rate."""
 
-    def train(network, settings, n_steps, subset, seed):
+    def train(spec, settings, n_steps, subset, seed):
+        network = spec.stage
         if len(trained) == stop:
             raise KeyboardInterrupt
         width = subset.views["train"][0].shape[1] if subset.views else 0
@@ -142,7 +152,7 @@ def test_equal_training_runs_are_done_once_and_finished_ones_not_again(tmp_path,
     assert {row[2] for row in trained if row[0] == "cnn"} == {7} and {row[4] for row in trained} == {4, 5, 6}
     assert {row[3] for row in trained if row[0] == "head"} == {34, 20, 7, 27, 14, 19}
     kinds = [row[0] for row in trained]
-    assert kinds == sorted(kinds, key=["finetune", "cnn", "head"].index)
+    assert kinds == sorted(kinds, key=["cnn", "finetune", "head"].index)
 
 
 def test_the_document_reports_noise_effects_and_ablations(tmp_path, quiet, call, monkeypatch):
@@ -190,26 +200,34 @@ def test_what_is_not_studied_is_left_out(tmp_path, quiet, call, monkeypatch):
     assert set(document["ablations"]) == {"part2"} and len(document["ablations"]["part2"]) == 4
 
 
-def test_fine_tuning_starts_from_a_head_of_as_many_steps(call):
-    sources = study.find_sources(SETTINGS, call["data"], call["features"], call["weights"], NETWORKS["head"])
-    assert sources["finetune"] == sources["head"]
-    assert sources["head"] == SubsetSource(call["data"], 25, 20, call["features"], call["weights"], NETWORKS["head"], 5)
-    none = dataclasses.replace(SETTINGS, head_steps=0)
-    assert study.find_sources(none, *[call["data"]] * 3, NETWORKS["head"])["head"].head_steps == 1
-    assert (sources["head"].n_train, sources["head"].n_val, sources["cnn"].features) == (25, 20, None)
+@pytest.mark.parametrize(("head_steps", "expected"), [(5, 5), (0, 1)])
+def test_fine_tuning_starts_from_a_head_of_as_many_steps(tmp_path, quiet, call, monkeypatch, head_steps, expected):
+    seen = {}
+
+    def keep(runs, networks, sources, *rest):
+        seen.update(sources)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "train_missing", keep)
+    with pytest.raises(KeyboardInterrupt):
+        study.run_study(tmp_path, quiet, **call | {"study": dataclasses.replace(SETTINGS, head_steps=head_steps)})
+    head = dataclasses.replace(NETWORKS["head"], batch_size=256, epochs=1)
+    assert seen["finetune"] == seen["head"]
+    assert seen["head"] == SubsetSource(call["data"], 25, 20, call["features"], call["weights"], head, expected)
+    assert (seen["cnn"].n_train, seen["cnn"].features) == (30, None)
 
 
 def test_the_boundary_itself_is_noise():
     base = NETWORKS["head"]
-    (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
+    (one,) = [v for v in study.list_variations(SPECS["head"], base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": 0.75, "seconds": 2.0}}
     assert not study.rows_of([one], base, Noise(0.5, 0.01, 0.25), found, 0)[1]["exceeds_noise"]
 
 
 def test_values_are_of_the_kind_that_settings_take():
-    for network, settings in NETWORKS.items():
-        base = study.start_from(network, settings, 1)
-        for one in study.list_variations(network, base, mirror=True):
+    for spec in SPECS.values():
+        base = spec.settings
+        for one in study.list_variations(spec, base, mirror=True):
             for name in ("batch_size", "width", "stem", "unfreeze"):
                 assert isinstance(getattr(one.settings, name, 0), int), one
             assert all(isinstance(width, int) for width in getattr(one.settings, "widths", ()))
@@ -257,7 +275,7 @@ def test_factors_are_ranked_by_their_largest_effect():
 @pytest.mark.parametrize(("accuracy", "beyond"), [(0.82, False), (0.8201, True), (0.78, False), (0.7799, True)])
 def test_an_effect_counts_from_the_boundary_of_the_band_on(accuracy, beyond):
     base = NETWORKS["head"]
-    (one,) = [v for v in study.list_variations("head", base, mirror=True) if v.factor == "schedule"]
+    (one,) = [v for v in study.list_variations(SPECS["head"], base, mirror=True) if v.factor == "schedule"]
     found = {study.describe("head", one.settings, one.layers, 0): {"val_accuracy": accuracy, "seconds": 2.0}}
     rows = study.rows_of([one], base, Noise(0.8, 0.01, 0.02 + 1e-12), found, 0)
     assert rows[0] == {"network": "head", "group": "optimisation", "factor": "schedule", "value": "one_cycle",
@@ -272,9 +290,9 @@ SPREAD = {"cnn": 0.03, "head": 0.02, "finetune": 0.04}
 def test_the_band_holds_all_values_and_the_ablation_the_larger_noise(tmp_path, quiet, call, monkeypatch):
     train = pretend([])
 
-    def train_apart(network, settings, n_steps, subset, seed):
-        reached = train(network, settings, n_steps, subset, seed)
-        return dataclasses.replace(reached, val_accuracy=0.8 + SPREAD[network] * (seed - 4))
+    def train_apart(spec, settings, n_steps, subset, seed):
+        reached = train(spec, settings, n_steps, subset, seed)
+        return dataclasses.replace(reached, val_accuracy=0.8 + SPREAD[spec.stage] * (seed - 4))
 
     monkeypatch.setattr(study, "train_settings", train_apart)
     study.run_study(tmp_path, quiet, **call)

@@ -1,6 +1,6 @@
 """Rows of tables and lists in sentences agree with settings and results, in the right order."""
 
-from fmnist_report.evaluation.networks import MAIN, ON_FEATURES
+from fmnist_report.networks import MAIN, ON_FEATURES
 from fmnist_report.presets import override, preset
 from fmnist_report.report.language import Language
 from fmnist_report.report.tables import (

@@ -8,8 +8,8 @@ import pytest
 
 from fmnist_report.experiments import trials
 from fmnist_report.experiments.study import list_variations
-from fmnist_report.models.base import POOLED
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings
+from fmnist_report.networks import write_trial_specs
+from fmnist_report.settings import POOLED, CNNSettings, FineTuneSettings, HeadSettings, SearchSettings, Settings
 from fmnist_report.training.prediction import predict_views, view_features
 
 SMALL = {
@@ -17,6 +17,7 @@ SMALL = {
     "head": HeadSettings(width=8, batch_size=16),
     "finetune": FineTuneSettings(batch_size=16, precision="float32"),
 }
+SPECS = write_trial_specs(Settings(**SMALL), "study")
 
 
 def test_subset_is_the_beginning_of_each_split(subset):
@@ -39,12 +40,12 @@ def test_blocks_can_be_read_by_their_means(subset):
     assert np.array_equal(found[:, 256:], subset.views["train"][0][:, 1536:])
 
 
-@pytest.mark.parametrize("network", trials.NETWORKS)
+@pytest.mark.parametrize("network", SPECS)
 def test_every_network_trains_for_real(network, subset):
     settings = dataclasses.replace(SMALL[network], epochs=1)
-    picked = {v.factor: v for v in list_variations(network, settings, mirror=True)}
+    picked = {v.factor: v for v in list_variations(SPECS[network], settings, mirror=True)}
     for factor in ("learning_rate", {"cnn": "optimizer", "head": "schedule", "finetune": "unfreeze"}[network]):
-        reached = trials.train_settings(network, picked[factor].settings, 2, subset, 0)
+        reached = trials.train_settings(SPECS[network], picked[factor].settings, 2, subset, 0)
         assert 0 <= reached.val_accuracy <= 1 and 0 <= reached.val_accuracy_one_view <= 1
 
 
@@ -52,7 +53,7 @@ def test_networks_that_read_pixels_need_no_features(data_folder):
     subset = trials.SubsetSource(data_folder, 10**6, 12).open()
     assert len(subset.labels["train"]) == 40 and len(subset.labels["val"]) == 12 and subset.store is None
     assert subset.to_memory(True) is subset
-    reached = trials.train_settings("cnn", dataclasses.replace(SMALL["cnn"], epochs=1), 3, subset, 0)
+    reached = trials.train_settings(SPECS["cnn"], dataclasses.replace(SMALL["cnn"], epochs=1), 3, subset, 0)
     assert 0 <= reached.val_accuracy <= 1
 
 
@@ -63,12 +64,12 @@ def test_a_training_takes_its_steps_whatever_the_batch(subset, monkeypatch):
     ))  # fmt: skip
     for batch_size in (8, 16):
         settings = dataclasses.replace(SMALL["cnn"], epochs=2, batch_size=batch_size)
-        trials.train_settings("cnn", settings, 9, subset, 0)
+        trials.train_settings(SPECS["cnn"], settings, 9, subset, 0)
     assert seen == [[4] + [8] * 4, [4] + [16] * 4]
 
 
 def test_statistics_are_those_of_the_last_weights(subset):
-    prepared = trials.PREPARE["cnn"](SMALL["cnn"], subset, 0)
+    prepared = trials.prepare_trial(SPECS["cnn"], SMALL["cnn"], subset, 0)
     norm = prepared.network.get_layer("stage1a_norm")
     trials.refresh_statistics(prepared.network, prepared.batches, 2)
     read = keras.Model(prepared.network.inputs, norm.input)
@@ -80,15 +81,20 @@ def test_statistics_are_those_of_the_last_weights(subset):
 
 def test_narrow_networks_have_widths_that_processors_like():
     chosen = CNNSettings(stem=32, widths=(64, 192, 192))
-    assert (trials.narrow(chosen, 3).stem, trials.narrow(chosen, 3).widths) == (8, (16, 64, 64))
-    assert trials.narrow(chosen, 1) == chosen and trials.narrow(chosen, 100).widths == (8, 8, 8)
-    assert trials.narrow(SMALL["head"], 3) is SMALL["head"]
+
+    def narrow(divisor):
+        settings = Settings(cnn=chosen, head=SMALL["head"], search=SearchSettings(width_divisor=divisor))
+        return {name: spec.settings for name, spec in write_trial_specs(settings, "search").items()}
+
+    assert (narrow(3)["cnn"].stem, narrow(3)["cnn"].widths) == (8, (16, 64, 64))
+    assert narrow(1)["cnn"] == dataclasses.replace(chosen, epochs=4) and narrow(100)["cnn"].widths == (8, 8, 8)
+    assert narrow(3)["head"] == dataclasses.replace(SMALL["head"], epochs=4)
 
 
 @pytest.mark.parametrize(("unfreeze", "trained"), [(1, 13), (3, 9)])
 def test_lower_blocks_are_trained_from_pixels(subset, unfreeze, trained):
     settings = dataclasses.replace(SMALL["finetune"], unfreeze=unfreeze)
-    model = trials.PREPARE["finetune"](settings, subset, 0).network
+    model = trials.prepare_trial(SPECS["finetune"], settings, subset, 0).network
     names = [layer.name for layer in model.layers if layer.name in subset.base and layer.trainable]
     assert (
         len(names) == trained and min(names).startswith(f"block{unfreeze}") and model.input_shape == (None, 28, 28, 1)
@@ -100,7 +106,7 @@ def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
     settings = dataclasses.replace(SMALL["finetune"], epochs=1, learning_rate=1e-12, unfreeze=unfreeze)
     head = subset.start
     before = [weights.copy() for weights in head.get_weights()]
-    accuracy = trials.train_settings("finetune", settings, 2, subset, 0).val_accuracy
+    accuracy = trials.train_settings(SPECS["finetune"], settings, 2, subset, 0).val_accuracy
     predicted = predict_views(head, view_features(subset.views["val"])).mean(axis=0)
     assert accuracy == pytest.approx(trials.score(predicted, subset.labels["val"])[1])
     assert all(np.array_equal(a, b) for a, b in zip(before, head.get_weights(), strict=True))
@@ -109,17 +115,19 @@ def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
 def test_only_the_last_epoch_is_validated_unless_someone_asks(subset):
     seen = []
     settings = dataclasses.replace(SMALL["head"], epochs=3)
-    asked = trials.train_settings("head", settings, 6, subset, 0, lambda epoch, value: seen.append((epoch, value)))
+    asked = trials.train_settings(
+        SPECS["head"], settings, 6, subset, 0, lambda epoch, value: seen.append((epoch, value))
+    )
     assert [epoch for epoch, _ in seen] == [0, 1, 2] and seen[-1][1] == asked.val_accuracy
-    assert trials.train_settings("head", settings, 6, subset, 0) == asked
+    assert trials.train_settings(SPECS["head"], settings, 6, subset, 0) == asked
 
 
 def test_one_view_is_judged_apart_and_statistics_are_taken_afresh(subset, monkeypatch):
-    labels, real, refreshed = subset.labels["val"], trials.PREPARE["head"], []
+    labels, real, refreshed = subset.labels["val"], trials.prepare_trial, []
     views = np.stack([np.eye(10)[labels], 3 * np.eye(10)[(labels + 1) % 10]])  # the mean is wrong, the first right
-    monkeypatch.setitem(
-        trials.PREPARE, "head", lambda *args: dataclasses.replace(real(*args), predict=lambda model, split: views)
+    monkeypatch.setattr(
+        trials, "prepare_trial", lambda *args: dataclasses.replace(real(*args), predict=lambda model, split: views)
     )
     monkeypatch.setattr(trials, "refresh_statistics", lambda *args: refreshed.append(args))
-    reached = trials.train_settings("head", dataclasses.replace(SMALL["head"], epochs=1), 2, subset, 0)
+    reached = trials.train_settings(SPECS["head"], dataclasses.replace(SMALL["head"], epochs=1), 2, subset, 0)
     assert reached == trials.TrialScore(0.0, 1.0) and len(refreshed) == 1

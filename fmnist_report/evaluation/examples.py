@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fmnist_report.evaluation.networks import COMPARED
+from fmnist_report.networks import COMPARED
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.pipeline.progress import Progress
 

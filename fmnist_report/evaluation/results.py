@@ -5,6 +5,7 @@ import typing
 from pathlib import Path
 
 from fmnist_report.messages import N_
+from fmnist_report.networks import BY_STAGE, CONTROL, NETWORKS
 from fmnist_report.pipeline.cache import join_provenance
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import Settings
@@ -14,13 +15,12 @@ FORMAT = 3
 STAGES = {
     "data": N_("Data and split"),
     "weights": N_("{backbone} weights"),
-    "mlp": N_("Multilayer perceptron"),
-    "cnn": N_("Convolutional network"),
+    **{row.stage: row.label for row in NETWORKS if row.part == 1},
     "features": N_("{backbone} features of all images"),
     "classifiers": N_("Classifiers on the features"),
-    "head": N_("Dense head"),
+    "head": BY_STAGE["head"].label,
     "finetune": N_("Fine-tuning of the upper blocks"),
-    "control": N_("Dense head, trained further"),
+    "control": CONTROL.label,
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
     "search": N_("Hyperparameter search"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.evaluation.networks import network_of_stage
+from fmnist_report.networks import network_of_stage
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.training.metrics import measure_accuracy

@@ -13,9 +13,9 @@ from fmnist_report.data.split import load_dataset_info, load_origin
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.evaluation.metrics import measure
-from fmnist_report.evaluation.networks import CHOSEN, MAIN, PAIRS
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
+from fmnist_report.networks import CHOSEN, MAIN, PAIRS
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import load_arrays, read_json, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress

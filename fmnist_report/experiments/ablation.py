@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from fmnist_report.experiments.noise import step_factor
 from fmnist_report.experiments.trials import BLOCK3_MEAN
-from fmnist_report.models.base import POOLED
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
+from fmnist_report.settings import POOLED, CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings
 
 # A typical introductory convolutional network.
 USUAL: dict[str, typing.Any] = {

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.models.base import POOLED
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import DuplicateSettings
+from fmnist_report.settings import POOLED, DuplicateSettings
 from fmnist_report.training.stores import FeatureStore
 
 CHUNK = 500

@@ -12,56 +12,17 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fmnist_report.experiments.trials import NETWORKS, Subset, SubsetSource, narrow, train_settings
+from fmnist_report.experiments.trials import Subset, SubsetSource, train_settings
 from fmnist_report.machine import settle_precision
+from fmnist_report.networks import Range, TrialSpec
 from fmnist_report.pipeline.files import UNFINISHED, load_arrays, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.workers import WorkerPool, Workers
-from fmnist_report.settings import NetworkSettings, SearchSettings, TrainingSettings
+from fmnist_report.settings import HeadSettings, SearchSettings, TrainingSettings
 
 JOURNAL = "trials.log"
-N_PARTS = 4  # per trial, which may be pruned after each
 LEAST_FOR_IMPORTANCE = 30  # finished trials; with fewer, importances are mostly noise
-Space = typing.Callable[[optuna.Trial], dict[str, typing.Any]]
-
-
-def _suggest_training(trial: optuna.Trial) -> dict[str, typing.Any]:
-    return {
-        "learning_rate": trial.suggest_float("learning_rate", 2e-4, 1e-2, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", (64, 128, 256)),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
-        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.1),
-    }
-
-
-def _suggest_cnn(trial: optuna.Trial) -> dict[str, typing.Any]:
-    return {
-        **_suggest_training(trial),
-        "kernel": trial.suggest_categorical("kernel", (3, 5)),
-        "pooling": trial.suggest_categorical("pooling", ("max", "average")),
-        "shift": trial.suggest_int("shift", 0, 3),
-        "cutout": trial.suggest_categorical("cutout", (0, 8)),
-    }
-
-
-def _suggest_head(trial: optuna.Trial) -> dict[str, typing.Any]:
-    return {**_suggest_training(trial), "width": trial.suggest_categorical("width", (128, 256, 512, 1024))}
-
-
-def _suggest_finetune(trial: optuna.Trial) -> dict[str, typing.Any]:
-    return {
-        "learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-3, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", (64, 128)),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.5, log=True),
-        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.1),
-        "unfreeze": trial.suggest_categorical("unfreeze", (4, 5)),
-    }
-
-
-SPACES: dict[str, Space] = dict(zip(NETWORKS, (_suggest_cnn, _suggest_head, _suggest_finetune), strict=True))
 
 
 def run_search(
@@ -69,7 +30,7 @@ def run_search(
     progress: Progress,
     *,
     search: SearchSettings,
-    networks: NetworkSettings,
+    networks: dict[str, TrialSpec],
     seed: int,
     data: Path,
     weights: Path,
@@ -79,7 +40,7 @@ def run_search(
     """Stage `search`: search each network's space and write search.json.
 
     Args:
-        networks: the chosen settings.
+        networks: the networks to search, by stage.
 
     For each network: n_trials, n_pruned, best (its hyperparameters and val_accuracy), importance (fANOVA,
     Hutter et al., 2014: fractions that sum to 1; empty if fewer than 30 trials finished) and trials. The trials are in
@@ -88,9 +49,8 @@ def run_search(
     affect the result.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    n_trials = {name: getattr(search, f"{name}_trials") for name in NETWORKS}
-    n_steps = {name: getattr(search, f"{name}_steps") for name in NETWORKS}
-    start = replace(networks["head"], epochs=1)
+    n_trials, n_steps = ({name: getattr(search, f"{name}_{what}") for name in networks} for what in ("trials", "steps"))
+    start = replace(typing.cast(HeadSettings, networks["head"].settings), epochs=1)
     total, done, found = sum(n_trials.values()), 0, {}
     journal = mend_journal(out / UNFINISHED / JOURNAL)
     source = SubsetSource(data, search.n_train, search.n_val, features, weights, start, max(1, search.head_steps))
@@ -101,14 +61,14 @@ def run_search(
             if not count:
                 continue
             optuna_study = open_search(journal, network, seed)
-            chosen = settle_precision(replace(narrow(networks[network], search.width_divisor), epochs=N_PARTS))
+            spec = replace(networks[network], settings=settle_precision(networks[network].settings))
             while (number := len(_finished_trials(optuna_study))) < count:
                 progress.update(
                     done + number, total, f"{network}: trial {number + 1}/{count}{_best_so_far(optuna_study)}"
                 )
                 optuna_study.sampler = make_sampler(seed + number)
                 n_together = min(search.parallel_trials, count - number)
-                run_trials(optuna_study, network, chosen, n_steps[network], shared, seed, n_together, pool)
+                run_trials(optuna_study, spec, n_steps[network], shared, seed, n_together, pool)
             done += count
             found[network] = summarise(optuna_study)
     labels = load_arrays(data / "labels.npz")
@@ -184,8 +144,7 @@ class Outcome:
 
 def run_trials(
     search: optuna.Study,
-    network: str,
-    chosen: TrainingSettings,
+    spec: TrialSpec,
     n_steps: int,
     subset: SubsetSource | Subset,
     seed: int,
@@ -197,13 +156,13 @@ def run_trials(
     Each is compared with the trials that were finished before all n, so the workers and their timing do not matter.
 
     Args:
-        chosen: the settings that a trial modifies.
+        spec: the network, with the settings that a trial modifies.
         subset: the subset, its source, or a reference returned by the pool's share.
     """
     former = search.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     trials = [search.ask() for _ in range(n)]
-    drawn = [replace(chosen, **SPACES[network](trial)) for trial in trials]
-    tasks = [(network, settings, n_steps, subset, seed, former) for settings in drawn]
+    drawn = [replace(spec.settings, **draw(trial, spec.varied)) for trial in trials]
+    tasks = [(spec, settings, n_steps, subset, seed, former) for settings in drawn]
     for trial, outcome in in_order(pool.compute(train_trial, tasks), trials):
         for epoch, accuracy in enumerate(outcome.accuracies):
             trial.report(accuracy, epoch)
@@ -212,6 +171,19 @@ def run_trials(
             search.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             search.tell(trial, outcome.accuracies[-1])
+
+
+def draw(trial: optuna.Trial, space: dict[str, Range | tuple]) -> dict[str, typing.Any]:
+    """Sample a value of each setting of a space."""
+    found = {}
+    for name, span in space.items():
+        if isinstance(span, tuple):
+            found[name] = trial.suggest_categorical(name, span)
+        elif isinstance(span.low, int) and isinstance(span.high, int):
+            found[name] = trial.suggest_int(name, span.low, span.high)
+        else:
+            found[name] = trial.suggest_float(name, span.low, span.high, step=span.step, log=span.log)
+    return found
 
 
 def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> typing.Iterator[tuple]:
@@ -225,7 +197,7 @@ def in_order(results: typing.Iterable[tuple[int, typing.Any]], names: list) -> t
 
 
 def train_trial(
-    network: str,
+    spec: TrialSpec,
     settings: TrainingSettings,
     n_steps: int,
     subset: SubsetSource | Subset,
@@ -249,7 +221,7 @@ def train_trial(
             raise optuna.TrialPruned
 
     try:
-        train_settings(network, settings, n_steps, subset.open(), seed, after_epoch)
+        train_settings(spec, settings, n_steps, subset.open(), seed, after_epoch)
     except optuna.TrialPruned:
         return Outcome(tuple(accuracies), True, time.monotonic() - started)
     return Outcome(tuple(accuracies), False, time.monotonic() - started)

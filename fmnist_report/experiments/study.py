@@ -11,18 +11,14 @@ import numpy as np
 from fmnist_report.data.split import load_dataset_info
 from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_base_steps, list_cnn_steps
 from fmnist_report.experiments.noise import Noise, measure_noise
-from fmnist_report.experiments.trials import NETWORKS, SubsetSource, narrow, train_settings
+from fmnist_report.experiments.trials import SubsetSource, train_settings
 from fmnist_report.machine import settle_precision
-from fmnist_report.models.base import POOLED
+from fmnist_report.networks import NO_BLOCK, Times, TrialSpec
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import FineTuneSettings, HeadSettings, NetworkSettings, StudySettings, TrainingSettings
-
-MOST_IN_BATCH = {"cnn": 128, "head": 256, "finetune": 64}  # so that small subsets give enough steps
-NONE = 6  # value of unfreeze that trains no block
-LAYERS = (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:])
+from fmnist_report.settings import POOLED, HeadSettings, NetworkSettings, StudySettings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Variation:
     """One value of a hyperparameter.
 
     Args:
-        network: one of NETWORKS.
+        network: the stage that trains it in full.
         group: structure, optimisation or regularisation.
         factor: the varied setting.
         value: its value, as formatted in the report.
@@ -46,75 +42,45 @@ class Variation:
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(network: str, base: TrainingSettings, mirror: bool) -> list[Variation]:
+def list_variations(spec: TrialSpec, base: TrainingSettings, mirror: bool) -> list[Variation]:
     """List the variations of one network's baseline settings, without the baseline itself.
 
     Args:
+        spec: its factors, as in Trials.
         mirror: whether the data set allows mirroring; if not, this setting is not varied.
     """
-    read = [_vary_layers(layers, base) for layers in LAYERS] if network == "head" else []
     found = [
-        _vary(network, group, factor, value, base)
-        for group, factors in list_factors(network, base).items()
+        _vary(spec.stage, group, factor, _resolve(value, base, factor), base)
+        for group, factors in spec.varied.items()
         for factor, values in factors.items()
         for value in values
         if mirror or factor != "mirror"
     ]
-    return read + [
-        variation
-        for variation in found
-        if getattr(base, variation.factor) != getattr(variation.settings, variation.factor)
-    ]
+    return [one for one in found if (one.settings, one.layers) != (base, POOLED)]
 
 
-def list_factors(network: str, base: typing.Any) -> dict[str, dict[str, tuple]]:
-    """List the values to try for a network's settings: {group: {factor: values}}, without those of the baseline."""
-    rate, size = base.learning_rate, base.batch_size
-    if network == "finetune":  # its steps are the slowest, so only its own settings are tried
-        return {
-            "structure": {"unfreeze": (NONE, 4)},
-            "optimisation": {"learning_rate": (rate / 4, rate * 4, rate * 16, rate * 64)},
-            "regularisation": {"dropout": (0.5,)},
-        }
-    optimisation = {
-        "optimizer": tuple(name for name, one in OPTIMIZERS.items() if network in one.studied_in),
-        "learning_rate": (rate / 4, rate * 4),
-        "schedule": ("one_cycle", "constant"),
-        "batch_size": (size // 2,),
-    }
-    regularisation = {"dropout": (0.5,), "label_smoothing": (0.0, 0.1)}
-    if network == "head":
-        head: dict[str, tuple] = {"width": (0, base.width // 4)}
-        return {"structure": head, "optimisation": optimisation, "regularisation": regularisation}
-    half = tuple(width // 2 for width in (base.stem, *base.widths))
-    structure: dict[str, tuple] = {
-        "architecture": ("stages", "plain"),
-        "widths": (half,),
-        "kernel": (3, 5),
-        "pooling": ("max", "average"),
-        "batch_norm": (True, False),
-        "residual": (True, False),
-    }
-    return {
-        "structure": structure,
-        "optimisation": optimisation,
-        "regularisation": {**regularisation, "shift": (0, 2), "mirror": (True, False)},
-    }
+def _resolve(value: typing.Any, base: TrainingSettings, factor: str) -> typing.Any:
+    """Return a factor's value; one that is given relative to the baseline's is multiplied."""
+    if not isinstance(value, Times):
+        return value
+    own = getattr(base, factor)
+    if isinstance(own, tuple):
+        return tuple(int(one * value.factor) for one in own)
+    return int(own * value.factor) if isinstance(own, int) else own * value.factor
 
 
-def _vary(network: str, group: str, factor: str, value: typing.Any, base: TrainingSettings) -> Variation:
-    changes = {factor: value}
-    text = "half" if factor == "widths" else "none" if (factor, value) == ("unfreeze", NONE) else write_number(value)
+def _vary(network: str, group: str, factor: str, value: typing.Any, base: typing.Any) -> Variation:
+    if factor == "layers":
+        return Variation(network, group, factor, write_layers(value), base, value)
+    changes, text = {factor: value}, "half" if factor == "widths" else write_number(value)
+    if factor == "unfreeze" and value == NO_BLOCK:
+        text = "none"
     if factor == "optimizer":  # each at its usual learning rate
         scale = OPTIMIZERS[value].usual_rate / OPTIMIZERS[base.optimizer].usual_rate
         changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
-    elif factor == "widths":
-        changes = {"stem": value[0], "widths": value[1:]}
+    elif factor == "widths" and hasattr(base, "stem"):
+        changes["stem"] = base.stem // 2
     return Variation(network, group, factor, text, dataclasses.replace(base, **changes))
-
-
-def _vary_layers(layers: tuple[str, ...], base: TrainingSettings) -> Variation:
-    return Variation("head", "structure", "layers", write_layers(layers), base, layers)
 
 
 def run_study(
@@ -122,7 +88,7 @@ def run_study(
     progress: Progress,
     *,
     study: StudySettings,
-    networks: NetworkSettings,
+    networks: dict[str, TrialSpec],
     seed: int,
     data: Path,
     weights: Path,
@@ -131,7 +97,7 @@ def run_study(
     """Stage `study`: train every variation and every ablation step on a subset, and write study.json.
 
     Args:
-        networks: the chosen settings.
+        networks: the networks to study, by stage.
 
     baselines has, for each studied network, the baseline's accuracies over the seeds and their variation; rows has one
     row per value (rows_of); factors one per hyperparameter (rank_factors); ablations has the steps by part of the
@@ -139,14 +105,19 @@ def run_study(
     trained once.
     """
     study = fit_to(study, load_arrays(data / "labels.npz"))
-    n_steps = {name: getattr(study, f"{name}_steps") for name in NETWORKS}
-    bases = {name: start_from(name, networks[name], study.width_divisor) for name in NETWORKS if n_steps[name]}
+    n_steps = {name: getattr(study, f"{name}_steps") for name in networks}
+    bases = {name: settle_precision(spec.settings) for name, spec in networks.items() if n_steps[name]}
     mirror = load_dataset_info(data).mirror
-    variations = {name: list_variations(name, base, mirror) for name, base in bases.items()}
+    variations = {name: list_variations(networks[name], base, mirror) for name, base in bases.items()}
     ablations = list_ablations(bases, mirror)
-    sources = find_sources(study, data, features, weights, start_from("head", networks["head"], 1))
+    pixels = SubsetSource(data, study.n_train, study.n_val)
+    head = typing.cast(HeadSettings, networks["head"].settings)
+    of_base = SubsetSource(
+        data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
+    )
+    sources = {name: pixels if spec.build else of_base for name, spec in networks.items()}
     runs = list_runs(study.seeds, bases, variations, ablations, seed)
-    found = train_missing(runs, sources, n_steps, out, progress)
+    found = train_missing(runs, networks, sources, n_steps, out, progress)
     document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "baselines": {}, "rows": []}
     document |= {name: getattr(study, name) for name in ("n_train", "n_val", "feature_train", "feature_val")}
     for name, base in bases.items():
@@ -174,14 +145,6 @@ def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings
     )
 
 
-def start_from(network: str, settings: typing.Any, divisor: int) -> typing.Any:
-    """Return a network's baseline for the study: narrower, with smaller batches, one epoch, and all images used."""
-    changes: dict[str, typing.Any] = {"epochs": 1, "batch_size": min(settings.batch_size, MOST_IN_BATCH[network])}
-    if isinstance(settings, FineTuneSettings):  # as in training from pixels
-        changes["easy_sample_interval"] = 1
-    return settle_precision(dataclasses.replace(narrow(settings, divisor), **changes))
-
-
 def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[AblationStep]]:
     """List the ablation steps of every studied part of the assignment."""
     ablations = {}
@@ -190,17 +153,6 @@ def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[Ablat
     if "head" in bases:
         ablations["part2"] = list_base_steps(bases["head"], bases.get("finetune"))
     return ablations
-
-
-def find_sources(
-    study: StudySettings, data: Path, features: Path, weights: Path, head: HeadSettings
-) -> dict[str, SubsetSource]:
-    """Return the data source of each network's runs; fine-tuning starts from a head trained on the same images."""
-    pixels = SubsetSource(data, study.n_train, study.n_val)
-    of_base = SubsetSource(
-        data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
-    )
-    return {"cnn": pixels, "head": of_base, "finetune": of_base}
 
 
 @dataclass(frozen=True)
@@ -220,13 +172,13 @@ def list_runs(
     ablations: dict[str, list[AblationStep]],
     seed: int,
 ) -> dict[str, TrainingRun]:
-    """List every distinct training run by its description, the slowest network first."""
+    """List every distinct training run by its description, the quickest network last."""
     runs = [TrainingRun(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
     runs += [TrainingRun(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
     runs += [
         TrainingRun(step.network, step.settings, step.layers, seed) for steps in ablations.values() for step in steps
     ]
-    order = ("finetune", "cnn", "head")
+    order = sorted(bases, key=lambda name: isinstance(bases[name], HeadSettings))
     runs.sort(key=lambda run: order.index(run.network))
     return {describe(run.network, run.settings, run.layers, run.seed): run for run in runs}
 
@@ -240,6 +192,7 @@ def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], 
 
 def train_missing(
     runs: dict[str, TrainingRun],
+    specs: dict[str, TrialSpec],
     sources: dict[str, SubsetSource],
     n_steps: dict[str, int],
     out: Path,
@@ -249,7 +202,8 @@ def train_missing(
     finished = read_finished(out)
     names = [name for name in runs if name not in finished]
     with open_processes() as pool:
-        calls = [(runs[name], sources[runs[name].network], n_steps[runs[name].network]) for name in names]
+        missing = [runs[name] for name in names]
+        calls = [(run, specs[run.network], sources[run.network], n_steps[run.network]) for run in missing]
         for number, result in pool.compute(train_run, calls):
             finished[names[number]] = result
             write_finished(out, finished)
@@ -257,11 +211,11 @@ def train_missing(
     return finished
 
 
-def train_run(run: TrainingRun, source: SubsetSource, n_steps: int) -> dict[str, float]:
+def train_run(run: TrainingRun, spec: TrialSpec, source: SubsetSource, n_steps: int) -> dict[str, float]:
     """Train one run; return val_accuracy, val_accuracy_one_view and seconds."""
     started = time.monotonic()
     subset = source.open().select_layers(run.layers)
-    reached = train_settings(run.network, run.settings, n_steps, subset, run.seed)
+    reached = train_settings(spec, run.settings, n_steps, subset, run.seed)
     return {**dataclasses.asdict(reached), "seconds": time.monotonic() - started}
 
 

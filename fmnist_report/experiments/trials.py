@@ -13,19 +13,18 @@ import keras
 import numpy as np
 from keras import layers
 
-from fmnist_report.models.base import POOLED
 from fmnist_report.models.weights import load_base
-from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, TrainingSettings, first_cached
+from fmnist_report.networks import TrialSpec
+from fmnist_report.pipeline.stage import import_function
+from fmnist_report.settings import POOLED, FineTuneSettings, HeadSettings, TrainingSettings
 from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
-from fmnist_report.training.fitting import Batches, SetupBuilder, TrainingSetup, fit
+from fmnist_report.training.fitting import Batches, TrainingSetup, fit
 from fmnist_report.training.head import prepare_head
 from fmnist_report.training.metrics import measure_accuracy, score
-from fmnist_report.training.pixels import prepare_cnn
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
-MULTIPLE = 8  # widths are multiples of this, for efficient multiplication
 STATISTICS_BATCHES = 10
 BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, computed from its grid
 AfterEpoch = typing.Callable[[int, float], None]
@@ -117,21 +116,6 @@ def _open_once(source: SubsetSource) -> Subset:
     return replace(subset, views=read_views(store, n), store=store, base=load_base(source.weights))
 
 
-def narrow(settings: typing.Any, divisor: int) -> typing.Any:
-    """Divide the widths of the convolutional network, rounded down to multiples of 8; make fine-tuning use the cache.
-
-    The head is unchanged.
-    """
-    if isinstance(settings, FineTuneSettings):
-        return replace(settings, unfreeze=first_cached(settings), shift=0, cutout=0)
-    if not isinstance(settings, CNNSettings):
-        return settings
-    stem, first, second, third = (
-        max(MULTIPLE, width // divisor // MULTIPLE * MULTIPLE) for width in (settings.stem, *settings.widths)
-    )
-    return replace(settings, stem=stem, widths=(first, second, third))
-
-
 @dataclass(frozen=True)
 class TrialScore:
     """The validation accuracy of a trial, averaged over views, and for the original images."""
@@ -140,8 +124,19 @@ class TrialScore:
     val_accuracy_one_view: float
 
 
+def prepare_finetuning(settings: FineTuneSettings, subset: Subset, seed: int) -> TrainingSetup:
+    """Prepare fine-tuning that starts from the head of the subset."""
+    return prepare_finetune(settings, subset, seed, subset.start)
+
+
+def prepare_trial(spec: TrialSpec, settings: TrainingSettings, subset: Subset, seed: int) -> TrainingSetup:
+    """Prepare a network's training on the subset as its record says."""
+    builder = {"build": spec.build} if spec.build else {}
+    return import_function(spec.prepare)(settings, subset, seed, **builder)
+
+
 def train_settings(
-    network: str,
+    spec: TrialSpec,
     settings: TrainingSettings,
     n_steps: int,
     subset: Subset,
@@ -154,13 +149,13 @@ def train_settings(
     still depend on their initial values.
 
     Args:
-        network: one of NETWORKS.
+        spec: the network.
         settings: settings; their epochs divide the steps into parts, each followed by a validation.
         n_steps: total number of steps, regardless of batch size.
         after_epoch: called with the index of the part and the validation accuracy; may raise to stop. Without it, only
             the last part is validated.
     """
-    prepared, labels = PREPARE[network](settings, subset, seed), subset.labels["val"]
+    prepared, labels = prepare_trial(spec, settings, subset, seed), subset.labels["val"]
     epochs, reached = itertools.count(), TrialScore(math.nan, math.nan)
 
     def validation(model: keras.Model) -> tuple[float, float]:
@@ -218,13 +213,3 @@ def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = 
         network(images, training=True)
     for layer, momentum in zip(norms, former, strict=True):
         layer.momentum = momentum
-
-
-PREPARE: dict[str, SetupBuilder] = {
-    "cnn": prepare_cnn,
-    "head": prepare_head,
-    "finetune": lambda settings, subset, seed: prepare_finetune(
-        settings, subset, seed, typing.cast(Subset, subset).start
-    ),
-}
-NETWORKS = tuple(PREPARE)

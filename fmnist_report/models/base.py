@@ -19,8 +19,8 @@ from fmnist_report.models.arrays import Weights
 from fmnist_report.models.blocks import Graph
 from fmnist_report.models.layers import GreyToColour
 from fmnist_report.models.weights import is_numbered, name_layers
+from fmnist_report.settings import POOLED
 
-POOLED = ("block3_grid", "block4_gap", "block5_gap")
 LAST = 5  # the number of the last block
 
 

@@ -198,21 +198,23 @@ def find_root(package: str) -> Path:
 
 
 def find_sources(
-    function: str, modules: dict[str, Module], root: Path | None = None, records: dict[str, Record] | None = None
+    functions: typing.Sequence[str],
+    modules: dict[str, Module],
+    root: Path | None = None,
+    records: dict[str, Record] | None = None,
 ) -> Sources:
-    """Digest a function and all definitions that it uses in its package, directly or not.
+    """Digest functions of a package and all definitions that they use in it, directly or not.
 
     Args:
-        function: "package.module:name".
+        functions: "package.module:name".
         modules: parsed modules by name; newly parsed ones are added.
         root: folder that contains the package; by default the one from which Python would import it.
         records: parsed modules by digest, as for Module.
     """
-    root = root or find_root(function.partition(".")[0])
+    root = root or find_root(functions[0].partition(".")[0])
     found: dict[tuple[str, str], str] = {}
     packages: set[str] = set()
-    module_name, _, name = function.partition(":")
-    seen, waiting = set(), [(module_name, name)]
+    seen, waiting = set(), [(module, name) for module, _, name in (one.partition(":") for one in functions)]
     while waiting:
         module_name, name = waiting.pop()
         if (module_name, name) in seen:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
+import re
 import typing
 from pathlib import Path
 
@@ -153,12 +154,20 @@ def _own_components(
             components[f"setting {path}"] = canonical_json(leaf)
     for name, digest in stage.digests.items():
         components[f"content of {name}"] = digest
-    sources = find_sources(stage.function, modules, root, records.records)
+    sources = find_sources(list_functions(stage), modules, root, records.records)
     for package in [*sources.packages, *([find_backend()] if "keras" in sources.packages else [])]:
         components[f"version of {DISTRIBUTIONS.get(package, package)}"] = _version(DISTRIBUTIONS.get(package, package))
     for name, digest in sources.digests.items():
         components[f"source of {name}"] = digest
     return components
+
+
+def list_functions(stage: Stage) -> tuple[str, ...]:
+    """Return a stage's function and the functions of its package that its settings name, as "package.module:name"."""
+    package = re.escape(stage.function.partition(".")[0])
+    leaves = [leaf for name, value in stage.settings.items() for _, leaf in _flatten(name, value)]
+    named = [leaf for leaf in leaves if isinstance(leaf, str) and re.fullmatch(rf"{package}(\.\w+)+:\w+", leaf)]
+    return tuple(dict.fromkeys([stage.function, *named]))
 
 
 def _digest(components: dict[str, str]) -> str:

@@ -38,7 +38,8 @@ class Stage:
     Args:
         name: the stage's name in the cache and on the command line.
         function: "package.module:name"; imported only when the stage is computed.
-        settings: values that are part of the key, by parameter name.
+        settings: values that are part of the key, by parameter name; functions are given as "package.module:name",
+            and their source counts in the key too.
         upstream: stages whose folders the function reads, by parameter name.
         digests: digests of external content that is part of the key: data, weights, templates.
         places: values that are not part of the key: folders to search, workers.
@@ -126,12 +127,17 @@ class Pipeline(list[Stage]):
         return {name: self.stage(name, function, **repeated)} if repeated else {}
 
 
+def import_function(name: str) -> typing.Callable[..., typing.Any]:
+    """Import a function by its name, "package.module:name"."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
 def call_stage(function: str, arguments: dict[str, typing.Any]) -> None:
     """Import a stage's function, "package.module:name", and call it."""
-    module, _, name = function.partition(":")
     with silent_imports():
-        imported = importlib.import_module(module)
-    getattr(imported, name)(**arguments)
+        imported = import_function(function)
+    imported(**arguments)
 
 
 @dataclass

@@ -6,8 +6,8 @@ import typing
 
 import numpy as np
 
-from fmnist_report.evaluation.networks import BY_NAME, COMPARED
 from fmnist_report.messages import N_
+from fmnist_report.networks import BY_NAME, COMPARED
 from fmnist_report.report.language import PERCENT, Language
 
 # Texts of the script, by key; {placeholders} are filled in by the script.

@@ -7,8 +7,8 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.networks import BY_NAME, network_of_stage
 from fmnist_report.messages import N_
+from fmnist_report.networks import BY_NAME, network_of_stage
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST

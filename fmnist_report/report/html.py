@@ -12,7 +12,9 @@ import markupsafe
 
 from fmnist_report import __version__
 from fmnist_report.backbones import DEFAULT
-from fmnist_report.evaluation.networks import (
+from fmnist_report.evaluation.results import assemble_results, stages_behind
+from fmnist_report.networks import (
+    BY_NAME,
     CHOSEN,
     COMPARED,
     MAIN,
@@ -21,7 +23,6 @@ from fmnist_report.evaluation.networks import (
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import reproduce_command
@@ -111,6 +112,8 @@ def fill_template(
     )
     script = environment.get_template("report.js").render()
     environment.install_gettext_translations(language.catalogue, newstyle=True)
+    own1 = {name: getattr(settings, BY_NAME[name].stage) for name in networks_of_part(1)}
+    models1 = {name: results["models"][name] for name in own1}
     fashion, methods = data_set["classes"] is None, tables.list_methods(results)
     sources = list_references(methods, fashion, language.backbone)
     numbering = Numbering(language, sources)
@@ -142,6 +145,14 @@ def fill_template(
         against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
         table=NETWORKS,
         part1=networks_of_part(1),
+        own1=own1,
+        shifts1={name: language.integer(own.shift) for name, own in own1.items()},
+        values1={
+            "n_params": language.by_model({name: language.compact(one["n_params"]) for name, one in models1.items()}),
+            "val_accuracy": language.by_model(
+                {name: language.percent(one["val_accuracy"]) for name, one in models1.items()}
+            ),
+        },
         trained={part: stages_of_part(part) for part in (1, 2)},
         layers={name: tables.network_rows(results, name) for name in MAIN if name != CHOSEN},
         stage_name=functools.partial(tables.name_stage, language=language),

@@ -11,8 +11,8 @@ from babel import Locale, dates, lists, numbers
 from babel.messages import mofile, pofile
 
 from fmnist_report.backbones import DEFAULT
-from fmnist_report.evaluation.networks import BY_NAME
 from fmnist_report.messages import N_
+from fmnist_report.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, COMPONENTS, FACTORS, UNITS, VALUES
 

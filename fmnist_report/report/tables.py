@@ -5,9 +5,9 @@ import dataclasses
 import itertools
 import typing
 
-from fmnist_report.evaluation.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
+from fmnist_report.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.presets import write_value
 from fmnist_report.report.language import Language

@@ -1,38 +1,28 @@
 """Training from pixels: the multilayer perceptron and the convolutional network."""
 
-import typing
+import functools
 from pathlib import Path
 
 import keras
 
 from fmnist_report.machine import choose_precision
-from fmnist_report.models.cnn import build_cnn
-from fmnist_report.models.mlp import build_mlp
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.settings import CNNSettings, MLPSettings
+from fmnist_report.pipeline.stage import import_function
 from fmnist_report.training.batches import ImageBatches, one_hot
 from fmnist_report.training.fitting import TrainingSetup, dtype_policy, seeded, train_network
 from fmnist_report.training.prediction import as_pixels, predict_views, view_images
 from fmnist_report.training.training_data import TrainingData, load_training_data
 
 
-def prepare_mlp(settings: MLPSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
-    """Prepare the multilayer perceptron."""
-    return prepare_network(build_mlp, settings, training_data, seed)
+def prepare_network(settings, training_data: TrainingData, seed: int, build: str) -> TrainingSetup:
+    """Prepare a network that reads pixels, with the augmentation of its settings.
 
-
-def prepare_cnn(settings: CNNSettings, training_data: TrainingData, seed: int) -> TrainingSetup:
-    """Prepare the convolutional network."""
-    return prepare_network(build_cnn, settings, training_data, seed)
-
-
-def prepare_network(
-    build: typing.Callable[..., keras.Model], settings, training_data: TrainingData, seed: int
-) -> TrainingSetup:
-    """Prepare the network build(settings, shape of an image, number of classes)."""
+    Args:
+        build: "module:name" of the builder (settings, shape of an image, number of classes).
+    """
     policy = choose_precision(settings.precision)
     with seeded(seed), dtype_policy(policy):
-        network = build(settings, training_data.dataset.shape, training_data.dataset.n_classes)
+        network = import_function(build)(settings, training_data.dataset.shape, training_data.dataset.n_classes)
     augmentation = {"shift": settings.shift, "cutout": settings.cutout, "mirror": settings.mirror}
     return prepare_from_pixels(network, settings, training_data, seed, policy, **augmentation)
 
@@ -64,11 +54,12 @@ def prepare_from_pixels(
     return TrainingSetup(network, batches, predict, policy, as_pixels(images["val"][:1_000]))
 
 
-def train_mlp(out: Path, progress: Progress, *, mlp: MLPSettings, seed: int, data: Path) -> None:
-    """Stage `mlp`: train the multilayer perceptron of the previous assignment."""
-    train_network(out, progress, prepare_mlp, mlp, load_training_data(data), seed)
+def train_from_pixels(out: Path, progress: Progress, *, network, build: str, seed: int, data: Path) -> None:
+    """Stages `mlp`, `cnn` and those of further networks: train a network that reads pixels.
 
-
-def train_cnn(out: Path, progress: Progress, *, cnn: CNNSettings, seed: int, data: Path) -> None:
-    """Stage `cnn`: train the convolutional network."""
-    train_network(out, progress, prepare_cnn, cnn, load_training_data(data), seed)
+    Args:
+        network: its settings.
+        build: as in prepare_network.
+    """
+    prepare = functools.partial(prepare_network, build=build)
+    train_network(out, progress, prepare, network, load_training_data(data), seed)

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 
 from fmnist_report.data.split import DatasetInfo, read_dataset_info
-from fmnist_report.models.base import POOLED, BaseInput
+from fmnist_report.models.base import BaseInput
 from fmnist_report.pipeline.files import read_json
+from fmnist_report.settings import POOLED
 
 SPLITS = ("train", "val", "test")
 VIEWS = ("original", "mirror")

@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, MAIN, network_of_stage
+from fmnist_report.networks import BY_NAME, CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune
 from fmnist_report.settings import starts_at_pixels

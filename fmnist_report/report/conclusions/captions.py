@@ -3,7 +3,7 @@
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_parts
-from fmnist_report.evaluation.networks import (
+from fmnist_report.networks import (
     COMPARED,
     CONTROL,
     MAIN,

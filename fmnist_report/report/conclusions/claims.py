@@ -9,7 +9,7 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, read_finetune, splits
 

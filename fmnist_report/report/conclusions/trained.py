@@ -6,7 +6,7 @@ import math
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_parts
-from fmnist_report.evaluation.networks import BY_NAME, network_of_stage
+from fmnist_report.networks import BY_NAME, network_of_stage
 from fmnist_report.presets import preset
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.settings import FineTuneSettings

@@ -4,7 +4,7 @@ import functools
 import typing
 import urllib.parse
 
-from fmnist_report.evaluation.networks import CHOSEN, MAIN, network_of_stage
+from fmnist_report.networks import CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
 from fmnist_report.report.conclusions.claim import Claim, Results

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import (
+from fmnist_report.messages import N_
+from fmnist_report.networks import (
     CHOSEN,
     COLOURS,
     COMPARED,
@@ -21,7 +22,6 @@ from fmnist_report.evaluation.networks import (
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.messages import N_
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report.assets import FONTS

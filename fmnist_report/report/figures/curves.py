@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import COLOURS
 from fmnist_report.messages import N_
+from fmnist_report.networks import COLOURS
 from fmnist_report.report.figures.canvas import new_figure, percent_axis
 from fmnist_report.report.language import Language
 from fmnist_report.report.tables import first_epoch_shown

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import ndimage
 
-from fmnist_report.evaluation.networks import COLOURS, MAIN
 from fmnist_report.messages import N_
+from fmnist_report.networks import COLOURS, MAIN
 from fmnist_report.report.figures.canvas import WIDTH_INCHES
 from fmnist_report.report.language import Language
 

@@ -6,8 +6,8 @@ import typing
 import numpy as np
 from matplotlib.figure import Figure
 
-from fmnist_report.evaluation.networks import COLOURS, network_of_stage
 from fmnist_report.messages import N_
+from fmnist_report.networks import COLOURS, network_of_stage
 from fmnist_report.report.figures.canvas import new_figure, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
