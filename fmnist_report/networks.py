@@ -128,7 +128,7 @@ SPACE: dict[str, Range | tuple] = {
 CNN_TRIALS = Trials(
     factors={
         "structure": {
-            "architecture": ("stages", "plain"),
+            "architecture": ("blocks", "plain"),
             "widths": (Times(1 / 2),),
             "kernel": (3, 5),
             "pooling": ("max", "average"),

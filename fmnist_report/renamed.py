@@ -1,4 +1,4 @@
-"""Former names of settings and stages, accepted as aliases."""
+"""Former names of settings, of their values and of stages, accepted as aliases."""
 
 import typing
 
@@ -12,6 +12,7 @@ SETTINGS = {
     "tuning.narrow": "search.width_divisor",
     "tuning.at_once": "search.parallel_trials",
 }
+VALUES = {("cnn.architecture", "stages"): "blocks"}
 SECTIONS = {"tuning": "search", "overlap": "duplicates"}
 STAGES = {"answers": "examples", "overlap": "duplicates", "portable": "browser_model", "tuning": "search"}
 
@@ -27,7 +28,9 @@ def rename_assignments(assignments: typing.Iterable[str], warn: typing.Callable[
     pairs = [text.partition("=") for text in assignments]
     renamed = [rename_setting(name.strip()) for name, _, _ in pairs]
     _report("setting", [name.strip() for name, _, _ in pairs], renamed, warn)
-    return [new + equals + value for new, (_, equals, value) in zip(renamed, pairs, strict=True)]
+    values = [VALUES.get((new, value.strip()), value) for new, (_, _, value) in zip(renamed, pairs, strict=True)]
+    _report("value", [value.strip() for _, _, value in pairs], [value.strip() for value in values], warn)
+    return [new + equals + value for new, (_, equals, _), value in zip(renamed, pairs, values, strict=True)]
 
 
 def rename_stages(names: typing.Sequence[str], warn: typing.Callable[[str], None]) -> list[str]:

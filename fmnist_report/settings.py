@@ -103,13 +103,13 @@ class MLPSettings(TrainingSettings):
 class CNNSettings(TrainingSettings):
     """The convolutional network of part 1 and its training.
 
-    architecture: Three stages, or plain, i.e. two convolutions (stem and first width) and a dense layer.
+    architecture: Three blocks, or plain, i.e. two convolutions (stem and first width) and a dense layer.
     stem: Channels of the first convolution.
-    widths: Channels of the three stages.
+    widths: Channels of the three blocks.
     kernel: Kernel size of all convolutions.
-    pooling: Pooling at the end of each stage.
+    pooling: Pooling at the end of each block.
     batch_norm: Use batch normalisation.
-    residual: Add a residual connection to each stage.
+    residual: Add a residual connection to each block.
     mirror: Horizontal flip in every other epoch and at prediction (TTA), if the data allow it.
     dropout: Dropout rate after global average pooling.
     shift: Maximum random shift of training images in pixels, in each direction.
@@ -117,7 +117,7 @@ class CNNSettings(TrainingSettings):
     precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
     """
 
-    architecture: Literal["stages", "plain"] = "stages"
+    architecture: Literal["blocks", "plain"] = "blocks"
     stem: Positive = 32
     widths: tuple[Positive, Positive, Positive] = (64, 192, 192)
     kernel: Annotated[int, Field(ge=1, le=28)] = 3

@@ -72,7 +72,7 @@ def carry_out(browser_model, pixels):
     return done[-1]
 
 
-@pytest.mark.parametrize("settings", [SMALL, PLAIN], ids=["stages", "plain"])
+@pytest.mark.parametrize("settings", [SMALL, PLAIN], ids=["blocks", "plain"])
 def test_the_operations_give_what_the_rounded_network_gives(settings):
     network = trained(settings)
     browser_model = carry_over(network)

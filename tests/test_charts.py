@@ -178,7 +178,7 @@ def test_classifiers_and_ways_are_drawn_by_their_validation_accuracy(sample):
     models = {ENGLISH.model(row.name): sample["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert {names[int(y[0])]: x[0] for x, y in lines(ax, "o")} == models and models[names[-1]] == max(models.values())
-    filled = [line for line in studies.plot_ways(sample["inputs"]["rows"], ENGLISH).axes[0].lines
+    filled = [line for line in studies.plot_variants(sample["inputs"]["rows"], ENGLISH).axes[0].lines
               if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]  # fmt: skip
     chosen = [row["val_accuracy"] for row in sample["inputs"]["rows"] if row["chosen"]]
     assert [list(line.get_xdata()) for line in filled] == [chosen]

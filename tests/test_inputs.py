@@ -12,7 +12,7 @@ from fmnist_report.training.metrics import wilson_interval
 
 
 def test_chosen_way_is_the_extractors(data_folder):
-    chosen = next(row["way"] for row in inputs.list_ways(32) if row["chosen"])
+    chosen = next(row["way"] for row in inputs.list_variants(32) if row["chosen"])
     images = load_arrays(data_folder / "images.npz")["val"][:4]
     reader, extractor = inputs.build_reader(**chosen), build_extractor(BaseInput("VGG16", 32))
     for network in (reader, extractor):
@@ -24,7 +24,7 @@ def test_chosen_way_is_the_extractors(data_folder):
 
 
 def test_ways_change_one_factor():
-    rows = inputs.list_ways(40)
+    rows = inputs.list_variants(40)
     assert {row["value"] for row in rows if row["factor"] == "size"} == {"32", "40", "48", "56", "64"}
     chosen = next(row["way"] for row in rows if row["chosen"])
     for row in rows:
@@ -33,10 +33,10 @@ def test_ways_change_one_factor():
 
 
 def test_bases_of_large_inputs_are_tried_at_larger_ones():
-    tried = {name: [row["value"] for row in inputs.list_ways(80, name) if row["factor"] == "size"]
+    tried = {name: [row["value"] for row in inputs.list_variants(80, name) if row["factor"] == "size"]
              for name in ("InceptionV3", "VGG16")}  # fmt: skip
     assert tried == {"InceptionV3": ["80", "96", "112"], "VGG16": ["32", "48", "56", "64", "80"]}
-    expected = [row["value"] for row in inputs.list_ways(48, "EfficientNetB0") if row["factor"] == "channels"]
+    expected = [row["value"] for row in inputs.list_variants(48, "EfficientNetB0") if row["factor"] == "channels"]
     assert expected == ["expected", "divided", "learned"]  # it scales its input itself
 
 
@@ -64,14 +64,14 @@ def test_what_is_read_follows_the_pooling():
     assert read["both"] == read["average"] | read["max"]
 
 
-def test_colouring_is_learned_and_the_base_stays(data_folder):
+def test_conversion_is_learned_and_the_base_stays(data_folder):
     arrays = {name: load_arrays(data_folder / f"{name}.npz")["train"] for name in ("images", "labels")}
     reader = inputs.build_reader("learned", 32, "bilinear")
     set_base_weights(reader, random_base())
     kernel = reader.get_layer("block1_conv1").kernel.numpy()
-    before = [weights.copy() for weights in reader.get_layer("colouring").get_weights()]
-    inputs.learn_colouring(reader, arrays["images"], arrays["labels"], seed=0)
-    after = reader.get_layer("colouring").get_weights()
+    before = [weights.copy() for weights in reader.get_layer("conversion").get_weights()]
+    inputs.train_conversion(reader, arrays["images"], arrays["labels"], seed=0)
+    after = reader.get_layer("conversion").get_weights()
     assert all(0 < np.abs(new - old).max() < 0.1 for new, old in zip(after, before, strict=True))
     assert np.array_equal(reader.get_layer("block1_conv1").kernel.numpy(), kernel)
 
@@ -85,13 +85,13 @@ def test_interrupted_comparison_goes_on(tmp_path, data_folder, quiet, monkeypatc
         judged.append(way)
         return {"val_accuracy": 0.8, "seconds": 1.0}
 
-    monkeypatch.setattr(inputs, "judge_way", judge)
+    monkeypatch.setattr(inputs, "evaluate_variant", judge)
     call = {"inputs": InputSettings(n_train=30, n_val=20), "features_settings": FeatureSettings(size=32), "seed": 0,
             "data": data_folder, "weights": tmp_path}  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         inputs.compare_inputs(tmp_path, quiet, **call)
     first, judged[:] = list(judged), []
-    monkeypatch.setattr(inputs, "judge_way", lambda way, *rest: judged.append(way) or {"val_accuracy": 0.7})
+    monkeypatch.setattr(inputs, "evaluate_variant", lambda way, *rest: judged.append(way) or {"val_accuracy": 0.7})
     inputs.compare_inputs(tmp_path, quiet, **call)
     document = read_json(tmp_path / "inputs.json")
     judged_now = {tuple(row["ci95"]) for row in document["rows"] if row["val_accuracy"] == 0.8}
@@ -106,9 +106,9 @@ def test_a_way_is_judged_on_validation(monkeypatch, tmp_path, channels, n_learne
     for name in ("build_reader", "set_base_weights", "load_base"):
         monkeypatch.setattr(inputs, name, lambda *args, **kwargs: None)
     monkeypatch.setattr(inputs, "read_features", lambda network, images: images)
-    monkeypatch.setattr(inputs, "learn_colouring", lambda *args: learned.append(args))
+    monkeypatch.setattr(inputs, "train_conversion", lambda *args: learned.append(args))
     x = {"train": 1e4 * np.eye(4)[labels] + 1e6, "val": 1e4 * np.eye(4) + 1e6}
     y = {"train": labels, "val": np.array([0, 1, 2, 0])}
     way = {"channels": channels, "size": 32, "resizing": "bilinear", "pooling": "average"}
-    found = inputs.judge_way(way, x, y, tmp_path, FeatureSettings(precision="float32"), 0)
+    found = inputs.evaluate_variant(way, x, y, tmp_path, FeatureSettings(precision="float32"), 0)
     assert found["val_accuracy"] == 0.75 and len(learned) == n_learned

@@ -100,8 +100,8 @@ def test_extractor_is_keras_vgg16(batch):
 def test_macs_are_counted_by_layer():
     rows = {row["name"]: row for row in describe_layers(build_cnn(CNNSettings(stem=4, widths=(8, 16, 32))))}
     assert rows["stem_conv"]["macs"] == 28 * 28 * 9 * 1 * 4
-    assert rows["stage2a_conv"]["macs"] == 14 * 14 * 9 * 8 * 16
-    assert rows["stage2b_conv"]["macs"] == 7 * 7 * 9 * 16 * 16
+    assert rows["block2a_conv"]["macs"] == 14 * 14 * 9 * 8 * 16
+    assert rows["block2b_conv"]["macs"] == 7 * 7 * 9 * 16 * 16
     assert rows["logits"]["macs"] == 320
     assert rows["logits"]["n_params"] == 330
 
@@ -133,7 +133,7 @@ def test_components_can_be_left_out(changes, lacks):
     )
     assert whole - without == {lacks}
     layers = build_cnn(dataclasses.replace(small, **changes)).layers
-    biased = {layer.use_bias for layer in layers if layer.name.startswith("stage") and layer.name.endswith("_conv")}
+    biased = {layer.use_bias for layer in layers if layer.name.startswith("block") and layer.name.endswith("_conv")}
     assert biased == {lacks == "BatchNormalization"}
 
 

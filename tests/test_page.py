@@ -339,11 +339,11 @@ def test_the_text_of_standard_says_what_its_settings_do(results, assignments, bl
 @pytest.mark.parametrize(
     ("assignments", "said"),
     [
-        ([], "(32 filters) and three stages (channels: 64, 192, 192); every kernel has 3 × 3 pixels. Each stage "
+        ([], "(32 filters) and three blocks (channels: 64, 192, 192); every kernel has 3 × 3 pixels. Each block "
              "consists of a convolution, max pooling over 2 × 2, batch normalisation and ReLU, and then of a second "
              "convolution with batch normalisation and ReLU. There are no residual connections around the second"),
         (["cnn.batch_norm=false", "cnn.pooling=average", "cnn.kernel=5"],
-         "every kernel has 5 × 5 pixels. Each stage consists of a convolution, average pooling over 2 × 2 and ReLU, "
+         "every kernel has 5 × 5 pixels. Each block consists of a convolution, average pooling over 2 × 2 and ReLU, "
          "and then of a second convolution with ReLU."),
         (["cnn.architecture=plain"], "two convolutions (32 and 64 channels, kernels of 3 × 3 pixels), each with batch "
                                      "normalisation, ReLU and max pooling over 2 × 2, and a dense layer"),

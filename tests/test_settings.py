@@ -27,6 +27,15 @@ def test_former_names_of_settings_are_aliases_that_are_reported_once(former):
     assert len(warnings) == 1 and f"The setting {former} is now called " in warnings[0]
 
 
+def test_former_value_of_a_setting_is_an_alias():
+    warnings = []
+    found = renamed.rename_assignments(["cnn.architecture = stages", "cnn.epochs=2"], warnings.append)
+    assert found == ["cnn.architecture=blocks", "cnn.epochs=2"] and warnings == [
+        "The value stages is now called blocks."
+    ]
+    assert override(preset("quick"), found).cnn.architecture == "blocks"
+
+
 def test_current_names_are_not_reported():
     assert renamed.rename_assignments(["cnn.epochs=2"], pytest.fail) == ["cnn.epochs=2"]
     assert renamed.rename_stages(["cnn", "html"], pytest.fail) == ["cnn", "html"]

@@ -70,7 +70,7 @@ def test_a_training_takes_its_steps_whatever_the_batch(subset, monkeypatch):
 
 def test_statistics_are_those_of_the_last_weights(subset):
     prepared = trials.prepare_trial(SPECS["cnn"], SMALL["cnn"], subset, 0)
-    norm = prepared.network.get_layer("stage1a_norm")
+    norm = prepared.network.get_layer("block1a_norm")
     trials.refresh_statistics(prepared.network, prepared.batches, 2)
     read = keras.Model(prepared.network.inputs, norm.input)
     inputs = [np.asarray(read(x)) for x, _ in prepared.batches.epoch(0)]

@@ -26,7 +26,7 @@ SIZES = (32, 48, 56, 64)
 RESIZING = ("nearest", "bilinear", "bicubic")
 POOLING = ("average", "max", "both")
 BATCH = 100
-COLOURING_EPOCHS = 4
+CONVERSION_EPOCHS = 4
 COLOURING_RATE = 2e-3
 PENALTY = 0.01  # of the logistic regression, its C
 
@@ -51,7 +51,7 @@ def expected_way(backbone: str) -> str:
     return "imagenet_mean" if backbone == DEFAULT else "expected"
 
 
-def list_ways(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]:
+def list_variants(size: int, backbone: str = DEFAULT) -> list[dict[str, typing.Any]]:
     """List the variants, one factor at a time around the chosen one; rows of factor, value, chosen and way."""
     chosen = {"channels": expected_way(backbone), "size": size, "resizing": "bilinear", "pooling": "average"}
     values = {
@@ -92,12 +92,12 @@ def compare_inputs(
     x = {split: images[split][: n[split]] for split in n}
     y = {split: labels[split][: n[split]] for split in n}
     settled = settle_precision(features_settings)
-    rows, finished = list_ways(settled.size, settled.backbone), read_finished(out)
+    rows, finished = list_variants(settled.size, settled.backbone), read_finished(out)
     ways = {str(sorted(row["way"].items())): row["way"] for row in rows}
     missing = [name for name in ways if name not in finished]
     with open_processes() as pool:
         calls = [(ways[name], x, y, weights, settled, seed) for name in missing]
-        for number, result in pool.compute(judge_way, calls):
+        for number, result in pool.compute(evaluate_variant, calls):
             finished[missing[number]] = result
             write_finished(out, finished)
             progress.update(len(finished), len(ways), f"{len(finished)}/{len(ways)} variants")
@@ -107,17 +107,19 @@ def compare_inputs(
         row |= {"network": "vgg_input", "group": "input"}
         del row["way"]
     n_images = {f"n_{split}": len(labels) for split, labels in y.items()}
-    write_json(out / "inputs.json", {**n_images, "colouring_epochs": COLOURING_EPOCHS, "rows": rows})
+    write_json(out / "inputs.json", {**n_images, "conversion_epochs": CONVERSION_EPOCHS, "rows": rows})
 
 
-def judge_way(way: dict, x: dict, y: dict, weights: Path, features: FeatureSettings, seed: int) -> dict[str, float]:
+def evaluate_variant(
+    way: dict, x: dict, y: dict, weights: Path, features: FeatureSettings, seed: int
+) -> dict[str, float]:
     """Fit a logistic regression on one variant's features; return its val_accuracy and seconds."""
     started = time.monotonic()
     with dtype_policy(choose_precision(features.precision)):
         network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
     set_base_weights(network, load_base(weights))
     if way["channels"] == LEARNED:
-        learn_colouring(network, x["train"], y["train"], seed)
+        train_conversion(network, x["train"], y["train"], seed)
     mean, scale, classifier = _fit_classifier(read_features(network, x["train"]), y["train"], seed)
     accuracy = float(classifier.score((read_features(network, x["val"]) - mean) * scale, y["val"]))
     return {"val_accuracy": accuracy, "seconds": time.monotonic() - started}
@@ -131,11 +133,11 @@ def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):
     return mean, scale, classifier.fit((features - mean) * scale, labels)
 
 
-def learn_colouring(network: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int) -> None:
+def train_conversion(network: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int) -> None:
     """Train the 1 × 1 conversion of a reader, together with a linear classifier initialised from the fitted one.
 
     Args:
-        network: a reader with the layer "colouring"; all other layers are frozen.
+        network: a reader with the layer "conversion"; all other layers are frozen.
         images: (n, 28, 28) uint8.
         labels: (n,).
     """
@@ -153,7 +155,7 @@ def learn_colouring(network: keras.Model, images: np.ndarray, labels: np.ndarray
         jit_compile=False,
     )
     targets = np.searchsorted(classifier.classes_, labels)
-    whole.fit(images[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=COLOURING_EPOCHS, verbose=0)
+    whole.fit(images[..., None].astype("float32"), targets, batch_size=BATCH // 2, epochs=CONVERSION_EPOCHS, verbose=0)
 
 
 def _as_logits(classifier) -> list[np.ndarray]:
@@ -185,11 +187,11 @@ def build_reader(
     """
     pixels = layers.Input((*shape, 1), name="pixels")
     grey = layers.Resizing(size, size, interpolation=resizing, name="resize", dtype="float32")(pixels)
-    colouring = None
+    conversion = None
     if channels == LEARNED:
-        colouring = layers.Conv2D(3, 1, name="colouring", dtype="float32")
+        conversion = layers.Conv2D(3, 1, name="conversion", dtype="float32")
         x = layers.Rescaling(255, name="unscale", dtype="float32")(
-            colouring(layers.Rescaling(1 / 255, name="scale", dtype="float32")(grey))
+            conversion(layers.Rescaling(1 / 255, name="scale", dtype="float32")(grey))
         )
     else:
         x = ops.concatenate(
@@ -197,11 +199,11 @@ def build_reader(
         )
     base = build_base(backbone, pixels, x)
     for layer in base.network.layers:
-        layer.trainable = layer is colouring
+        layer.trainable = layer is conversion
     network = keras.Model(pixels, _pool(base, pooling), name="reader")
-    if colouring:
+    if conversion:
         own = find_preprocessing(backbone)
-        colouring.set_weights([np.reshape(own.scale, (1, 1, 1, 3)), np.divide(own.offset, 255)])
+        conversion.set_weights([np.reshape(own.scale, (1, 1, 1, 3)), np.divide(own.offset, 255)])
     return network
 
 

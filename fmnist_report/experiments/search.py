@@ -52,7 +52,7 @@ def run_search(
     n_trials, n_steps = ({name: getattr(search, f"{name}_{what}") for name in networks} for what in ("trials", "steps"))
     start = replace(typing.cast(HeadSettings, networks["head"].settings), epochs=1)
     total, done, found = sum(n_trials.values()), 0, {}
-    journal = mend_journal(out / UNFINISHED / JOURNAL)
+    journal = repair_journal(out / UNFINISHED / JOURNAL)
     source = SubsetSource(data, search.n_train, search.n_val, features, weights, start, max(1, search.head_steps))
     with workers.open(open_processes) as pool:
         browser_model = None if pool.is_local else source.open().to_memory(bool(search.finetune_trials))
@@ -77,7 +77,7 @@ def run_search(
     write_json(out / "search.json", {**counts, "networks": found})
 
 
-def mend_journal(path: Path) -> Path:
+def repair_journal(path: Path) -> Path:
     """Remove an incomplete last line, left by a kill or a full disk, and the lock of a killed process.
 
     A journal with other damage is moved away. The entry's kernel lock is held, so no other process is writing.

@@ -1,4 +1,4 @@
-"""The convolutional network of part 1: a stem and three stages, optionally with residual connections."""
+"""The convolutional network of part 1: a stem and three blocks, optionally with residual connections."""
 
 import keras
 from keras import layers
@@ -25,28 +25,28 @@ def build_cnn(settings: CNNSettings, shape: tuple[int, int] = (28, 28), n_classe
     return keras.Model(pixels, layers.Dense(n_classes, name="logits", dtype="float32")(x), name="cnn")
 
 
-def _build_stages(x, settings: CNNSettings):
-    """Build a thin stem and three stages: convolution, pooling, and optional normalisation and residual convolution.
+def _build_blocks(x, settings: CNNSettings):
+    """Build a thin stem and three blocks: convolution, pooling, and optional normalisation and residual convolution.
 
-    Pooling comes before normalisation, so that only the first convolution of a stage works on the
-    larger image: there a wide layer is limited by memory bandwidth, not arithmetic. The stages
+    Pooling comes before normalisation, so that only the first convolution of a block works on the
+    larger image: there a wide layer is limited by memory bandwidth, not arithmetic. The blocks
     follow Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3; the residual connection
     is that of He et al., "Deep Residual Learning", 2016.
 
     Args:
         x: (n, height, width, 1), 0 to 1.
-        settings: stem, channels of the first convolution, at full resolution; widths, channels of the three stages,
+        settings: stem, channels of the first convolution, at full resolution; widths, channels of the three blocks,
             each of which halves the side (28, 14, 7, 3); kernel, the kernel size; pooling; batch_norm; and residual.
     """
     kernel, batch_norm = settings.kernel, settings.batch_norm
     x = layers.Activation("relu", name="stem_relu")(_convolve(x, settings.stem, kernel, "stem", True))
     for number, width in enumerate(settings.widths, 1):
-        x = _convolve(x, width, kernel, f"stage{number}a", batch_norm)
+        x = _convolve(x, width, kernel, f"block{number}a", batch_norm)
         x = POOLING[settings.pooling](2, name=f"pool{number}")(x)
-        x = _activate(x, f"stage{number}a", batch_norm)
-        inner = _convolve(x, width, kernel, f"stage{number}b", batch_norm)
-        inner = _activate(inner, f"stage{number}b", batch_norm)
-        x = layers.Add(name=f"stage{number}_add")([x, inner]) if settings.residual else inner
+        x = _activate(x, f"block{number}a", batch_norm)
+        inner = _convolve(x, width, kernel, f"block{number}b", batch_norm)
+        inner = _activate(inner, f"block{number}b", batch_norm)
+        x = layers.Add(name=f"block{number}_add")([x, inner]) if settings.residual else inner
     return layers.GlobalAveragePooling2D(name="gap", dtype="float32")(x)
 
 
@@ -65,7 +65,7 @@ def _build_plain(x, settings: CNNSettings):
     return _activate(x, "dense", settings.batch_norm)
 
 
-ARCHITECTURES = {"stages": _build_stages, "plain": _build_plain}
+ARCHITECTURES = {"blocks": _build_blocks, "plain": _build_plain}
 
 
 def _convolve(x, width: int, kernel: int, name: str, batch_norm: bool):

@@ -41,7 +41,7 @@ FACTORS = {
 # Components of an ablation; the first is the starting point.
 COMPONENTS = {
     "start": N_("simplest form"),
-    "architecture": N_("three stages in place of a dense layer"),
+    "architecture": N_("three blocks in place of a dense layer"),
     "batch_norm": N_("batch normalisation"),
     "residual": N_("residual connections"),
     "widths": N_("twice the width"),
@@ -79,7 +79,7 @@ VALUES = {
     "one_cycle": N_("one cycle"),
     "cosine": N_("cosine"),
     "constant": N_("constant"),
-    "stages": N_("three stages"),
+    "blocks": N_("three blocks"),
     "plain": N_("two convolutions and a dense layer"),
     "whole": N_("as chosen"),
     "half": N_("half"),

@@ -30,7 +30,7 @@ from fmnist_report.report.figures.curves import plot_curves, plot_unfreezing
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
-from fmnist_report.report.figures.studies import plot_ablation, plot_study, plot_ways
+from fmnist_report.report.figures.studies import plot_ablation, plot_study, plot_variants
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
 
@@ -97,7 +97,7 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
         "confusion_part1": plot_confusions(results, part1, language),
         "study_part1": plot_study(results["study"], stages_of_part(1), language),
         "ablation_part1": plot_ablation(results["study"]["ablations"].get("part1", []), language),
-        "inputs": plot_ways(results["inputs"]["rows"], language),
+        "inputs": plot_variants(results["inputs"]["rows"], language),
         "study_part2": plot_study(results["study"], stages_of_part(2), language),
         "ablation_part2": plot_ablation(results["study"]["ablations"].get("part2", []), language),
         "classifiers": plot_classifiers(results, language),

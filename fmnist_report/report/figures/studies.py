@@ -61,7 +61,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
     return np.array([tick for tick, _ in ticks])
 
 
-def plot_ways(rows: list[dict], language: Language) -> Figure:
+def plot_variants(rows: list[dict], language: Language) -> Figure:
     """Draw validation accuracy with its 95% interval for every preprocessing variant; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
     figure, axes = new_figure(0.6 + 0.125 * max(1, n_rows))
