@@ -7,7 +7,7 @@ from invented import invent_candidate
 from fmnist_report.errors import ReportError
 from fmnist_report.evaluation import candidates
 from fmnist_report.evaluation.candidates import Candidate
-from fmnist_report.networks import COMPARED, CONTROL, MAIN, NETWORKS, ON_FEATURES
+from fmnist_report.networks import COMPARED, CONTROL, MAIN, NETWORKS, ON_FEATURES, stages_of_part
 from fmnist_report.pipeline.files import save_arrays, write_json
 
 LABELS = np.array([0, 1, 2, 3])
@@ -55,12 +55,12 @@ def test_an_ensemble_follows_the_validation_labels_and_calibrates_its_members():
     good = np.full((400, 10), 0.02) + 0.8 * np.eye(10)[np.where(rng.random(400) < 0.9, labels, (labels + 1) % 10)]
     timid = np.full((400, 10), 0.09) + 0.1 * np.eye(10)[np.where(rng.random(400) < 0.9, labels, (labels + 2) % 10)]
     useless = np.full((400, 10), 0.1)
-    members = {MAIN[0]: invent_candidate(useless), MAIN[1]: invent_candidate(good), MAIN[2]: invent_candidate(timid),
-               MAIN[3]: invent_candidate(useless, macs=7)}  # fmt: skip
+    members = {name: invent_candidate(useless) for name in MAIN}
+    members |= {MAIN[1]: invent_candidate(good), MAIN[2]: invent_candidate(timid)}
     for number, member in enumerate(members.values()):
         member.test = np.roll(member.val, number, axis=0)
     together, weights = candidates.combine(members, labels)
-    assert weights[MAIN[0]] == pytest.approx(weights[MAIN[3]], abs=0.02) and weights[MAIN[0]] < 0.05
+    assert weights[MAIN[0]] == pytest.approx(weights[MAIN[-1]], abs=0.02) and weights[MAIN[0]] < 0.05
     assert weights[MAIN[2]] > 0.3  # underconfident, but equally accurate
     assert sum(weights.values()) == pytest.approx(1) and list(weights) == list(MAIN)
     right = {name: (member.val.argmax(axis=1) == labels).mean() for name, member in members.items()}
@@ -70,11 +70,14 @@ def test_an_ensemble_follows_the_validation_labels_and_calibrates_its_members():
     assert np.allclose(rolled[0].test, together.val)
 
 
+WEIGHTS = [0.5, 0.5, *[0.0] * (len(MAIN) - 2)]
+
+
 def test_an_ensemble_costs_what_its_members_cost(monkeypatch):
     members = {name: invent_candidate(RIGHT, macs=10**number) for number, name in enumerate(MAIN)}
-    monkeypatch.setattr(candidates, "fit_weights", lambda val, labels: np.array([0.5, 0.5, 0.0, 0.0]))
+    monkeypatch.setattr(candidates, "fit_weights", lambda val, labels: np.array(WEIGHTS))
     together, weights = candidates.combine(members, LABELS)
-    assert weights == dict(zip(MAIN, (0.5, 0.5, 0.0, 0.0), strict=True))
+    assert weights == dict(zip(MAIN, WEIGHTS, strict=True))
     assert together.summary == {"n_params": 20, "n_trainable": 10, "macs": 11, "train_seconds": 4.0,
                                 "predict_ms_per_image": 1.0, "layers": [], "n_views": 1}  # fmt: skip
 
@@ -83,16 +86,18 @@ def test_an_ensemble_costs_what_its_members_cost(monkeypatch):
 def test_costs_in_all_count_what_a_model_builds_on_and_every_view(chosen):
     seconds = {"mlp": 1, "cnn": 2, "vgg_finetuned": 4, "vgg_logistic_regression": 8, "vgg_lda": 16,
                "vgg_k_neighbours": 32, "vgg_head": 64, CONTROL.name: 128}  # fmt: skip
+    others = {name: 256 for name in MAIN if name not in (*seconds, "vgg_features")}
+    seconds |= others
     found = {name: invent_candidate(RIGHT, 2, train_seconds=float(n)) for name, n in seconds.items()}
     found["vgg_features"] = found[chosen]
     found["ensemble"] = invent_candidate(RIGHT)
-    weights = {"mlp": 0.5, "cnn": 0.0, "vgg_features": 0.2, "vgg_finetuned": 0.3}
+    weights = {"mlp": 0.5, "cnn": 0.0, "vgg_features": 0.2, "vgg_finetuned": 0.3, **dict.fromkeys(others, 0.0)}
     candidates.add_totals(found, weights, chosen, 1_000.0)
     total = {name: candidate.summary["total_seconds"] for name, candidate in found.items()}
     assert total == {
         "mlp": 1, "cnn": 2, "vgg_finetuned": 1_068, "vgg_logistic_regression": 1_008, "vgg_lda": 1_016,
         "vgg_k_neighbours": 1_032, "vgg_head": 1_064, CONTROL.name: 1_192, "vgg_features": 1_000 + seconds[chosen],
-        "ensemble": 1 + 1_068 + (0 if chosen == "vgg_head" else 16),
+        "ensemble": 1 + 1_068 + (0 if chosen == "vgg_head" else 16), **others,
     }  # fmt: skip
     assert found["cnn"].summary["macs_per_prediction"] == 200 and found["cnn"].summary["ms_per_prediction"] == 1.0
     assert (
@@ -105,7 +110,7 @@ def test_costs_in_all_count_what_a_model_builds_on_and_every_view(chosen):
 def folders(tmp_path):
     """Entries of every stage that trains; vgg_head is the best classifier on validation."""
     found = {}
-    for number, stage in enumerate(["mlp", "cnn", "head", "finetune", CONTROL.stage], 1):
+    for number, stage in enumerate(["mlp", "cnn", "head", "finetune", CONTROL.stage, *stages_of_part(1)[2:]], 1):
         found[stage] = folder = tmp_path / stage
         folder.mkdir()
         val = RIGHT if stage == "head" else HALF

@@ -11,7 +11,7 @@ from fmnist_report.evaluation import validation
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import adjust_holm
 from fmnist_report.evaluation.metrics import measure
-from fmnist_report.networks import MAIN, NETWORKS, ON_FEATURES, PAIRS
+from fmnist_report.networks import MAIN, NETWORKS, ON_FEATURES, PAIRS, stages_of_part
 from fmnist_report.pipeline.files import load_arrays, read_json, write_json
 
 TEST = np.array([0, 0, 1, 1, 2, 2])
@@ -72,13 +72,13 @@ def test_a_class_without_test_images_keeps_its_row():
 
 @pytest.fixture
 def models():
-    """Four networks with different errors, and one image on which all agree."""
+    """Networks with different errors, and one image on which all agree; further networks answer as the first."""
     predicted = {"mlp": [1, 1, 1, 1, 1, 0], "cnn": [0, 1, 0, 1, 1, 0], "vgg_features": [0, 0, 1, 1, 1, 1],
                  "vgg_finetuned": [0, 0, 1, 2, 1, 0]}  # fmt: skip
     confidence = {"mlp": 0.5, "cnn": 0.6, "vgg_features": 0.7, "vgg_finetuned": [0.9, 0.9, 0.9, 0.8, 0.7, 0.95]}
     found = {}
-    for name, answers in predicted.items():
-        rows = np.broadcast_to(confidence[name], 6)
+    for name in MAIN:
+        answers, rows = predicted.get(name, predicted["mlp"]), np.broadcast_to(confidence.get(name, 0.5), 6)
         found[name] = Candidate(
             sure(VAL), np.concatenate([sure(np.array([a]), c) for a, c in zip(answers, rows, strict=True)]), SUMMARY, {}
         )
@@ -89,6 +89,7 @@ def test_mistakes_are_the_fine_tuned_networks_surest_first(models):
     found = evaluation.find_mistakes(models, TEST)
     assert [row["index"] for row in found] == [5, 3, 4] and [row["label"] for row in found] == [2, 1, 2]
     answers = {"mlp": [0, 0.5], "cnn": [0, 0.6], "vgg_features": [1, 0.7], "vgg_finetuned": [0, 0.95]}
+    answers = {name: answers.get(name, answers["mlp"]) for name in MAIN}
     assert found[0]["predictions"] == {name: pytest.approx(answer) for name, answer in answers.items()}
 
 
@@ -152,7 +153,7 @@ def entries(tmp_path):
     found = {name: tmp_path / name for name in (
         "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "mlp", "cnn", "head",
         "finetune", "control",
-        "classifiers", "seeds",
+        "classifiers", "seeds", *stages_of_part(1),
     )}  # fmt: skip
     for folder in found.values():
         folder.mkdir()
@@ -174,7 +175,7 @@ def entries(tmp_path):
     write_json(found["duplicates"] / "duplicates.json", {"rms": 10.0})
     write_json(found["browser_model"] / "browser_model.json", {"fits": False})
     np.savez(found["duplicates"] / "duplicates.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
-    for number, stage in enumerate(("mlp", "cnn", "head", "finetune", "control")):
+    for number, stage in enumerate(("mlp", "cnn", "head", "finetune", "control", *stages_of_part(1)[2:])):
         answers = np.where(np.arange(6) < number + 2, TEST, (TEST + 1) % 3)
         original = {"val_original": sure((VAL + 1) % 3)} if stage == "cnn" else {}
         np.savez(found[stage] / "probabilities.npz", val=sure(VAL), test=sure(answers).astype(float), **original)

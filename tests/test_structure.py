@@ -75,10 +75,18 @@ def test_every_compared_network_has_a_stage_and_a_look_of_its_own():
     rows = networks.NETWORKS
     assert {row.stage for row in (*rows, *networks.ON_FEATURES) if row.stage} <= stages
     assert len({row.name for row in rows}) == len({row.colour for row in rows}) == len({row.label for row in rows})
-    assert networks.stages_of_part(1) == ("mlp", "cnn") and networks.stages_of_part(2) == ("head", "finetune")
+    assert networks.stages_of_part(1)[:2] == ("mlp", "cnn") and networks.stages_of_part(2) == ("head", "finetune")
+    assert all(row.build and hasattr(preset("standard"), row.stage) for row in rows if row.part == 1)
     assert networks.network_of_stage("head") == "vgg_head" and networks.network_of_stage("finetune") == "vgg_finetuned"
     with pytest.raises(KeyError, match="add it to networks.py"):
-        networks.network_of_stage("lenet")
+        networks.network_of_stage("none")
+
+
+def test_every_network_with_trials_has_settings_for_them():
+    settings = preset("standard")
+    for stage in networks.write_trial_specs(settings, "study"):
+        assert hasattr(settings.study, f"{stage}_steps"), stage
+        assert hasattr(settings.search, f"{stage}_steps") and hasattr(settings.search, f"{stage}_trials"), stage
 
 
 def test_no_other_file_lists_or_colours_the_networks():

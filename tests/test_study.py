@@ -29,7 +29,8 @@ SETTINGS = StudySettings(n_train=30, n_val=20, feature_train=25, feature_val=20,
 
 def specs(divisor):
     own = dataclasses.replace(SETTINGS, width_divisor=divisor)
-    return write_trial_specs(Settings(study=own, **NETWORKS), "study")
+    found = write_trial_specs(Settings(study=own, **NETWORKS), "study")
+    return {name: found[name] for name in NETWORKS}
 
 
 SPECS = specs(1)

@@ -18,6 +18,7 @@ SMALL = {
     "finetune": FineTuneSettings(batch_size=16, precision="float32"),
 }
 SPECS = write_trial_specs(Settings(**SMALL), "study")
+TRIED = {"head": "schedule", "finetune": "unfreeze"}  # a factor of each network's own besides the learning rate
 
 
 def test_subset_is_the_beginning_of_each_split(subset):
@@ -42,9 +43,9 @@ def test_blocks_can_be_read_by_their_means(subset):
 
 @pytest.mark.parametrize("network", SPECS)
 def test_every_network_trains_for_real(network, subset):
-    settings = dataclasses.replace(SMALL[network], epochs=1)
+    settings = dataclasses.replace(SMALL.get(network, SPECS[network].settings), epochs=1)
     picked = {v.factor: v for v in list_variations(SPECS[network], settings, mirror=True)}
-    for factor in ("learning_rate", {"cnn": "optimizer", "head": "schedule", "finetune": "unfreeze"}[network]):
+    for factor in {"learning_rate", TRIED.get(network, "learning_rate")}:
         reached = trials.train_settings(SPECS[network], picked[factor].settings, 2, subset, 0)
         assert 0 <= reached.val_accuracy <= 1 and 0 <= reached.val_accuracy_one_view <= 1
 
