@@ -175,7 +175,8 @@ def entries(tmp_path):
     write_json(found["duplicates"] / "duplicates.json", {"rms": 10.0})
     write_json(found["browser_model"] / "browser_model.json", {"fits": False})
     np.savez(found["duplicates"] / "duplicates.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
-    for number, stage in enumerate(("mlp", "cnn", "head", "finetune", "control", *stages_of_part(1)[2:])):
+    numbers = {"cnn": 1, "head": 2, "finetune": 3, "control": 4}
+    for stage, number in (dict.fromkeys(stages_of_part(1), 0) | numbers).items():
         answers = np.where(np.arange(6) < number + 2, TEST, (TEST + 1) % 3)
         original = {"val_original": sure((VAL + 1) % 3)} if stage == "cnn" else {}
         np.savez(found[stage] / "probabilities.npz", val=sure(VAL), test=sure(answers).astype(float), **original)
