@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -16,6 +17,7 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import Phase
+from invented import invent_run
 
 from benchmarks.crash import TINY
 from fmnist_report.data import fashion_mnist
@@ -25,6 +27,7 @@ from fmnist_report.models import vgg16
 from fmnist_report.pipeline import processes
 from fmnist_report.pipeline.files import read_json, write_json
 from fmnist_report.pipeline.progress import Progress
+from fmnist_report.presets import preset
 
 hypothesis.settings.register_profile("usual", max_examples=60, deadline=None)
 hypothesis.settings.register_profile(
@@ -154,6 +157,13 @@ def subset(data_folder, feature_folder, random_weights):
 
     head = HeadSettings(width=8, batch_size=16, epochs=1)
     return SubsetSource(data_folder, 32, 20, feature_folder, random_weights, head, 4).open()
+
+
+@pytest.fixture(scope="session")
+def invented_run(tmp_path_factory):
+    """An invented run of best: its folder, with an entry per stage, and its results document, which no test changes."""
+    folder = tmp_path_factory.mktemp("invented")
+    return SimpleNamespace(folder=folder, document=invent_run(folder, preset("best")))
 
 
 @pytest.fixture(scope="session")

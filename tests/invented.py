@@ -1,18 +1,33 @@
 """Synthetic results documents: complete, consistent, and randomised by a seed."""
 
 import dataclasses
+import itertools
+from unittest import mock
 
 import numpy as np
 
+from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation.calibration import calibration_error
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_parts
 from fmnist_report.evaluation.metrics import score_classes
-from fmnist_report.networks import COMPARED, ON_FEATURES, PAIRS
+from fmnist_report.evaluation.results import RENDERING, assemble_results
+from fmnist_report.evaluation.test_set import evaluate
+from fmnist_report.networks import COMPARED, CONTROL, NETWORKS, ON_FEATURES, PAIRS, network_of_stage, write_trial_specs
+from fmnist_report.pipeline.cache import MEASURED
+from fmnist_report.pipeline.files import write_json
+from fmnist_report.pipeline.progress import Progress
 from fmnist_report.presets import preset
-from fmnist_report.training.metrics import wilson_interval
+from fmnist_report.report.full_runs import average_seeds
+from fmnist_report.report.title_page import read_document
+from fmnist_report.training.metrics import measure_accuracy, wilson_interval
+from run_all import build_pipeline
 
-NAMES = list(dict.fromkeys([*COMPARED, *(row.name for row in ON_FEATURES), "vgg_control"]))
+NAMES = list(dict.fromkeys([*COMPARED, *(row.name for row in ON_FEATURES), CONTROL.name]))
+N_CLASSES = 10
+FEW_TRIALS = 9  # of a search
+CONFUSED = np.arange(1, N_CLASSES)  # the further a class, the more rarely it is confused with
 
 
 def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **parts):
@@ -121,3 +136,270 @@ def invent_candidate(probabilities, n_views=1, **summary):
     common = {"n_params": 10, "n_trainable": 5, "macs": 100, "train_seconds": 2.0, "predict_ms_per_image": 0.5}
     given = {**common, "layers": [], "n_views": n_views, **summary}
     return Candidate(np.asarray(probabilities, "float32"), np.asarray(probabilities, "float32"), given, {})
+
+
+def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
+    """Write the entries of an invented run and evaluate them.
+
+    Args:
+        folder: receives one folder per stage that leads to results.
+
+    Returns:
+        The results document, as in results.json, with earlier full runs.
+    """
+    rng, n = np.random.default_rng(seed), {"train": settings.data.n_train, "val": n_val, "test": n_test}
+    stages = [stage.name for stage in build_pipeline(settings, read_document([], None), find_data_set(None), folder)]
+    trained = {row.stage: row for row in (*NETWORKS, *ON_FEATURES, CONTROL) if row.stage not in ("", "classifiers")}
+    names = ("data", "features", "classifiers", "study", "search", "inputs", "duplicates", "browser_model", "seeds")
+    entries = {name: folder / name for name in (*names, *trained)}
+    for entry in (*entries.values(), folder / "evaluation"):
+        entry.mkdir()
+    images = invent_data(entries["data"], n, rng)
+    base = invent_base(settings.features.size)
+    write_features(entries["features"], settings, base)
+    for stage, row in trained.items():
+        layers = invent_layers(row, base)
+        write_network(entries[stage], getattr(settings, stage, settings.finetune), layers, images, rng)
+    write_classifiers(entries["classifiers"], images, rng)
+    write_seeds(entries["seeds"], stages, images, rng)
+    write_study(entries, settings, rng)
+    write_json(entries["search"] / "search.json", invent_search(settings, rng))
+    write_json(entries["inputs"] / "inputs.json", invent_inputs(settings, rng))
+    write_duplicates(entries["duplicates"], settings, images, rng)
+    write_browser_model(entries["browser_model"], entries["cnn"], rng)
+    evaluate(folder / "evaluation", Progress(quiet=True), data_sha256="5a" * 32, **entries)
+    started = "2026-01-02T03:04:05+00:00"
+    rows = [{"name": name, "key": f"{number:064x}", "seconds": float(rng.uniform(1, 900)), "created": started,
+             "status": str(rng.choice(["cached", "computed"]))}
+            for number, name in enumerate(stages) if name.partition("-")[0] not in RENDERING]  # fmt: skip
+    run = {"id": "invented", "started": started, "seconds": 5.0}
+    document = assemble_results(folder / "evaluation", settings, run, rows)
+    document["run"]["hardware"] = {"processor": "Invented", "cores": 2, "memory_gib": 8.0, "system": "Linux"}
+    return document | invent_full_runs(document["study"]["rows"], rng)
+
+
+def invent_data(folder, n, rng):
+    """Write a data entry with n[split] images of 4 × 4 pixels.
+
+    Returns:
+        By split: label (n,), luck (n,), the share of classifiers that get an image right, and trap (n,), the class with
+        which it is confused.
+    """
+    found = {}
+    for split, count in n.items():
+        label = rng.permutation(np.arange(count) % N_CLASSES)
+        trap = (label + rng.choice(range(1, N_CLASSES), count, p=1 / CONFUSED / (1 / CONFUSED).sum())) % N_CLASSES
+        found[split] = {"label": label, "luck": rng.random(count), "trap": trap}
+    images = {split: rng.integers(0, 256, (count, 4, 4)).astype("uint8") for split, count in n.items()}
+    np.savez(folder / "images.npz", **images)
+    np.savez(folder / "labels.npz", **{split: found[split]["label"] for split in ("train", "val")})
+    np.savez(folder / "test_labels.npz", test=found["test"]["label"])
+    write_json(folder / "dataset.json", dataclasses.asdict(DatasetInfo()))
+    return found
+
+
+def invent_probabilities(images, accuracy, rng):
+    """Return (n, classes) float32 probabilities of the given accuracy, right on mostly the same images as others."""
+    n = len(images["label"])
+    luck, trap = (np.where(rng.random(n) < 0.85, images[key], other)
+                  for key, other in (("luck", rng.random(n)), ("trap", (images["label"] + 1) % N_CLASSES)))  # fmt: skip
+    wrong = np.argsort(np.argsort(luck)) >= round(accuracy * n)
+    predicted = np.where(wrong, trap, images["label"])
+    confidence = 0.55 + 0.44 * np.where(wrong, rng.beta(2, 2, n), rng.beta(8, 1, n))
+    rest = rng.random((n, N_CLASSES))
+    rest[np.arange(n), predicted] = 0
+    found = rest * ((1 - confidence) / rest.sum(axis=1))[:, None]
+    found[np.arange(n), predicted] = confidence
+    return found.astype("float32")
+
+
+def layer(name, kind, shape, n_params=0, trainable=True):
+    """Return a row of describe_layers."""
+    macs = n_params * int(np.prod(shape[:-1])) if kind in ("Conv2D", "Dense") else 0
+    return {"name": name, "type": kind, "output_shape": list(shape), "n_params": n_params,
+            "n_trainable": n_params * trainable, "macs": macs}  # fmt: skip
+
+
+def invent_base(side):
+    """Return the layers of a frozen base of five blocks."""
+    rows = [layer("pixels", "InputLayer", (side, side, 3))]
+    for block, (n_in, n_out) in enumerate(itertools.pairwise((3, 64, 128, 256, 512, 512)), 1):
+        rows.append(layer(f"block{block}_conv1", "Conv2D", (side, side, n_out), 9 * n_in * n_out + n_out, False))
+        side //= 2
+        rows.append(layer(f"block{block}_pool", "MaxPooling2D", (side, side, n_out)))
+    return rows
+
+
+def invent_layers(row, base):
+    """Return the layers of a network of the table: a small one of its own, after the base if it is part of it."""
+    if row.part == 2:
+        own = [layer("hidden", "Dense", (64,), 3_328 * 64 + 64), layer("logits", "Dense", (N_CLASSES,), 650)]
+        apart = row in ON_FEATURES or row == CONTROL
+        return own if apart else [*base[:-2], {**base[-2], "n_trainable": base[-2]["n_params"]}, base[-1], *own]
+    return [
+        layer("image", "InputLayer", (28, 28, 1)), layer("stem_conv", "Conv2D", (28, 28, 16), 160),
+        layer("stem_norm", "BatchNormalization", (28, 28, 16), 64), layer("stem_pool", "MaxPooling2D", (14, 14, 16)),
+        layer("flatten", "Flatten", (3136,)), layer("logits", "Dense", (N_CLASSES,), 31_370),
+    ]  # fmt: skip
+
+
+def write_network(folder, settings, layers, images, rng):
+    """Write what the stage of a network writes, without its weights."""
+    accuracy = {"val": rng.uniform(0.91, 0.96), "test": rng.uniform(0.9, 0.955), "original": 0.905}
+    arrays = {split: invent_probabilities(images[split], accuracy[split], rng) for split in ("val", "test")}
+    np.savez(folder / "probabilities.npz", **arrays,
+             val_original=invent_probabilities(images["val"], accuracy["original"], rng))  # fmt: skip
+    progress = 1 - 0.9 ** np.arange(1, settings.epochs + 1)
+    history = {name: (start + (end - start) * progress + rng.normal(0, 0.002, settings.epochs)).tolist()
+               for name, start, end in (("loss", 0.9, 0.15), ("accuracy", 0.6, 0.96), ("val_loss", 0.8, 0.2),
+                                        ("val_accuracy", 0.7, accuracy["val"]))}  # fmt: skip
+    history["val_accuracy"][-1] = measure_accuracy(arrays["val"], images["val"]["label"])
+    write_json(folder / "history.json", history)
+    sums = {name: sum(row[name] for row in layers) for name in ("n_params", "n_trainable", "macs")}
+    write_json(folder / "summary.json", {**sums, "layers": layers, "precision": "float32"})
+    clean = {"n": len(images["val"]["label"]), "train_accuracy": float(rng.uniform(0.92, 0.99)), "train_loss": 0.2}
+    write_json(folder / "train_eval.json", clean)
+    seconds = rng.uniform(1, 30, settings.epochs).tolist()
+    write_json(folder / MEASURED, {"train_seconds": sum(seconds), "epoch_seconds": seconds,
+                                   "predict_ms_per_image": float(rng.uniform(0.1, 5))})  # fmt: skip
+
+
+def write_features(folder, settings, base):
+    """Write the description of a features entry."""
+    side = settings.features.size // 16
+    pooled = {"block3_grid": (side, side, 256), "block4_gap": (512,), "block5_gap": (512,)}
+    cost = {name: sum(row[name] for row in base) for name in ("n_params", "macs")}
+    write_json(folder / "index.json", {
+        "backbone": settings.features.backbone, "size": settings.features.size, "precision": "float32",
+        "pooled": pooled, "base": {**cost, "layers": base},
+        "entered": {"scale": [1.0] * 3, "offset": [-103.939, -116.779, -123.68]},
+    })  # fmt: skip
+    write_json(folder / MEASURED, {"seconds": 300.0, "predict_ms_per_image": 2.0})
+
+
+def write_classifiers(folder, images, rng):
+    """Write what the stage of the scikit-learn classifiers writes."""
+    names = [row.name.removeprefix("vgg_") for row in ON_FEATURES if row.stage == "classifiers"]
+    arrays = {f"{name}/{split}": invent_probabilities(images[split], rng.uniform(0.88, 0.95), rng)
+              for name in names for split in ("val", "test")}  # fmt: skip
+    np.savez(folder / "probabilities.npz", **arrays)
+    write_json(folder / "classifiers.json", {
+        name: {"parameter": 0.01, "tried": [[0.01, 0.9]], "n_params": 33_290, "macs": 33_280, "n_views": 2,
+               "val_accuracy": measure_accuracy(arrays[f"{name}/val"], images["val"]["label"])}
+        for name in names
+    })  # fmt: skip
+    times = {"train_seconds": 3.0, "predict_ms_per_image": 0.1}
+    write_json(folder / MEASURED, dict.fromkeys(names, times))
+
+
+def write_seeds(folder, stages, images, rng):
+    """Write the probabilities of the repeated stages, named <stage>-<number>."""
+    found = {}
+    for name in stages:
+        stage, _, number = name.partition("-")
+        for split in ("val", "test") if number.isdigit() else ():
+            probabilities = invent_probabilities(images[split], rng.uniform(0.9, 0.95), rng)
+            found.setdefault(f"{network_of_stage(stage)}/{split}", []).append(probabilities)
+    np.savez(folder / "seeds.npz", **{name: np.stack(values) for name, values in found.items()})
+
+
+def write_study(entries, settings, rng):
+    """Run the stage study with invented accuracies in place of training."""
+    from fmnist_report.experiments import study
+
+    changes = {"precision": "float32"}
+    networks = {name: dataclasses.replace(spec, settings=dataclasses.replace(
+                    spec.settings, **changes if hasattr(spec.settings, "precision") else {}))
+                for name, spec in write_trial_specs(settings, "study").items()}  # fmt: skip
+
+    def invent(runs, *others):
+        baselines = {}
+        for run in runs.values():
+            baselines.setdefault(run.network, dataclasses.replace(run, seed=0))
+        effect = {True: [0.0], False: [-0.04, -0.001, 0.0, 0.001, 0.03]}
+        reached = {name: 0.9 + float(rng.choice(effect[baselines[run.network] == dataclasses.replace(run, seed=0)])
+                                     + rng.normal(0, 0.002)) for name, run in runs.items()}  # fmt: skip
+        return {name: {"val_accuracy": one, "val_accuracy_one_view": one - 0.002, "seconds": 1.0}
+                for name, one in reached.items()}  # fmt: skip
+
+    with mock.patch.object(study, "train_missing", invent):
+        folders = {name: entries[name] for name in ("data", "features")} | {"weights": entries["features"]}
+        study.run_study(entries["study"], Progress(quiet=True), study=settings.study, networks=networks, seed=0,
+                        **folders)  # fmt: skip
+
+
+def invent_search(settings, rng):
+    """Return the document of the stage search, with invented accuracies of its trials."""
+    import optuna
+
+    from fmnist_report.experiments.search import LEAST_FOR_IMPORTANCE, draw, summarise
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    found, specs, settings = {}, write_trial_specs(settings, "search"), settings.search
+    for network, spec in specs.items():
+        search = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        n_trials = getattr(settings, f"{network}_trials")
+        for number in range(min(n_trials, FEW_TRIALS)):
+            trial = search.ask()
+            draw(trial, spec.varied)
+            if number % 3:
+                search.tell(trial, float(rng.uniform(0.8, 0.93)))
+            else:
+                search.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        if n_trials:
+            found[network] = summarise(search)
+        if n_trials >= LEAST_FOR_IMPORTANCE:
+            names = list(search.best_params)
+            found[network]["importance"] = dict(zip(names, rng.dirichlet(np.ones(len(names))).tolist(), strict=True))
+    n_steps = {network: getattr(settings, f"{network}_steps") for network in specs}
+    return {"n_train": settings.n_train, "n_val": settings.n_val, "n_steps": n_steps, "networks": found}
+
+
+def invent_inputs(settings, rng):
+    """Return the document of the stage inputs."""
+    from fmnist_report.experiments.inputs import CONVERSION_EPOCHS, list_variants
+
+    rows, reached, n_val = list_variants(settings.features.size), {}, settings.inputs.n_val
+    for row in rows:
+        n_right = reached.setdefault(str(sorted(row.pop("way").items())), int(rng.uniform(0.8, 0.92) * n_val))
+        row |= {"network": "vgg_input", "group": "input", "val_accuracy": n_right / n_val, "seconds": 1.0,
+                "ci95": list(wilson_interval(n_right, n_val))}  # fmt: skip
+    return {"n_train": settings.inputs.n_train, "n_val": n_val, "conversion_epochs": CONVERSION_EPOCHS, "rows": rows}
+
+
+def write_duplicates(folder, settings, images, rng):
+    """Write what the stage duplicates writes."""
+    near = {split: rng.random(len(images[split]["label"])) < 0.01 for split in ("val", "test")}
+    counts = {split: {"n": len(found), "n_exact": 0, "n_near": int(found.sum()), "n_near_pixels": int(found.sum()),
+                      "n_near_features": int(found[::2].sum())} for split, found in near.items()}  # fmt: skip
+    shown = (settings.duplicates.rms + np.linspace(-0.2, 0.3, 6)).tolist()
+    write_json(folder / "duplicates.json", {**dataclasses.asdict(settings.duplicates), **counts, "shown_rms": shown})
+    n_test = len(near["test"])
+    arrays = {"pairs": rng.integers(0, 256, (2, 6, 4, 4)).astype("uint8"), "rms": rng.uniform(9, 40, n_test)}
+    neighbours = rng.integers(0, len(images["train"]["label"]), n_test)
+    np.savez(folder / "duplicates.npz", **near, **arrays, neighbours=neighbours)
+
+
+def write_browser_model(folder, cnn, rng):
+    """Write what the stage browser_model writes: its weights are noise, and some predictions differ from the CNN's."""
+    probabilities = np.load(cnn / "probabilities.npz")["test"]
+    probabilities[:9] = np.roll(probabilities[:9], 1, axis=1)
+    write_json(folder / "browser_model.json", {"fits": True, "operations": [], "mirror": True})
+    np.savez(folder / "browser_model.npz", whole=rng.integers(-9, 9, 9).astype("int8"), fine=np.ones(9, "float32"),
+             test=probabilities)  # fmt: skip
+
+
+def invent_full_runs(rows, rng):
+    """Return earlier full runs of the values of a study, and of best with few changes, as read_full_runs does."""
+    full = [{"stage": "mlp", "factor": "split_seed", "value": str(split), "seed": 0} for split in (1, 2)]
+    for stage in ("cnn", "finetune"):
+        full += [{"stage": stage, "factor": "", "value": "", "seed": seed} for seed in range(3)]
+        full += [{"stage": stage, "factor": row["factor"], "value": row["value"], "seed": 0}
+                 for row in rows if row["network"] == stage and not row["chosen"]]  # fmt: skip
+    for row in full:
+        row |= {"val_accuracy": float(rng.normal(0.95, 0.002)), "val_loss": float(rng.uniform(0.15, 0.25))}
+        row["date"] = f"2026-01-{rng.integers(10, 30)}"
+    tried = [{"stage": stage, "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
+             for stage in ("mlp", "cnn")
+             for changes, effect in (({}, 0.0), ({"dropout": "0.3"}, float(rng.normal(0, 0.002))))]  # fmt: skip
+    return {"full_runs": average_seeds(full), "tried": {"preset": "best", "rows": tried}}

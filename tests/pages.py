@@ -1,7 +1,11 @@
 """Helpers for the report's page without drawings, and its text."""
 
+import functools
 import html
 import re
+from unittest import mock
+
+import jinja2
 
 from fmnist_report.evaluation.results import RENDERING
 from fmnist_report.report.full_runs import read_full_runs
@@ -22,6 +26,23 @@ class Drawn(dict):
         return True
 
 
+class Compiled(jinja2.BytecodeCache):
+    """Compiled templates of this process; Jinja compares the digest of their text."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def load_bytecode(self, bucket):
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket):
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+ENVIRONMENT = functools.partial(jinja2.Environment, bytecode_cache=Compiled())  # compiling takes most of a page's time
+
+
 def prepare_results(document):
     """Return a results.json as input of the page: without the stages that render it, and with earlier full runs."""
     stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] not in RENDERING]
@@ -30,7 +51,8 @@ def prepare_results(document):
 
 def fill_page(results, settings, language="en", title_page=None):
     """Return the HTML of the page on Fashion-MNIST, without drawings."""
-    return fill_template(results, settings, title_page or {}, FASHION, Drawn(), EXPLORER, Language(language))
+    with mock.patch.object(jinja2, "Environment", ENVIRONMENT):
+        return fill_template(results, settings, title_page or {}, FASHION, Drawn(), EXPLORER, Language(language))
 
 
 def read_text(page):

@@ -1,15 +1,17 @@
 """Figures: the Pareto front, and any names and numbers of classes."""
 
+import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from pages import fill_page
 
-from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.presets import preset
 from fmnist_report.report.figures import charts, studies
 from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
 from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_cost, plot_curves, plot_per_class
@@ -144,48 +146,48 @@ def lines(ax, marker="None"):
 
 
 @pytest.fixture(scope="module")
-def sample():
-    return read_json(Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json")
+def results(invented_run):
+    return invented_run.document
 
 
-def test_figures_draw_the_numbers_that_they_name(sample):
-    ax = charts.plot_comparison(sample, ENGLISH).axes[0]
-    assert lines(ax)[-1][0] == sample["models"][COMPARED[0]]["test_accuracy_ci95"]
-    ax, rows = charts.plot_reliability(sample["models"], ENGLISH).axes[0], sample["models"]["mlp"]["reliability"]
+def test_figures_draw_the_numbers_that_they_name(results):
+    ax = charts.plot_comparison(results, ENGLISH).axes[0]
+    assert lines(ax)[-1][0] == results["models"][COMPARED[0]]["test_accuracy_ci95"]
+    ax, rows = charts.plot_reliability(results["models"], ENGLISH).axes[0], results["models"]["mlp"]["reliability"]
     assert lines(ax)[1] == ([row["confidence"] for row in rows], [row["accuracy"] for row in rows])
-    ax = charts.plot_cost(sample, ENGLISH).axes[2]
-    seconds = [sample["models"][name]["total_seconds"] for name in MAIN]
+    ax = charts.plot_cost(results, ENGLISH).axes[2]
+    seconds = [results["models"][name]["total_seconds"] for name in MAIN]
     assert sorted(x[0] for x, _ in lines(ax, "o")) == sorted(one / 60 for one in seconds)
 
 
-def test_the_study_is_drawn_with_its_band_and_what_leaves_it(sample):
-    ax, base = studies.plot_study(sample["study"], ("cnn",), ENGLISH).axes[0], sample["study"]["baselines"]["cnn"]
+def test_the_study_is_drawn_with_its_band_and_what_leaves_it(results):
+    ax, base = studies.plot_study(results["study"], ("cnn",), ENGLISH).axes[0], results["study"]["baselines"]["cnn"]
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.x0, band.x1) == pytest.approx((base["mean"] - base["half_width"], base["mean"] + base["half_width"]))
-    rows = [row for row in sample["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]]
+    rows = [row for row in results["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]]
     hollow = {line.get_xdata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"}
     assert hollow == {row["val_accuracy"] for row in rows if not row["exceeds_noise"]}
 
 
-def test_steps_are_drawn_with_their_intervals(sample):
-    steps = sample["study"]["ablations"]["part1"]
+def test_steps_are_drawn_with_their_intervals(results):
+    steps = results["study"]["ablations"]["part1"]
     drawn = [x for x, _ in lines(studies.plot_ablation(steps, ENGLISH).axes[1])]
     assert drawn[:-1] == [[row["low"], row["high"]] for row in steps[1:]]
 
 
-def test_classifiers_and_ways_are_drawn_by_their_validation_accuracy(sample):
-    ax = charts.plot_classifiers(sample, ENGLISH).axes[0]
-    models = {ENGLISH.model(row.name): sample["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
+def test_classifiers_and_ways_are_drawn_by_their_validation_accuracy(results):
+    ax = charts.plot_classifiers(results, ENGLISH).axes[0]
+    models = {ENGLISH.model(row.name): results["models"][row.name]["val_accuracy"] for row in ON_FEATURES}
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert {names[int(y[0])]: x[0] for x, y in lines(ax, "o")} == models and models[names[-1]] == max(models.values())
-    filled = [line for line in studies.plot_variants(sample["inputs"]["rows"], ENGLISH).axes[0].lines
+    filled = [line for line in studies.plot_variants(results["inputs"]["rows"], ENGLISH).axes[0].lines
               if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]  # fmt: skip
-    chosen = [row["val_accuracy"] for row in sample["inputs"]["rows"] if row["chosen"]]
+    chosen = [row["val_accuracy"] for row in results["inputs"]["rows"] if row["chosen"]]
     assert [list(line.get_xdata()) for line in filled] == [chosen]
 
 
-def test_curves_are_those_of_their_measure_with_the_best_epoch_marked(sample):
-    history = sample["models"]["cnn"]["history"]
+def test_curves_are_those_of_their_measure_with_the_best_epoch_marked(results):
+    history = results["models"]["cnn"]["history"]
     best = int(np.argmax(history["val_accuracy"]))
     for ax, measure in zip(charts.plot_curves({"cnn": history}, ENGLISH).axes, ("accuracy", "loss"), strict=True):
         drawn = {line.get_linestyle(): list(line.get_ydata()) for line in ax.lines[:2]}
@@ -193,17 +195,15 @@ def test_curves_are_those_of_their_measure_with_the_best_epoch_marked(sample):
         assert lines(ax, "o") == [([best + 1], [history[f"val_{measure}"][best]])]
 
 
-def test_the_hardest_class_stands_at_the_top(sample):
-    ax = charts.plot_per_class(sample, ENGLISH).axes[0]
-    scores = [row["f1"] for row in sample["models"]["vgg_finetuned"]["per_class"]]
+def test_the_hardest_class_stands_at_the_top(results):
+    ax = charts.plot_per_class(results, ENGLISH).axes[0]
+    scores = [row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]]
     assert ax.get_yticklabels()[-1].get_text() == ENGLISH.short_name(int(np.argmin(scores)))
     assert [list(line.get_xdata()) for line in ax.lines][-1] == sorted(scores, reverse=True)
 
 
-def test_the_map_before_fine_tuning_is_the_first():
-    maps = {"before": np.zeros((4, 2)), "after": np.ones((4, 2))}
-    axes = plot_feature_map(maps, np.array([0, 1, 0, 1]), ENGLISH).axes
-    assert [ax.get_title() for ax in axes[:2]] == ["before fine-tuning", "after fine-tuning"]
+def invent_explanations(maps):
+    """Return the arrays of the stage explain, with the given maps of the features of four images."""
     seen = {f"map/{name}": points for name, points in maps.items()} | {"map/labels": np.array([0, 1, 0, 1])}
     for part, networks in (("part1", ("cnn",)), ("part2", ("vgg_head", "vgg_finetuned"))):
         seen[f"{part}/images"] = np.zeros((2, 8, 8), "uint8")
@@ -211,16 +211,37 @@ def test_the_map_before_fine_tuning_is_the_first():
         for name in networks:
             seen |= {f"{name}/heat": np.zeros((2, 4, 4)), f"{name}/predicted": np.zeros(2, int),
                      f"{name}/layer": np.zeros((8, 4, 4))}  # fmt: skip
-    seen |= {f"{name}/filters": np.zeros((3, 3, 1, 16)) for name in ("cnn", "base")}
-    first = build_explanations(seen, ENGLISH)["feature_map"].axes[0]
+    return seen | {f"{name}/filters": np.zeros((3, 3, 1, 16)) for name in ("cnn", "base")}
+
+
+MAPS = {"before": np.zeros((4, 2)), "after": np.ones((4, 2))}
+
+
+def test_the_map_before_fine_tuning_is_the_first():
+    axes = plot_feature_map(MAPS, np.array([0, 1, 0, 1]), ENGLISH).axes
+    assert [ax.get_title() for ax in axes[:2]] == ["before fine-tuning", "after fine-tuning"]
+    first = build_explanations(invent_explanations(MAPS), ENGLISH)["feature_map"].axes[0]
     points = np.concatenate([np.stack(line.get_data(), axis=1).astype(float) for line in first.lines])
     assert np.nanmax(np.abs(points)) == 0
 
 
-def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(sample, monkeypatch):
+def test_every_figure_of_the_page_is_drawn_and_fits_on_it(results, invented_run):
+    images = load_arrays(invented_run.folder / "evaluation" / "images.npz")
+    figures = charts.build_charts(results, ENGLISH) | charts.build_galleries(results, images, 12, ENGLISH)
+    figures |= build_explanations(invent_explanations(MAPS), ENGLISH)
+    assert set(figures) == set(re.findall(r'<figure id="figure-(\w+)"', fill_page(results, preset("best"))))
+    assert all(figure.get_size_inches()[1] <= HIGHEST_INCHES for figure in figures.values())
+    for name in ("reliability", "confusion_part1", "curves_part1", "architecture_part1"):
+        figure = figures[name]
+        told = {text.get_text() for text in figure.findobj(matplotlib.text.Text)}
+        shown = MAIN if name == "reliability" else networks_of_part(1)
+        assert {ENGLISH.model(one) for one in shown} <= told, name
+
+
+def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(results, monkeypatch):
     drawn = {}
     monkeypatch.setattr(charts, "plot_mistakes", lambda rows, shown, language: drawn.setdefault(len(drawn), shown))
     images = {name: np.full((40, 28, 28), number, "uint8") for number, name in enumerate(("mistakes", "missed_by_all"))}
     images |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
-    charts.build_galleries(sample, images, 12, ENGLISH)
+    charts.build_galleries(results, images, 12, ENGLISH)
     assert [int(each.max()) for each in drawn.values()] == [1, 0]  # missed first

@@ -34,14 +34,15 @@ def test_holm_of_a_known_case():
 @pytest.mark.parametrize("both", [0, 40])
 def test_interval_leaves_out_zero_exactly_where_the_test_is_significant(level, both):
     for n_discordant in range(0, 60, 3):
-        for only_a in range(n_discordant + 1):
-            only_b, neither = n_discordant - only_a, 100 - both - n_discordant
-            low, high = comparison.interval_of_difference(both, only_a, only_b, neither, level)
+        neither = 100 - both - n_discordant
+        intervals = [comparison.interval_of_difference(both, only_a, n_discordant - only_a, neither, level)
+                     for only_a in range(n_discordant + 1)]  # fmt: skip
+        for only_a, (low, high) in enumerate(intervals):
+            only_b = n_discordant - only_a
             p = stats.binomtest(only_a, n_discordant).pvalue if n_discordant else 1.0
             assert low <= (only_a - only_b) / 100 <= high
             assert (low > 0 or high < 0) == (p < 1 - level)
-            turned = comparison.interval_of_difference(both, only_b, only_a, neither, level)
-            assert turned == pytest.approx((-high, -low))
+            assert intervals[only_b] == pytest.approx((-high, -low))
 
 
 def test_newcombes_paired_interval_without_and_with_full_correlation():

@@ -4,29 +4,21 @@ import copy
 import dataclasses
 import json
 import re
-from pathlib import Path
 
 import pytest
-from pages import EXPLORER, Drawn, fill_page, prepare_results, read_table, read_text
+from pages import EXPLORER, Drawn, fill_page, read_table, read_text
 
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.networks import NETWORKS, networks_of_part
 from fmnist_report.presets import override, preset
 from fmnist_report.report import full_runs
 from fmnist_report.report import html as page_of_report
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
 
-SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample" / "results.json"
-
-
-@pytest.fixture(scope="module")
-def sample():
-    return prepare_results(read_json(SAMPLE))
-
 
 @pytest.fixture
-def results(sample):
-    return copy.deepcopy(sample)
+def results(invented_run):
+    return copy.deepcopy(invented_run.document)
 
 
 def read_page(results, settings):
@@ -64,6 +56,7 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
      (["mlp.epochs=4"], 0.001, None), (["data.n_train=50000"], 0.001, None), (["cnn.epochs=4"], 0.001, "also lies")],
 )  # fmt: skip
 def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
+    results["data"] |= {"n_val": 5_000, "n_test": 10_000}
     results["models"]["mlp"] |= {"test_accuracy": 0.905}
     row = {"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921, "effect": None}
     results["full_runs"] = [row]
@@ -138,6 +131,7 @@ def test_labels_are_smoothed_where_both_networks_smooth_them(results, smoothing)
 
 @pytest.mark.parametrize(("smoothing", "warned"), [(0.05, True), (0.1, False)])
 def test_calibration_is_not_ranked_over_different_smoothing(results, smoothing, warned):
+    results["chosen_classifier"] = "vgg_head"  # trained with the same smoothing
     page = read_page(results, override(preset("standard"), [f"mlp.label_smoothing={smoothing}"]))
     assert ("calibration errors are not to be ranked" in page) is warned
 
@@ -289,7 +283,7 @@ def test_the_head_in_place_of_fine_tuning_is_reported_as_it_was(results, effect)
 
 @pytest.mark.parametrize(("n_epochs", "first"), [(6, None), (7, 3), (36, 3)])
 def test_learning_curves_say_where_their_axes_begin(results, n_epochs, first):
-    for name in ("mlp", "cnn"):
+    for name in networks_of_part(1):
         results["models"][name]["history"]["val_loss"] = [0.2] * n_epochs
     page = read_page(results, preset("best"))
     assert (f"The axes are cut to the values from epoch {first} on" in page) == bool(first)
@@ -312,7 +306,8 @@ def test_the_last_step_is_one_of_the_seeds_where_images_are_mirrored(results, mi
                                                              ("vgg_head", 0.1, False)])  # fmt: skip
 def test_the_note_on_smoothing_agrees_with_the_conclusion(results, chosen, smoothing, warned):
     results["chosen_classifier"] = chosen
-    settings = override(preset("best"), [f"{name}.label_smoothing={smoothing}" for name in ("mlp", "cnn", "finetune")])
+    stages = {row.stage for row in NETWORKS if row.stage} - {"classifiers"}
+    settings = override(preset("best"), [f"{stage}.label_smoothing={smoothing}" for stage in stages])
     page = read_page(results, settings)
     assert ("calibration errors are not to be ranked" in page) is warned
     assert ("they are not ranked, because label smoothing" in page) is warned
@@ -406,7 +401,7 @@ def test_other_data_is_described_by_its_own_numbers(results):
 def test_published_accuracies_of_vgg16_are_not_set_beside_another_base(results):
     settings = override(preset("standard"), ["features.backbone=ResNet50"])
     results["run"] |= {"preset": "standard", "settings": dataclasses.asdict(settings)}
-    results["models"]["mlp"]["test_accuracy"] = 0.9183
+    results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"] = 0.9183, 10_000
     fashion = {"name": "Fashion-MNIST", "classes": None}
     page = fill_template(results, settings, {}, fashion, Drawn(), EXPLORER, Language("en", None, "ResNet50"))
     ours = {row[0]: row[2] for row in read_table(page, "published")[1:]}
@@ -414,9 +409,7 @@ def test_published_accuracies_of_vgg16_are_not_set_beside_another_base(results):
 
 
 @pytest.mark.parametrize(("classes", "told"), [(None, True), ([], False), (["a", "b"], False)])
-def test_training_runs_on_fashion_mnist_are_not_reported_of_other_data(
-    tmp_path, monkeypatch, quiet, sample, classes, told
-):
+def test_training_runs_on_fashion_mnist_are_not_reported_of_other_data(tmp_path, monkeypatch, quiet, classes, told):
     filled = {}
     known = {"provenance": {"evaluation": {"key": "k", "created": "today"}}}
     for name, given in {
