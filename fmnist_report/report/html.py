@@ -146,9 +146,11 @@ def fill_template(
         table=NETWORKS,
         part1=networks_of_part(1),
         own1=own1,
+        layer_tables=[f"table-layers_{name}" for name in own1],
         shifts1={name: language.integer(own.shift) for name, own in own1.items()},
         values1={
             "n_params": language.by_model({name: language.compact(one["n_params"]) for name, one in models1.items()}),
+            "precision": language.by_model({name: one["precision"] for name, one in models1.items()}),
             "val_accuracy": language.by_model(
                 {name: language.percent(one["val_accuracy"]) for name, one in models1.items()}
             ),

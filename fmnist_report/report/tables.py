@@ -7,7 +7,7 @@ import typing
 
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
-from fmnist_report.networks import CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
+from fmnist_report.networks import BY_STAGE, CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.presets import write_value
 from fmnist_report.report.language import Language
@@ -164,7 +164,7 @@ def group_list(results: Results, networks: tuple[str, ...], language: Language) 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
     """Describe in sentences the run length and the baseline accuracy of each studied network."""
     bases, n_steps = results["study"]["baselines"], results["study"]["n_steps"]
-    n_train = {name: results["study"]["n_train" if name == "cnn" else "feature_train"] for name in bases}
+    n_train = {name: results["study"]["n_train" if BY_STAGE[name].build else "feature_train"] for name in bases}
     return " ".join(
         language.text(
             N_(

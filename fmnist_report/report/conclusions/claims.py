@@ -9,7 +9,16 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.networks import (
+    BY_NAME,
+    CHOSEN,
+    CONTROL,
+    ENSEMBLE,
+    MAIN,
+    ON_FEATURES,
+    networks_of_part,
+    stages_of_part,
+)
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, read_finetune, splits
 
@@ -20,6 +29,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
     Args:
         results: as in results.json.
     """
+    others = [name for name in networks_of_part(1) if name != "mlp"]
     return {
         "summary": [
             best(results),
@@ -29,13 +39,12 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             ensemble(results),
         ],
         "part1": [
-            compare(results, "cnn", "mlp"),
-            cost(results, "cnn", "mlp"),
+            *(claim(results, name, "mlp") for name in others for claim in (compare, cost)),
             *(fit(results, name) for name in networks_of_part(1)),
             *ablation(results, "part1"),
-            *effects(results, "cnn"),
+            *(claim for stage in stages_of_part(1) for claim in effects(results, stage)),
             *in_full(results, "cnn"),
-            *errors(results, "cnn"),
+            *(claim for name in others for claim in errors(results, name)),
         ],
         "part2": [
             compare(results, "vgg_features", "mlp"),
@@ -44,8 +53,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             fine_tuning(results),
             compare(results, "vgg_finetuned", "mlp"),
             fit(results, "vgg_finetuned"),
-            *effects(results, "head"),
-            *effects(results, "finetune"),
+            *(claim for stage in stages_of_part(2) for claim in effects(results, stage)),
             *in_full(results, "finetune"),
             *errors(results, "vgg_finetuned"),
         ],
