@@ -18,7 +18,7 @@ from pathlib import Path
 from fmnist_report.errors import ReportError
 
 if typing.TYPE_CHECKING:
-    from fmnist_report.data.download import Source
+    from fmnist_report.download import Source
 
 PROJECT = Path(__file__).resolve().parent.parent
 TOO_NEW = (3, 14)  # the first Python for which TensorFlow has no package

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data.digests import FASHION_MNIST_SHA256
-from fmnist_report.data.download import Source, download, keras_home, run_tool
 from fmnist_report.data.idx import IMAGES_MAGIC, LABELS_MAGIC, MAX_IDX_BYTES, check_pair, decompress, parse_idx
 from fmnist_report.data.split import DatasetInfo, write_splits
+from fmnist_report.download import Source, download, keras_home, run_tool
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import replacing
 from fmnist_report.pipeline.progress import Progress
