@@ -1,7 +1,6 @@
 """Rows and lists of the report, computed from the results; templates only display them."""
 
 import collections
-import dataclasses
 import itertools
 import typing
 
@@ -9,7 +8,7 @@ from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
 from fmnist_report.networks import BY_STAGE, CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.optimizers import OPTIMIZERS
-from fmnist_report.presets import write_value
+from fmnist_report.presets import list_values, write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
@@ -258,11 +257,4 @@ def _write_parameter(results: Results, name: str, language: Language) -> str:
 
 def list_settings(settings: Settings) -> list[tuple[str, str]]:
     """Return (name, value) of every setting, as --set accepts them."""
-    rows = []
-    for section in dataclasses.fields(settings):
-        value = getattr(settings, section.name)
-        if dataclasses.is_dataclass(value):
-            for entry in dataclasses.fields(value):
-                item = getattr(value, entry.name)
-                rows.append((f"{section.name}.{entry.name}", write_value(item)))
-    return rows
+    return [(path, write_value(value)) for path, value in list_values(settings).items()]
