@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 import typing
 from dataclasses import dataclass
@@ -123,17 +122,6 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
             f"{what} needs about {n_bytes / 1e9:.1f} GB, but {str(folder)!r} has {free / 1e9:.1f} GB free; "
             "free some space, choose another folder with --cache-dir, or run --preset quick."
         )
-
-
-def require_folder(folder: Path, option: str) -> None:
-    """Create an output folder and check that it is writable; raise ReportError if not."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ReportError(
-            f"The folder {str(folder)!r} is not writable ({error.strerror}); choose another with {option}."
-        ) from None
 
 
 def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) -> list[Finding]:
