@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.machine import find_backend, prepare_libraries, silent_imports
+from fmnist_report.pipeline.files import sha256_file
 
 if typing.TYPE_CHECKING:
     from distributed import Client
@@ -236,7 +237,7 @@ def import_quietly() -> None:
 
 def _digest_of(path: str) -> str | None:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return sha256_file(Path(path))
     except OSError:
         return None
 
