@@ -30,7 +30,6 @@ ONE_THREAD = dict.fromkeys(
 )
 AHEAD = 2  # tasks submitted per worker, so that none is idle
 WAIT_SECONDS = 20.0
-MISSING = "Dask is not installed; run `.venv/bin/pip install distributed`, then run again."
 
 
 @dataclass
@@ -154,8 +153,8 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
     Raises:
         ReportError: distributed is not installed.
     """
-    if workers:
-        _require_distributed()
+    if workers and importlib.util.find_spec("distributed") is None:
+        raise ReportError("Dask is not installed; run `.venv/bin/pip install distributed`, then run again.")
     if not workers.n:
         yield
         return
@@ -240,11 +239,6 @@ def _digest_of(path: str) -> str | None:
         return sha256_file(Path(path))
     except OSError:
         return None
-
-
-def _require_distributed() -> None:
-    if importlib.util.find_spec("distributed") is None:
-        raise ReportError(MISSING)
 
 
 @contextlib.contextmanager
