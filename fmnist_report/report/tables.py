@@ -141,14 +141,10 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
         Rows of first and second (classes), counts by model, and total.
     """
     rows = []
-    n_classes = len(results["class_counts"])
-    for first in range(n_classes):
-        for second in range(first + 1, n_classes):
-            counts = {}
-            for name in MAIN:
-                confusion = results["models"][name]["confusion"]
-                counts[name] = confusion[first][second] + confusion[second][first]
-            rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
+    confusions = {name: results["models"][name]["confusion"] for name in MAIN}
+    for first, second in itertools.combinations(range(len(results["class_counts"])), 2):
+        counts = {name: table[first][second] + table[second][first] for name, table in confusions.items()}
+        rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
     return sorted(rows, key=lambda row: -row["total"])[:n]
 
 
