@@ -40,37 +40,6 @@ resumes where it stopped.
 Example: python run_all.py --preset quick --lang en
 """
 
-PresetOption = Annotated[
-    str, typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False)
-]
-LangOption = Annotated[
-    list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for both. Both by default.")
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="Seed for initial weights and batch order; 0 by default.",
-                      show_default=False)
-]  # fmt: skip
-SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, e.g. cnn.epochs=12; repeatable.")
-]
-TitleOption = Annotated[
-    Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Folder with the Fashion-MNIST files or a custom data set."),
-]
-CacheOption = Annotated[
-    Path, typer.Option("--cache-dir", metavar="DIR", help="Cache folder; cache by default.", show_default=False)
-]
-OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
-]
-ForceOption = Annotated[
-    list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
-]
-
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=HELP)
 cache_app = typer.Typer(help="Inspect or clean the cache.", no_args_is_help=True, context_settings=CONTEXT)
 app.add_typer(cache_app, name="cache")
@@ -90,12 +59,8 @@ def main(build_pipeline: BuildPipeline, arguments: list[str] | None = None) -> i
             return group.main(args=arguments, prog_name="run_all.py", standalone_mode=False, obj=start) or 0
     except typer.TyperException as error:
         return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
-    except UsageError as error:
-        return _fail(progress, arguments, str(error), 2)
-    except ReportError as error:
-        return _fail(progress, arguments, str(error), 1)
-    except Stopped as stop:
-        return _fail(progress, arguments, str(stop), stop.code)
+    except (ReportError, Stopped) as error:
+        return _fail(progress, arguments, str(error), error.code)
     except Exception as error:
         hint = "" if "--debug" in arguments else " (--debug shows the traceback)"
         message = textwrap.shorten(str(error), 300, placeholder=" …")  # some messages contain whole arrays
@@ -140,15 +105,42 @@ def _print_version(value: bool) -> None:
 @app.callback(invoke_without_command=True)
 def run(
     context: typer.Context,
-    preset: PresetOption = "standard",
-    lang: LangOption = [],  # noqa: B006 - typer reads the default, nobody changes it
-    seed: SeedOption = 0,
-    set_: SetOption = [],  # noqa: B006
-    title_page: TitleOption = None,
-    data_dir: DataOption = None,
-    cache_dir: CacheOption = PROJECT / "cache",
-    out: OutOption = PROJECT / "report",
-    force: ForceOption = [],  # noqa: B006
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False),
+    ] = "standard",
+    lang: Annotated[
+        list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for both. Both by default.")
+    ] = [],  # noqa: B006 - typer reads the default, nobody changes it
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="Seed for initial weights and batch order; 0 by default.",
+            show_default=False,
+        ),
+    ] = 0,
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, e.g. cnn.epochs=12; repeatable.")
+    ] = [],  # noqa: B006
+    title_page: Annotated[
+        Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Folder with the Fashion-MNIST files or a custom data set."),
+    ] = None,
+    cache_dir: Annotated[
+        Path, typer.Option("--cache-dir", metavar="DIR", help="Cache folder; cache by default.", show_default=False)
+    ] = PROJECT / "cache",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
+    ] = PROJECT / "report",
+    force: Annotated[
+        list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
+    ] = [],  # noqa: B006
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Stop after this stage.")] = None,
     no_test: Annotated[
         bool, typer.Option("--no-test", help="Stop at validation, without reading the test labels.")
