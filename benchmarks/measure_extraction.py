@@ -48,7 +48,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         path, settings = Path(folder) / "shard.h5", STANDARD.features
 
         def ours() -> None:
-            content, _ = compute_shard(images, VIEWS, settings.batch_size, kind, base)
+            content = compute_shard(images, VIEWS, settings.batch_size, kind, base)
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             sha256_file(path)

@@ -17,9 +17,8 @@ from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.training.batches import one_hot
 from fmnist_report.training.classifiers import list_classifiers
-from fmnist_report.training.head import standardisation
 from fmnist_report.training.optimizers import compile_network
-from fmnist_report.training.stores import BoundaryBatches, FeatureStore
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore, standardisation
 
 
 def commands(entries: Entries) -> Figures:

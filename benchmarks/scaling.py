@@ -68,7 +68,7 @@ def measure_extraction(workers: Workers, images: np.ndarray, base: dict) -> dict
         def extract(rows: np.ndarray) -> None:
             parts = (rows[first : first + SHARD] for first in range(0, len(rows), SHARD))
             tasks = ((part, ("original", "mirror"), 100, kind, shared) for part in parts)
-            for number, (content, _) in pool.compute(compute_shard, tasks):
+            for number, content in pool.compute(compute_shard, tasks):
                 (Path(temporary) / str(number)).write_bytes(content)
 
         extract(images[: 4 * SHARD // 5])

@@ -1,6 +1,7 @@
 """Command-line interface: options, commands and exit codes."""
 
 import io
+import itertools
 import json
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
+from typer.core import TyperGroup, TyperOption
 
 from fmnist_report import __version__
 from fmnist_report.doctor import examine
@@ -25,13 +27,9 @@ from fmnist_report.request import BuildPipeline, Request, run_request
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
 PROJECT = Path(__file__).resolve().parent.parent
-COMMANDS = ("status", "settings", "cache", "doctor")
-# Options that a command shares with a run, and whether they take a value.
-SHARED = {
-    "--cache-dir": True, "--preset": True, "--set": True, "--lang": True, "--data-dir": True, "--out": True,
-    "--title-page": True, "--seed": True, "--quiet": False, "--debug": False,
-}  # fmt: skip
-FLAGS = ("--quiet", "--debug", "--no-test", "--deterministic", "--explain", "--version", "--help")
+SHARED = (  # options of a run that commands accept too
+    "--cache-dir", "--preset", "--set", "--lang", "--data-dir", "--out", "--title-page", "--seed", "--quiet", "--debug",
+)  # fmt: skip
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 HELP = """Write the report on transfer learning, from data to PDF.
 
@@ -41,37 +39,6 @@ resumes where it stopped.
 
 Example: python run_all.py --preset quick --lang en
 """
-
-PresetOption = Annotated[
-    str, typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False)
-]
-LangOption = Annotated[
-    list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for both. Both by default.")
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="Seed for initial weights and batch order; 0 by default.",
-                      show_default=False)
-]  # fmt: skip
-SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, e.g. cnn.epochs=12; repeatable.")
-]
-TitleOption = Annotated[
-    Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Folder with the Fashion-MNIST files or a custom data set."),
-]
-CacheOption = Annotated[
-    Path, typer.Option("--cache-dir", metavar="DIR", help="Cache folder; cache by default.", show_default=False)
-]
-OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
-]
-ForceOption = Annotated[
-    list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
-]
-
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT, help=HELP)
 cache_app = typer.Typer(help="Inspect or clean the cache.", no_args_is_help=True, context_settings=CONTEXT)
@@ -87,48 +54,32 @@ def main(build_pipeline: BuildPipeline, arguments: list[str] | None = None) -> i
     progress = Progress(quiet="--quiet" in arguments)
     try:
         with stopping_in_time(lambda sentence: print_error(progress, sentence)):
-            command = typer.main.get_command(app)
-            start = (build_pipeline, progress)
-            return (
-                command.main(args=lead_with_shared(arguments), prog_name="run_all.py", standalone_mode=False, obj=start)
-                or 0
-            )
+            group, start = typer.main.get_group(app), (build_pipeline, progress)
+            arguments = lead_with_shared(group, arguments)
+            return group.main(args=arguments, prog_name="run_all.py", standalone_mode=False, obj=start) or 0
     except typer.TyperException as error:
         return _fail(progress, arguments, f"{error.format_message().rstrip('.')}. See run_all.py --help.", 2)
-    except UsageError as error:
-        return _fail(progress, arguments, str(error), 2)
-    except ReportError as error:
-        return _fail(progress, arguments, str(error), 1)
-    except Stopped as stop:
-        return _fail(progress, arguments, str(stop), stop.code)
+    except (ReportError, Stopped) as error:
+        return _fail(progress, arguments, str(error), error.code)
     except Exception as error:
         hint = "" if "--debug" in arguments else " (--debug shows the traceback)"
         message = textwrap.shorten(str(error), 300, placeholder=" …")  # some messages contain whole arrays
         return _fail(progress, arguments, f"Unexpected {type(error).__name__}: {message}{hint}", 1)
 
 
-def lead_with_shared(arguments: list[str]) -> list[str]:
+def lead_with_shared(group: TyperGroup, arguments: list[str]) -> list[str]:
     """Move the options that a command shares with a run to before the command's name, where typer expects them."""
-    names = [i for i, word in enumerate(arguments) if word in COMMANDS and not _is_value(arguments, i)]
-    if not names:
-        return arguments
-    before, after = arguments[: names[0]], arguments[names[0] :]
-    rest: list[str] = []
-    while after:
-        word = after.pop(0)
-        if word.partition("=")[0] not in SHARED:
-            rest.append(word)
-            continue
-        before.append(word)
-        if SHARED[word.partition("=")[0]] and "=" not in word and after:
-            before.append(after.pop(0))
-    return before + rest
-
-
-def _is_value(arguments: list[str], number: int) -> bool:
-    """Return whether an argument is the value of the option before it, as in --only status."""
-    former = arguments[number - 1] if number else ""
-    return former.startswith("--") and "=" not in former and former not in FLAGS
+    options = [option for option in group.params if isinstance(option, TyperOption)]
+    valued = {name for option in options if not option.is_flag for name in option.opts}
+    leading: list[str] = []
+    rest: list[str] = []  # from the command's name on
+    words = iter(arguments)
+    for word in words:
+        is_leading = word.partition("=")[0] in SHARED or not (rest or word in group.commands)
+        (leading if is_leading else rest).append(word)
+        if is_leading and word in valued:
+            leading.extend(itertools.islice(words, 1))
+    return leading + rest
 
 
 def _fail(progress: Progress, arguments: list[str], sentence: str, code: int) -> int:
@@ -154,15 +105,42 @@ def _print_version(value: bool) -> None:
 @app.callback(invoke_without_command=True)
 def run(
     context: typer.Context,
-    preset: PresetOption = "standard",
-    lang: LangOption = [],  # noqa: B006 - typer reads the default, nobody changes it
-    seed: SeedOption = 0,
-    set_: SetOption = [],  # noqa: B006
-    title_page: TitleOption = None,
-    data_dir: DataOption = None,
-    cache_dir: CacheOption = PROJECT / "cache",
-    out: OutOption = PROJECT / "report",
-    force: ForceOption = [],  # noqa: B006
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="PRESET", help="quick, standard (the default) or best.", show_default=False),
+    ] = "standard",
+    lang: Annotated[
+        list[str], typer.Option("--lang", metavar="LANG", help="uk or en; repeat for both. Both by default.")
+    ] = [],  # noqa: B006 - typer reads the default, nobody changes it
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="Seed for initial weights and batch order; 0 by default.",
+            show_default=False,
+        ),
+    ] = 0,
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, e.g. cnn.epochs=12; repeatable.")
+    ] = [],  # noqa: B006
+    title_page: Annotated[
+        Path | None, typer.Option("--title-page", metavar="FILE", help="TOML file with title, student, group …")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Folder with the Fashion-MNIST files or a custom data set."),
+    ] = None,
+    cache_dir: Annotated[
+        Path, typer.Option("--cache-dir", metavar="DIR", help="Cache folder; cache by default.", show_default=False)
+    ] = PROJECT / "cache",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
+    ] = PROJECT / "report",
+    force: Annotated[
+        list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
+    ] = [],  # noqa: B006
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Stop after this stage.")] = None,
     no_test: Annotated[
         bool, typer.Option("--no-test", help="Stop at validation, without reading the test labels.")

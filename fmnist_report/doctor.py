@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 import typing
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from fmnist_report.errors import ReportError
 
 if typing.TYPE_CHECKING:
-    from fmnist_report.data.download import Source
+    from fmnist_report.download import Source
 
 PROJECT = Path(__file__).resolve().parent.parent
 TOO_NEW = (3, 14)  # the first Python for which TensorFlow has no package
@@ -60,14 +59,8 @@ def declared_packages() -> list[str]:
 
 def missing_packages() -> list[str]:
     """Return the declared dependencies that are not installed."""
-    return [name for name in declared_packages() if not _is_installed(name)]
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return bool(importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return False
+    find = importlib.metadata.distributions
+    return [name for name in declared_packages() if not any(found.version for found in find(name=name))]
 
 
 def has_pango() -> bool:
@@ -92,10 +85,8 @@ def _loads(names: typing.Sequence[str]) -> bool:
 
 def pango_command() -> str:
     """Return the command that installs Pango with this machine's package manager."""
-    for tool, command in INSTALL_PANGO:
-        if shutil.which(tool):
-            return command
-    return "install Pango with your package manager"
+    found = (command for tool, command in INSTALL_PANGO if shutil.which(tool))
+    return next(found, "install Pango with your package manager")
 
 
 def stop_if_incomplete() -> None:
@@ -123,17 +114,6 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
             f"{what} needs about {n_bytes / 1e9:.1f} GB, but {str(folder)!r} has {free / 1e9:.1f} GB free; "
             "free some space, choose another folder with --cache-dir, or run --preset quick."
         )
-
-
-def require_folder(folder: Path, option: str) -> None:
-    """Create an output folder and check that it is writable; raise ReportError if not."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ReportError(
-            f"The folder {str(folder)!r} is not writable ({error.strerror}); choose another with {option}."
-        ) from None
 
 
 def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) -> list[Finding]:
@@ -172,9 +152,8 @@ def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) 
         skipped = [f"not used: {describe_kinds(data_set.skipped)}"] if data_set.skipped else []
         findings += [Finding(data_set.name, "note", note) for note in [*data_set.notes, *skipped]]
     sources = [] if data_set.is_custom else data_sources(data_dir, cache_dir)
-    check = _try_sources if every_source else _find_source
-    findings += check("Fashion-MNIST", sources, read_folder) if sources else []
-    return findings + check("VGG16", weight_sources(cache_dir), read_verified_weights)
+    findings += _check_sources("Fashion-MNIST", sources, read_folder, every_source) if sources else []
+    return findings + _check_sources("VGG16", weight_sources(cache_dir), read_verified_weights, every_source)
 
 
 def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
@@ -187,23 +166,18 @@ def _sized(name: str, n_bytes: float, wanted: float) -> Finding:
 Reader = typing.Callable[[Path], typing.Any]
 
 
-def _find_source(what: str, sources: list[Source], read: Reader) -> list[Finding]:
-    """Report the first source that verifies, and before it those that hold something else."""
+def _check_sources(what: str, sources: list[Source], read: Reader, every: bool) -> list[Finding]:
+    """Report every source or, by default, the first that verifies, and before it those that hold something else."""
+    if every:
+        return [_try_source(what, source, read) for source in sources]
     found = []
     for source in sources:
-        if not source.fetch and _holds_something(source.place):
+        place = source.place
+        if not source.fetch and (any(place.iterdir()) if place.is_dir() else place.exists()):
             found.append(_try_source(what, source, read))
             if found[-1].state == "ok":
                 return found
     return [*found, Finding(what, "note", "not cached; will be downloaded on the first run")]
-
-
-def _holds_something(place: Path) -> bool:
-    return any(place.iterdir()) if place.is_dir() else place.exists()
-
-
-def _try_sources(what: str, sources: list[Source], read: Reader) -> list[Finding]:
-    return [_try_source(what, source, read) for source in sources]
 
 
 def _try_source(what: str, source: Source, read: Reader) -> Finding:
@@ -231,10 +205,12 @@ def install_pango() -> int:
         if words[0] == "apt-get":
             subprocess.run(["apt-get", "update"], check=False)
         subprocess.run([*words, *YES.get(words[0], [])], check=False)
-    if has_pango():
-        return 0
-    print(f"Pango, which WeasyPrint needs for the PDF, is not installed; run: {command}", file=sys.stderr)
-    return 1
+    try:
+        require_pango()
+    except ReportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

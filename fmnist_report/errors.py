@@ -5,11 +5,15 @@ import typing
 
 
 class ReportError(Exception):
-    """An error that stops the run; the message names the value, the place and the way out."""
+    """An error that stops the run with exit code 1; the message names the value, the place and the way out."""
+
+    code = 1
 
 
 class UsageError(ReportError):
     """A usage error: exit code 2 instead of 1."""
+
+    code = 2
 
 
 def unknown(kind: str, name: str, valid: typing.Iterable[str], listed: str = "") -> str:

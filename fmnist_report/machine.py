@@ -12,6 +12,8 @@ import sys
 import typing
 from pathlib import Path
 
+from fmnist_report.download import keras_home
+
 SAFE_ISA = "AVX512_CORE_FP16"
 MEASURED = "FMNIST_REPORT_PRECISION"  # this run's measurement, for the processes that it starts
 PROBE = """
@@ -40,22 +42,26 @@ def find_backend() -> str:
     """Return the name of the Keras backend, found as Keras does but without importing it."""
     if "KERAS_BACKEND" in os.environ:
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     try:
-        return json.loads((home / "keras.json").read_text("utf-8")).get("backend", "tensorflow")
+        return json.loads((keras_home() / "keras.json").read_text("utf-8")).get("backend", "tensorflow")
     except (OSError, ValueError, AttributeError):
         return "tensorflow"
 
 
 def describe_hardware() -> dict[str, str | int | float]:
     """Return processor, cores available to this process, memory in GiB and operating system."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processor = _read_value("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
     return {
-        "processor": _processor_name(),
-        "cores": cores or 1,
+        "processor": processor,
+        "cores": count_cores(),
         "memory_gib": round(memory_bytes() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def count_cores() -> int:
+    """Return the number of cores available to this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_bytes() -> int:
@@ -68,12 +74,8 @@ def memory_bytes() -> int:
 
 def peak_memory_bytes() -> int | None:
     """Return the peak resident memory of this process in bytes, or None if unknown."""
-    try:  # on Linux, getrusage includes the parent's memory
-        for line in Path("/proc/self/status").read_text("utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    if peak := _read_value("/proc/self/status", "VmHWM"):  # on Linux, getrusage includes the parent's memory
+        return int(peak.split()[0]) * 1024
     try:
         import resource
     except ImportError:
@@ -81,14 +83,13 @@ def peak_memory_bytes() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
+def _read_value(path: str, name: str) -> str:
+    """Return the first value of a name in one of Linux's files of "name: value" lines; empty if there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path(path).read_text("utf-8").splitlines():
+            if line.startswith(name):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return ""
 
 
 @functools.cache

@@ -110,14 +110,15 @@ def _describe_error(path: str, value: str, error: ValidationError) -> str:
     return f"{path} expects {wanted}, not {value!r}."
 
 
+def list_values(settings: Settings) -> dict[str, typing.Any]:
+    """Return the value of every setting that --set accepts, by "section.name"."""
+    parts = {section: part for section, part in dataclasses.asdict(settings).items() if isinstance(part, dict)}
+    return {f"{section}.{name}": value for section, part in parts.items() for name, value in part.items()}
+
+
 def setting_names() -> list[str]:
     """Return every name that --set accepts, as "section.name"."""
-    return [
-        f"{section.name}.{entry.name}"
-        for section in dataclasses.fields(Settings)
-        if dataclasses.is_dataclass(part := getattr(PRESETS["standard"], section.name))
-        for entry in dataclasses.fields(part)
-    ]
+    return list(list_values(PRESETS["standard"]))
 
 
 class SettingRow(typing.NamedTuple):
@@ -132,11 +133,11 @@ class SettingRow(typing.NamedTuple):
 def describe_settings(settings: Settings) -> list[SettingRow]:
     """Return a row for every setting, in the order of setting_names."""
     rows = []
-    for path in setting_names():
+    for path, value in list_values(settings).items():
         section, _, name = path.partition(".")
-        part = getattr(settings, section)
-        takes = _write_range(TypeAdapter(type(part)).json_schema()["properties"][name])
-        rows.append(SettingRow(path, write_value(getattr(part, name)), takes, _read_meanings(type(part))[name]))
+        kind = type(getattr(settings, section))
+        takes = _write_range(TypeAdapter(kind).json_schema()["properties"][name])
+        rows.append(SettingRow(path, write_value(value), takes, _read_meanings(kind)[name]))
     return rows
 
 
@@ -183,12 +184,9 @@ def reproduce_command(settings: Settings) -> str:
     """Return the command line of a run with these settings: preset, seed, and differences from the preset."""
     words = ["python run_all.py", f"--preset {settings.preset}", f"--seed {settings.seed}"]
     words += ["--deterministic"] if settings.deterministic else []
-    for path in setting_names():
-        section, _, name = path.partition(".")
-        value, default = (getattr(getattr(part, section), name) for part in (settings, PRESETS[settings.preset]))
-        if value != default:
-            words.append(f"--set {path}={write_value(value)}")
-    return " ".join(words)
+    default = list_values(PRESETS[settings.preset])
+    changed = {path: value for path, value in list_values(settings).items() if value != default[path]}
+    return " ".join([*words, *(f"--set {path}={write_value(value)}" for path, value in changed.items())])
 
 
 def validate(settings: Settings, custom_data: bool = False) -> None:

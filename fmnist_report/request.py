@@ -10,12 +10,12 @@ import typing
 from pathlib import Path
 
 from fmnist_report.data.custom.detection import DataSet, find_data_set
-from fmnist_report.doctor import require_folder, require_pango, require_space
+from fmnist_report.doctor import require_pango, require_space
 from fmnist_report.errors import UsageError
 from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed
 from fmnist_report.machine import measure_precision, prepare_libraries
 from fmnist_report.pipeline.cache import Cache
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.pipeline.files import read_json, require_folder
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.runner import run_plan

@@ -18,11 +18,12 @@ import h5py
 import numpy as np
 import pypdf
 import pytest
+import typer
 from fontTools.ttLib import TTFont
 from PIL import Image
 
 from fmnist_report import machine
-from fmnist_report.cli import lead_with_shared, main, parse_size
+from fmnist_report.cli import app, lead_with_shared, main, parse_size
 from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.doctor import examine
 from fmnist_report.errors import UsageError
@@ -492,7 +493,7 @@ def test_pages_are_the_same_in_another_locale_and_time_zone(real_run):
     ],
 )  # fmt: skip
 def test_shared_options_are_taken_after_a_command_too(given, led):
-    assert lead_with_shared(given.split()) == led.split()
+    assert lead_with_shared(typer.main.get_group(app), given.split()) == led.split()
 
 
 def test_cache_of_another_folder_is_verified(capsys, tmp_path):

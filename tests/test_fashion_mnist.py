@@ -18,9 +18,9 @@ LABELS = struct.pack(">II", 0x801, 3) + bytes([0, 5, 9])
 
 def write_folder(folder, **contents):
     folder.mkdir(exist_ok=True)
-    for array, expected in data.FILES.items():
+    for array, name in data.FILES.items():
         raw = contents.get(array, IMAGES if array.startswith("x") else LABELS)
-        (folder / f"{expected.name}.gz").write_bytes(gzip.compress(raw))
+        (folder / f"{name}.gz").write_bytes(gzip.compress(raw))
 
 
 def test_label_above_nine_in_a_file_is_named(tmp_path):
@@ -56,17 +56,16 @@ def test_first_source_that_verifies_wins(tmp_path, monkeypatch):
     good = tmp_path / "cache" / "datasets"
     good.parent.mkdir()
     write_folder(good, y_train=two, y_test=two)
-    digests = {a: data.IdxFile(f.name, 0, digest_of(good, f)) for a, f in data.FILES.items()}
-    monkeypatch.setattr(data, "FILES", digests)
+    monkeypatch.setattr(data, "FASHION_MNIST_SHA256", {name: digest_of(good, name) for name in data.FILES.values()})
     write_folder(tmp_path / "bad", y_train=LABELS, y_test=two)
     arrays, source = data.find_data(tmp_path / "bad", tmp_path / "cache", fetch=False)
     assert source == "the cache" and arrays["y_train"].tolist() == [0, 1]
 
 
-def digest_of(folder, file):
+def digest_of(folder, name):
     import hashlib
 
-    return hashlib.sha256(gzip.decompress((folder / f"{file.name}.gz").read_bytes())).hexdigest()
+    return hashlib.sha256(gzip.decompress((folder / f"{name}.gz").read_bytes())).hexdigest()
 
 
 def test_split_is_stratified_and_disjoint():

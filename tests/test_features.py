@@ -1,13 +1,18 @@
 """Shards contain the base's outputs, are readable everywhere, and finished ones are not recomputed."""
 
+import contextlib
+import shutil
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pytest
 from conftest import random_base
 
+from fmnist_report.errors import ReportError
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
 from fmnist_report.pipeline.files import load_arrays
-from fmnist_report.pipeline.workers import LOCAL, Workers, start_workers
+from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
 from fmnist_report.settings import FeatureSettings
 from fmnist_report.training import features
 from fmnist_report.training.stores import VIEWS, FeatureStore
@@ -60,9 +65,10 @@ def test_finished_shards_are_not_computed_again(tmp_path, data_folder, quiet, mo
     with pytest.raises(KeyboardInterrupt):
         features.extract_features(out, quiet, **call)
     (out / written[1]).write_bytes(b"damaged")
+    shutil.copy(out / written[0], out / written[2])
     written.clear()
     features.extract_features(out, quiet, **call)
-    assert written == ["shard-00001.h5", "shard-00003.h5"]
+    assert written == ["shard-00001.h5", "shard-00002.h5", "shard-00003.h5"]
 
 
 def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_folder, quiet, monkeypatch):
@@ -80,6 +86,25 @@ def test_extraction_stopped_after_its_last_shard_repeats_none(tmp_path, data_fol
     monkeypatch.setattr(features, "replacing", lambda path: (written.append(path.name), replacing(path))[1])
     features.extract_features(out, quiet, **call)
     assert written == [] and (out / "index.json").is_file()
+
+
+def test_a_shard_that_changed_on_the_way_is_noticed(tmp_path, data_folder, quiet, monkeypatch):
+    class Network(WorkerPool):
+        is_local = False
+
+        def compute(self, function, tasks):
+            for number, content in super().compute(function, tasks):
+                yield number, content[:-1] + bytes([content[-1] ^ 1])
+
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
+    workers = SimpleNamespace(open=lambda: contextlib.nullcontext(Network()))
+    settings = FeatureSettings(size=32, batch_size=20, shard=20, precision="float32")
+    call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": workers}
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(ReportError, match="shard-00000.h5 was corrupted in transfer from the worker"):
+        features.extract_features(out, quiet, **call)
+    assert not any(out.iterdir())
 
 
 def test_shards_depend_on_threads_within_rounding_alone(

@@ -54,12 +54,17 @@ def test_what_is_transparent_differs_from_what_is_drawn(ink, ground, mode):
     assert found[0, 0] == ground and abs(int(found[3, 3]) - ink) <= 4
 
 
-@pytest.mark.parametrize(("turn", "corner"), [(1, (3, 5)), (2, (3, 0)), (3, (0, 0)), (6, (5, 0)), (8, (0, 3))])
-def test_images_stand_upright(turn, corner):
+@pytest.mark.parametrize(
+    ("turn", "corner"),
+    [(1, (3, 5)), (2, (3, 0)), (3, (0, 0)), (4, (0, 5)), (5, (5, 3)), (6, (5, 0)), (7, (0, 0)), (8, (0, 3))],
+)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_images_stand_upright(turn, corner, kind):
     exif = Image.Exif()
     exif[0x0112] = turn
-    found = read(encode(Image.fromarray(SHADES), exif=exif))[0]
-    assert np.unravel_index(found.argmax(), found.shape) == corner
+    found, _, _, sizes = read_images([encode(Image.fromarray(SHADES), kind, exif=exif)], 28)
+    assert np.unravel_index(found[0].argmax(), found[0].shape) == corner
+    assert sizes == {0: found[0].shape[::-1]}
 
 
 def broken_exif(orientation):

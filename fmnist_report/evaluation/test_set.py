@@ -19,6 +19,7 @@ from fmnist_report.networks import CHOSEN, MAIN, PAIRS
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import load_arrays, read_json, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
+from fmnist_report.training.metrics import measure_accuracy
 
 PACKAGES = ("keras", "numpy", "scikit-learn", "h5py", "scipy", "matplotlib", "jinja2", "weasyprint")
 N_MISTAKES = 24
@@ -83,14 +84,9 @@ def evaluate(
     write_json(out / "evaluation.json", document)
     arrays = {name: candidate.test.astype("float32") for name, candidate in candidates.items()}
     save_arrays(out / "predictions.npz", y_test=labels["test"], **arrays)
-    shown = {name: [row["index"] for row in rows] for name, rows in
-             (("mistakes", document["mistakes"]), ("missed_by_all", document["missed_by_all"]["shown"]))}  # fmt: skip
-    save_arrays(
-        out / "images.npz",
-        **{name: images["test"][rows] for name, rows in shown.items()},
-        samples=sample_rows(images, labels),
-        pairs=near["pairs"],
-    )
+    shown = {"mistakes": document["mistakes"], "missed_by_all": document["missed_by_all"]["shown"]}
+    pictured = {name: images["test"][[row["index"] for row in rows]] for name, rows in shown.items()}
+    save_arrays(out / "images.npz", **pictured, samples=sample_rows(images, labels), pairs=near["pairs"])
 
 
 def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:
@@ -106,15 +102,11 @@ def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.
     """
     if not read_json(browser_model / "browser_model.json")["fits"]:
         return {"fits": False}
-    predicted, rounded = (
-        probabilities.argmax(axis=1),
-        load_arrays(browser_model / "browser_model.npz")["test"].argmax(axis=1),
-    )
-    accuracies = {
-        "accuracy": float((predicted == labels).mean()),
-        "accuracy_rounded": float((rounded == labels).mean()),
-    }
-    return {"fits": True, "n_test": len(labels), **accuracies, "n_changed": int((rounded != predicted).sum())}
+    rounded = load_arrays(browser_model / "browser_model.npz")["test"]
+    accuracy, accuracy_rounded = (measure_accuracy(found, labels) for found in (probabilities, rounded))
+    n_changed = int((rounded.argmax(axis=1) != probabilities.argmax(axis=1)).sum())
+    found = {"accuracy": accuracy, "accuracy_rounded": accuracy_rounded, "n_changed": n_changed}
+    return {"fits": True, "n_test": len(labels), **found}
 
 
 def compare(candidates: dict[str, Candidate], labels: np.ndarray) -> list[dict]:
@@ -179,7 +171,5 @@ def sample_rows(images: dict[str, np.ndarray], labels: dict[str, np.ndarray], n:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that affect results."""
-    found = {"python": platform.python_version()}
-    for package in (find_backend(), *PACKAGES):
-        found[package] = importlib.metadata.version(package)
-    return found
+    found = {package: importlib.metadata.version(package) for package in (find_backend(), *PACKAGES)}
+    return {"python": platform.python_version(), **found}

@@ -18,8 +18,8 @@ from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import FeatureSettings, InputSettings
 from fmnist_report.training.fitting import dtype_policy
-from fmnist_report.training.head import standardisation
 from fmnist_report.training.metrics import wilson_interval
+from fmnist_report.training.stores import standardisation
 
 LEARNED = "learned"  # a 1 × 1 convolution, initialised with the base's preprocessing
 SIZES = (32, 48, 56, 64)

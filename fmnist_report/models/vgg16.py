@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fmnist_report.data.download import Source, download, keras_home, run_tool
+from fmnist_report.download import Source, download, keras_home, run_tool
 from fmnist_report.errors import ReportError
 from fmnist_report.models.arrays import LAYERS, Weights, kernel_shapes, weights_digest
 from fmnist_report.models.digests import VGG16_SHA256

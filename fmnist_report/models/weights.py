@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from fmnist_report.backbones import DEFAULT, MODULES
-from fmnist_report.data.download import keras_home
+from fmnist_report.download import keras_home
 from fmnist_report.errors import ReportError
 from fmnist_report.models.arrays import Weights, weights_digest
 from fmnist_report.models.digests import own_weights_file

@@ -9,7 +9,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 import typing
 from dataclasses import dataclass, field
@@ -17,8 +16,15 @@ from pathlib import Path
 
 import filelock
 
-from fmnist_report.errors import ReportError
-from fmnist_report.pipeline.files import UNFINISHED, digest_json, read_json, sha256_file, sync_folder, write_json
+from fmnist_report.pipeline.files import (
+    UNFINISHED,
+    digest_json,
+    read_json,
+    require_folder,
+    sha256_file,
+    sync_folder,
+    write_json,
+)
 from fmnist_report.pipeline.locks import hold, take_lock
 
 FORMAT = 3
@@ -104,14 +110,7 @@ class Cache:
 
     def prepare(self) -> None:
         """Create the folder; raise ReportError if it is not writable."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.root).close()  # unnamed, so a killed process leaves nothing behind
-        except OSError as error:
-            raise ReportError(
-                f"The cache folder {str(self.root)!r} is not writable ({error.strerror}); "
-                "choose another with --cache-dir."
-            ) from error
+        require_folder(self.root, "--cache-dir", "cache folder")
 
     def peek(self, stage: str, key: str) -> tuple[Entry | None, str | None]:
         """Look up an entry without changing anything.

@@ -9,8 +9,11 @@ import io
 import json
 import os
 import shutil
+import tempfile
 import typing
 from pathlib import Path
+
+from fmnist_report.errors import ReportError
 
 if typing.TYPE_CHECKING:
     import h5py
@@ -123,6 +126,17 @@ def has_valid_checksum(path: Path) -> bool:
             return found == hashlib.file_digest(file, "sha256").hexdigest().encode()
     except OSError:
         return False
+
+
+def require_folder(folder: Path, option: str, what: str = "folder") -> None:
+    """Create a folder and check that it is writable; raise ReportError, which names the option, if it is not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # unnamed, so a killed process leaves nothing behind
+    except OSError as error:
+        raise ReportError(
+            f"The {what} {str(folder)!r} is not writable ({error.strerror}); choose another with {option}."
+        ) from error
 
 
 def require_room(folder: Path, n_bytes: int) -> None:

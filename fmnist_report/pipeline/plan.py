@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import importlib.metadata
 import re
 import typing
@@ -11,7 +10,7 @@ from pathlib import Path
 from fmnist_report.errors import UsageError, unknown
 from fmnist_report.machine import find_backend
 from fmnist_report.pipeline.cache import Cache
-from fmnist_report.pipeline.files import canonical_json
+from fmnist_report.pipeline.files import canonical_json, digest_json
 from fmnist_report.pipeline.fingerprint import Module, SourceRecords, find_sources
 from fmnist_report.pipeline.stage import Stage, Step
 
@@ -67,7 +66,7 @@ class Plan:
                 waiting.append(up.name)
             else:
                 components[f"upstream {up.name}"] = contents[step.stage.measures]
-        step.components, step.key = components, None if waiting else _digest(components)
+        step.components, step.key = components, None if waiting else digest_json(components)
         entry, damage = self.cache.peek(step.stage.name, step.key) if step.key else (None, None)
         if step.forced:
             step.entry, step.contents, step.reason = None, None, step.forced
@@ -168,10 +167,6 @@ def list_functions(stage: Stage) -> tuple[str, ...]:
     leaves = [leaf for name, value in stage.settings.items() for _, leaf in _flatten(name, value)]
     named = [leaf for leaf in leaves if isinstance(leaf, str) and re.fullmatch(rf"{package}(\.\w+)+:\w+", leaf)]
     return tuple(dict.fromkeys([stage.function, *named]))
-
-
-def _digest(components: dict[str, str]) -> str:
-    return hashlib.sha256(canonical_json(components).encode()).hexdigest()
 
 
 def _flatten(name: str, value: typing.Any) -> list[tuple[str, typing.Any]]:

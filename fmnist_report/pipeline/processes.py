@@ -11,7 +11,7 @@ import threading
 import typing
 
 from fmnist_report.errors import ReportError
-from fmnist_report.machine import memory_bytes, prepare_libraries
+from fmnist_report.machine import count_cores, memory_bytes, prepare_libraries
 from fmnist_report.pipeline.workers import ONE_THREAD, WorkerPool, import_quietly
 
 PROCESS_BYTES = 3 * 2**30
@@ -118,8 +118,7 @@ def _ending(pool: concurrent.futures.Executor, what: str) -> typing.Iterator[Non
 
 def count_processes() -> int:
     """Return the number of training runs that fit on this machine in parallel."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, memory_bytes() // PROCESS_BYTES, MOST_PROCESSES))
+    return max(1, min(count_cores(), memory_bytes() // PROCESS_BYTES, MOST_PROCESSES))
 
 
 def _follow_parent() -> None:

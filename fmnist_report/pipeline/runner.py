@@ -141,8 +141,7 @@ class _Run:
         if execution is Execution.INLINE or execution is Execution.PARALLEL and len(steps) == 1:
             self._keep(steps[0], make_entry(self._job(steps[0]), self.progress))
         elif execution is Execution.SUBPROCESS:
-            made = run_in_processes(_make_entry_in_subprocess, {names: (self._job(steps[0]), self.progress.quiet)})
-            self._keep(steps[0], made[names])
+            self._compute_in_processes(steps, self.progress.quiet)
         else:
             self.progress.begin(names)
             try:
@@ -153,8 +152,8 @@ class _Run:
             if step.status == "computed":
                 self.progress.end(step.stage.name, step.seconds)
 
-    def _compute_in_processes(self, steps: list[Step]) -> None:
-        jobs = {step.stage.name: (self._job(step), True) for step in steps}
+    def _compute_in_processes(self, steps: list[Step], quiet: bool = True) -> None:
+        jobs = {step.stage.name: (self._job(step), quiet) for step in steps}
         for name, made in run_in_processes(_make_entry_in_subprocess, jobs).items():
             self._keep(self.steps[name], made)
 

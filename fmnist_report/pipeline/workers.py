@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.machine import find_backend, prepare_libraries, silent_imports
+from fmnist_report.pipeline.files import sha256_file
 
 if typing.TYPE_CHECKING:
     from distributed import Client
@@ -29,7 +30,6 @@ ONE_THREAD = dict.fromkeys(
 )
 AHEAD = 2  # tasks submitted per worker, so that none is idle
 WAIT_SECONDS = 20.0
-MISSING = "Dask is not installed; run `.venv/bin/pip install distributed`, then run again."
 
 
 @dataclass
@@ -153,8 +153,8 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
     Raises:
         ReportError: distributed is not installed.
     """
-    if workers:
-        _require_distributed()
+    if workers and importlib.util.find_spec("distributed") is None:
+        raise ReportError("Dask is not installed; run `.venv/bin/pip install distributed`, then run again.")
     if not workers.n:
         yield
         return
@@ -236,14 +236,9 @@ def import_quietly() -> None:
 
 def _digest_of(path: str) -> str | None:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return sha256_file(Path(path))
     except OSError:
         return None
-
-
-def _require_distributed() -> None:
-    if importlib.util.find_spec("distributed") is None:
-        raise ReportError(MISSING)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Paths and digests of templates, style sheets, catalogues and fonts."""
 
-import hashlib
 from pathlib import Path
+
+from fmnist_report.pipeline.files import sha256_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # Next to the package in a checkout, inside it when installed.
@@ -37,4 +38,4 @@ def catalogue_digests(lang: str) -> dict[str, str]:
 
 def _digest(paths: list[Path]) -> dict[str, str]:
     found = [path for path in paths if path.is_file()]  # English has no catalogue
-    return {path.relative_to(TEMPLATES).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return {path.relative_to(TEMPLATES).as_posix(): sha256_file(path) for path in found}

@@ -1,7 +1,6 @@
 """Rows and lists of the report, computed from the results; templates only display them."""
 
 import collections
-import dataclasses
 import itertools
 import typing
 
@@ -9,7 +8,7 @@ from fmnist_report.evaluation.results import STAGES
 from fmnist_report.messages import N_
 from fmnist_report.networks import BY_STAGE, CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.optimizers import OPTIMIZERS
-from fmnist_report.presets import write_value
+from fmnist_report.presets import list_values, write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
@@ -142,14 +141,10 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
         Rows of first and second (classes), counts by model, and total.
     """
     rows = []
-    n_classes = len(results["class_counts"])
-    for first in range(n_classes):
-        for second in range(first + 1, n_classes):
-            counts = {}
-            for name in MAIN:
-                confusion = results["models"][name]["confusion"]
-                counts[name] = confusion[first][second] + confusion[second][first]
-            rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
+    confusions = {name: results["models"][name]["confusion"] for name in MAIN}
+    for first, second in itertools.combinations(range(len(results["class_counts"])), 2):
+        counts = {name: table[first][second] + table[second][first] for name, table in confusions.items()}
+        rows.append({"first": first, "second": second, "counts": counts, "total": sum(counts.values())})
     return sorted(rows, key=lambda row: -row["total"])[:n]
 
 
@@ -258,11 +253,4 @@ def _write_parameter(results: Results, name: str, language: Language) -> str:
 
 def list_settings(settings: Settings) -> list[tuple[str, str]]:
     """Return (name, value) of every setting, as --set accepts them."""
-    rows = []
-    for section in dataclasses.fields(settings):
-        value = getattr(settings, section.name)
-        if dataclasses.is_dataclass(value):
-            for entry in dataclasses.fields(value):
-                item = getattr(value, entry.name)
-                rows.append((f"{section.name}.{entry.name}", write_value(item)))
-    return rows
+    return [(path, write_value(value)) for path, value in list_values(settings).items()]

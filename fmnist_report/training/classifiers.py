@@ -15,9 +15,8 @@ from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.pipeline.workers import Workers
 from fmnist_report.settings import ClassifierSettings
-from fmnist_report.training.head import standardisation
 from fmnist_report.training.metrics import measure_accuracy
-from fmnist_report.training.stores import SPLITS, FeatureStore
+from fmnist_report.training.stores import SPLITS, FeatureStore, standardisation
 
 MANY_FEATURES = 6_000
 N_COMPONENTS = 1_000

@@ -12,7 +12,7 @@ from fmnist_report.settings import FineTuneSettings, HeadSettings, TrainingSetti
 from fmnist_report.training.batches import FeatureBatches, one_hot
 from fmnist_report.training.fitting import TrainingSetup, seeded, train_network
 from fmnist_report.training.prediction import predict_views, view_features
-from fmnist_report.training.stores import FeatureStore
+from fmnist_report.training.stores import FeatureStore, standardisation
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
 
@@ -29,11 +29,6 @@ def prepare_head(settings: HeadSettings, training_data: TrainingData, seed: int)
         return predict_views(network, view_features([view[:n] for view in training_data.views[split]]))
 
     return TrainingSetup(network, batches, predict, "float32", training_data.views["val"][0][:1_000])
-
-
-def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
-    return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
 
 
 def train_on(

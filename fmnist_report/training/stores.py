@@ -126,6 +126,11 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) 
     return MemoryStore(n, store.given, store.unfreeze, store.dataset, store.views, boundary, pooled)
 
 
+def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
+    return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
+
+
 class BoundaryBatches:
     """Shuffled batches of boundary activations, read without loading the whole file.
 

@@ -7,38 +7,17 @@ import io
 import typing
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 LARGEST = 224  # pixels; images of one size up to this are not resized
-ORIENTATION = 0x0112  # EXIF tag
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
-SIDEWAYS = (5, 6, 7, 8)
+SIDEWAYS = (5, 6, 7, 8)  # orientations in EXIF
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # weights of red, green and blue (ITU-R Recommendation BT.601)
 EIGHT_BITS = (0.0, 255.0)
 FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # maxima of images with 1, 4, 8, 10, 12, 14 and 16 bits
 Encoded = Path | bytes
-
-
-@dataclass(frozen=True)
-class Header:
-    """Properties of an image that are known before decoding.
-
-    size: width and height in pixels, after rotation.
-    turn: rotation or flip for correct orientation.
-    wide: whether its values may exceed eight bits.
-    """
-
-    size: tuple[int, int]
-    turn: Image.Transpose | None
-    wide: bool
 
 
 class DecodedImages(typing.NamedTuple):
@@ -82,37 +61,36 @@ def read_images(
         sources: files, or their content.
         tick: called with the number of images done.
     """
-    headers: dict[int, Header] = {}
+    sizes: dict[int, tuple[int, int]] = {}
     faults: dict[int, str] = {}
     low, high, integer = np.inf, -np.inf, True
     for number, source in enumerate(sources):
         with _noting(faults, number), _open(source) as image:
-            header = read_header(image)
-            if header.wide:
+            size = read_size(image)
+            if is_wide(image):
                 values = np.asarray(image)
                 finite = values[np.isfinite(values)]
                 if not finite.size:
                     raise ValueError("none of its values is a number")
                 low, high = min(low, finite.min()), max(high, finite.max())
                 integer &= np.issubdtype(values.dtype, np.integer)
-            headers[number] = header
-    sizes = {header.size for header in headers.values()}
-    keep = len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST
-    width, height = next(iter(sizes)) if keep else (side, side)
+            sizes[number] = size
+    different = set(sizes.values())
+    keep = len(different) == 1 and max(next(iter(different))) <= LARGEST
+    width, height = next(iter(different)) if keep else (side, side)
     scale = find_scale(low, high, integer) if high > -np.inf else EIGHT_BITS
     grey: dict[int, np.ndarray] = {}
-    for number, header in headers.items():
+    for number in sizes:
         with _noting(faults, number), _open(sources[number]) as image:
             if not keep:
                 image.draft(None, (2 * side, 2 * side))  # JPEG can be decoded at reduced resolution
+            rotate(image)
             shades = to_grey(image, scale)
-            shades = shades if header.turn is None else shades.transpose(header.turn)
             fitted = shades if keep else ImageOps.fit(shades, (width, height), Image.Resampling.LANCZOS)
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
-    sizes_of = {number: header.size for number, header in headers.items()}
-    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes_of)
+    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes)
 
 
 def _open(source: Encoded) -> Image.Image:
@@ -134,15 +112,29 @@ def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
         faults[number] = str(error) or type(error).__name__
 
 
-def read_header(image: Image.Image) -> Header:
-    """Read the properties of an image before decoding; an image with a damaged EXIF block is not rotated."""
-    try:
-        orientation = int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged block can raise any exception
-        orientation = 1
+def read_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height after rotation, before decoding."""
     width, height = image.size
-    size = (height, width) if orientation in SIDEWAYS else (width, height)
-    return Header(size, TURNS.get(orientation), image.mode.startswith(("I", "F")))
+    with contextlib.suppress(Exception):  # a damaged EXIF block can raise any exception
+        if image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS:
+            return height, width
+    return width, height  # of TIFF files, Pillow swaps them itself
+
+
+def rotate(image: Image.Image) -> None:
+    """Decode an image and rotate or flip it as its EXIF block says; one with a damaged block is not rotated."""
+    image.load()
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except MemoryError:
+        raise
+    except Exception:  # of a damaged block
+        pass
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Return whether an image may have values of more than eight bits."""
+    return image.mode.startswith(("I", "F"))
 
 
 def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
@@ -153,7 +145,7 @@ def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
     Args:
         scale: the values that become black and white in images of more than eight bits.
     """
-    if image.mode.startswith(("I", "F")):
+    if is_wide(image):
         return Image.fromarray(scale_values(np.asarray(image), scale))
     if not image.has_transparency_data:
         return image.convert("L")
