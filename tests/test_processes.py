@@ -16,9 +16,16 @@ from fmnist_report.pipeline.processes import run_in_processes
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_results_come_by_name_from_other_processes():
+def meet(folder, name):
+    """Return the process after another one has arrived in the folder."""
+    (folder / name).touch()
+    wait_for(lambda: len(list(folder.iterdir())) == 2)
+    return os.getpid()
+
+
+def test_results_come_by_name_from_other_processes(tmp_path):
     assert run_in_processes(math.sqrt, {"first": (4.0,), "second": (9.0,)}) == {"first": 2.0, "second": 3.0}
-    found = run_in_processes(os.getpid, {"first": (), "second": ()})
+    found = run_in_processes(meet, {name: (tmp_path, name) for name in ("first", "second")})
     assert len({os.getpid(), *found.values()}) == 3
 
 

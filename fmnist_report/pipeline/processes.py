@@ -1,7 +1,6 @@
 """Parallel tasks in processes that end with this one."""
 
 import concurrent.futures
-import concurrent.futures.process
 import contextlib
 import multiprocessing
 import multiprocessing.connection
@@ -16,7 +15,6 @@ from fmnist_report.pipeline.workers import ONE_THREAD, WorkerPool, import_quietl
 
 PROCESS_BYTES = 3 * 2**30
 MOST_PROCESSES = 8
-SPAWN = multiprocessing.get_context("spawn")  # forking a process with TensorFlow threads can hang
 
 
 @contextlib.contextmanager
@@ -72,13 +70,12 @@ def open_processes() -> typing.Iterator[WorkerPool]:
     if (n := count_processes()) == 1:
         yield WorkerPool()
         return
-    pool = concurrent.futures.ProcessPoolExecutor(n, SPAWN, _use_one_thread)
-    with _ending(pool, "A training process"):
-        yield ProcessPool(pool)
+    with _start(n, "A training process", _prepare_training) as pool:
+        yield pool
 
 
 def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
-    """Call function(*arguments) for every task, each in a new process.
+    """Call function(*arguments) for every task, in as many new processes.
 
     Args:
         function: a module-level function that returns a picklable value.
@@ -91,29 +88,30 @@ def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict
         ReportError: a process died; the error of a task that failed is raised as it is.
     """
     names = list(tasks)
-    pool = concurrent.futures.ProcessPoolExecutor(len(names), SPAWN, _follow_parent, max_tasks_per_child=1)
-    with _ending(pool, f"The process for {', '.join(names)}"):
-        return {names[number]: value for number, value in ProcessPool(pool).compute(function, tasks.values())}
+    with _start(len(names), f"The process for {', '.join(names)}", _follow_parent) as pool:
+        return {names[number]: value for number, value in pool.compute(function, tasks.values())}
 
 
 @contextlib.contextmanager
-def _ending(pool: concurrent.futures.Executor, what: str) -> typing.Iterator[None]:
-    """End a pool's processes with the block, also if an error ends it.
+def _start(n: int, what: str, begin: typing.Callable[[], None]) -> typing.Iterator[ProcessPool]:
+    """Yield a pool of n processes, which end with the block, with an error in it, and with this process.
+
+    joblib's executor kills its processes without waiting for them; that of the standard library can then hang.
 
     Args:
         what: subject of the sentence about a process that died.
+        begin: initialises a process.
     """
-    others = multiprocessing.active_children()
+    from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+
+    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow threads can hang
+    pool = ProcessPoolExecutor(n, context=context, initializer=begin)
     try:
-        yield
-    except concurrent.futures.process.BrokenProcessPool:
+        yield ProcessPool(pool)
+    except BrokenProcessPool:
         raise ReportError(f"{what} ended before it was finished, perhaps because memory ran out; run again.") from None
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - set(others):
-            process.terminate()
-        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(kill_workers=True)
 
 
 def count_processes() -> int:
@@ -127,7 +125,7 @@ def _follow_parent() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _use_one_thread() -> None:
+def _prepare_training() -> None:
     """Initialise a process of a pool, before it imports anything that starts threads."""
     os.environ.update(ONE_THREAD)
     prepare_libraries()
