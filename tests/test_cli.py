@@ -27,6 +27,7 @@ from fmnist_report.cli import app, lead_with_shared, main, parse_size
 from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.doctor import examine
 from fmnist_report.errors import UsageError
+from fmnist_report.networks import stages_of_part
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.fingerprint import find_sources
 from fmnist_report.pipeline.plan import Plan
@@ -239,7 +240,9 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         return follow(Plan(line, Cache(tmp_path)))
 
     on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "search", "duplicates"}
-    on_seeds = {f"{name}-{number}" for name in ("mlp", "cnn", "head", "finetune") for number in (1, 2)} | {"seeds"}
+    on_seeds = {f"{name}-{number}" for name in (*stages_of_part(1), *stages_of_part(2)) for number in (1, 2)} | {
+        "seeds"
+    }
     end = {"evaluation", "examples", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "explain", "browser_model"} | end,
