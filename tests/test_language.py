@@ -3,6 +3,7 @@
 import itertools
 import re
 import string
+import tomllib
 
 import pytest
 from babel.messages import extract, pofile
@@ -21,8 +22,10 @@ KEYWORDS = {**extract.DEFAULT_KEYWORDS, "N_": None, "N_n": (1, 2), "t": None}
 
 
 def messages():
-    """Return all messages of modules and templates."""
-    found = set()
+    """Return all messages of modules, templates and references."""
+    listed = tomllib.loads((TEMPLATES / "references.toml").read_text("utf-8"))
+    rows = [*listed["published"], *listed["methods"]]
+    found = {row[key] for row in rows for key in ("network", "term", "words") if key in row}
     for pattern, method in (("fmnist_report/**/*.py", "python"), ("templates/*.html", babel_extract)):
         for path in ROOT.glob(pattern):
             with open(path, "rb") as file:
