@@ -4,11 +4,13 @@ import matplotlib
 import numpy as np
 import pytest
 
+from fmnist_report.models.cnn import build_cnn, find_maps
 from fmnist_report.networks import MAIN
-from fmnist_report.report.figures import galleries
+from fmnist_report.report.figures import explanations, galleries
 from fmnist_report.report.figures.canvas import STYLE
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import Language
+from fmnist_report.settings import CNNSettings
 
 ENGLISH = Language("en")
 RNG = np.random.default_rng(0)
@@ -64,3 +66,16 @@ def test_filters_are_shown_one_by_one(channels):
 def test_images_keep_their_pixels():
     svg = draw(galleries.plot_filters, RNG.normal(size=(3, 3, 1, 1)), 4)
     assert 'image-rendering="optimizeSpeed"' in svg and 'width="3"' in svg
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (CNNSettings(), ["first layer", "block 1", "block 2", "block 3"]),
+        (CNNSettings(residual=False), ["first layer", "block 1", "block 2", "block 3"]),
+        (CNNSettings(architecture="plain"), ["layer 1", "layer 2"]),
+    ],
+)
+def test_maps_of_the_cnn_are_titled_by_their_position(settings, expected):
+    layers = find_maps(build_cnn(settings))
+    assert [explanations._layer_title(f"cnn/{layer}", ENGLISH).replace("\n", " ") for layer in layers] == expected

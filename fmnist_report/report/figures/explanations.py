@@ -15,8 +15,7 @@ from fmnist_report.report.language import Language
 PLACES = {
     "stem_": N_("first layer"),
     r"conv(?P<number>\d)_relu$": N_("layer {number}"),
-    r"stage(?P<number>\d)": N_("stage {number}"),
-    r"block(?P<number>\d)_conv\d$": N_("block {number}"),
+    r"block(?P<number>\d)(b_relu|_add|_conv\d)$": N_("block {number}"),
 }
 
 
