@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import random_base
+from numpy.testing import assert_allclose
 
 from fmnist_report.errors import ReportError
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
@@ -29,10 +30,10 @@ def test_stored_activations_are_those_of_the_network(feature_folder, data_folder
         first = store.first_row("val")
         boundary = store.read("block3_out", "mirror", first, first + 20)
         pooled = store.pooled("val", "mirror")
-    assert boundary == pytest.approx(mirrored["block3_out"], rel=2e-3, abs=1e-2)
+    assert_allclose(boundary, mirrored["block3_out"], rtol=2e-3, atol=1e-2)
     cells = mirrored["block3_out"].reshape(20, 2, 2, 2, 2, 256).mean(axis=(2, 4)).reshape(20, -1)
-    assert pooled[:, :1024] == pytest.approx(cells, rel=2e-3, abs=1e-2)
-    assert pooled[:, 1024:1536] == pytest.approx(mirrored["block4_gap"], rel=2e-3, abs=1e-2)
+    assert_allclose(pooled[:, :1024], cells, rtol=2e-3, atol=1e-2)
+    assert_allclose(pooled[:, 1024:1536], mirrored["block4_gap"], rtol=2e-3, atol=1e-2)
     assert pooled.shape == (20, 2048)
 
 
@@ -130,7 +131,7 @@ def test_shards_depend_on_threads_within_rounding_alone(
         ):
             for name in (f"{view}/{layer}" for view in VIEWS for layer in here[view]):
                 assert one[name][()].tobytes() == two[name][()].tobytes(), (path.name, name)
-                assert one[name][()] == pytest.approx(here[name][()], rel=2e-3, abs=1e-2), (path.name, name)
+                assert_allclose(one[name][()], here[name][()], rtol=2e-3, atol=1e-2, err_msg=f"{path.name} {name}")
 
 
 @pytest.mark.parametrize("n", [1, 125, 333])
