@@ -1,5 +1,7 @@
 """Rows of tables and lists in sentences agree with settings and results, in the right order."""
 
+import dataclasses
+
 from fmnist_report.networks import MAIN, ON_FEATURES
 from fmnist_report.presets import override, preset
 from fmnist_report.report.language import Language
@@ -10,6 +12,7 @@ from fmnist_report.report.tables import (
     confused_pairs,
     ensemble_list,
     entered_ranges,
+    list_methods,
     mirror_list,
     network_rows,
     search_list,
@@ -116,3 +119,19 @@ def test_classifiers_stand_by_their_validation_accuracy_and_the_chosen_one_is_ma
     found = classifier_rows(results, ENGLISH)
     assert [row["name"] for row in found] == sorted(accuracies, key=accuracies.get, reverse=True)
     assert [row["name"] for row in found if row["chosen"]] == [HEAD]
+
+
+def test_methods_are_those_that_the_run_uses():
+    def list_terms(*assignments, tried=(), searched=()):
+        used = dataclasses.asdict(override(preset("standard"), assignments))
+        study = {"rows": list(tried), "search": {"networks": dict.fromkeys(searched, {"importance": {}})}}
+        return {method.term for method in list_methods({"run": {"settings": used}, "study": study, "full_runs": []})}
+
+    plain = ["cnn.optimizer=sgd", "mlp.optimizer=sgd", "head.optimizer=sgd", "finetune.optimizer=sgd"]
+    plain += [f"{name}.schedule=constant" for name in ("mlp", "cnn", "head", "finetune")]
+    left = {"AdamW", "Muon", "Lion", "one cycle", "cutout", "residual connection", "Optuna", "fANOVA"}
+    assert not list_terms(*plain) & left and "SGD" in list_terms(*plain)
+    assert {"AdamW", "Muon", "one cycle"} <= list_terms()  # Muon leaves vectors to AdamW
+    assert "residual connection" in list_terms("cnn.residual=true") and "cutout" in list_terms("cnn.cutout=4")
+    assert "Lion" in list_terms(*plain, tried=[{"factor": "optimizer", "value": "lion"}])
+    assert "Optuna" in list_terms(searched=["head"]) and "fANOVA" not in list_terms(searched=["head"])
