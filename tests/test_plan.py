@@ -62,6 +62,17 @@ def line(tmp_path, monkeypatch):
     return run
 
 
+def test_source_of_a_function_that_a_setting_names_counts(line, tmp_path):
+    def plan(functions):
+        (tmp_path / "src" / "fmnist_report" / "toy.py").write_text(functions)
+        named = Stage("named", "fmnist_report.toy:third", {"deep": {"build": "fmnist_report.toy:first"}})
+        other = Stage("other", "fmnist_report.toy:third", {"deep": {"build": "first"}})
+        return [step.own for step in Plan([named, other], line.cache, root=tmp_path / "src").steps.values()]
+
+    before, after = plan(FUNCTIONS), plan(FUNCTIONS.replace("def first(out,", "def first(out, /,"))
+    assert before[0] != after[0] and before[1] == after[1] and "source of first" in before[0]
+
+
 def test_first_run_computes_all(line):
     assert line() == ["first", "second", "third"]
 

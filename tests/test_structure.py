@@ -128,7 +128,9 @@ def test_docstrings_name_modules_that_exist():
         tree = ast.parse(path.read_text("utf-8"))
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
         texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)]
-        for package, module in re.findall(rf"\b({'|'.join(PACKAGES)})\.(\w+)\.\w+", "\n".join(texts)):
+        text = "\n".join(texts)
+        named = re.findall(rf"\b({'|'.join(PACKAGES)})\.(\w+)\.\w+", text)
+        for package, module in [*named, *re.findall(rf"\b({'|'.join(PACKAGES)})/(\w+)\.py\b", text)]:
             assert (PACKAGE / package / f"{module}.py").is_file(), (path.name, f"{package}.{module}")
 
 
