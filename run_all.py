@@ -14,12 +14,12 @@ if __name__ == "__main__":
 from fmnist_report.cli import main
 from fmnist_report.data.custom.detection import DataSet
 from fmnist_report.models.digests import weights_content
-from fmnist_report.networks import NETWORKS, count_runs, write_trial_specs
+from fmnist_report.networks import NETWORKS, count_runs, make_trial_specs
 from fmnist_report.pipeline.stage import Execution, Pipeline
 from fmnist_report.pipeline.workers import LOCAL, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
 from fmnist_report.report.title_page import Document
-from fmnist_report.settings import Settings, choose_networks, first_cached
+from fmnist_report.settings import Settings, first_cached, without_epochs
 
 
 def build_pipeline(
@@ -61,16 +61,16 @@ def build_pipeline(
         train, finetune=s.finetune, head_settings=s.head, seed=s.seed, data=data, features=features, head=head
     )
     finetune = further("finetune", "training.finetune:fine_tune", weights=weights)
-    control = further("control", "training.head:train_on")
+    control = further("control", "training.head:train_control")
     trained = [*part1.values(), head, finetune]
     times = [(stage, count_runs(s, stage.name)) for stage in trained]
     seeds = pipeline.repeat("seeds", "evaluation.seeds:gather_seeds", times, spread)
     trial = functools.partial(train, execution=Execution.SUBPROCESS, seed=s.seed, data=data, weights=weights)
     study = trial(
-        "study", "experiments.study:run_study", study=s.study, networks=write_trial_specs(s, "study"), features=features
+        "study", "experiments.study:run_study", study=s.study, networks=make_trial_specs(s, "study"), features=features
     )
     search = trial(
-        "search", "experiments.search:run_search", search=s.search, networks=write_trial_specs(s, "search"),
+        "search", "experiments.search:run_search", search=s.search, networks=make_trial_specs(s, "search"),
         features=features, places=by,
     )  # fmt: skip
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
@@ -84,13 +84,13 @@ def build_pipeline(
     duplicates = apart("duplicates", "experiments.duplicates:find_duplicates", duplicates=s.duplicates)
     explain = pipeline.stage(
         "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
-        networks=choose_networks(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
+        networks=without_epochs(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
         finetune=finetune,
     )  # fmt: skip
-    shape = choose_networks(s)["cnn"]
     browser_model = pipeline.stage(
-        "browser_model", "experiments.browser_model:make_browser_model", network=shape, data=data, cnn=cnn
-    )
+        "browser_model", "experiments.browser_model:make_browser_model", network=without_epochs(s)["cnn"],
+        data=data, cnn=cnn,
+    )  # fmt: skip
     evaluation = pipeline.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
         duplicates=duplicates, browser_model=browser_model, **judged, measures=True, published=True,

@@ -85,7 +85,7 @@ def measure_search(workers: Workers, cache: Path) -> float:
     from dataclasses import replace
 
     from fmnist_report.experiments.search import run_search
-    from fmnist_report.networks import write_trial_specs
+    from fmnist_report.networks import make_trial_specs
     from fmnist_report.presets import preset
 
     s = preset("standard")
@@ -99,7 +99,7 @@ def measure_search(workers: Workers, cache: Path) -> float:
             Path(temporary),
             QUIET,
             search=few,
-            networks=write_trial_specs(s, "search"),
+            networks=make_trial_specs(s, "search"),
             seed=0,
             **folders,
             workers=workers,

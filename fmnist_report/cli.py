@@ -139,9 +139,12 @@ def run(
         Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
     ] = PROJECT / "report",
     force: Annotated[
-        list[str], typer.Option("--force", metavar="STAGE", help="Recompute this stage; repeat for several.")
+        list[str],
+        typer.Option("--force", metavar="STAGE", help="Recompute this stage and all that depend on it; repeatable."),
     ] = [],  # noqa: B006
-    only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Stop after this stage.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="STAGE", help="Compute only this stage and its inputs.")
+    ] = None,
     no_test: Annotated[
         bool, typer.Option("--no-test", help="Stop at validation, without reading the test labels.")
     ] = False,
@@ -153,7 +156,7 @@ def run(
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
     ] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Print the stages to compute, and why.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the stages to compute, and why, and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
     version: Annotated[
@@ -187,12 +190,12 @@ def _print_plan(plan: Plan) -> None:
     print_table(("stage", "action", "key", "reason"), rows)
 
 
-@app.command(short_help="Show which stages are cached and which are stale.")
+@app.command(short_help="Show which stages are cached and which a run would compute.")
 def status(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
-    """Show which stages are cached, which a run would compute, and why; exit code 1 if any stage is stale.
+    """Show which stages are cached, which a run would compute, and why; exit code 1 if any would or may be.
 
     Also accepts the options of a run: --preset, --set, --lang, --seed, --data-dir, --cache-dir.
     """
@@ -227,7 +230,10 @@ def doctor(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="List every source of data and weights.")] = False,
 ) -> None:
-    """Check Python, memory, disk, Pango, fonts, and the sources of data and weights."""
+    """Check Python, packages, memory, disk, Pango, fonts, and the sources of data and weights; suggest fixes.
+
+    The exit code is 1 if a requirement is missing. Also accepts the options of a run: --data-dir, --cache-dir.
+    """
     request: Request = context.obj
     findings = examine(request.data_dir, request.cache_dir, verbose)
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
@@ -246,7 +252,7 @@ def cache_ls(context: typer.Context) -> None:
     print_table(("stage", "key", "size", "created"), rows)
 
 
-@cache_app.command("verify")
+@cache_app.command("verify", short_help="Verify the digest of every cached file.")
 def cache_verify(context: typer.Context) -> None:
     """Verify the digest of every cached file; exit code 1 if any differs."""
     request: Request = context.obj
@@ -258,14 +264,14 @@ def cache_verify(context: typer.Context) -> None:
     raise typer.Exit(1 if n_damaged else 0)
 
 
-@cache_app.command("prune")
+@cache_app.command("prune", short_help="Remove damaged and unfinished entries.")
 def cache_prune(
     context: typer.Context,
     max_size: Annotated[
         str | None, typer.Option("--max-size", help="Evict the oldest entries above this size, e.g. 5GB.")
     ] = None,
 ) -> None:
-    """Remove unfinished and damaged entries and, with --max-size, the oldest entries above a total size."""
+    """Remove unfinished, damaged and quarantined entries; with --max-size, also the oldest above a total size."""
     request: Request = context.obj
     for line in request.cache().prune(parse_size(max_size) if max_size else None):
         print_line(f"removed {line}")

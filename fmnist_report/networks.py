@@ -12,13 +12,13 @@ from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.settings import POOLED, FineTuneSettings, Settings, TrainingSettings, first_cached
 
 MULTIPLE = 8  # narrowed widths are multiples of this, for efficient multiplication
-N_PARTS = 4  # of a trial of the search, which may be pruned after each
+SEARCH_EPOCHS = 4  # of a trial of the search, which may be pruned after each
 NO_BLOCK = 6  # value of unfreeze that trains no block
 
 
 @dataclass(frozen=True)
-class Times:
-    """A multiple of the baseline's own value, rounded down if that is an integer."""
+class MultipleOfBaseline:
+    """A value given as a multiple of the baseline's, rounded down if that is an integer."""
 
     factor: float
 
@@ -74,7 +74,7 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class Network:
-    """A network: how it is trained, tried and shown. Its settings are the section of its stage's name.
+    """A model of the report: how it is trained, tried and shown. Its settings are the section of its stage's name.
 
     Args:
         name: name in results.json.
@@ -85,7 +85,8 @@ class Network:
         colour: its colour everywhere, from the colour-blind safe palette of Okabe and Ito.
         needs: stages that it builds on.
         build: "module:name" of its builder (settings, shape, n_classes), for a network that reads pixels.
-        prepare: "module:name" of the function that prepares its training from settings, data and seed.
+        prepare: "module:name" of the function that prepares its training in the study and the search; unused without
+            trials.
         slow: its training counts as slow for seeds.n_slow.
         trials: how study and search vary it; None for neither.
     """
@@ -111,9 +112,9 @@ class Network:
 def _optimisation(stage: str) -> dict[str, tuple]:
     return {
         "optimizer": tuple(name for name, one in OPTIMIZERS.items() if stage in one.studied_in),
-        "learning_rate": (Times(1 / 4), Times(4)),
+        "learning_rate": (MultipleOfBaseline(1 / 4), MultipleOfBaseline(4)),
         "schedule": ("one_cycle", "constant"),
-        "batch_size": (Times(1 / 2),),
+        "batch_size": (MultipleOfBaseline(1 / 2),),
     }
 
 
@@ -129,7 +130,7 @@ CNN_TRIALS = Trials(
     factors={
         "structure": {
             "architecture": ("blocks", "plain"),
-            "widths": (Times(1 / 2),),
+            "widths": (MultipleOfBaseline(1 / 2),),
             "kernel": (3, 5),
             "pooling": ("max", "average"),
             "batch_norm": (True, False),
@@ -146,7 +147,7 @@ HEAD_TRIALS = Trials(
     factors={
         "structure": {
             "layers": (*((layer,) for layer in POOLED), POOLED[:2], POOLED[1:]),
-            "width": (0, Times(1 / 4)),
+            "width": (0, MultipleOfBaseline(1 / 4)),
         },
         "optimisation": _optimisation("head"),
         "regularisation": REGULARISATION,
@@ -157,7 +158,14 @@ HEAD_TRIALS = Trials(
 FINETUNE_TRIALS = Trials(  # its steps are the slowest, so only its own settings are tried
     factors={
         "structure": {"unfreeze": (NO_BLOCK, 4)},
-        "optimisation": {"learning_rate": (Times(1 / 4), Times(4), Times(16), Times(64))},
+        "optimisation": {
+            "learning_rate": (
+                MultipleOfBaseline(1 / 4),
+                MultipleOfBaseline(4),
+                MultipleOfBaseline(16),
+                MultipleOfBaseline(64),
+            )
+        },
         "regularisation": {"dropout": (0.5,)},
     },
     space=SPACE | {"learning_rate": Range(1e-5, 1e-3, log=True), "batch_size": (64, 128), "unfreeze": (4, 5)},
@@ -179,12 +187,12 @@ NETWORKS = (
     ),
     Network(
         "vgg_finetuned", "finetune", 2, N_("{backbone}, fine-tuned"), N_("fine-tuned {backbone}"), "#009e73",
-        ("features", "head"), prepare="fmnist_report.experiments.trials:prepare_finetuning", slow=True,
+        ("features", "head"), prepare="fmnist_report.experiments.trials:prepare_finetune_trial", slow=True,
         trials=FINETUNE_TRIALS,
     ),
     Network("ensemble", "", 0, N_("Ensemble"), N_("the ensemble"), "#aa4499"),
 )  # fmt: skip
-# Classifiers on frozen features, the best of which on validation is vgg_features, and the preprocessing study's.
+# Classifiers on frozen features; the one with the best validation accuracy becomes vgg_features.
 ON_FEATURES = (
     Network("vgg_logistic_regression", "classifiers", 2, N_("Logistic regression"), N_("logistic regression"),
             "#0072b2", ("features",)),
@@ -210,7 +218,8 @@ COMPARED = tuple(row.name for row in NETWORKS)
 MAIN = tuple(row.name for row in NETWORKS if row.stage)
 BY_NAME = {row.name: row for row in (*NETWORKS, *ON_FEATURES, CONTROL, OF_INPUTS)}
 BY_STAGE = {row.stage: row for row in BY_NAME.values() if row.stage and row.stage != BY_NAME[CHOSEN].stage}
-# Pairs tested for a difference, the first minus the second: all pairs, and fine-tuning against its starting point.
+# Pairs tested for a difference, the first minus the second: all pairs, and fine-tuning against the head from which it
+# starts and against the control run.
 PAIRS = [(a, b) for number, b in enumerate(COMPARED) for a in COMPARED[number + 1 :]]
 PAIRS += [("vgg_finetuned", "vgg_head"), ("vgg_finetuned", CONTROL.name)]
 COLOURS = {name: row.colour for name, row in BY_NAME.items()}
@@ -238,11 +247,11 @@ def network_of_stage(stage: str) -> str:
     return BY_STAGE[stage].name
 
 
-def write_trial_specs(settings: Settings, kind: str) -> dict[str, TrialSpec]:
+def make_trial_specs(settings: Settings, kind: str) -> dict[str, TrialSpec]:
     """Return the specification of every network that the study or the search trains, by stage.
 
-    The baseline has widths divided by width_divisor and rounded down to multiples of 8, at most the largest batch of
-    the record in the study, and the settings that let fine-tuning read cached features of all images.
+    In the baseline, widths are divided by width_divisor and rounded down to multiples of 8. In the study, the batch
+    size is at most largest_batch. Fine-tuning has settings with which it can read cached features of all images.
 
     Args:
         kind: "study" or "search".
@@ -258,7 +267,7 @@ def write_trial_specs(settings: Settings, kind: str) -> dict[str, TrialSpec]:
                 changes |= {"epochs": 1, "batch_size": min(own.batch_size, row.trials.largest_batch)}
                 changes |= {"easy_sample_interval": 1} if isinstance(own, FineTuneSettings) else {}
             else:
-                changes |= {"epochs": N_PARTS}
+                changes |= {"epochs": SEARCH_EPOCHS}
             varied = row.trials.factors if kind == "study" else row.trials.space
             found[stage] = TrialSpec(stage, dataclasses.replace(own, **changes), row.prepare, row.build, varied)
     return found

@@ -11,10 +11,10 @@ class Optimizer:
 
     Args:
         label: its name in the report.
-        usual_rate: its usual learning rate relative to AdamW's; its usual weight decay goes by the inverse.
+        usual_rate: its usual learning rate relative to AdamW's; its usual weight decay is AdamW's divided by this.
         words: what it is, in half a line, a message of the catalogue.
         source, address: the paper, and where it is to be read.
-        studied_in: the networks whose study tries it.
+        studied_in: stages of the networks whose study tries it.
         includes: another optimiser that it applies to some of the weights.
     """
 

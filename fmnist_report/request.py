@@ -113,7 +113,7 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     features = plan.steps.get("features")
     if features and features.status == "compute":
-        missing = feature_bytes(request.settings()) - plan.cache.count_unfinished("features", features.key)
+        missing = feature_bytes(request.settings()) - plan.cache.unfinished_bytes("features", features.key)
         require_space(request.cache_dir, missing, "The feature cache")
 
 

@@ -19,9 +19,9 @@ LEAST_MAP = 60  # t-SNE needs more images than neighbours and components
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 Pixels = Annotated[int, Field(ge=0, le=14)]
 Images = Annotated[int, Field(ge=20)]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -68,9 +68,9 @@ class TrainingSettings:
     batch_size: Positive = 256
     optimizer: OptimizerName = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    learning_rate: Rate = 1e-3
-    weight_decay: Decay = 0.05
-    label_smoothing: Share = 0.1
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.05
+    label_smoothing: Fraction = 0.1
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class MLPSettings(TrainingSettings):
     """
 
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1024, 1024)
-    dropout: Share = 0.0
+    dropout: Fraction = 0.0
     epochs: Positive = 16
     batch_size: Positive = 1024
     optimizer: OptimizerName = "muon"
-    learning_rate: Rate = 1e-2
-    weight_decay: Decay = 0.02
-    label_smoothing: Share = 0.05
+    learning_rate: PositiveFloat = 1e-2
+    weight_decay: NonNegativeFloat = 0.02
+    label_smoothing: Fraction = 0.05
     shift: Pixels = 1
     cutout: Pixels = 0
     mirror: bool = True
@@ -125,11 +125,11 @@ class CNNSettings(TrainingSettings):
     batch_norm: bool = True
     residual: bool = True
     mirror: bool = True
-    dropout: Share = 0.2
+    dropout: Fraction = 0.2
     epochs: Positive = 7
     batch_size: Positive = 128
     optimizer: OptimizerName = "muon"
-    learning_rate: Rate = 6e-3
+    learning_rate: PositiveFloat = 6e-3
     shift: Pixels = 2
     cutout: Pixels = 0
     precision: Precision = "auto"
@@ -160,15 +160,15 @@ class ClassifierSettings:
     A list is extended when the best candidate is its first or last.
 
     logistic_c: Candidate values of C, the inverse regularisation strength of logistic regression.
-    neighbours: Candidate values of k.
+    neighbours: Candidate numbers of neighbours.
     neighbour_components: Principal components used for the nearest-neighbour search.
     shrinkage: Candidate shrinkage values for the covariance in linear discriminant analysis.
     """
 
-    logistic_c: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.001, 0.003)
+    logistic_c: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.001, 0.003)
     neighbours: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10)
     neighbour_components: Positive = 96
-    shrinkage: Annotated[tuple[Rate, ...], Field(min_length=1)] = (1e-3, 1e-2)
+    shrinkage: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (1e-3, 1e-2)
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,10 @@ class HeadSettings(TrainingSettings):
     """
 
     width: Count = 512
-    dropout: Share = 0.2
+    dropout: Fraction = 0.2
     epochs: Positive = 12
     batch_size: Positive = 512
-    learning_rate: Rate = 2e-3
+    learning_rate: PositiveFloat = 2e-3
 
 
 @dataclass(frozen=True)
@@ -204,12 +204,12 @@ class FineTuneSettings(TrainingSettings):
 
     epochs: Positive = 2
     batch_size: Positive = 128
-    learning_rate: Rate = 6e-5
+    learning_rate: PositiveFloat = 6e-5
     unfreeze: Annotated[int, Field(ge=2, le=5)] = 4
     block_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     shift: Pixels = 0
     cutout: Pixels = 0
-    dropout: Share = 0.2
+    dropout: Fraction = 0.2
     easy_sample_interval: Annotated[int, Field(ge=1, le=2)] = 2
     precision: Precision = "auto"
 
@@ -230,7 +230,7 @@ class SeedSettings:
 class StudySettings:
     """The hyperparameter study: one change at a time to the baseline, short runs, compared on validation data.
 
-    n_train: Training images for the convolutional network, a random sample.
+    n_train: Training images for the convolutional network, the first of the split, which is in random order.
     n_val: Validation images for the convolutional network.
     feature_train: Training images for the models on the base's features.
     feature_val: Validation images for the models on the base's features.
@@ -256,7 +256,7 @@ class StudySettings:
 class SearchSettings:
     """The hyperparameter search with Optuna, on a subset.
 
-    n_train: Training images, the first of the split.
+    n_train: Training images, the first of the split, which is in random order.
     n_val: Validation images.
     width_divisor: Divisor of the convolutional network's widths.
     parallel_trials: Trials sampled together, so that they can be trained in parallel.
@@ -296,17 +296,17 @@ class InputSettings:
 class DuplicateSettings:
     """The criteria for a near duplicate of a training image.
 
-    rms: Maximum root-mean-square difference, in grey levels of 255.
+    rms: Maximum root-mean-square difference, in grey levels from 0 to 255.
     cosine: Minimum cosine similarity of the pooled features of the base's blocks 4 and 5.
     """
 
-    rms: Decay = 10.0
+    rms: NonNegativeFloat = 10.0
     cosine: Annotated[float, Field(ge=-1, le=1)] = 0.99
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """The figures about the features.
+    """The t-SNE map of the features.
 
     n_map: Validation images on the t-SNE map.
     """
@@ -319,7 +319,7 @@ class ReportSettings:
     """The appearance and galleries of the report.
 
     accent: CSS colour of headings and links.
-    mistakes: Most confident errors of the fine-tuned network to show; half as many are shown of those shared by all.
+    mistakes: Number of the fine-tuned network's most confident errors to show; half as many of those shared by all.
     """
 
     accent: str = "#0b5cad"
@@ -352,7 +352,7 @@ class Settings:
     report: ReportSettings = field(default_factory=ReportSettings)
 
 
-def take_enough_steps(settings: TrainingSettings, n_train: int) -> TrainingSettings:
+def limit_batch_size(settings: TrainingSettings, n_train: int) -> TrainingSettings:
     """Return the settings with a batch size that gives at least LEAST_STEPS steps per epoch."""
     return dataclasses.replace(settings, batch_size=min(settings.batch_size, max(1, n_train // LEAST_STEPS)))
 
@@ -367,8 +367,8 @@ def starts_at_pixels(finetune: FineTuneSettings) -> bool:
     return bool(finetune.shift or finetune.cutout) or finetune.unfreeze < FIRST_CACHED
 
 
-def choose_networks(settings: Settings) -> NetworkSettings:
-    """Return the settings of each network used in trials or shown in figures, without its epochs."""
+def without_epochs(settings: Settings) -> NetworkSettings:
+    """Return the settings of the networks that explain and browser_model load, with one epoch, for their keys."""
     return {name: dataclasses.replace(getattr(settings, name), epochs=1) for name in ("cnn", "head", "finetune")}
 
 

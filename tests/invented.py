@@ -10,11 +10,11 @@ from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation.calibration import calibration_error
 from fmnist_report.evaluation.candidates import Candidate
-from fmnist_report.evaluation.comparison import compare_pairs, difference_of_parts
+from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
 from fmnist_report.evaluation.metrics import score_classes
 from fmnist_report.evaluation.results import RENDERING, assemble_results
 from fmnist_report.evaluation.test_set import evaluate
-from fmnist_report.networks import COMPARED, CONTROL, NETWORKS, ON_FEATURES, PAIRS, network_of_stage, write_trial_specs
+from fmnist_report.networks import COMPARED, CONTROL, NETWORKS, ON_FEATURES, PAIRS, make_trial_specs, network_of_stage
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.progress import Progress
@@ -71,7 +71,7 @@ def invent_model(labels, predicted, n_classes, n_val, rng):
     n_clean = int(np.clip(n_right + rng.integers(-5, 40), 0, n_val))
     probabilities = np.full((n_test, n_classes), 0.1 / n_classes)
     probabilities[np.arange(n_test), predicted] += 1 - probabilities.sum(axis=1)
-    difference, low, high = difference_of_parts(n_right / n_val, n_val, share, n_test)
+    difference, low, high = difference_of_accuracies(n_right / n_val, n_val, share, n_test)
     epochs = int(rng.integers(1, 6))
     return {
         "test_accuracy": share,
@@ -310,7 +310,7 @@ def write_study(entries, settings, rng):
     changes = {"precision": "float32"}
     networks = {name: dataclasses.replace(spec, settings=dataclasses.replace(
                     spec.settings, **changes if hasattr(spec.settings, "precision") else {}))
-                for name, spec in write_trial_specs(settings, "study").items()}  # fmt: skip
+                for name, spec in make_trial_specs(settings, "study").items()}  # fmt: skip
 
     def invent(runs, *others):
         baselines = {}
@@ -335,7 +335,7 @@ def invent_search(settings, rng):
     from fmnist_report.experiments.search import LEAST_FOR_IMPORTANCE, draw, summarise
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    found, specs, settings = {}, write_trial_specs(settings, "search"), settings.search
+    found, specs, settings = {}, make_trial_specs(settings, "search"), settings.search
     for network, spec in specs.items():
         search = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
         n_trials = getattr(settings, f"{network}_trials")

@@ -50,19 +50,19 @@ def test_what_was_not_chosen_is_no_step():
 
 def test_steps_on_the_base():
     head, finetune = HeadSettings(width=64), FineTuneSettings()
-    steps = ablation.list_base_steps(head, finetune)
+    steps = ablation.list_transfer_steps(head, finetune)
     assert [(r.network, r.component, r.settings.width if r.network == "head" else None, r.layers) for r in steps] == [
         ("head", "start", 0, ("block5_gap",)), ("head", "blocks", 0, ("block3_gap", "block4_gap", "block5_gap")),
         ("head", "grid", 0, POOLED), ("head", "width", 64, POOLED), ("finetune", "unfreeze", None, POOLED),
     ]  # fmt: skip
-    assert steps[-1].settings is finetune and ablation.list_base_steps(head, None) == steps[:-1]
+    assert steps[-1].settings is finetune and ablation.list_transfer_steps(head, None) == steps[:-1]
     assert {step.n_views for step in steps} == {2}
-    linear = ablation.list_base_steps(HeadSettings(width=0), finetune)  # whose head adds no layer
+    linear = ablation.list_transfer_steps(HeadSettings(width=0), finetune)  # whose head adds no layer
     assert [step.component for step in linear] == ["start", "blocks", "grid", "unfreeze"]
 
 
 def test_gains_have_an_interval_that_holds_for_all_steps():
-    steps = ablation.list_base_steps(HeadSettings(), FineTuneSettings())[:3]
+    steps = ablation.list_transfer_steps(HeadSettings(), FineTuneSettings())[:3]
     rows = ablation.describe_ablation(steps, [0.80, 0.90, 0.905], 0.004, 5, 2_000)
     half = 0.004 * step_factor(5, 2)
     assert rows[0] == {"network": "head", "component": "start", "val_accuracy": 0.80}

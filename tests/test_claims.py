@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invented import invent_ablation, invent_results, invent_study
 
-from fmnist_report.evaluation.comparison import difference_of_parts
+from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES, networks_of_part, stages_of_part
 from fmnist_report.presets import preset
 from fmnist_report.report.conclusions import captions, claims
@@ -200,12 +200,12 @@ def check_fit(document, claim):
     n_val = document["data"]["n_val"]
     rose = losses[-1] > (1 + 0.04 * (5_000 / n_val) ** 0.5) * min(losses)
     then = accuracies[losses.index(min(losses))]
-    better = difference_of_parts(accuracies[-1], n_val, then, n_val)[1] > 0
+    better = difference_of_accuracies(accuracies[-1], n_val, then, n_val)[1] > 0
     n = model["train_eval"]["n"]
     gap = model["train_eval"]["train_accuracy"] - model["val_accuracy"]
     assert (claim.relation == "short") == (len(losses) < 3)
     if claim.relation != "short":
-        apart = difference_of_parts(model["train_eval"]["train_accuracy"], n, model["val_accuracy"], n_val)[1] > 0
+        apart = difference_of_accuracies(model["train_eval"]["train_accuracy"], n, model["val_accuracy"], n_val)[1] > 0
         if tuned and rose and model["train_eval"]["train_accuracy"] < head["train_eval"]["train_accuracy"]:
             assert claim.relation == "unlearned" and claim.values["start"] > claim.values["train"]
         else:

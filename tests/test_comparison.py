@@ -46,9 +46,9 @@ def test_interval_leaves_out_zero_exactly_where_the_test_is_significant(level, b
 
 
 def test_newcombes_paired_interval_without_and_with_full_correlation():
-    independent = comparison.difference_of_parts(0.5, 100, 0.5, 100)
+    independent = comparison.difference_of_accuracies(0.5, 100, 0.5, 100)
     assert comparison._newcombe_paired(25, 25, 25, 25, 0.95) == pytest.approx(independent[1:])
-    skew = comparison.difference_of_parts(0.8, 100, 0.4, 100)  # 32, 48, 8, 12: the product of the margins
+    skew = comparison.difference_of_accuracies(0.8, 100, 0.4, 100)  # 32, 48, 8, 12: the product of the margins
     assert comparison._newcombe_paired(32, 48, 8, 12, 0.95) == pytest.approx(skew[1:])
     low, high = wilson_interval(60, 100)
     same = comparison._newcombe_paired(60, 0, 0, 40, 0.95)
@@ -101,7 +101,7 @@ def test_printed_intervals_agree_with_printed_verdicts(seed, n_models):
 
 def test_newcombes_interval_of_a_published_case():
     # Newcombe, 1998, table II: 56/70 against 48/80
-    found = comparison.difference_of_parts(56 / 70, 70, 48 / 80, 80)
+    found = comparison.difference_of_accuracies(56 / 70, 70, 48 / 80, 80)
     assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-    turned = comparison.difference_of_parts(48 / 80, 80, 56 / 70, 70)
+    turned = comparison.difference_of_accuracies(48 / 80, 80, 56 / 70, 70)
     assert turned == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)

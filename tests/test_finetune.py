@@ -9,7 +9,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.workers import LOCAL
 from fmnist_report.settings import ClassifierSettings, FineTuneSettings, HeadSettings, starts_at_pixels
 from fmnist_report.training import classifiers, finetune
-from fmnist_report.training.head import fit_head, train_on
+from fmnist_report.training.head import fit_head, train_control
 from fmnist_report.training.prediction import predict_views, view_images
 from tests.conftest import random_base
 
@@ -112,7 +112,7 @@ def test_the_control_trains_the_head_alone_as_fine_tuning_does(tmp_path, data_fo
     out.mkdir()
     fit_head(head, quiet, head=HEAD, seed=0, data=data_folder, features=feature_folder)
     call = {"head_settings": HEAD, "seed": 0, "data": data_folder, "features": feature_folder, "head": head}
-    train_on(out, quiet, finetune=FineTuneSettings(epochs=2, batch_size=8, learning_rate=1e-12), **call)
+    train_control(out, quiet, finetune=FineTuneSettings(epochs=2, batch_size=8, learning_rate=1e-12), **call)
     assert len(read_json(out / "history.json")["val_loss"]) == 2
     before, after = (load_arrays(folder / "probabilities.npz") for folder in (head, out))
     assert after["test"] == pytest.approx(before["test"], abs=1e-5)  # it begins where the head ended

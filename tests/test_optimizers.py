@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from fmnist_report.experiments import study
-from fmnist_report.networks import write_trial_specs
+from fmnist_report.networks import make_trial_specs
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.presets import override, preset
 from fmnist_report.report.language import Language
@@ -115,7 +115,7 @@ def test_every_optimiser_of_the_settings_has_a_builder_and_can_be_studied():
     assert set(optimizers.BUILDERS) == set(OPTIMIZERS)
     for name, optimizer in OPTIMIZERS.items():
         chosen = override(preset("quick"), [f"cnn.optimizer={name}", f"head.optimizer={name}"])
-        specs = write_trial_specs(chosen, "study")
+        specs = make_trial_specs(chosen, "study")
         for network in ("cnn", "head"):
             varied = study.list_variations(specs[network], getattr(chosen, network), True)
             values = {one.value for one in varied if one.factor == "optimizer"}

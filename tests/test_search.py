@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fmnist_report.experiments import search
-from fmnist_report.networks import write_trial_specs
+from fmnist_report.networks import make_trial_specs
 from fmnist_report.pipeline.files import UNFINISHED, read_json
 from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
 from fmnist_report.settings import CNNSettings, FineTuneSettings, SearchSettings, Settings
@@ -14,7 +14,7 @@ SETTINGS = SearchSettings(
     n_train=30, n_val=20, cnn_trials=2, head_trials=32, parallel_trials=2, cnn_steps=4, head_steps=4
 )
 
-SPECS = write_trial_specs(
+SPECS = make_trial_specs(
     Settings(search=SETTINGS, cnn=CNNSettings(precision="float32"), finetune=FineTuneSettings(precision="float32")),
     "search",
 )

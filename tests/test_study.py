@@ -10,7 +10,7 @@ from fmnist_report.data.split import DatasetInfo
 from fmnist_report.experiments import study
 from fmnist_report.experiments.noise import Noise, band_factor, step_factor
 from fmnist_report.experiments.trials import Subset, SubsetSource, TrialScore
-from fmnist_report.networks import write_trial_specs
+from fmnist_report.networks import make_trial_specs
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, Settings, StudySettings
@@ -29,7 +29,7 @@ SETTINGS = StudySettings(n_train=30, n_val=20, feature_train=25, feature_val=20,
 
 def specs(divisor):
     own = dataclasses.replace(SETTINGS, width_divisor=divisor)
-    found = write_trial_specs(Settings(study=own, **NETWORKS), "study")
+    found = make_trial_specs(Settings(study=own, **NETWORKS), "study")
     return {name: found[name] for name in NETWORKS}
 
 

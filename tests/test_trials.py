@@ -8,7 +8,7 @@ import pytest
 
 from fmnist_report.experiments import trials
 from fmnist_report.experiments.study import list_variations
-from fmnist_report.networks import write_trial_specs
+from fmnist_report.networks import make_trial_specs
 from fmnist_report.settings import POOLED, CNNSettings, FineTuneSettings, HeadSettings, SearchSettings, Settings
 from fmnist_report.training.prediction import predict_views, view_features
 
@@ -17,7 +17,7 @@ SMALL = {
     "head": HeadSettings(width=8, batch_size=16),
     "finetune": FineTuneSettings(batch_size=16, precision="float32"),
 }
-SPECS = write_trial_specs(Settings(**SMALL), "study")
+SPECS = make_trial_specs(Settings(**SMALL), "study")
 TRIED = {"cnn": "optimizer", "head": "schedule", "finetune": "unfreeze"}  # besides the learning rate
 
 
@@ -85,7 +85,7 @@ def test_narrow_networks_have_widths_that_processors_like():
 
     def narrow(divisor):
         settings = Settings(cnn=chosen, head=SMALL["head"], search=SearchSettings(width_divisor=divisor))
-        return {name: spec.settings for name, spec in write_trial_specs(settings, "search").items()}
+        return {name: spec.settings for name, spec in make_trial_specs(settings, "search").items()}
 
     assert (narrow(3)["cnn"].stem, narrow(3)["cnn"].widths) == (8, (16, 64, 64))
     assert narrow(1)["cnn"] == dataclasses.replace(chosen, epochs=4) and narrow(100)["cnn"].widths == (8, 8, 8)

@@ -19,8 +19,8 @@ from fmnist_report.training.metrics import measure_accuracy
 class Candidate:
     """The results of a trained model.
 
-    val, test: (n, 10) float32 probabilities.
-    val_original: (n_val, 10), for the original images only; None if predictions are not averaged over views.
+    val, test: (n, classes) float32 probabilities.
+    val_original: (n_val, classes), for the original images only; None if predictions are not averaged over views.
     """
 
     val: np.ndarray

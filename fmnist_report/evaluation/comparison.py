@@ -123,7 +123,7 @@ def _order(p_values: list[float]) -> list[int]:
     return sorted(range(len(p_values)), key=lambda index: p_values[index])
 
 
-def difference_of_parts(accuracy_a: float, n_a: int, accuracy_b: float, n_b: int) -> tuple[float, float, float]:
+def difference_of_accuracies(accuracy_a: float, n_a: int, accuracy_b: float, n_b: int) -> tuple[float, float, float]:
     """Return the difference of one classifier's accuracies on two sets of images, and its 95% interval.
 
     The interval is Newcombe's, from the two Wilson intervals ("Interval Estimation for the Difference between

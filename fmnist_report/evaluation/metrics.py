@@ -6,7 +6,7 @@ import numpy as np
 
 from fmnist_report.evaluation.calibration import calibration_error, fit_temperature, reliability, scale_temperature
 from fmnist_report.evaluation.candidates import Candidate
-from fmnist_report.evaluation.comparison import difference_of_parts
+from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.training.metrics import measure_accuracy, wilson_interval
 
 
@@ -50,7 +50,7 @@ def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarra
 def val_minus_test(candidate: Candidate, labels: dict[str, np.ndarray]) -> dict[str, float]:
     """Return the difference between validation and test accuracy, and its 95% interval."""
     val, test = (measure_accuracy(getattr(candidate, split), labels[split]) for split in ("val", "test"))
-    difference, low, high = difference_of_parts(val, len(labels["val"]), test, len(labels["test"]))
+    difference, low, high = difference_of_accuracies(val, len(labels["val"]), test, len(labels["test"]))
     return {"difference": difference, "low": low, "high": high}
 
 

@@ -33,7 +33,7 @@ class AblationStep:
     """One step of a cumulative ablation.
 
     Args:
-        network: one of trials.NETWORKS.
+        network: the stage that trains it in full.
         component: the component added to the previous step; "start" for the first.
         settings: settings of its training.
         layers: layers of the base that a classifier reads.
@@ -48,7 +48,7 @@ class AblationStep:
 
 
 def list_cnn_steps(base: CNNSettings, mirror: bool) -> list[AblationStep]:
-    """List the steps from a plain network of half the width, with Adam, to the study's baseline.
+    """List the steps from a plain network of half the width, with AdamW without weight decay, to the study's baseline.
 
     Components that make deep networks trainable come before the deep network.
 
@@ -69,7 +69,7 @@ def list_cnn_steps(base: CNNSettings, mirror: bool) -> list[AblationStep]:
     return steps
 
 
-def list_base_steps(head: HeadSettings, finetune: FineTuneSettings | None) -> list[AblationStep]:
+def list_transfer_steps(head: HeadSettings, finetune: FineTuneSettings | None) -> list[AblationStep]:
     """List the steps on the base: a linear classifier on block 5, on blocks 3 to 5, on a grid, the head, fine-tuning.
 
     Args:
@@ -97,7 +97,7 @@ def describe_ablation(
         n_val: number of validation images.
 
     Returns:
-        Rows of network, component, value, val_accuracy and, except for the first, gain, low and high (its simultaneous
+        Rows of network, component, val_accuracy and, except for the first, gain, low and high (its simultaneous
         95% interval) and exceeds_noise (whether the interval excludes zero).
     """
     half = max(sd * step_factor(n_repeated, max(1, len(steps) - 1)), 1 / n_val)

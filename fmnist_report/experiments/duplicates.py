@@ -20,9 +20,10 @@ def find_duplicates(
     """Stage `duplicates`: compare every validation and test image with all training images.
 
     Labels are not read. Writes duplicates.json with, for val and test, n, n_exact, n_near_pixels, n_near_features and
-    n_near (either); and duplicates.npz with val and test, (n,) bool, true for near duplicates; pairs, (2, k, 28, 28)
-    uint8: the test images closest to the pixel threshold, on either side, above their training neighbours; and
-    neighbours and rms, (n,), the nearest training image of every test image and its distance, in grey levels.
+    n_near (either); and duplicates.npz with val and test, (n,) bool, true for near duplicates; pairs,
+    (2, k, height, width) uint8: the test images closest to the pixel threshold, on either side, above their training
+    neighbours; and neighbours and rms, (n,), the nearest training image of every test image and its distance, in grey
+    levels.
     """
     images = load_arrays(data / "images.npz")
     flat = {split: values.reshape(len(values), -1).astype("float32") for split, values in images.items()}

@@ -27,8 +27,8 @@ RESIZING = ("nearest", "bilinear", "bicubic")
 POOLING = ("average", "max", "both")
 BATCH = 100
 CONVERSION_EPOCHS = 4
-COLOURING_RATE = 2e-3
-PENALTY = 0.01  # of the logistic regression, its C
+CONVERSION_LEARNING_RATE = 2e-3
+LOGISTIC_C = 0.01  # of the logistic regression, inverse regularisation strength
 
 
 def list_channels(backbone: str) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
@@ -129,7 +129,7 @@ def _fit_classifier(features: np.ndarray, labels: np.ndarray, seed: int):
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = standardisation(features)
-    classifier = LogisticRegression(C=PENALTY, max_iter=1_000, random_state=seed)
+    classifier = LogisticRegression(C=LOGISTIC_C, max_iter=1_000, random_state=seed)
     return mean, scale, classifier.fit((features - mean) * scale, labels)
 
 
@@ -138,7 +138,7 @@ def train_conversion(network: keras.Model, images: np.ndarray, labels: np.ndarra
 
     Args:
         network: a reader with the layer "conversion"; all other layers are frozen.
-        images: (n, 28, 28) uint8.
+        images: (n, height, width) uint8.
         labels: (n,).
     """
     keras.utils.set_random_seed(seed)
@@ -150,7 +150,7 @@ def train_conversion(network: keras.Model, images: np.ndarray, labels: np.ndarra
     standardise.set_weights([mean, scale])
     logits.set_weights(_as_logits(classifier))
     whole.compile(
-        keras.optimizers.AdamW(COLOURING_RATE),
+        keras.optimizers.AdamW(CONVERSION_LEARNING_RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
@@ -219,7 +219,7 @@ def _pool(base: Base, pooling: str) -> dict:
 
 
 def read_features(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return the features of (n, 28, 28) uint8 images, (n, n_features) float32."""
+    """Return the features of (n, height, width) uint8 images, (n, n_features) float32."""
     rows = []
     for first in range(0, len(images), BATCH):
         batch = images[first : first + BATCH]

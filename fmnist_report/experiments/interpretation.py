@@ -46,7 +46,7 @@ def explain(
     """Stage `explain`: interpret the trained networks on validation images.
 
     Writes explain.npz with, for part1 (the CNN) and part2 (the base),
-    <part>/images (k, 28, 28) uint8, the first N_RIGHT classified correctly by the last network and the rest wrongly;
+    <part>/images (k, height, width) uint8, the first N_RIGHT classified correctly by the last network, others wrongly;
     <part>/labels (k,); <network>/predicted (k,) and <network>/heat (k, h, w), each map scaled to 0 … 1;
     <network>/<layer> (h, w, N_CHANNELS), the activations of the part's first image;
     cnn/filters (k, k, 1, n), base/filters (k, k, 3, n) in RGB; map/labels (n,), map/before and map/after (n, 2),
@@ -143,7 +143,7 @@ def choose_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Choose the most confident correct predictions of N_RIGHT different classes and N_WRONG mistakes.
 
     Args:
-        probabilities: (n, 10).
+        probabilities: (n, classes).
         labels: (n,).
 
     Returns:

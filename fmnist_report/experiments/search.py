@@ -55,8 +55,8 @@ def run_search(
     journal = repair_journal(out / UNFINISHED / JOURNAL)
     source = SubsetSource(data, search.n_train, search.n_val, features, weights, start, max(1, search.head_steps))
     with workers.open(open_processes) as pool:
-        browser_model = None if pool.is_local else source.open().to_memory(bool(search.finetune_trials))
-        shared = pool.share(browser_model) if browser_model else source
+        in_memory = None if pool.is_local else source.open().to_memory(bool(search.finetune_trials))
+        shared = pool.share(in_memory) if in_memory else source
         for network, count in n_trials.items():
             if not count:
                 continue

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data.split import load_dataset_info
-from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_base_steps, list_cnn_steps
+from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_cnn_steps, list_transfer_steps
 from fmnist_report.experiments.noise import Noise, measure_noise
 from fmnist_report.experiments.trials import SubsetSource, train_settings
 from fmnist_report.machine import settle_precision
-from fmnist_report.networks import NO_BLOCK, Times, TrialSpec
+from fmnist_report.networks import NO_BLOCK, MultipleOfBaseline, TrialSpec
 from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.pipeline.files import load_arrays, read_finished, write_finished, write_json
 from fmnist_report.pipeline.processes import open_processes
@@ -42,7 +42,7 @@ class Variation:
     layers: tuple[str, ...] = POOLED
 
 
-def list_variations(spec: TrialSpec, base: TrainingSettings, mirror: bool) -> list[Variation]:
+def list_variations(spec: TrialSpec, baseline: TrainingSettings, mirror: bool) -> list[Variation]:
     """List the variations of one network's baseline settings, without the baseline itself.
 
     Args:
@@ -50,37 +50,37 @@ def list_variations(spec: TrialSpec, base: TrainingSettings, mirror: bool) -> li
         mirror: whether the data set allows mirroring; if not, this setting is not varied.
     """
     found = [
-        _vary(spec.stage, group, factor, _resolve(value, base, factor), base)
+        _vary(spec.stage, group, factor, _resolve(value, baseline, factor), baseline)
         for group, factors in spec.varied.items()
         for factor, values in factors.items()
         for value in values
         if mirror or factor != "mirror"
     ]
-    return [one for one in found if (one.settings, one.layers) != (base, POOLED)]
+    return [one for one in found if (one.settings, one.layers) != (baseline, POOLED)]
 
 
-def _resolve(value: typing.Any, base: TrainingSettings, factor: str) -> typing.Any:
+def _resolve(value: typing.Any, baseline: TrainingSettings, factor: str) -> typing.Any:
     """Return a factor's value; one that is given relative to the baseline's is multiplied."""
-    if not isinstance(value, Times):
+    if not isinstance(value, MultipleOfBaseline):
         return value
-    own = getattr(base, factor)
+    own = getattr(baseline, factor)
     if isinstance(own, tuple):
         return tuple(int(one * value.factor) for one in own)
     return int(own * value.factor) if isinstance(own, int) else own * value.factor
 
 
-def _vary(network: str, group: str, factor: str, value: typing.Any, base: typing.Any) -> Variation:
+def _vary(network: str, group: str, factor: str, value: typing.Any, baseline: typing.Any) -> Variation:
     if factor == "layers":
-        return Variation(network, group, factor, write_layers(value), base, value)
+        return Variation(network, group, factor, write_layers(value), baseline, value)
     changes, text = {factor: value}, "half" if factor == "widths" else write_number(value)
     if factor == "unfreeze" and value == NO_BLOCK:
         text = "none"
     if factor == "optimizer":  # each at its usual learning rate
-        scale = OPTIMIZERS[value].usual_rate / OPTIMIZERS[base.optimizer].usual_rate
-        changes |= {"learning_rate": base.learning_rate * scale, "weight_decay": base.weight_decay / scale}
-    elif factor == "widths" and hasattr(base, "stem"):
-        changes["stem"] = base.stem // 2
-    return Variation(network, group, factor, text, dataclasses.replace(base, **changes))
+        scale = OPTIMIZERS[value].usual_rate / OPTIMIZERS[baseline.optimizer].usual_rate
+        changes |= {"learning_rate": baseline.learning_rate * scale, "weight_decay": baseline.weight_decay / scale}
+    elif factor == "widths" and hasattr(baseline, "stem"):
+        changes["stem"] = baseline.stem // 2
+    return Variation(network, group, factor, text, dataclasses.replace(baseline, **changes))
 
 
 def run_study(
@@ -106,30 +106,30 @@ def run_study(
     """
     study = fit_to(study, load_arrays(data / "labels.npz"))
     n_steps = {name: getattr(study, f"{name}_steps") for name in networks}
-    bases = {name: settle_precision(spec.settings) for name, spec in networks.items() if n_steps[name]}
+    baselines = {name: settle_precision(spec.settings) for name, spec in networks.items() if n_steps[name]}
     mirror = load_dataset_info(data).mirror
-    variations = {name: list_variations(networks[name], base, mirror) for name, base in bases.items()}
-    ablations = list_ablations(bases, mirror)
+    variations = {name: list_variations(networks[name], baseline, mirror) for name, baseline in baselines.items()}
+    ablations = list_ablations(baselines, mirror)
     pixels = SubsetSource(data, study.n_train, study.n_val)
     head = typing.cast(HeadSettings, networks["head"].settings)
-    of_base = SubsetSource(
+    on_features = SubsetSource(
         data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
     )
-    sources = {name: pixels if spec.build else of_base for name, spec in networks.items()}
-    runs = list_runs(study.seeds, bases, variations, ablations, seed)
+    sources = {name: pixels if spec.build else on_features for name, spec in networks.items()}
+    runs = list_runs(study.seeds, baselines, variations, ablations, seed)
     found = train_missing(runs, networks, sources, n_steps, out, progress)
     document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "baselines": {}, "rows": []}
     document |= {name: getattr(study, name) for name in ("n_train", "n_val", "feature_train", "feature_val")}
-    for name, base in bases.items():
-        repeated = [found[describe(name, base, POOLED, seed + i)]["val_accuracy"] for i in range(study.seeds)]
+    for name, baseline in baselines.items():
+        repeated = [found[describe(name, baseline, POOLED, seed + i)]["val_accuracy"] for i in range(study.seeds)]
         noise = measure_noise(repeated, len(variations[name]), sources[name].n_val)
-        shown = {key: getattr(base, key) for key in ("batch_size", "optimizer", "learning_rate")}
+        shown = {key: getattr(baseline, key) for key in ("batch_size", "optimizer", "learning_rate")}
         document["baselines"][name] = {"accuracies": repeated, **dataclasses.asdict(noise), **shown}
-        document["rows"] += rows_of(variations[name], base, noise, found, seed)
+        document["rows"] += rows_of(variations[name], baseline, noise, found, seed)
     document["factors"] = rank_factors(document["rows"])
     document["ablations"] = {}
     for part, steps in ablations.items():
-        reached = [reach(step, found, seed) for step in steps]
+        reached = [accuracy_of_step(step, found, seed) for step in steps]
         sd = max(document["baselines"][name]["sd"] for name in {step.network for step in steps})
         rows = describe_ablation(steps, reached, sd, study.seeds, sources[steps[0].network].n_val)
         document["ablations"][part] = rows
@@ -145,13 +145,13 @@ def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings
     )
 
 
-def list_ablations(bases: NetworkSettings, mirror: bool) -> dict[str, list[AblationStep]]:
+def list_ablations(baselines: NetworkSettings, mirror: bool) -> dict[str, list[AblationStep]]:
     """List the ablation steps of every studied part of the assignment."""
     ablations = {}
-    if "cnn" in bases:
-        ablations["part1"] = list_cnn_steps(bases["cnn"], mirror)
-    if "head" in bases:
-        ablations["part2"] = list_base_steps(bases["head"], bases.get("finetune"))
+    if "cnn" in baselines:
+        ablations["part1"] = list_cnn_steps(baselines["cnn"], mirror)
+    if "head" in baselines:
+        ablations["part2"] = list_transfer_steps(baselines["head"], baselines.get("finetune"))
     return ablations
 
 
@@ -167,18 +167,20 @@ class TrainingRun:
 
 def list_runs(
     n_seeds: int,
-    bases: NetworkSettings,
+    baselines: NetworkSettings,
     variations: dict[str, list[Variation]],
     ablations: dict[str, list[AblationStep]],
     seed: int,
 ) -> dict[str, TrainingRun]:
     """List every distinct training run by its description, the quickest network last."""
-    runs = [TrainingRun(name, base, POOLED, seed + i) for name, base in bases.items() for i in range(n_seeds)]
+    runs = [
+        TrainingRun(name, baseline, POOLED, seed + i) for name, baseline in baselines.items() for i in range(n_seeds)
+    ]
     runs += [TrainingRun(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
     runs += [
         TrainingRun(step.network, step.settings, step.layers, seed) for steps in ablations.values() for step in steps
     ]
-    order = sorted(bases, key=lambda name: isinstance(bases[name], HeadSettings))
+    order = sorted(baselines, key=lambda name: isinstance(baselines[name], HeadSettings))
     runs.sort(key=lambda run: order.index(run.network))
     return {describe(run.network, run.settings, run.layers, run.seed): run for run in runs}
 
@@ -219,14 +221,14 @@ def train_run(run: TrainingRun, spec: TrialSpec, source: SubsetSource, n_steps: 
     return {**dataclasses.asdict(reached), "seconds": time.monotonic() - started}
 
 
-def reach(step: AblationStep, found: dict[str, dict], seed: int) -> float:
+def accuracy_of_step(step: AblationStep, found: dict[str, dict], seed: int) -> float:
     """Return the validation accuracy of a step, averaged over its number of views."""
     result = found[describe(step.network, step.settings, step.layers, seed)]
     return result["val_accuracy" if step.n_views == 2 else "val_accuracy_one_view"]
 
 
 def rows_of(
-    variations: list[Variation], base: TrainingSettings, noise: Noise, found: dict[str, dict], seed: int
+    variations: list[Variation], baseline: TrainingSettings, noise: Noise, found: dict[str, dict], seed: int
 ) -> list[dict]:
     """Return the rows of one network's study, by factor, including the baseline's own value.
 
@@ -238,7 +240,7 @@ def rows_of(
     for one in variations:
         name = {"network": one.network, "group": one.group, "factor": one.factor}
         if not rows or rows[-1]["factor"] != one.factor:
-            rows.append({**name, "value": own_value(one.factor, base), "chosen": True, "val_accuracy": noise.mean,
+            rows.append({**name, "value": own_value(one.factor, baseline), "chosen": True, "val_accuracy": noise.mean,
                          "effect": 0.0, "exceeds_noise": False, "seconds": 0.0})  # fmt: skip
         result = found[describe(one.network, one.settings, one.layers, seed)]
         effect = result["val_accuracy"] - noise.mean
@@ -248,11 +250,11 @@ def rows_of(
     return rows
 
 
-def own_value(factor: str, base: typing.Any) -> str:
+def own_value(factor: str, baseline: typing.Any) -> str:
     """Format the baseline's value of a factor."""
     if factor == "layers":
         return write_layers(POOLED)
-    return "whole" if factor == "widths" else write_number(getattr(base, factor))
+    return "whole" if factor == "widths" else write_number(getattr(baseline, factor))
 
 
 def write_number(value: typing.Any) -> str:

@@ -118,13 +118,13 @@ def _open_once(source: SubsetSource) -> Subset:
 
 @dataclass(frozen=True)
 class TrialScore:
-    """The validation accuracy of a trial, averaged over views, and for the original images."""
+    """Validation accuracies of a trial: with predictions averaged over views, and from the original images only."""
 
     val_accuracy: float
     val_accuracy_one_view: float
 
 
-def prepare_finetuning(settings: FineTuneSettings, subset: Subset, seed: int) -> TrainingSetup:
+def prepare_finetune_trial(settings: FineTuneSettings, subset: Subset, seed: int) -> TrainingSetup:
     """Prepare fine-tuning that starts from the head of the subset."""
     return prepare_finetune(settings, subset, seed, subset.start)
 
@@ -150,10 +150,10 @@ def train_settings(
 
     Args:
         spec: the network.
-        settings: settings; their epochs divide the steps into parts, each followed by a validation.
+        settings: settings; their epochs divide the steps, and each ends with a validation.
         n_steps: total number of steps, regardless of batch size.
-        after_epoch: called with the index of the part and the validation accuracy; may raise to stop. Without it, only
-            the last part is validated.
+        after_epoch: called with the index of the epoch and the validation accuracy; may raise to stop. Without it, only
+            the last epoch is validated.
     """
     prepared, labels = prepare_trial(spec, settings, subset, seed), subset.labels["val"]
     epochs, reached = itertools.count(), TrialScore(math.nan, math.nan)

@@ -168,7 +168,7 @@ class Cache:
             leftover.unlink()
         return path
 
-    def count_unfinished(self, stage: str, key: str | None) -> int:
+    def unfinished_bytes(self, stage: str, key: str | None) -> int:
         """Return the size in bytes of the files from which an interrupted computation will resume."""
         paths = (self.root / stage / f".work-{key}").rglob("*")
         return sum(path.stat().st_size for path in paths if path.is_file())

@@ -12,7 +12,7 @@ from fmnist_report.presets import list_values, write_value
 from fmnist_report.report.language import Language
 from fmnist_report.report.references import METHODS, Method
 from fmnist_report.report.terms import GROUPS
-from fmnist_report.settings import Settings, take_enough_steps
+from fmnist_report.settings import Settings, limit_batch_size
 
 MOST_ROWS = 24  # of a table of layers
 TRAINING_FACTORS = (
@@ -33,7 +33,7 @@ def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]
     Args:
         n_train: number of training images; if small, batches are smaller than the setting.
     """
-    chosen = [take_enough_steps(getattr(settings, stage), n_train) for stage in stages]
+    chosen = [limit_batch_size(getattr(settings, stage), n_train) for stage in stages]
     used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
     factors = (*TRAINING_FACTORS, *used)
     return [{"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in factors]

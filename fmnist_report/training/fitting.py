@@ -26,7 +26,7 @@ from fmnist_report.pipeline.files import (
     write_json,
 )
 from fmnist_report.pipeline.progress import Position, Progress
-from fmnist_report.settings import TrainingSettings, take_enough_steps
+from fmnist_report.settings import TrainingSettings, limit_batch_size
 from fmnist_report.training.metrics import score
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.prediction import time_prediction
@@ -214,7 +214,7 @@ def train_network(
     train_eval.json has loss and accuracy on as many training images as there are validation images, evaluated in the
     same way: without augmentation and dropout, averaged over views.
     """
-    settings = take_enough_steps(settings, len(training_data.labels["train"]))
+    settings = limit_batch_size(settings, len(training_data.labels["train"]))
     prepared = prepare(settings, training_data, seed)
 
     def validation(network: keras.Model) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def prepare_head(settings: HeadSettings, training_data: TrainingData, seed: int)
     return TrainingSetup(network, batches, predict, "float32", training_data.views["val"][0][:1_000])
 
 
-def train_on(
+def train_control(
     out: Path,
     progress: Progress,
     *,
@@ -44,7 +44,8 @@ def train_on(
 ) -> None:
     """Stage `control`: train only the head, with the same schedule as fine-tuning.
 
-    The gain of fine-tuning over this control run is due to the blocks; their common gain is due to the extra epochs.
+    What fine-tuning gains over this control run is due to the blocks; what the control run gains over the head is due
+    to the extra epochs.
     """
     common = {field.name: getattr(finetune, field.name) for field in dataclasses.fields(TrainingSettings)}
     settings = dataclasses.replace(head_settings, **common, dropout=finetune.dropout)

@@ -53,7 +53,7 @@ class FeatureStore:
         return self._files[number]
 
     def first_row(self, split: str) -> int:
-        """Return the first row of a split, counted over all splits."""
+        """Return the index of a split's first row, counted over all splits."""
         return sum(self.counts[p] for p in SPLITS[: SPLITS.index(split)])
 
     def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
@@ -98,7 +98,7 @@ class MemoryStore:
     pooled_views: dict[str, dict[str, np.ndarray]]
 
     def first_row(self, split: str) -> int:
-        """Return the first row of a split, counted over all splits."""
+        """Return the index of a split's first row, counted over all splits."""
         splits = list(self.counts)
         return sum(self.counts[p] for p in splits[: splits.index(split)])
 

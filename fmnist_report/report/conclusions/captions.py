@@ -2,7 +2,7 @@
 
 import typing
 
-from fmnist_report.evaluation.comparison import difference_of_parts
+from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.networks import (
     COMPARED,
     CONTROL,
@@ -76,7 +76,7 @@ def ways_of_input(results: Results) -> Claim | None:
     if top <= chosen:
         return Claim("ways_of_input", "vgg_input", "chosen", values={"a": chosen})
     ways = tuple((row["factor"], row["value"]) for row in rows if row["val_accuracy"] == top)
-    _, low, _ = difference_of_parts(top, n_val, chosen, n_val)
+    _, low, _ = difference_of_accuracies(top, n_val, chosen, n_val)
     relation = ("beyond" if low > 0 else "within") + ("_tied" if len(ways) > 1 else "")
     return Claim("ways_of_input", "vgg_input", relation, values={"a": chosen, "b": top, "ways": ways})
 
@@ -89,7 +89,7 @@ def first_classifier(results: Results) -> Claim:
         return Claim("first_classifier", top[0], "equal", values={"rivals": top})
     first, second = sorted(val, key=lambda name: -val[name])[:2]
     n_val = results["data"]["n_val"]
-    difference, low, _ = difference_of_parts(val[first], n_val, val[second], n_val)
+    difference, low, _ = difference_of_accuracies(val[first], n_val, val[second], n_val)
     relation = "beyond" if low > 0 else "within"
     return Claim("first_classifier", first, relation, second, {"difference": difference})
 

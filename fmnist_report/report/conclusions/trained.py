@@ -5,7 +5,7 @@ import json
 import math
 import typing
 
-from fmnist_report.evaluation.comparison import difference_of_parts
+from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.networks import BY_NAME, network_of_stage
 from fmnist_report.presets import preset
 from fmnist_report.report.conclusions.claim import Claim, Results
@@ -43,8 +43,8 @@ def fit(results: Results, name: str) -> Claim:
         )
     lowest = losses.index(min(losses))
     rose = losses[-1] > losses[lowest] * (1 + ROSE * math.sqrt(ROSE_OF / n_val))
-    better = difference_of_parts(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
-    gap = difference_of_parts(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
+    better = difference_of_accuracies(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
+    gap = difference_of_accuracies(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
     if rose and start and clean["train_accuracy"] < start["train_eval"]["train_accuracy"]:
         relation = "unlearned"
     elif rose:
@@ -153,6 +153,6 @@ def splits(results: Results) -> list[Claim]:
         return []
     test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]
     reached = tuple(row["val_accuracy"] for row in rows)
-    above = all(difference_of_parts(val, n_val, test, n_test)[1] > 0 for val in reached)
+    above = all(difference_of_accuracies(val, n_val, test, n_test)[1] > 0 for val in reached)
     above = above and results["models"]["mlp"]["val_minus_test"]["low"] > 0
     return [Claim("splits", "mlp", "above" if above else "stated", values={"reached": reached, "test": test})]
