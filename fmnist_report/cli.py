@@ -222,7 +222,7 @@ def settings(context: typer.Context) -> None:
     --set cnn.widths=64,192,192.
     """
     request: Request = context.obj
-    print_table(SettingRow._fields, group_settings(request.settings()))
+    print_table(SettingRow._fields, group_settings(request.settings))
 
 
 @app.command(short_help="Check the requirements of a run.")

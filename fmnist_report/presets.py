@@ -1,6 +1,7 @@
 """Presets, --set overrides, and validation of the settings."""
 
 import dataclasses
+import functools
 import inspect
 import re
 import typing
@@ -91,10 +92,15 @@ def _assign(settings: Settings, path: str, value: str) -> Settings:
     several = isinstance(getattr(part, name), tuple)
     given = [item.strip() for item in value.strip("()[]").split(",") if item.strip()] if several else value
     try:
-        checked = TypeAdapter(type(part)).validate_python(dataclasses.asdict(part) | {name: given})
+        checked = _find_adapter(section).validate_python(dataclasses.asdict(part) | {name: given})
     except ValidationError as error:
         raise UsageError(_describe_error(path, value, error)) from None
     return dataclasses.replace(settings, **{section: checked})
+
+
+@functools.cache
+def _find_adapter(section: str) -> TypeAdapter:
+    return TypeAdapter(type(getattr(PRESETS["standard"], section)))
 
 
 def _describe_error(path: str, value: str, error: ValidationError) -> str:
@@ -136,7 +142,7 @@ def describe_settings(settings: Settings) -> list[SettingRow]:
     for path, value in list_values(settings).items():
         section, _, name = path.partition(".")
         kind = type(getattr(settings, section))
-        takes = _write_range(TypeAdapter(kind).json_schema()["properties"][name])
+        takes = _write_range(_find_adapter(section).json_schema()["properties"][name])
         rows.append(SettingRow(path, write_value(value), takes, _read_meanings(kind)[name]))
     return rows
 

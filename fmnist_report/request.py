@@ -52,6 +52,7 @@ class Request:
     progress: Progress
     build_pipeline: BuildPipeline
 
+    @functools.cached_property
     def settings(self) -> Settings:
         """Return the validated settings; raise UsageError if they are invalid."""
         settings = override(preset(self.preset), self.assignments)
@@ -80,7 +81,7 @@ class Request:
     def plan(self, cache: Cache) -> Plan:
         """Plan the pipeline; raise UsageError for an invalid request."""
         arguments = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
-        stages = self.build_pipeline(self.settings(), *arguments)
+        stages = self.build_pipeline(self.settings, *arguments)
         return Plan(stages, cache, self.force, self.only)
 
 
@@ -100,7 +101,7 @@ def run_request(request: Request, cache: Cache, plan: Plan) -> None:
     finally:
         request.progress.close()
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
-    written = publish(request.out, request.settings(), plan, run)
+    written = publish(request.out, request.settings, plan, run)
     _print_stages(plan, request.progress)
     _print_validation(plan, request.progress)
     request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
@@ -113,7 +114,7 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
     features = plan.steps.get("features")
     if features and features.status == "compute":
-        missing = feature_bytes(request.settings()) - plan.cache.unfinished_bytes("features", features.key)
+        missing = feature_bytes(request.settings) - plan.cache.unfinished_bytes("features", features.key)
         require_space(request.cache_dir, missing, "The feature cache")
 
 
@@ -130,7 +131,7 @@ def _warn_of_missing_letters(request: Request) -> None:
 
 def _report_plan(request: Request, plan: Plan) -> None:
     """Report the estimated duration of a run of more than a minute, if the size of the data is known."""
-    settings = request.settings()
+    settings = request.settings
     seconds = {} if request.data_set.is_custom else forecast(settings, plan.pending)
     if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
         return
