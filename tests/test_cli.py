@@ -106,7 +106,7 @@ def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
     features = SimpleNamespace(stage=SimpleNamespace(name="features"), status="compute", key="k")
     cache, settings = Cache(tmp_path), preset("standard")
     plan = SimpleNamespace(steps={"features": features}, pending=[features], cache=cache)
-    request = SimpleNamespace(deterministic=False, cache_dir=tmp_path, settings=lambda: settings)
+    request = SimpleNamespace(deterministic=False, cache_dir=tmp_path, settings=settings)
     _prepare_computation(request, plan)
     shard = cache.work_folder("features", "k") / "unfinished" / "shard-00000.h5"
     shard.parent.mkdir()
