@@ -54,7 +54,7 @@ class Subset(TrainingData):
         """Return a subset without open files, which can be sent to another machine.
 
         Args:
-            with_boundary: include the boundary activations for fine-tuning.
+            with_boundary: include the store's arrays and the base's weights, for fine-tuning.
         """
         if self.store is None:
             return self

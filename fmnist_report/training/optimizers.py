@@ -38,7 +38,7 @@ class KernelMuon(keras.optimizers.Muon):
 
     Args:
         rate: a learning rate or a schedule.
-        decay: weight decay of all variables.
+        decay: weight decay, also of the variables that AdamW updates; compile_network excludes some.
         network: the network to train.
     """
 
@@ -94,7 +94,7 @@ def slow_down(optimizer: keras.optimizers.Optimizer, factors: dict[str, float]) 
 def compile_network(
     network: keras.Model, settings: typing.Any, n_steps: int, slower: dict[str, float] | None = None
 ) -> None:
-    """Compile with the settings' optimiser, schedule and cross-entropy with smoothed labels; biases do not decay.
+    """Compile with the settings' optimiser, schedule and smoothed cross-entropy; biases and batch norm do not decay.
 
     Args:
         settings: has optimizer, schedule, learning_rate, weight_decay and label_smoothing.

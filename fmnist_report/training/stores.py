@@ -115,7 +115,7 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) 
     """Read the first n[split] rows of splits.
 
     Args:
-        with_boundary: also read the boundary activations for fine-tuning.
+        with_boundary: read the boundary activations and the pooled features; without it, both are empty.
     """
     boundary, pooled = {}, {}
     if with_boundary:
