@@ -116,8 +116,9 @@ def test_a_worker_that_joins_late_takes_part(scheduler, tmp_path):
         shared, found = pool.share(0.4), []
         tasks = [(tmp_path, number, shared) for number in range(12)]
         for _, (_, process) in pool.compute(sleep_and_tell, tasks):
-            if not found:
+            if not found:  # the other tasks are not handed out yet
                 worker()
+                pool.client.wait_for_workers(2)
             found.append(process)
     assert len(found) == 12 and len(set(found)) == 2
 
