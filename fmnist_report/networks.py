@@ -159,12 +159,7 @@ FINETUNE_TRIALS = Trials(  # its steps are the slowest, so only its own settings
     factors={
         "structure": {"unfreeze": (NO_BLOCK, 4)},
         "optimisation": {
-            "learning_rate": (
-                MultipleOfBaseline(1 / 4),
-                MultipleOfBaseline(4),
-                MultipleOfBaseline(16),
-                MultipleOfBaseline(64),
-            )
+            "learning_rate": tuple(MultipleOfBaseline(factor) for factor in (1 / 4, 4, 16, 64)),
         },
         "regularisation": {"dropout": (0.5,)},
     },
