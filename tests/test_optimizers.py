@@ -22,15 +22,30 @@ def test_one_cycle_rises_and_falls_to_zero():
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0], abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(40, 8), (8, 40), (12, 12)])
-def test_orthogonalised_matrix_keeps_its_directions_and_has_singular_values_near_one(shape):
-    matrix = np.random.default_rng(0).normal(size=shape).astype("float32")
+@pytest.mark.parametrize(
+    ("shape", "well", "least"), [((40, 8), 0, 0.6), ((8, 40), 0, 0.6), ((2, 2, 3, 12), 0, 0.6), ((12, 12), 1, 0.1)]
+)
+def test_orthogonalised_matrix_keeps_its_directions_and_has_singular_values_near_one(shape, well, least):
+    """In a dense layer, directions of very small singular values need more iterations than are used."""
+    tensor = np.random.default_rng(0).normal(size=shape).astype("float32")
     network = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
-    found = np.asarray(optimizers.KernelMuon(0.1, 0.0, network).zeropower_via_newtonschulz5(matrix, 5))
+    found = np.asarray(optimizers.KernelMuon(0.1, 0.0, network).zeropower_via_newtonschulz5(tensor, 5))
+    matrix, found = tensor.reshape(-1, shape[-1]), found.reshape(-1, shape[-1])
     u, _, v = np.linalg.svd(matrix, full_matrices=False)
     directions = u.T @ found @ v.T
     assert np.abs(directions - np.diag(np.diag(directions))).max() < 1e-3
-    assert np.diag(directions).min() > 0.6 and np.diag(directions).max() < 1.3
+    values = np.sort(np.diag(directions))
+    assert values[well] > 0.6 and values[0] > least and values[-1] < 1.3
+
+
+def test_dense_layers_take_fewer_iterations_than_convolutions(monkeypatch):
+    taken = []
+    parent = keras.optimizers.Muon
+    monkeypatch.setattr(parent, "zeropower_via_newtonschulz5", lambda self, x, steps: taken.append(steps) or x)
+    muon = optimizers.KernelMuon(0.1, 0.0, keras.Sequential([layers.Input((3,)), layers.Dense(2)]))
+    for shape in ((4, 4), (3, 3, 4, 4)):
+        muon.zeropower_via_newtonschulz5(np.ones(shape, "float32"), muon.ns_steps)
+    assert taken == [3, 5]
 
 
 def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_adamw():
@@ -121,3 +136,18 @@ def test_every_optimiser_of_the_settings_has_a_builder_and_can_be_studied():
             values = {one.value for one in varied if one.factor == "optimizer"}
             assert values == {other for other, one in OPTIMIZERS.items() if network in one.studied_in} - {name}
         assert Language("uk").value(name) == optimizer.label
+
+
+@pytest.mark.parametrize("name", optimizers.BUILDERS)
+def test_slower_layers_also_decay_more_slowly(name):
+    network = keras.Sequential(
+        [layers.Input((5,)), layers.Dense(4, name="first"), layers.Dense(4, name="second"), layers.Dense(2)]
+    )
+    settings = CNNSettings(optimizer=name, schedule="constant", learning_rate=0.1, weight_decay=0.5)
+    optimizers.compile_network(network, settings, 10, {"first": 0.25, "second": 0.5})
+    kernels = [layer.kernel for layer in network.layers]
+    before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+    network.optimizer.build(network.trainable_variables)
+    network.optimizer.apply([keras.ops.zeros(variable.shape) for variable in network.trainable_variables])
+    ratios = [np.median(keras.ops.convert_to_numpy(k) / b) for k, b in zip(kernels, before, strict=True)]
+    assert ratios == pytest.approx([1 - 0.05 * 0.25, 1 - 0.05 * 0.5, 1 - 0.05], rel=1e-5)

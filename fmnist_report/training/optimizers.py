@@ -32,8 +32,9 @@ class KernelMuon(keras.optimizers.Muon):
     """Muon for dense layers and, unlike the version in Keras, for convolutions too.
 
     A kernel is treated as a matrix (height · width · in, out). The momentum is orthogonalised approximately by
-    Newton-Schulz iteration, in bfloat16 if that is faster on the machine, and scaled to suit learning rates and weight
-    decays of AdamW (Jordan et al., "Muon", 2024; Liu et al., "Muon is Scalable for LLM Training", 2025).
+    iterations of Newton and Schulz, five for a convolution and DENSE_ITERATIONS for a dense layer, in bfloat16 if that
+    is faster on the machine, and scaled to suit learning rates and weight decays of AdamW (Jordan et al., "Muon", 2024;
+    Liu et al., "Muon is Scalable for LLM Training", 2025).
     Vectors, a convolution that reads the pixels, and the last layer use AdamW.
 
     Args:
@@ -41,6 +42,8 @@ class KernelMuon(keras.optimizers.Muon):
         decay: weight decay, also of the variables that AdamW updates; compile_network excludes some.
         network: the network to train.
     """
+
+    DENSE_ITERATIONS = 3  # five take most of a perceptron's step, and it is not more accurate (docs/tuning.md)
 
     def __init__(self, rate, decay: float, network: keras.Model) -> None:
         super().__init__(rate, weight_decay=decay, adam_weight_decay=decay, adam_beta_2=0.99, name="muon")
@@ -53,6 +56,7 @@ class KernelMuon(keras.optimizers.Muon):
         return len(variable.shape) < 2 or variable.path in self.by_adamw
 
     def zeropower_via_newtonschulz5(self, x, steps: int):
+        steps = min(steps, self.DENSE_ITERATIONS) if len(x.shape) == 2 else steps
         matrix = ops.cast(ops.reshape(x, (-1, x.shape[-1])), self.precision)
         return ops.cast(ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape), x.dtype)
 
@@ -76,19 +80,36 @@ BUILDERS: dict[str, typing.Callable] = {  # by the names of fmnist_report.optimi
 def slow_down(optimizer: keras.optimizers.Optimizer, factors: dict[str, float]) -> None:
     """Multiply the learning rates of variables by factors, with any optimiser and backend.
 
+    Weight decay, which is proportional to the learning rate, is multiplied too.
+
     Args:
         factors: learning-rate factors by variable path; 1 if not listed.
     """
-    step = optimizer._backend_update_step  # the hook that the optimisers of every backend call
+    step, decay = optimizer._backend_update_step, optimizer._apply_weight_decay  # hooks of every backend
+    decays = [name for name in ("weight_decay", "adam_weight_decay") if getattr(optimizer, name, None)]
+    usual = {name: getattr(optimizer, name) for name in decays}
+
+    def group(variables: typing.Sequence) -> dict[float, list[int]]:
+        numbers: dict[float, list[int]] = {}
+        for number, variable in enumerate(variables):
+            numbers.setdefault(factors.get(variable.path, 1.0), []).append(number)
+        return numbers
 
     def update(gradients, variables, rate) -> None:
-        groups: dict[float, list] = {}
-        for pair in zip(gradients, variables, strict=True):
-            groups.setdefault(factors.get(pair[1].path, 1.0), []).append(pair)
-        for factor, pairs in groups.items():
-            step([gradient for gradient, _ in pairs], [variable for _, variable in pairs], rate * factor)
+        for factor, numbers in group(variables).items():
+            step([gradients[number] for number in numbers], [variables[number] for number in numbers], rate * factor)
 
-    optimizer._backend_update_step = update
+    def apply_decay(variables) -> None:
+        try:
+            for factor, numbers in group(variables).items():
+                for name, value in usual.items():
+                    setattr(optimizer, name, factor * value)
+                decay([variables[number] for number in numbers])
+        finally:
+            for name, value in usual.items():
+                setattr(optimizer, name, value)
+
+    optimizer._backend_update_step, optimizer._apply_weight_decay = update, apply_decay
 
 
 def compile_network(
