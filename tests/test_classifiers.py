@@ -1,9 +1,10 @@
 """scikit-learn classifiers: training data, extension of grids, and costs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import ClassifierSettings
@@ -34,6 +35,10 @@ def make_views(n=60, n_features=4):
     return classifiers.Views(first, labels, [first, second], labels, [first, second])
 
 
+def plain_components(width):
+    return SimpleNamespace(components_=np.eye(width))
+
+
 class Told:
     """A classifier whose validation accuracy is determined by its hyperparameter."""
 
@@ -56,13 +61,13 @@ class Told:
     ],
 )  # fmt: skip
 def test_the_best_value_is_kept_and_looked_for_beyond_the_edge(monkeypatch, values, best, tried, chosen):
-    monkeypatch.setattr(classifiers, "count_costs", lambda classifier, shape: {"n_params": 1, "macs": 2})
+    monkeypatch.setattr(classifiers, "count_costs", lambda *arguments: {"n_params": 1, "macs": 2})
     views = make_views()
     kinds = {"told": classifiers.Kind(values, lambda value: Told(value, best))}
     kinds["other"] = classifiers.Kind((1,), lambda value: Told(value, 1))
     fitted = classifiers.fit_grids(kinds, views, 1, Progress(quiet=True))
     assert list(fitted["other"]) == [1] and all(found.seconds < 60 for found in fitted["told"].values())
-    summary = classifiers.keep_best(fitted["told"], views)["summary"]
+    summary = classifiers.keep_best(fitted["told"], views, plain_components(4))["summary"]
     assert [value for value, _ in summary["tried"]] == tried and summary["parameter"] == chosen
     assert summary["val_accuracy"] == dict(map(tuple, summary["tried"]))[chosen] == 1 - abs(chosen - best) / 60
     assert (summary["n_params"], summary["macs"], summary["n_views"]) == (1, 2, 2)
@@ -71,33 +76,59 @@ def test_the_best_value_is_kept_and_looked_for_beyond_the_edge(monkeypatch, valu
 def test_predictions_are_averaged_over_views():
     views = make_views()
     classifier = LogisticRegression().fit(views.train, views.y_train)
-    found = classifiers._predict(classifier, [views.train, views.train + 1])
+    found = classifiers._predict(classifier, [views.train, views.train + 1], 4)
     apart = [classifier.predict_proba(view) for view in (views.train, views.train + 1)]
     assert found == pytest.approx(np.mean(apart, axis=0), abs=1e-6) and found.dtype == np.float32
 
 
+class Store:
+    """Features in memory: (n, n_features) of each view."""
+
+    def __init__(self, *views):
+        self.stored = dict(zip(("original", "mirror"), views, strict=False))
+        self.views = tuple(self.stored)
+
+    def pooled(self, split, view):
+        return self.stored[view].copy()
+
+
 def test_every_image_is_learned_in_one_of_its_views():
-    first, second = np.zeros((1_000, 3)), np.ones((1_000, 3))
-    mixed = classifiers.mix_views([first, second], 0)
+    first, second = np.zeros((1_000, 3), "float16"), np.ones((1_000, 3), "float16")
+    mixed = classifiers.mix_views(Store(first, second), 0)
     assert set(mixed.sum(axis=1)) == {0.0, 3.0} and 0.45 < mixed.mean() < 0.55
-    assert np.array_equal(mixed, classifiers.mix_views([first, second], 0))
-    assert not np.array_equal(mixed, classifiers.mix_views([first, second], 1))
-    assert np.array_equal(classifiers.mix_views([first], 0), first)
+    assert np.array_equal(mixed, classifiers.mix_views(Store(first, second), 0))
+    assert not np.array_equal(mixed, classifiers.mix_views(Store(first, second), 1))
+    assert np.array_equal(classifiers.mix_views(Store(first), 0), first)
+
+
+def test_classifiers_read_the_principal_components_of_the_features():
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(3_000, 3)) * (9, 4, 1)
+    features = (hidden @ rng.normal(size=(3, 20)) + 7).astype("float16")
+    pca = classifiers.fit_components(features, 3, 0)
+    train = classifiers.project(pca, features)
+    assert train.shape == (3_000, 3) and train.dtype == np.float32
+    assert train.mean(axis=0) == pytest.approx(0, abs=1e-2)
+    covariance = np.cov(train.T)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-2 * covariance.max()
+    assert np.diag(covariance).sum() == pytest.approx(
+        features.var(axis=0, dtype="float64").sum(), rel=1e-2
+    )  # all of it
+    assert list(np.diag(covariance)) == sorted(np.diag(covariance), reverse=True)
+    assert classifiers.project(pca, features[:10]) == pytest.approx(train[:10], abs=1e-4)
+    assert classifiers.fit_components(features[:8], 512, 0).components_.shape == (4, 20)
 
 
 def test_what_classifiers_cost():
     views = make_views(60, 20)
     settings = ClassifierSettings(neighbour_components=5)
-    costs = {}
-    for name, kind in classifiers.list_classifiers(settings, views.train.shape, 0).items():
-        fitted = kind.build(kind.values[0]).fit(views.train, views.y_train)
-        costs[name] = classifiers.count_costs(fitted, views.train.shape)
-    linear = {"n_params": 3 * 20 + 3, "macs": 3 * 20}
-    assert costs["logistic_regression"] == costs["lda"] == linear
+    pca, costs = plain_components(20), {}
+    for name, kind in classifiers.list_classifiers(settings).items():
+        fitted = classifiers._fit(kind, kind.values[0], views)
+        costs[name] = classifiers.count_costs(fitted, 60, pca)
+    lda = {"n_params": 20 * 20 + 20 + 3 * 20 + 3, "macs": 20 * 20 + 3 * 20}
+    assert costs["lda"] == lda and costs["logistic_regression"] == lda | {"n_params": lda["n_params"] + 40}
     assert costs["k_neighbours"] == {"n_params": 5 * 20 + 20 + 60 * 5, "macs": 5 * 20 + 60 * 5}
-    assert (
-        classifiers.count_costs(make_pipeline(LogisticRegression().fit(views.train, views.y_train)), (60, 20)) == linear
-    )
 
 
 @pytest.mark.parametrize(("n_jobs", "used"), [(1, 1), (16, 2), (-1, -1)])

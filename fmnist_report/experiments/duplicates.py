@@ -28,7 +28,8 @@ def find_duplicates(
     images = load_arrays(data / "images.npz")
     flat = {split: values.reshape(len(values), -1).astype("float32") for split, values in images.items()}
     with FeatureStore(features) as store:
-        deep = {split: _unit_rows(store.pooled(split, "original")[:, store.widths[POOLED[0]] :]) for split in images}
+        first = store.widths[POOLED[0]]  # of blocks 4 and 5
+        deep = {split: _unit_rows(store.pooled(split, "original")[:, first:].astype("float32")) for split in images}
     seen = {_digest(image) for image in images["train"]}
     found, near = {}, {}
     for number, split in enumerate(("val", "test")):

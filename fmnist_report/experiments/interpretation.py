@@ -77,7 +77,7 @@ def explain(
         n = min(explain.n_map, len(labels))
         arrays["map/labels"] = labels[:n]
         tuned = tuned_features(trained["vgg_finetuned"].network, store, networks["head"], images[:n])
-        arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n), seed)
+        arrays["map/before"] = embed(store.pooled("val", VIEWS[0], n).astype("float32"), seed)
         arrays["map/after"] = embed(tuned, seed)
     save_arrays(out / "explain.npz", **arrays)
     write_json(out / "explain.json", {"channels": channels, "layers": layers, "n_map": n})

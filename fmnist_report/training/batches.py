@@ -50,7 +50,7 @@ class FeatureBatches:
     """Shuffled batches of pooled features; each image alternates between its views, if it has two, by epoch.
 
     Args:
-        views: features of the original and, optionally, mirrored images, (n, n_features) float32 each.
+        views: features of the original and, optionally, mirrored images, (n, n_features) each.
         targets: (n, classes) float32 class probabilities.
     """
 
@@ -68,7 +68,8 @@ class FeatureBatches:
         for first in range(0, len(self) * self.batch_size, self.batch_size):
             chosen = order[first : first + self.batch_size]
             mirror = (self.mirrored_first[chosen] + epoch) % 2 == 1
-            yield np.where(mirror[:, None], self.views[-1][chosen], self.views[0][chosen]), self.targets[chosen]
+            features = np.where(mirror[:, None], self.views[-1][chosen], self.views[0][chosen])
+            yield features.astype("float32"), self.targets[chosen]
 
 
 class StepBatches:

@@ -1,5 +1,7 @@
 """scikit-learn classifiers on cached features, each with one hyperparameter chosen on validation data."""
 
+from __future__ import annotations
+
 import contextlib
 import time
 import typing
@@ -16,10 +18,13 @@ from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.pipeline.workers import Workers
 from fmnist_report.settings import ClassifierSettings
 from fmnist_report.training.metrics import measure_accuracy
-from fmnist_report.training.stores import SPLITS, FeatureStore, standardisation
+from fmnist_report.training.stores import SPLITS, FeatureStore
 
-MANY_FEATURES = 6_000
-N_COMPONENTS = 1_000
+if typing.TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
+PROJECTION_IMAGES = 12_000  # training images whose principal components are computed
+ROWS = 2_000  # projected together
 AT_ONCE = 2  # parallel fits in this process, each of which may copy all features
 MOST_EXTENSIONS = 2  # of a grid whose best value is at its edge
 
@@ -36,38 +41,61 @@ def fit_classifiers(
 ) -> None:
     """Stage `classifiers`: fit scikit-learn classifiers, each with one hyperparameter chosen on validation data.
 
-    Like the head, they are trained on both views if there are two, each image in one of them, drawn with seed, and
-    their predictions are averaged over both. A grid whose best value is at its edge is extended. Writes
-    classifiers.json with {name: {parameter, tried, val_accuracy, n_params, macs, n_views}}, measured.json with {name:
-    {train_seconds, predict_ms_per_image}} and probabilities.npz with "<name>/val" and "<name>/test".
+    All read the same principal components of the features. Like the head, they are trained on both views
+    if there are two, each image in one of them, drawn with seed, and their predictions are averaged over both. A grid
+    whose best value is at its edge is extended. Writes classifiers.json with {name: {parameter, tried, val_accuracy,
+    n_params, macs, n_views, n_components}}, measured.json with {name: {train_seconds, predict_ms_per_image}} and
+    probabilities.npz with "<name>/val" and "<name>/test".
     """
     labels = load_arrays(data / "labels.npz")
     with FeatureStore(features) as store:
-        train, val, test = ([store.pooled(split, view) for view in store.views] for split in SPLITS)
-        mean, scale = standardisation(train[0])
-        mixed = mix_views(train, seed)
-        train.clear()  # the fits need the memory of both views
-    for array in (mixed, *val, *test):  # in place, for the same reason
-        array -= mean
-        array *= scale
-    views = Views(mixed, labels["train"], val, labels["val"], test)
+        mixed = mix_views(store, seed)
+        pca = fit_components(mixed, classifiers.components, seed)
+        train = project(pca, mixed)
+        del mixed
+        started = time.perf_counter()
+        val, test = ([project(pca, store.pooled(split, view)) for view in store.views] for split in SPLITS[1:])
+        ms_to_project = 1e3 * (time.perf_counter() - started) / sum(map(len, [*val, *test]))
+    views = Views(train, labels["train"], val, labels["val"], test)
     probabilities: dict[str, np.ndarray] = {}
     summaries, measured = {}, {}
-    kinds = list_classifiers(classifiers, views.train.shape, seed)
+    kinds = list_classifiers(classifiers)
     with workers.open() as pool, pool.joblib() as n_jobs:
         fitted = fit_grids(kinds, views, n_jobs, progress)
         for name in kinds:
-            best = keep_best(fitted[name], views)
+            best = keep_best(fitted[name], views, pca)
             summaries[name], measured[name] = best.pop("summary"), best.pop("measured")
+            measured[name]["predict_ms_per_image"] += ms_to_project
             probabilities |= {f"{name}/{split}": values for split, values in best.items()}
     save_arrays(out / "probabilities.npz", **probabilities)
     write_json(out / "classifiers.json", summaries)
     write_json(out / MEASURED, measured)
 
 
+def fit_components(train: np.ndarray, n_components: int, seed: int) -> PCA:
+    """Fit principal components to the first PROJECTION_IMAGES of (n, n_features) features, which are in random order.
+
+    Args:
+        n_components: at most half the number of images.
+    """
+    from sklearn.decomposition import PCA
+
+    chosen = train[:PROJECTION_IMAGES].astype("float32")
+    n_components = min(n_components, len(chosen) // 2, chosen.shape[1])
+    with threadpoolctl.threadpool_limits(1):
+        return PCA(n_components, svd_solver="randomized", iterated_power=1, random_state=seed).fit(chosen)
+
+
+def project(pca: PCA, features: np.ndarray) -> np.ndarray:
+    """Project (n, n_features) features to (n, n_components) float32, without a copy of all in that precision."""
+    starts = range(0, len(features), ROWS)
+    with threadpoolctl.threadpool_limits(1):
+        return np.concatenate([pca.transform(features[first : first + ROWS].astype("float32")) for first in starts])
+
+
 @dataclass(frozen=True)
 class Views:
-    """Standardised features of training images (n_train, n_features), and of all views of the others; labels (n,)."""
+    """Projected features of training images (n_train, n_components), and of all views of the others; labels (n,)."""
 
     train: np.ndarray
     y_train: np.ndarray
@@ -76,48 +104,48 @@ class Views:
     test: list[np.ndarray]
 
 
-def mix_views(views: list[np.ndarray], seed: int) -> np.ndarray:
-    """Draw one of the views of each image; return (n, n_features)."""
-    drawn = np.random.default_rng(seed).integers(0, len(views), len(views[0]))
-    return np.where((drawn == 0)[:, None], views[0], views[-1])
+def mix_views(store: FeatureStore, seed: int) -> np.ndarray:
+    """Draw one of the views of each training image; return (n, n_features) float16."""
+    mixed = store.pooled("train", store.views[0])
+    drawn = np.random.default_rng(seed).integers(0, len(store.views), len(mixed))
+    for number, view in enumerate(store.views[1:], 1):
+        rows = drawn == number
+        mixed[rows] = store.pooled("train", view)[rows]
+    return mixed
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Candidate values of a classifier's hyperparameter, and a function from a value to an unfitted classifier."""
+    """Candidate values of a classifier's hyperparameter, and a function from a value to an unfitted pipeline.
+
+    width: number of principal components that it reads, the first; None for all.
+    """
 
     values: tuple
     build: typing.Callable[[typing.Any], typing.Any]
+    width: int | None = None
 
 
-def list_classifiers(settings: ClassifierSettings, shape: tuple[int, int], seed: int) -> dict[str, Kind]:
-    """List the classifiers by name, the slowest to fit first.
-
-    Args:
-        shape: shape of the training features. The time of linear discriminant analysis is cubic in their number, so
-            for a base with very many features it uses their principal components.
-    """
-    from sklearn.decomposition import PCA
+def list_classifiers(settings: ClassifierSettings) -> dict[str, Kind]:
+    """List the classifiers by name, the slowest to fit first."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    n_images, n_features = shape
-    narrowed = PCA(min(N_COMPONENTS, n_images // 2), svd_solver="randomized", iterated_power=2, random_state=seed)
-    narrowing = [narrowed] if n_features > MANY_FEATURES else []
     return {
-        "lda": Kind(
-            settings.shrinkage,
-            lambda s: make_pipeline(*narrowing, LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s)),
+        "logistic_regression": Kind(
+            settings.logistic_c,  # components of equal variance make it converge quickly
+            lambda c: make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=60)),
         ),
-        "logistic_regression": Kind(settings.logistic_c, lambda c: make_pipeline(LogisticRegression(C=c, max_iter=60))),
         "k_neighbours": Kind(
             settings.neighbours,
-            lambda k: make_pipeline(
-                PCA(settings.neighbour_components, whiten=False, random_state=seed),
-                KNeighborsClassifier(k, weights="distance", algorithm="brute"),
-            ),
+            lambda k: make_pipeline(KNeighborsClassifier(k, weights="distance", algorithm="brute")),
+            settings.neighbour_components,
+        ),
+        "lda": Kind(
+            settings.shrinkage, lambda s: make_pipeline(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=s))
         ),
     }
 
@@ -145,26 +173,31 @@ def extend_grid(tried: dict[typing.Any, float]) -> typing.Any | None:
 
 @dataclass(frozen=True)
 class FittedClassifier:
-    """A fitted classifier, its validation probabilities and accuracy, and the seconds of the fit only."""
+    """A fitted classifier, the number of components that it reads, its validation probabilities and accuracy.
+
+    seconds: of the fit only.
+    """
 
     classifier: typing.Any
+    width: int
     val: np.ndarray
     val_accuracy: float
     seconds: float
 
 
-def _fit(classifier, views: Views) -> FittedClassifier:
-    started = time.monotonic()
+def _fit(kind: Kind, value: typing.Any, views: Views) -> FittedClassifier:
+    started, classifier = time.monotonic(), kind.build(value)
+    train = views.train[:, : kind.width]
     with _alone():
-        classifier.fit(views.train, views.y_train)
+        classifier.fit(train, views.y_train)
         seconds = time.monotonic() - started
-        val = _predict(classifier, views.val)
-    return FittedClassifier(classifier, val, measure_accuracy(val, views.y_val), seconds)
+        val = _predict(classifier, views.val, train.shape[1])
+    return FittedClassifier(classifier, train.shape[1], val, measure_accuracy(val, views.y_val), seconds)
 
 
-def _predict(classifier, views: list[np.ndarray]) -> np.ndarray:
+def _predict(classifier, views: list[np.ndarray], width: int) -> np.ndarray:
     """Return the probabilities, averaged over views, (n, classes) float32."""
-    return np.mean([classifier.predict_proba(view) for view in views], axis=0).astype("float32")
+    return np.mean([classifier.predict_proba(view[:, :width]) for view in views], axis=0).astype("float32")
 
 
 @contextlib.contextmanager
@@ -198,7 +231,7 @@ def fit_grids(kinds: dict[str, Kind], views: Views, n_jobs: int, progress: Posit
         progress.update(n_done, n_done + len(waiting), ", ".join(dict.fromkeys(name for name, _ in waiting)))
         with _alone():  # also covers threads that end at different times
             done = joblib.Parallel(n_jobs, prefer="threads")(
-                joblib.delayed(_fit)(kinds[name].build(value), views) for name, value in waiting
+                joblib.delayed(_fit)(kinds[name], value, views) for name, value in waiting
             )
         for (name, value), found in zip(waiting, done, strict=True):
             fitted[name][value] = found
@@ -210,37 +243,37 @@ def fit_grids(kinds: dict[str, Kind], views: Views, n_jobs: int, progress: Posit
     return fitted
 
 
-def keep_best(fitted: dict[typing.Any, FittedClassifier], views: Views) -> dict[str, typing.Any]:
+def keep_best(fitted: dict[typing.Any, FittedClassifier], views: Views, pca: PCA) -> dict[str, typing.Any]:
     """Keep the best of a classifier's fits (among ties, the largest value) and predict the test images.
 
     Returns:
-        summary: parameter, tried, val_accuracy, n_params, macs, n_views. measured: train_seconds, of the fit that is
-        kept, and predict_ms_per_image. val, test: probabilities.
+        summary: parameter, tried, val_accuracy, n_params, macs, n_views, n_components. measured: train_seconds, of
+        the fit that is kept, and predict_ms_per_image. val, test: probabilities.
     """
     best = max(sorted(fitted, reverse=True), key=lambda value: fitted[value].val_accuracy)
     kept, started = fitted[best], time.perf_counter()
     with _alone():
-        test = _predict(kept.classifier, views.test)
+        test = _predict(kept.classifier, views.test, kept.width)
     ms_per_image = 1e3 * (time.perf_counter() - started) / len(test) / len(views.test)
     summary = {"parameter": best, "tried": [[value, fitted[value].val_accuracy] for value in sorted(fitted)]}
-    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept.classifier, views.train.shape)}
-    summary["n_views"] = len(views.test)
+    summary |= {"val_accuracy": kept.val_accuracy, **count_costs(kept, len(views.train), pca)}
+    summary |= {"n_views": len(views.test), "n_components": kept.width}
     measured = {"train_seconds": kept.seconds, "predict_ms_per_image": ms_per_image}
     return {"summary": summary, "measured": measured, "val": kept.val, "test": test}
 
 
-def count_costs(pipeline, shape: tuple[int, int]) -> dict[str, int]:
-    """Count the parameters and multiply-accumulate operations of a fitted pipeline for one view of one image.
+def count_costs(fitted: FittedClassifier, n_train: int, pca: PCA) -> dict[str, int]:
+    """Count the parameters and multiply-accumulate operations for one view of one image, from its features.
 
-    Nearest neighbours store all training images, (n_train, n_features) given by shape.
+    Nearest neighbours store all n_train training images.
     """
-    width, n_params, macs = shape[1], 0, 0
-    for step in (step for _, step in pipeline.steps):
-        if hasattr(step, "components_"):
-            n_params, macs = n_params + step.components_.size + step.mean_.size, macs + step.components_.size
-            width = len(step.components_)
-        elif hasattr(step, "coef_"):
+    n_features, width = pca.components_.shape[1], fitted.width
+    n_params, macs = width * n_features + n_features, width * n_features
+    for _, step in fitted.classifier.steps:
+        if hasattr(step, "coef_"):
             n_params, macs = n_params + step.coef_.size + step.intercept_.size, macs + step.coef_.size
+        elif hasattr(step, "scale_"):
+            n_params += step.scale_.size + step.mean_.size
         else:
-            n_params, macs = n_params + shape[0] * width, macs + shape[0] * width
+            n_params, macs = n_params + n_train * width, macs + n_train * width
     return {"n_params": int(n_params), "macs": int(macs)}

@@ -28,7 +28,7 @@ def prepare_head(settings: HeadSettings, training_data: TrainingData, seed: int)
     def predict(network: keras.Model, split: str, n: int | None = None) -> np.ndarray:
         return predict_views(network, view_features([view[:n] for view in training_data.views[split]]))
 
-    return TrainingSetup(network, batches, predict, "float32", training_data.views["val"][0][:1_000])
+    return TrainingSetup(network, batches, predict, "float32", training_data.views["val"][0][:1_000].astype("float32"))
 
 
 def train_control(

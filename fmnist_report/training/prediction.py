@@ -34,8 +34,12 @@ def view_images(images: np.ndarray, mirror: bool = True) -> list[Batches]:
 
 
 def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
-    """Return the batches of each view of features, (n, n_features) float32 each."""
-    return [[features[i : i + FEATURE_BATCH] for i in range(0, len(features), FEATURE_BATCH)] for features in views]
+    """Return the batches of each view of (n, n_features) features, in float32."""
+
+    def cut(features: np.ndarray) -> Batches:
+        return (features[i : i + FEATURE_BATCH].astype("float32") for i in range(0, len(features), FEATURE_BATCH))
+
+    return [cut(features) for features in views]
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from fmnist_report.settings import POOLED
 
 SPLITS = ("train", "val", "test")
 VIEWS = ("original", "mirror")
+MOMENT_ROWS = 1_000
 CHUNK_ROWS = 125  # rows per HDF5 chunk, the unit of reading
 
 
@@ -71,14 +72,14 @@ class FeatureStore:
         return {layer: self.read(layer, view, first, last) for layer in self.boundary_layers}
 
     def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
-        """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float32.
+        """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float16.
 
         Args:
             n: number of images from the start of the split; all by default.
         """
         first, n = self.first_row(split), n or self.counts[split]
         layers = [self.read(layer, view, first, first + n).reshape(n, -1) for layer in POOLED]
-        return np.concatenate(layers, axis=1).astype("float32")
+        return np.concatenate(layers, axis=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ class MemoryStore:
     """The first rows of each split of an extraction in memory, with the part of FeatureStore's interface used here.
 
     boundary: {view: {layer: (n, …) float16}}, the splits one after the other; empty if not needed.
-    pooled_views: {split: {view: (n, n_features) float32}}.
+    pooled_views: {split: {view: (n, n_features) float16}}.
     """
 
     counts: dict[str, int]
@@ -107,7 +108,7 @@ class MemoryStore:
         return {layer: values[first:last] for layer, values in self.boundary[view].items()}
 
     def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
-        """Return the pooled features, (n, n_features) float32."""
+        """Return the pooled features, (n, n_features) float16."""
         return self.pooled_views[split][view][:n]
 
 
@@ -127,8 +128,15 @@ def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) 
 
 
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and inverse standard deviation, (n_features,) each, of (n, n_features) features."""
-    return train.mean(axis=0), 1 / (train.std(axis=0) + 1e-3)
+    """Return mean and inverse standard deviation, (n_features,) float32 each, of (n, n_features) features."""
+    total, squares = (np.zeros(train.shape[1]) for _ in range(2))
+    for first in range(0, len(train), MOMENT_ROWS):  # without a copy of all in another precision
+        rows = train[first : first + MOMENT_ROWS].astype("float64")
+        total += rows.sum(axis=0)
+        squares += np.einsum("ij,ij->j", rows, rows)
+    mean = total / len(train)
+    deviation = np.sqrt(np.maximum(squares / len(train) - mean**2, 0))
+    return mean.astype("float32"), (1 / (deviation + 1e-3)).astype("float32")
 
 
 class BoundaryBatches:

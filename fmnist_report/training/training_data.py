@@ -20,7 +20,7 @@ class TrainingData:
     Args:
         images: {split: (n, height, width)} uint8; splits are train, val and, for stages, test.
         labels: {"train": (n_train,), "val": (n_val,)}.
-        views: for every split, features of the original and, optionally, mirrored images, (n, n_features) float32 each.
+        views: for every split, features of the original and, optionally, mirrored images, (n, n_features) float16 each.
         store: the open features, or rows of them in memory.
         base: weights of the base.
         head: settings of the dense head, from which fine-tuning starts.
