@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from standard_cache import GIVEN, POLICY, ROUNDS, STANDARD, Entries, Figures, in_turn, product_rates
+from standard_cache import GIVEN, POLICY, ROUNDS, RUNTIME, STANDARD, Entries, Figures, in_turn, product_rates
 
 
 def build_base(entries: Entries, policy: str):
@@ -39,7 +39,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
     from fmnist_report.training.stores import VIEWS
 
     images, base, side = entries.images()["train"][:n], entries.base(), STANDARD.features.size
-    kind = ExtractorKind(GIVEN, 4, POLICY, "measured")
+    kind = ExtractorKind(GIVEN, 4, POLICY, "measured", RUNTIME)
     extractor = load_extractor(kind, base)
     naive = keras.applications.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
     for layer, weights in base.items():
@@ -66,7 +66,7 @@ def extraction(entries: Entries, n: int = 2_500) -> Figures:
         naive.predict(np.zeros((32, side, side, 3), "float32"), verbose=0)
         times = in_turn(ours=ours, naive=as_a_user_would)
     rates = product_rates()
-    limit = rates["bfloat16"] * 1e9 / (2 * macs_of_base(extractor))
+    limit = rates[POLICY.removeprefix("mixed_")] * 1e9 / (2 * macs_of_base(extractor.network))
     return {
         "ours": 2 * n / times["ours"],
         "naive": 2 * n / times["naive"],
@@ -91,6 +91,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
 
     from fmnist_report.models.base import find_preprocessing
     from fmnist_report.models.layers import GreyToColour
+    from fmnist_report.models.mnn import MnnNetwork
 
     size, threads = STANDARD.features.size, len(os.sched_getaffinity(0))
     every, labels = entries.images(), entries.labels()
@@ -116,6 +117,7 @@ def engines(entries: Entries, batch: int = 50) -> Figures:
             "TensorFlow, float32": (keras_f32.predict_on_batch, channels_last, STANDARD.features.batch_size),
             "ONNX Runtime, float32": (reference, pixels, batch),
             "ONNX Runtime, int8": (int8, pixels, batch),
+            "MNN, float32": (MnnNetwork(keras_f32).predict_on_batch, channels_last, STANDARD.features.batch_size),
             "OpenVINO, float32": (run_openvino(path, "f32", batch, threads), pixels, batch),
             "OpenVINO, bfloat16": (run_openvino(path, "bf16", batch, threads), pixels, batch),
             "OpenVINO, int8": (run_openvino(quantised, "bf16", batch, threads), pixels, batch),

@@ -16,9 +16,9 @@ from standard_cache import ROOT, STANDARD, Entries, Figures, in_turn, seconds
 from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.training.batches import one_hot
-from fmnist_report.training.classifiers import list_classifiers
+from fmnist_report.training.classifiers import fit_components, list_classifiers, project
 from fmnist_report.training.optimizers import compile_network
-from fmnist_report.training.stores import BoundaryBatches, FeatureStore, standardisation
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore
 
 
 def commands(entries: Entries) -> Figures:
@@ -84,13 +84,12 @@ def growth(entries: Entries) -> Figures:
             spent = seconds(lambda: [top.train_on_batch(*batch) for batch in batches.epoch(0)])  # noqa: B023
             found["fine-tuning"].append((n, spent, peak_memory_bytes()))
         train = store.pooled("train", "original")
-    mean, scale = standardisation(train)
-    train = (train - mean) * scale
+    train = project(fit_components(train, STANDARD.classifiers.components, 0), train)
     for n in counts:
 
         def fit(n: int = n) -> None:
-            for kind in list_classifiers(STANDARD.classifiers, train.shape, 0).values():
-                kind.build(kind.values[0]).fit(train[:n], labels["train"][:n])
+            for kind in list_classifiers(STANDARD.classifiers).values():
+                kind.build(kind.values[0]).fit(train[:n, : kind.width], labels["train"][:n])
 
         found["classifiers"].append((n, seconds(fit), peak_memory_bytes()))
     return found

@@ -6,7 +6,7 @@ import statistics
 import time
 
 import numpy as np
-from standard_cache import GIVEN, POLICY, ROUNDS, STANDARD, Entries, Figures, in_turn, product_rates, seconds
+from standard_cache import GIVEN, ROUNDS, STANDARD, TRAINING, Entries, Figures, in_turn, product_rates, seconds
 
 from fmnist_report.machine import peak_memory_bytes
 from fmnist_report.models.base import boundary_layers, build_extractor, set_base_weights
@@ -52,7 +52,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
     figures: Figures = {}
     for name, unfreeze in (("blocks 4 and 5", 4), ("block 5 alone", 5)):
         top, whole = entries.fine_tuned(unfreeze=unfreeze)
-        boundary = boundary_of(unfreeze, POLICY)
+        boundary = boundary_of(unfreeze, TRAINING)
         for network, inputs in ((top, boundary), (whole, images)):
             compile_network(network, STANDARD.finetune, 10 * n // batch)
             network.train_on_batch(rows(inputs, slice(batch)), targets[:batch])
@@ -69,7 +69,7 @@ def fine_tuning(entries: Entries, n: int = 2_560) -> Figures:
     frozen = keras.Model(whole.input, whole.get_layer("block3_pool").output)
     truth = gradients(whole, images[:64])
     exact = gradients(top, {"block3_out": ops.convert_to_numpy(frozen(images[:64]))})
-    boundary = boundary_of(4, POLICY)
+    boundary = boundary_of(4, TRAINING)
     figures["gradient_error"] = max(
         float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(exact, truth, strict=True)
     )
@@ -116,7 +116,7 @@ def cnn(entries: Entries, n_steps: int = 40) -> Figures:
 
     def build():
         keras.utils.set_random_seed(0)
-        with dtype_policy(POLICY):
+        with dtype_policy(TRAINING):
             network = build_cnn(settings)
         compile_network(network, settings, 1_000)
         network.train_on_batch(*taken[0])

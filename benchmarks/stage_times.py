@@ -9,7 +9,6 @@ the machine is measured now. A cached stage counts with its original duration.
 
 import argparse
 import sys
-import typing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,9 +16,11 @@ sys.path.insert(0, str(ROOT))
 
 from seed_table import stage_seconds  # noqa: E402
 
-from fmnist_report.forecast import KNOWN  # noqa: E402
-from fmnist_report.machine import describe_hardware, measure_precision, prepare_libraries  # noqa: E402
+from fmnist_report.forecast import KNOWN, fastest, forecast  # noqa: E402
+from fmnist_report.machine import Speed, describe_hardware, measure_speed, prepare_libraries  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
+from fmnist_report.pipeline.stage import Stage, Step  # noqa: E402
+from fmnist_report.presets import PRESETS  # noqa: E402
 
 
 def main() -> None:
@@ -28,30 +29,30 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     arguments = parser.parse_args()
     prepare_libraries()
-    precision, rates = measure_precision()
+    speed = measure_speed()
     known = read_json(KNOWN) if KNOWN.is_file() else {"presets": {}}
     for path in arguments.results:
         results = read_json(path)
         preset = results["run"]["preset"]
         seconds = stage_seconds(results)
         if arguments.check:
-            compare(known["presets"][preset], seconds, rates[precision])
+            compare(preset, seconds, speed)
             continue
-        known["presets"][preset] = {
-            "gflops": round(rates[precision]), "precision": precision, "hardware": describe_hardware(),
+        known["presets"].setdefault(preset, {})[speed.precision()] = {
+            "speed": {kind: round(rate) for kind, rate in fastest(speed).items()}, "hardware": describe_hardware(),
             "date": results["run"]["started"][:10], "seconds": seconds,
         }  # fmt: skip
     if not arguments.check:
         write_json(KNOWN, known)
 
 
-def compare(planned: dict[str, typing.Any], seconds: dict[str, float], gflops: float) -> None:
-    """Print the estimated and the actual duration of each stage, with the ratio."""
-    ratio = planned["gflops"] / gflops
-    for name, took in seconds.items():
-        if name in planned["seconds"]:
-            plan = ratio * planned["seconds"][name]
-            print(f"| {name} | {plan:.0f} | {took:.0f} | {plan / took:.2f} |")
+def compare(preset: str, seconds: dict[str, float], speed: Speed) -> None:
+    """Print the estimated and the actual duration of each stage, with the ratio, and of all."""
+    steps = [Step(Stage(name, "package.module:function"), {}) for name in seconds]
+    planned = forecast(PRESETS[preset], steps, speed)
+    total = sum(planned.values()), sum(seconds[name] for name in planned)
+    for name, plan, took in [*((n, planned[n], seconds[n]) for n in planned), ("all", *total)]:
+        print(f"| {name} | {plan:.0f} | {took:.0f} | {plan / took:.2f} |")
 
 
 if __name__ == "__main__":

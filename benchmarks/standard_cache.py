@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from fmnist_report.data.custom.detection import find_data_set  # noqa: E402
-from fmnist_report.machine import choose_precision  # noqa: E402
+from fmnist_report.machine import choose_precision, choose_runtime  # noqa: E402
 from fmnist_report.models.arrays import Weights  # noqa: E402
 from fmnist_report.models.base import BaseInput, copy_layers, set_base_weights  # noqa: E402
 from fmnist_report.models.transfer import build_assembled, build_top  # noqa: E402
@@ -33,7 +33,8 @@ from run_all import build_pipeline  # noqa: E402
 
 QUIET = Progress(quiet=True)
 ROUNDS = 3
-POLICY = choose_precision("auto")  # before TensorFlow starts, because it may limit its instruction set
+RUNTIME, POLICY = choose_runtime("auto", "auto")  # before TensorFlow starts: it may limit its instruction set
+TRAINING = choose_precision("auto")
 STANDARD = preset("standard")
 GIVEN = BaseInput(STANDARD.features.backbone, STANDARD.features.size)
 Figures = dict[str, typing.Any]
@@ -67,7 +68,7 @@ class Entries:
         """Return VGG16's weights."""
         return load_base(self["weights"])
 
-    def fine_tuned(self, policy: str = POLICY, unfreeze: int = 4, dropout: float = 0.2) -> tuple:
+    def fine_tuned(self, policy: str = TRAINING, unfreeze: int = 4, dropout: float = 0.2) -> tuple:
         """Build the part that fine-tuning trains from the cached boundary, and the same network from pixels."""
         head = dataclasses.replace(STANDARD.head, dropout=dropout)
         with dtype_policy(policy):

@@ -1,4 +1,4 @@
-"""Hardware description and precision benchmark of this machine."""
+"""Hardware description and speed of this machine, and the precision and runtime that follow from it."""
 
 import contextlib
 import dataclasses
@@ -14,28 +14,12 @@ from pathlib import Path
 
 from fmnist_report.download import keras_home
 
+PROJECT = Path(__file__).resolve().parent.parent
 SAFE_ISA = "AVX512_CORE_FP16"
-MEASURED = "FMNIST_REPORT_PRECISION"  # this run's measurement, for the processes that it starts
-PROBE = """
-import time, keras
-from keras import ops
-def rate(dtype):
-    x = keras.random.normal((64, 12, 12, 256), dtype=dtype, seed=0)
-    kernel = keras.random.normal((3, 3, 256, 256), dtype=dtype, seed=1)
-    wide = ops.reshape(x, (64 * 144, 256))
-    def multiply():
-        y = ops.conv(x, kernel, padding="same")
-        ops.convert_to_numpy(ops.cast(ops.matmul(wide, kernel[0, 0]), "float32")[0, 0])
-        ops.convert_to_numpy(ops.cast(y, "float32")[0, 0, 0, 0])
-    multiply()
-    started, n = time.perf_counter(), 0
-    while time.perf_counter() - started < 1.0 or n < 3:
-        multiply()
-        n += 1
-    return 2e-9 * n * 64 * 144 * 9 * 256 * 256 / (time.perf_counter() - started)
-for dtype in ("float32", "bfloat16"):
-    print(dtype, rate(dtype), flush=True)
-"""
+MEASURED = "FMNIST_REPORT_SPEED"  # this run's measurement, for the processes that it starts
+PROBE_SECONDS = 300  # of a very slow machine
+MARGIN = 1.2  # what another precision or runtime must gain, more than repeated measurements differ
+KERAS, MNN = "keras", "mnn"  # the runtimes of feature extraction
 
 
 def find_backend() -> str:
@@ -92,35 +76,92 @@ def _read_value(path: str, name: str) -> str:
     return ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """The measured speed of this machine in GFLOP/s, each the best of several rounds in turn.
+
+    Args:
+        inference: forward passes of VGG16 in Keras, by precision: float32, bfloat16.
+        training: steps that train VGG16's last two blocks, by precision.
+        mnn: forward passes in MNN, in float32; 0 if it is not installed or cannot be used.
+    """
+
+    inference: dict[str, float] = dataclasses.field(default_factory=dict)
+    training: dict[str, float] = dataclasses.field(default_factory=dict)
+    mnn: float = 0.0
+
+    def precision(self, of: str = "training") -> str:
+        """Return "bfloat16" if it is at least MARGIN times as fast as float32, else "float32".
+
+        Args:
+            of: "training" or "inference".
+        """
+        rates = getattr(self, of)
+        faster = rates.get("bfloat16", 0.0) >= MARGIN * rates.get("float32", float("inf"))
+        return "bfloat16" if faster else "float32"
+
+    def choose(self, precision: str = "auto") -> tuple[str, str]:
+        """Return the fastest runtime of feature extraction, "keras" or "mnn", and its dtype policy.
+
+        Args:
+            precision: that of Keras: "auto", "float32" or "bfloat16", which excludes MNN.
+        """
+        chosen = self.precision("inference") if precision == "auto" else precision
+        if precision != "bfloat16" and self.mnn >= MARGIN * self.inference.get(chosen, float("inf")):
+            return MNN, "float32"
+        return KERAS, "mixed_bfloat16" if chosen == "bfloat16" else "float32"
+
+
 @functools.cache
-def measure_precision() -> tuple[str, dict[str, float]]:
-    """Measure convolution in both precisions in a separate process, once per run.
+def measure_speed() -> Speed:
+    """Measure this machine in a separate process, once per run; a child process inherits the result.
 
     The process is separate because some virtual machines advertise matrix tiles (AMX) without
     supporting them, which crashes oneDNN with an illegal instruction. In that case its
     instruction set is limited and the measurement repeated.
-
-    Returns:
-        "bfloat16" if that is at least 1.2 times as fast, else "float32"; and the rates in GFLOP/s, empty in a child
-        process that inherited the choice.
     """
-    if MEASURED in os.environ:
-        return os.environ[MEASURED], {}
-    rates = _probe(os.environ)
-    if "bfloat16" not in rates and "ONEDNN_MAX_CPU_ISA" not in os.environ:
-        os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
-        rates = _probe(os.environ)
-    faster = rates.get("bfloat16", 0.0) >= 1.2 * rates.get("float32", float("inf"))
-    os.environ[MEASURED] = "bfloat16" if faster else "float32"
-    return os.environ[MEASURED], rates
+    if MEASURED not in os.environ:
+        speed = _probe(os.environ)
+        if not speed.training and "ONEDNN_MAX_CPU_ISA" not in os.environ:  # it crashed
+            os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
+            speed = _probe(os.environ)
+        os.environ[MEASURED] = json.dumps(dataclasses.asdict(speed))
+    return Speed(**json.loads(os.environ[MEASURED]))
 
 
-def _probe(environment: os._Environ) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE], env=dict(environment), capture_output=True, text=True, timeout=180
+def known_speed() -> dict[str, typing.Any] | None:
+    """Return what measure_speed found in this run, as a dictionary, or None if it was not called."""
+    return json.loads(os.environ[MEASURED]) if MEASURED in os.environ else None
+
+
+def describe_speed(speed: Speed) -> str:
+    """Return a sentence with the measured speed, and what follows from it for automatic settings."""
+
+    def list_rates(rates: dict[str, float], *more: str) -> str:
+        return ", ".join([*(f"{rate:.0f} in {precision}" for precision, rate in rates.items()), *more])
+
+    if not speed.training:
+        return "not measured, because Keras cannot be imported or stopped; so everything is computed in float32"
+    mnn = [f"{speed.mnn:.0f} in MNN"] if speed.mnn else []
+    runtime, policy = speed.choose()
+    features = "MNN in float32" if runtime == MNN else f"Keras in {policy.removeprefix('mixed_')}"
+    return (
+        f"VGG16 runs at {list_rates(speed.inference, *mnn)} and trains at {list_rates(speed.training)} (GFLOP/s), "
+        f"so features are computed by {features} and networks trained in {speed.precision()}"
     )
-    pairs = (line.split() for line in done.stdout.splitlines())
-    return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _probe(environment: typing.Mapping[str, str]) -> Speed:
+    """Run training.probe, whose lines are JSON: the field of Speed and its rates."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fmnist_report.training.probe"],
+        env={**LIBRARIES, **environment}, cwd=PROJECT, capture_output=True, text=True, timeout=PROBE_SECONDS,
+    )  # fmt: skip
+    found: dict[str, typing.Any] = {}
+    for line in done.stdout.splitlines():
+        with contextlib.suppress(ValueError):
+            found |= json.loads(line)
+    return Speed(**found)
 
 
 LIBRARIES = {  # read on import
@@ -128,6 +169,7 @@ LIBRARIES = {  # read on import
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # lets several processes share an accelerator's memory
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
     "HDF5_USE_FILE_LOCKING": "FALSE",  # the cache has its own locks, and some file systems do not support locking
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # without AVX-512, TensorFlow 2.21 leaves oneDNN off, which is slower
 }
 
 
@@ -155,44 +197,73 @@ def find_devices() -> str:
 
 @contextlib.contextmanager
 def silent_imports() -> typing.Iterator[None]:
-    """Hide messages that libraries write to stderr while they are imported; Python's own output passes.
+    """Hide messages that libraries write to stdout and stderr by themselves; Python's own output passes.
 
-    Some messages of TensorFlow 2.21 cannot be silenced by its settings.
+    Some messages of TensorFlow 2.21 and of MNN 3.6 cannot be silenced by their settings.
     """
-    python = sys.stderr
+    with _silent("stdout", 1), _silent("stderr", 2):
+        yield
+
+
+@contextlib.contextmanager
+def _silent(name: str, number: int) -> typing.Iterator[None]:
+    """Discard what is written to a file descriptor, but not what is written to Python's stream of that name."""
+    python = getattr(sys, name)
     try:
         python.flush()
-        saved = os.dup(2)
+        saved = os.dup(number)
     except (OSError, ValueError, AttributeError):  # there is no such stream
         yield
         return
     with open(os.devnull, "w") as nowhere, os.fdopen(saved, "w", buffering=1, errors="backslashreplace") as own:
-        os.dup2(nowhere.fileno(), 2)
-        if python is sys.__stderr__:
-            sys.stderr = own
+        os.dup2(nowhere.fileno(), number)
+        if python is getattr(sys, f"__{name}__"):
+            setattr(sys, name, own)
         try:
             yield
         finally:
             own.flush()
-            os.dup2(saved, 2)
-            sys.stderr = python
+            os.dup2(saved, number)
+            setattr(sys, name, python)
 
 
-def settle_precision(settings: typing.Any) -> typing.Any:
-    """Return the settings with "auto" precision resolved, so that all workers use the same one."""
+def settle_precision(settings: typing.Any, of: str = "training") -> typing.Any:
+    """Return the settings with "auto" precision resolved, so that all workers use the same one.
+
+    Args:
+        of: "training" or "inference", as in Speed.precision.
+    """
     if getattr(settings, "precision", "") != "auto":
         return settings
-    return dataclasses.replace(settings, precision=measure_precision()[0])
+    return dataclasses.replace(settings, precision=measure_speed().precision(of))
 
 
-def choose_precision(setting: str) -> str:
+def choose_precision(setting: str, of: str = "training") -> str:
     """Convert a precision setting to a Keras dtype policy.
 
     Args:
         setting: "auto", "float32" or "bfloat16".
+        of: "training" or "inference", as in Speed.precision.
 
     Returns:
         "float32" or "mixed_bfloat16".
     """
-    chosen = measure_precision()[0] if setting == "auto" else setting
+    chosen = measure_speed().precision(of) if setting == "auto" else setting
     return "mixed_bfloat16" if chosen == "bfloat16" else "float32"
+
+
+def choose_runtime(runtime: str, precision: str) -> tuple[str, str]:
+    """Choose the runtime of feature extraction and its dtype policy.
+
+    Args:
+        runtime: "auto", "keras" or "mnn", which computes in float32.
+        precision: "auto", "float32" or "bfloat16".
+
+    Returns:
+        "keras" or "mnn"; "float32" or "mixed_bfloat16".
+    """
+    if runtime == MNN:
+        return MNN, "float32"
+    if runtime == KERAS:
+        return KERAS, choose_precision(precision, "inference")
+    return measure_speed().choose(precision)

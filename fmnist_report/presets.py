@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from fmnist_report.backbones import MODULES, least_side
 from fmnist_report.errors import UsageError, unknown
 from fmnist_report.settings import (
+    ClassifierSettings,
     CNNSettings,
     DataSettings,
     ExplainSettings,
@@ -34,6 +35,7 @@ PRESETS = {
         mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, optimizer="adamw", learning_rate=1e-3),
         cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64, learning_rate=6e-3),
         features=FeatureSettings(size=32),
+        classifiers=ClassifierSettings(components=256),
         head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
         inputs=InputSettings(n_train=200, n_val=200),

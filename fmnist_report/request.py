@@ -12,8 +12,8 @@ from pathlib import Path
 from fmnist_report.data.custom.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_pango, require_space
 from fmnist_report.errors import UsageError
-from fmnist_report.forecast import WORTH_TELLING, add_up, describe_plan, forecast, known_speed
-from fmnist_report.machine import measure_precision, prepare_libraries
+from fmnist_report.forecast import WORTH_TELLING, Remaining, add_up, describe_plan, forecast, preset_seconds
+from fmnist_report.machine import describe_speed, measure_speed, prepare_libraries
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json, require_folder
 from fmnist_report.pipeline.plan import Plan
@@ -21,7 +21,7 @@ from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.runner import run_plan
 from fmnist_report.pipeline.stage import Stage
 from fmnist_report.pipeline.workers import Workers, start_workers
-from fmnist_report.presets import override, preset, validate
+from fmnist_report.presets import PRESETS, override, preset, validate
 from fmnist_report.report.assets import missing_letters
 from fmnist_report.report.publishing import list_stages, publish
 from fmnist_report.report.title_page import Document, read_document
@@ -94,10 +94,15 @@ def run_request(request: Request, cache: Cache, plan: Plan) -> None:
     cache.prepare()
     _prepare_computation(request, plan)
     _warn_of_missing_letters(request)
-    _report_plan(request, plan)
+    remaining = _report_plan(request, plan)
+
+    def tell_remaining(stage: str, seconds: float) -> None:
+        if sentence := remaining.describe(stage, seconds):
+            request.progress.say(sentence)
+
     try:
         with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
-            run_plan(plan, request.progress, run_id, request.workers)
+            run_plan(plan, request.progress, run_id, request.workers, tell_remaining)
     finally:
         request.progress.close()
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
@@ -129,17 +134,25 @@ def _warn_of_missing_letters(request: Request) -> None:
         )
 
 
-def _report_plan(request: Request, plan: Plan) -> None:
-    """Report the estimated duration of a run of more than a minute, if the size of the data is known."""
-    settings = request.settings
-    seconds = {} if request.data_set.is_custom else forecast(settings, plan.pending)
-    if request.progress.quiet or add_up(seconds, plan.pending) < WORTH_TELLING:
-        return
-    precision, rates = measure_precision()  # as the first training run would
-    if rates:
-        ratio = known_speed(settings.preset) / rates[precision]
-        seconds = {name: ratio * value for name, value in seconds.items()}
-        request.progress.say(describe_plan(seconds, add_up(seconds, plan.pending), precision, rates[precision]))
+def _report_plan(request: Request, plan: Plan) -> Remaining:
+    """Report the speed and the estimated duration of a run of more than a minute, if the size of the data is known.
+
+    Returns:
+        The time left, without stages if nothing was reported.
+    """
+    settings, untold = request.settings, Remaining({}, [])
+    timed = {} if request.data_set.is_custom else forecast(settings, plan.pending)
+    if request.progress.quiet or add_up(timed, plan.pending) < WORTH_TELLING:
+        return untold
+    speed = measure_speed()  # as the first training run would
+    if not speed.training:
+        return untold
+    seconds = forecast(settings, plan.pending, speed)
+    request.progress.say(f"Measured: {describe_speed(speed)}.")
+    names = list(PRESETS)
+    shorter = {name: preset_seconds(name, speed) for name in names[: names.index(settings.preset)]}
+    request.progress.say(describe_plan(seconds, add_up(seconds, plan.pending), shorter))
+    return Remaining(seconds, plan.pending)
 
 
 def _print_stages(plan: Plan, progress: Progress) -> None:

@@ -143,7 +143,8 @@ class FeatureSettings:
     size: Input side in pixels; some networks need more than 32.
     batch_size: Images per forward pass.
     shard: Images per HDF5 file; an interrupted extraction loses at most one file.
-    precision: Compute precision; auto chooses bfloat16 if it is faster on this machine.
+    precision: Compute precision in Keras; auto chooses bfloat16 if it is faster on this machine.
+    runtime: Library that runs the base; auto chooses MNN, in float32, if it is faster on this machine.
     """
 
     backbone: str = DEFAULT
@@ -151,6 +152,7 @@ class FeatureSettings:
     batch_size: Positive = 100
     shard: Positive = 2_500
     precision: Precision = "auto"
+    runtime: Literal["auto", "keras", "mnn"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,14 @@ class ClassifierSettings:
 
     logistic_c: Candidate values of C, the inverse regularisation strength of logistic regression.
     neighbours: Candidate numbers of neighbours.
-    neighbour_components: Principal components used for the nearest-neighbour search.
+    components: Principal components of the features, which all classifiers read.
+    neighbour_components: Principal components used for the nearest-neighbour search, the first of them.
     shrinkage: Candidate shrinkage values for the covariance in linear discriminant analysis.
     """
 
     logistic_c: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.001, 0.003)
     neighbours: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10)
+    components: Positive = 1_536
     neighbour_components: Positive = 96
     shrinkage: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (1e-3, 1e-2)
 

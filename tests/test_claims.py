@@ -16,7 +16,7 @@ from fmnist_report.presets import preset
 from fmnist_report.report.conclusions import captions, claims
 from fmnist_report.report.conclusions.advice import GENERALISING, _is_contrary, advise, is_better, repeat
 from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
-from fmnist_report.report.conclusions.trained import in_full, is_trained_as
+from fmnist_report.report.conclusions.trained import agrees, in_full, is_trained_as
 from fmnist_report.report.conclusions.wording import MESSAGES, find_view, word, word_captions, word_conclusions
 from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.language import Language
@@ -1223,6 +1223,12 @@ def test_what_was_tried_in_full_is_heeded(document, changes, effect, preset_name
     row = {"stage": "mlp", "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
     document["tried"] = {"preset": preset_name, "rows": [row, {**row, "stage": "cnn", "effect": -effect}]}
     assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "mlp"]) is advised
+
+
+def test_settings_newer_than_a_record_are_not_compared_with_it():
+    now = {"head": {"width": 512, "dropout": 0.2}, "cnn": {"stem": 32}}
+    assert agrees({"head": {"width": 512, "dropout": 0.2}}, now) and agrees({"head": {"width": 512}}, now)
+    assert not agrees({"head": {"width": 256}}, now) and not agrees({"head": {"width": 512, "former": 1}}, now)
 
 
 def test_settings_are_those_of_a_preset_whatever_their_order(document):

@@ -209,7 +209,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize(("number", "code", "word"), [(2, 130, "Interrupted"), (15, 143, "Terminated")])
 def test_signal_ends_in_a_sentence_and_its_code(capsys, tmp_path, monkeypatch, number, code, word):
-    monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", {}))
+    monkeypatch.setattr("fmnist_report.request.measure_speed", machine.Speed)
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: os.kill(os.getpid(), number))
     found, output = call(capsys, "--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o"))
     assert found == code and f"{word}; finished work is cached" in output.err
@@ -453,7 +453,7 @@ def test_deterministic_operations_are_requested_from_tensorflow_and_count_in_the
     assert same == {"data", "weights"}
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: None)
-    monkeypatch.setattr("fmnist_report.request.measure_precision", lambda: ("float32", {}))
+    monkeypatch.setattr("fmnist_report.request.measure_speed", machine.Speed)
     folders = ["--cache-dir", str(tmp_path / "c"), "--out", str(tmp_path / "o")]
     for option, value in (([], "0"), (["--deterministic"], "1")):
         assert call(capsys, *folders, *option)[0] == 0 and os.environ["TF_DETERMINISTIC_OPS"] == value

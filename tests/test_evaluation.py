@@ -165,10 +165,10 @@ def entries(tmp_path):
     write_json(found["data"] / "dataset.json", dataclasses.asdict(DatasetInfo(labels=(0, 1, 2), height=4, width=4)))
     base = {"n_params": 100, "macs": 200, "layers": []}
     write_json(found["features"] / "index.json", {
-        "base": base, "backbone": "VGG16", "size": 32, "precision": "float32", "pooled": {"block3_grid": [2, 3, 5],
-        "block4_gap": [7]}, "entered": {"scale": [1, 1, 1], "offset": [0, 0, 0]},
+        "base": base, "backbone": "VGG16", "size": 32, "runtime": "mnn", "precision": "float32",
+        "pooled": {"block3_grid": [2, 3, 5], "block4_gap": [7]}, "entered": {"scale": [1, 1, 1], "offset": [0, 0, 0]},
     })  # fmt: skip
-    write_json(found["features"] / "measured.json", {"seconds": 50.0, "predict_ms_per_image": 1.0})
+    write_json(found["features"] / "measured.json", {"seconds": 50.0, "predict_ms_per_image": 1.0, "speed": None})
     write_json(found["study"] / "study.json", {"rows": [1]})
     write_json(found["search"] / "search.json", {"networks": {}})
     write_json(found["inputs"] / "inputs.json", {"rows": [2]})
@@ -210,7 +210,8 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     assert found["data"]["sha256"] == "abc" and found["class_counts"] == [1, 1, 1]
     assert [found["data"][f"n_{split}"] for split in ("train", "val", "test")] == [3, 4, 6]
     assert found["data"]["labels"] == [0, 1, 2] and found["chosen_classifier"] == "vgg_head"
-    assert found["features"] == {"backbone": "VGG16", "size": 32, "precision": "float32", "seconds": 50.0,
+    assert found["features"] == {"backbone": "VGG16", "size": 32, "runtime": "mnn", "precision": "float32",
+                                 "seconds": 50.0, "speed": None,
                                  "n_features": 37, "scale": [1, 1, 1], "offset": [0, 0, 0], "n_cells": 2}  # fmt: skip
     assert found["study"] == {"rows": [1], "search": {"networks": {}}} and found["inputs"] == {"rows": [2]}
     assert found["duplicates"] == {"rms": 10.0} and set(found["ensemble_weights"]) == set(MAIN)

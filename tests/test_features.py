@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from conftest import random_base
@@ -12,9 +13,9 @@ from numpy.testing import assert_allclose
 
 from fmnist_report.errors import ReportError
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
-from fmnist_report.pipeline.files import load_arrays
+from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
-from fmnist_report.settings import FeatureSettings
+from fmnist_report.settings import POOLED, FeatureSettings
 from fmnist_report.training import features
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
@@ -132,6 +133,97 @@ def test_shards_depend_on_threads_within_rounding_alone(
             for name in (f"{view}/{layer}" for view in VIEWS for layer in here[view]):
                 assert one[name][()].tobytes() == two[name][()].tobytes(), (path.name, name)
                 assert_allclose(one[name][()], here[name][()], rtol=2e-3, atol=1e-2, err_msg=f"{path.name} {name}")
+
+
+@pytest.fixture
+def extraction(tmp_path, data_folder, quiet, monkeypatch):
+    """Extract features of 32 × 32 pixels with a runtime; return the folder and its index."""
+    monkeypatch.setattr(features, "load_base", lambda folder: random_base())
+    monkeypatch.setattr(features, "_extractors", {})
+
+    def extract(runtime, name="out", backbone="VGG16"):
+        out = tmp_path / name
+        out.mkdir(exist_ok=True)
+        settings = FeatureSettings(
+            size=32, batch_size=10, shard=20, precision="float32", runtime=runtime, backbone=backbone
+        )
+        call = {"features": settings, "unfreeze": 4, "data": data_folder, "weights": tmp_path, "workers": LOCAL}
+        features.extract_features(out, quiet, **call)
+        return out, read_json(out / "index.json")
+
+    return extract
+
+
+def read_all(folder):
+    with FeatureStore(folder) as store:
+        n = sum(store.counts.values())
+        boundary = store.read_boundary("mirror", 0, n)
+        pooled = {layer: store.read(layer, "mirror", 0, n) for layer in POOLED}
+    return {name: values.astype("float32") for name, values in (boundary | pooled).items()}
+
+
+def test_mnn_computes_the_features_of_keras(extraction):
+    pytest.importorskip("MNN")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("MNN is reached through TensorFlow Lite")
+    by_keras, by_mnn = extraction("keras", "keras"), extraction("mnn", "mnn")
+    assert by_keras[1] == by_mnn[1] | {"runtime": "keras"} and by_mnn[1]["runtime"] == "mnn"
+    expected, found = read_all(by_keras[0]), read_all(by_mnn[0])
+    assert set(expected) == set(found) == {"block3_out", *POOLED}
+    for layer, values in expected.items():  # within the rounding of float16, in which they are stored
+        assert np.abs(found[layer] - values).max() <= 6e-4 * np.abs(values).max(), layer
+
+
+@pytest.mark.parametrize("error", [ImportError("no MNN"), ValueError("MNN cannot convert the network: GELU")])
+def test_keras_replaces_a_runtime_that_cannot_compute_the_base(extraction, monkeypatch, capsys, error):
+    def fail(network):
+        raise error
+
+    monkeypatch.setattr(features, "MnnNetwork", fail)
+    assert extraction("mnn")[1]["runtime"] == "keras"
+    assert f"Keras does: {error}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_runtime_that_computes_something_else_is_not_used(extraction, monkeypatch, capsys):
+    class Wrong:
+        def __init__(self, network):
+            self.network = network
+
+        def predict_on_batch(self, x):
+            outputs = self.network.predict_on_batch(x)
+            return outputs | {"block4_gap": 1.001 * outputs["block4_gap"]}
+
+    monkeypatch.setattr(features, "MnnNetwork", Wrong)
+    assert extraction("mnn")[1]["runtime"] == "keras"
+    assert "MNN computes another block4_gap than Keras" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_runtime_is_measured_for_bases_of_plain_convolutions_alone(monkeypatch, quiet):
+    measured = []
+    monkeypatch.setattr(features, "choose_runtime", lambda *asked: measured.append(asked) or ("keras", "float32"))
+    for backbone in ("VGG16", "VGG19", "ResNet50"):
+        kind = features.ExtractorKind(BaseInput(backbone, 32), 4, "float32", "")
+        features._choose_kind(kind, FeatureSettings(backbone=backbone), {}, quiet)
+    assert measured == [("auto", "auto"), ("auto", "auto"), ("keras", "auto")]
+
+
+def test_shards_of_another_runtime_are_told_and_computed_again(extraction, monkeypatch, capsys):
+    replacing = features.replacing
+
+    def stop(path):
+        if path.name == "shard-00002.h5":
+            raise KeyboardInterrupt
+        return replacing(path)
+
+    monkeypatch.setattr(features, "replacing", stop)
+    with pytest.raises(KeyboardInterrupt):
+        extraction("keras")
+    written = []
+    monkeypatch.setattr(features, "replacing", lambda path: (written.append(path.name), replacing(path))[1])
+    monkeypatch.setattr(features, "MnnNetwork", lambda network: network)  # as exact as Keras itself
+    extraction("mnn")
+    assert "computed by keras in float32, and this machine computes by mnn" in " ".join(capsys.readouterr().err.split())
+    assert written == [f"shard-0000{number}.h5" for number in range(4)]
 
 
 @pytest.mark.parametrize("n", [1, 125, 333])

@@ -1,8 +1,15 @@
 """Measurements of the machine."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from fmnist_report import machine
+from fmnist_report.settings import CNNSettings, FeatureSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -10,6 +17,98 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_only_python_is_heard_while_something_is_imported():
     code = "import os, sys; from fmnist_report.machine import silent_imports\n" \
            "with silent_imports():\n    os.write(2, b'library\\n'); print('python', file=sys.stderr)\n" \
+           "    os.write(1, b'library\\n'); print('result')\n" \
            "os.write(2, b'after\\n'); print('end', file=sys.stderr)"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stderr.split() == ["python", "after", "end"], done.stderr
+    assert done.stderr.split() == ["python", "after", "end"] and done.stdout.split() == ["result"], done
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """Answer the probe with each of the given outputs in turn; return the environments that it was run with."""
+    environments = []
+
+    def answer(*outputs):
+        waiting = list(outputs)
+
+        def run(command, env, **options):
+            environments.append(dict(env))
+            return subprocess.CompletedProcess(command, 0, waiting.pop(0), "")
+
+        monkeypatch.setattr(machine.subprocess, "run", run)
+        monkeypatch.delenv(machine.MEASURED, raising=False)
+        monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+        machine.measure_speed.cache_clear()
+        return environments
+
+    yield answer
+    machine.measure_speed.cache_clear()
+    for name in (machine.MEASURED, "ONEDNN_MAX_CPU_ISA"):
+        os.environ.pop(name, None)
+
+
+def lines(inference, training=None, mnn=0.0):
+    found = [{"mnn": mnn, "inference": inference}] + ([{"training": training}] if training else [])
+    return "a library's message\n" + "".join(json.dumps(line) + "\n" for line in found)
+
+
+def test_a_precision_is_chosen_for_each_kind_of_work_by_a_clear_margin(probed):
+    probed(lines({"float32": 100, "bfloat16": 119}, {"float32": 100, "bfloat16": 121}))
+    assert machine.choose_precision("auto", "inference") == "float32"
+    assert machine.choose_precision("auto") == "mixed_bfloat16" and machine.choose_precision("float32") == "float32"
+    assert machine.settle_precision(CNNSettings()).precision == "bfloat16"
+    assert machine.settle_precision(CNNSettings(precision="float32")).precision == "float32"
+    assert machine.settle_precision(FeatureSettings(), "inference").precision == "float32"
+
+
+def test_mnn_is_chosen_if_it_is_clearly_faster_than_keras_in_its_best_precision(probed):
+    probed(lines({"float32": 60, "bfloat16": 20}, {"float32": 60, "bfloat16": 5}, mnn=130))
+    assert machine.choose_runtime("auto", "auto") == ("mnn", "float32") == machine.choose_runtime("auto", "float32")
+    assert machine.choose_runtime("auto", "bfloat16") == ("keras", "mixed_bfloat16")
+    assert machine.choose_runtime("keras", "auto") == ("keras", "float32")
+    assert "computed by MNN in float32 and networks trained in float32" in machine.describe_speed(
+        machine.measure_speed()
+    )
+    probed(lines({"float32": 120, "bfloat16": 230}, {"float32": 100, "bfloat16": 200}, mnn=250))
+    assert machine.choose_runtime("auto", "auto") == ("keras", "mixed_bfloat16")
+    assert machine.choose_runtime("auto", "float32") == machine.choose_runtime("mnn", "auto") == ("mnn", "float32")
+
+
+def test_a_crash_of_matrix_tiles_limits_the_instructions_and_measures_again(probed):
+    environments = probed("", lines({"float32": 100, "bfloat16": 300}, {"float32": 100, "bfloat16": 300}))
+    assert machine.choose_precision("auto") == "mixed_bfloat16"
+    assert [env.get("ONEDNN_MAX_CPU_ISA") for env in environments] == [None, machine.SAFE_ISA]
+    probed("", "")
+    assert machine.choose_precision("auto") == "float32" and machine.choose_runtime("auto", "auto")[0] == "keras"
+    assert "not measured" in machine.describe_speed(machine.measure_speed())
+
+
+def test_a_child_process_inherits_the_measurement(probed):
+    environments = probed(lines({"float32": 100}, {"float32": 90}))
+    first = machine.measure_speed()
+    machine.measure_speed.cache_clear()
+    assert machine.measure_speed() == first == machine.Speed({"float32": 100}, {"float32": 90}, 0.0)
+    assert machine.known_speed() == {"inference": {"float32": 100}, "training": {"float32": 90}, "mnn": 0.0}
+    assert environments[0]["TF_ENABLE_ONEDNN_OPTS"] == "1"
+
+
+def test_candidates_are_measured_in_turns_and_the_hopeless_and_broken_left(monkeypatch):
+    from fmnist_report.training import probe
+
+    clock, calls = [0.0], []
+    monkeypatch.setattr(probe.time, "perf_counter", lambda: clock[0])
+
+    def call(name, seconds):
+        def run(n):
+            calls.append((name, n))
+            if seconds is None:
+                raise RuntimeError("not on this processor")
+            clock[0] += n * seconds * (2 if len(calls) % 5 == 0 else 1)  # other load
+
+        return run
+
+    candidates = {"a": call("a", 0.01), "b": call("b", 0.02), "slow": call("slow", 0.1), "broken": call("broken", None)}
+    rates = probe.measure_in_turns(candidates, (8, 32))
+    assert rates["a"] == pytest.approx(100) and rates["b"] == pytest.approx(50) and rates["slow"] <= 10
+    assert "broken" not in rates and ("slow", 32) not in calls and ("a", 32) in calls
+    assert [name for name, n in calls if n == 32][2:] == ["a", "b"] * probe.ROUNDS

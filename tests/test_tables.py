@@ -10,9 +10,11 @@ from fmnist_report.report.tables import (
     classifier_rows,
     comparison_rows,
     confused_pairs,
+    describe_measured_speed,
     ensemble_list,
     entered_ranges,
     list_methods,
+    list_settings,
     mirror_list,
     network_rows,
     search_list,
@@ -135,3 +137,24 @@ def test_methods_are_those_that_the_run_uses():
     assert "residual connection" in list_terms("cnn.residual=true") and "cutout" in list_terms("cnn.cutout=4")
     assert "Lion" in list_terms(*plain, tried=[{"factor": "optimizer", "value": "lion"}])
     assert "Optuna" in list_terms(searched=["head"]) and "fANOVA" not in list_terms(searched=["head"])
+
+
+def test_the_settings_listed_are_those_that_the_run_recorded():
+    settings = preset("quick")
+    recorded = dataclasses.asdict(settings)
+    assert dict(list_settings(settings, recorded))["classifiers.components"] == "1536"
+    del recorded["classifiers"]["components"]  # a run of an earlier version
+    names = [name for name, _ in list_settings(settings, recorded)]
+    assert "classifiers.components" not in names and "classifiers.neighbours" in names
+
+
+def test_measured_speed_is_written_if_there_is_one():
+    speed = {"inference": {"float32": 60.4, "bfloat16": 20.0}, "training": {"float32": 110.0}, "mnn": 1300.0}
+    results = {"features": {"runtime": "mnn", "speed": speed}}
+    assert describe_measured_speed(results, Language("en")) == {
+        "forward": "float32 60, bfloat16 20, MNN 1,300", "training": "float32 110", "runtime": "MNN",
+    }  # fmt: skip
+    results["features"] = {"runtime": "keras", "speed": speed | {"mnn": 0.0}}
+    found = describe_measured_speed(results, Language("en"))
+    assert found["forward"] == "float32 60, bfloat16 20" and found["runtime"] == "Keras"
+    assert describe_measured_speed({"features": {}}, Language("en")) == {}

@@ -68,8 +68,8 @@ def evaluate(
         "duplicates": read_json(duplicates / "duplicates.json"),
         "comparisons": compare(candidates, labels["test"]),
         "features": {
-            **{name: index[name] for name in ("backbone", "size", "precision")},
-            "seconds": read_json(features / MEASURED)["seconds"],
+            **{name: index[name] for name in ("backbone", "size", "runtime", "precision")},
+            **{name: read_json(features / MEASURED)[name] for name in ("seconds", "speed")},
             "n_features": sum(math.prod(shape) for shape in index["pooled"].values()),
             **{name: index["entered"][name] for name in ("scale", "offset")},
             "n_cells": index["pooled"]["block3_grid"][0],

@@ -91,7 +91,7 @@ def compare_inputs(
     n = {"train": inputs.n_train, "val": inputs.n_val}
     x = {split: images[split][: n[split]] for split in n}
     y = {split: labels[split][: n[split]] for split in n}
-    settled = settle_precision(features_settings)
+    settled = settle_precision(features_settings, "inference")
     rows, finished = list_variants(settled.size, settled.backbone), read_finished(out)
     ways = {str(sorted(row["way"].items())): row["way"] for row in rows}
     missing = [name for name in ways if name not in finished]
@@ -115,7 +115,7 @@ def evaluate_variant(
 ) -> dict[str, float]:
     """Fit a logistic regression on one variant's features; return its val_accuracy and seconds."""
     started = time.monotonic()
-    with dtype_policy(choose_precision(features.precision)):
+    with dtype_policy(choose_precision(features.precision, "inference")):
         network = build_reader(**way, shape=x["train"].shape[1:], backbone=features.backbone)
     set_base_weights(network, load_base(weights))
     if way["channels"] == LEARNED:

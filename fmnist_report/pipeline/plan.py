@@ -15,7 +15,13 @@ from fmnist_report.pipeline.fingerprint import Module, SourceRecords, find_sourc
 from fmnist_report.pipeline.stage import Stage, Step
 
 # Distributions whose name differs from their import name.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf", "fontTools": "fonttools"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "MNN": "mnn",
+    "PIL": "pillow",
+    "google": "protobuf",
+    "fontTools": "fonttools",
+}
 
 
 class Plan:

@@ -20,15 +20,24 @@ from fmnist_report.pipeline.remote import Entries, compute_stage, store
 from fmnist_report.pipeline.stage import Execution, Stage, Step, call_stage
 from fmnist_report.pipeline.workers import LOCAL, Workers
 
+OnEnd = typing.Callable[[str, float], None]
 
-def run_plan(plan: Plan, progress: Progress, run_id: str, workers: Workers = LOCAL) -> None:
+
+def run_plan(
+    plan: Plan,
+    progress: Progress,
+    run_id: str,
+    workers: Workers = LOCAL,
+    on_end: OnEnd = lambda stage, seconds: None,
+) -> None:
     """Compute the pending steps of a plan, including those that become pending during the run.
 
     Args:
         run_id: recorded in the manifests of new entries.
         workers: workers for the stages with Execution.WORKERS.
+        on_end: called with the name and the seconds of each stage that was computed.
     """
-    run = _Run(plan, progress, run_id, workers)
+    run = _Run(plan, progress, run_id, workers, on_end)
     while not run.finish():
         pass
 
@@ -66,7 +75,8 @@ class StageResult:
 class _Run:
     """One run of a plan, which updates its steps; arguments as in run_plan."""
 
-    def __init__(self, plan: Plan, progress: Progress, run_id: str, workers: Workers) -> None:
+    def __init__(self, plan: Plan, progress: Progress, run_id: str, workers: Workers, on_end: OnEnd) -> None:
+        self.on_end = on_end
         self.plan, self.progress, self.run_id, self.workers = plan, progress, run_id, workers
         self.steps, self.cache = plan.steps, plan.cache
 
@@ -151,6 +161,7 @@ class _Run:
         for step in steps:
             if step.status == "computed":
                 self.progress.end(step.stage.name, step.seconds)
+                self.on_end(step.stage.name, step.seconds)
 
     def _compute_in_processes(self, steps: list[Step], quiet: bool = True) -> None:
         jobs = {step.stage.name: (self._job(step), quiet) for step in steps}

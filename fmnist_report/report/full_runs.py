@@ -12,7 +12,7 @@ from fmnist_report.networks import BY_NAME, network_of_stage
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import is_too_short, is_trained_as
+from fmnist_report.report.conclusions.trained import agrees, is_too_short, is_trained_as
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset of the runs in TRIED_IN_BEST
@@ -109,7 +109,8 @@ def set_as(stage: str, changes: dict[str, str]) -> dict[str, typing.Any]:
 
 def is_current(row: dict[str, typing.Any]) -> bool:
     """Return whether a row was trained with the current version of TRIED; others are ignored."""
-    return row["settings"] == set_as(row["stage"], row["changes"])
+    settings = set_as(row["stage"], row["changes"])
+    return row["settings"].keys() == settings.keys() and agrees(row["settings"], settings)
 
 
 def tried_list(results: Results, language: Language) -> str:

@@ -239,6 +239,30 @@ def classifier_rows(results: Results, language: Language) -> list[dict[str, str]
     ]
 
 
+def count_components(results: Results) -> int:
+    """Return the maximum number of principal components that a classifier reads; 0 if they read the features."""
+    return max(one.get("n_components", 0) for one in results["classifiers"].values())
+
+
+RUNTIMES = {"keras": "Keras", "mnn": "MNN"}
+
+
+def describe_measured_speed(results: Results, language: Language) -> dict[str, str]:
+    """Return the measured speeds, as text, and the runtime of the features; empty if nothing was measured."""
+    speed = results["features"].get("speed")
+    if not speed:
+        return {}
+
+    def write_rates(rates: dict[str, float]) -> str:
+        return ", ".join(f"{name} {language.integer(round(rate))}" for name, rate in rates.items())
+
+    mnn = {"MNN": speed["mnn"]} if speed["mnn"] else {}
+    return {
+        "forward": write_rates(speed["inference"] | mnn), "training": write_rates(speed["training"]),
+        "runtime": RUNTIMES[results["features"]["runtime"]],
+    }  # fmt: skip
+
+
 PARAMETERS = {"logistic_regression": "C = {value}", "lda": N_("shrinkage = {value}"), "k_neighbours": "k = {value}"}
 
 
@@ -251,6 +275,7 @@ def _write_parameter(results: Results, name: str, language: Language) -> str:
     return language.text(PARAMETERS[kind], value=language.value(value))
 
 
-def list_settings(settings: Settings) -> list[tuple[str, str]]:
-    """Return (name, value) of every setting, as --set accepts them."""
-    return [(path, write_value(value)) for path, value in list_values(settings).items()]
+def list_settings(settings: Settings, recorded: dict[str, typing.Any]) -> list[tuple[str, str]]:
+    """Return (name, value) of every setting that the run recorded, as --set accepts them."""
+    pairs = ((path, path.partition("."), value) for path, value in list_values(settings).items())
+    return [(path, write_value(value)) for path, (section, _, name), value in pairs if name in recorded[section]]

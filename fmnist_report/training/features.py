@@ -16,7 +16,7 @@ from keras import ops
 
 from fmnist_report.data.split import load_dataset_info
 from fmnist_report.errors import ReportError
-from fmnist_report.machine import choose_precision
+from fmnist_report.machine import KERAS, MNN, choose_runtime, known_speed
 from fmnist_report.models.arrays import Weights, weights_digest
 from fmnist_report.models.base import (
     POOLED,
@@ -26,6 +26,7 @@ from fmnist_report.models.base import (
     find_preprocessing,
     set_base_weights,
 )
+from fmnist_report.models.mnn import MnnNetwork
 from fmnist_report.models.summary import describe_layers
 from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.cache import MEASURED
@@ -46,6 +47,68 @@ from fmnist_report.training.prediction import as_pixels, time_prediction
 from fmnist_report.training.stores import CHUNK_ROWS, SPLITS, VIEWS
 
 FLOAT16_MAX = 65_504.0
+PLAIN = ("VGG16", "VGG19")  # their 3 × 3 convolutions are what MNN computes faster, by Winograd's algorithm
+MOST_DIFFERENCE = 1e-4  # between runtimes, of the largest value of a layer
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractorKind:
+    """The specification of an extractor, without its weights.
+
+    given, unfreeze: as in build_extractor.
+    policy: dtype policy.
+    weights_sha256: digest of the weights.
+    runtime: "keras", or "mnn", which computes in float32.
+    """
+
+    given: BaseInput
+    unfreeze: int
+    policy: str
+    weights_sha256: str
+    runtime: str = KERAS
+
+
+class Extractor:
+    """The frozen base with its weights, computed by Keras or MNN.
+
+    Raises:
+        ImportError, ValueError: MNN is not installed, cannot convert this base, or computes something else.
+    """
+
+    def __init__(self, kind: ExtractorKind, base: Weights) -> None:
+        with dtype_policy(kind.policy):
+            self.network = build_extractor(kind.given, kind.unfreeze)
+        set_base_weights(self.network, base)
+        self._mnn = None
+        if kind.runtime == MNN:
+            entered = self.network.get_layer("base_input").output
+            self._enter = keras.Model(self.network.input, entered)
+            self._mnn = MnnNetwork(keras.Model(entered, self.network.output))
+            self._compare(as_pixels(np.random.default_rng(0).integers(0, 256, (8, *kind.given.shape))))
+
+    def predict_on_batch(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Return {layer: output} for (n, height, width, 1) pixels from 0 to 255."""
+        if self._mnn:
+            return self._mnn.predict_on_batch(self._enter.predict_on_batch(pixels))
+        return self.network.predict_on_batch(pixels)
+
+    def _compare(self, pixels: np.ndarray) -> None:
+        by_keras, by_mnn = self.network.predict_on_batch(pixels), self.predict_on_batch(pixels)
+        for layer, expected in by_keras.items():
+            found = by_mnn[layer]
+            if found.shape != expected.shape or np.abs(found - expected).max() > MOST_DIFFERENCE * expected.max():
+                raise ValueError(f"MNN computes another {layer} than Keras")
+
+
+_extractors: dict[ExtractorKind, Extractor] = {}  # the last one built in this process
+
+
+def load_extractor(kind: ExtractorKind, base: Weights) -> Extractor:
+    """Build the frozen base with its weights, once per process."""
+    if kind not in _extractors:
+        _extractors.clear()
+        _extractors[kind] = Extractor(kind, base)
+    return _extractors[kind]
 
 
 def extract_features(
@@ -64,34 +127,35 @@ def extract_features(
     file i // shard. Each file has the groups "original" and, if the data set allows mirroring, "mirror", with: the
     boundary that fine-tuning from the block unfreeze reads, for VGG16 block3_out (n, size/8, size/8, 256) or
     block4_out (n, size/16, size/16, 512), compressed losslessly; and the output of models.base.pool_blocks; float16.
-    index.json has the number of images of each split, the rows per shard, backbone, size, precision, unfreeze, the
-    names of the boundary, the shapes of the pooled features, the preprocessing, the base's cost, and the data set;
-    measured.json has the seconds of the extraction and of one image.
+    index.json has the number of images of each split, the rows per shard, backbone, size, runtime, precision, unfreeze,
+    the names of the boundary, the shapes of the pooled features, the preprocessing, the base's cost, and the data set;
+    measured.json has the seconds of the extraction and of one image, and the speed of the machine if it was measured.
     """
-    policy = choose_precision(features.precision)
     images, dataset = load_arrays(data / "images.npz"), load_dataset_info(data)
     views = VIEWS[: 1 + dataset.mirror]
     every = np.concatenate([images[split] for split in SPLITS])
     base = load_base(weights)
     given = BaseInput(features.backbone, features.size, dataset.shape)
-    kind = ExtractorKind(given, unfreeze, policy, weights_digest(base))
-    finished = _finished_shards(out, policy)
+    kind = _choose_kind(ExtractorKind(given, unfreeze, "float32", weights_digest(base)), features, base, progress)
+    finished = _finished_shards(out, kind, progress)
     _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
     vanished = [name for name in finished["shards"] if not (out / name).is_file()]
     if vanished:
         raise ReportError(f"The shards {', '.join(vanished)} disappeared from {str(out)!r} during the run; run again.")
     counts = {split: len(images[split]) for split in SPLITS}
     extractor = load_extractor(kind, base)
-    index = {"counts": counts, "shard": features.shard, "precision": policy, "unfreeze": unfreeze, "views": views}
+    index = {"counts": counts, "shard": features.shard, "unfreeze": unfreeze, "views": views}
+    index |= {"runtime": kind.runtime, "precision": kind.policy}
     index |= {"backbone": features.backbone, "size": features.size, "dataset": dataclasses.asdict(dataset)}
     index |= {"entered": dataclasses.asdict(find_preprocessing(features.backbone))}
-    index |= {"boundary": boundary_layers(extractor, unfreeze)}
-    index |= {"pooled": {layer: extractor.output[layer].shape[1:] for layer in POOLED}}
-    rows = describe_layers(extractor)  # the cost of the frozen base, which every classifier on its features includes
+    index |= {"boundary": boundary_layers(extractor.network, unfreeze)}
+    index |= {"pooled": {layer: extractor.network.output[layer].shape[1:] for layer in POOLED}}
+    rows = describe_layers(extractor.network)  # every classifier on the features includes the cost of the frozen base
     index |= {"base": {**{name: sum(row[name] for row in rows) for name in ("n_params", "macs")}, "layers": rows}}
     write_json(out / "index.json", index)
     ms_per_image = time_prediction(extractor, as_pixels(images["val"][:1_000]))
-    write_json(out / MEASURED, {"seconds": finished["seconds"], "predict_ms_per_image": ms_per_image})
+    measured = {"seconds": finished["seconds"], "predict_ms_per_image": ms_per_image, "speed": known_speed()}
+    write_json(out / MEASURED, measured)
 
 
 def _compute_missing(out, progress, every, views, features, kind, base, finished, workers) -> None:
@@ -125,11 +189,34 @@ def _compute_missing(out, progress, every, views, features, kind, base, finished
                 report(min(features.shard, len(every) - names[name]))
 
 
-def _finished_shards(out: Path, policy: str) -> dict[str, typing.Any]:
+def _choose_kind(kind: ExtractorKind, features: FeatureSettings, base: Weights, progress: Progress) -> ExtractorKind:
+    """Choose runtime and precision for this machine; Keras if MNN is not installed or cannot compute this base."""
+    own = KERAS if features.runtime == "auto" and features.backbone not in PLAIN else features.runtime
+    runtime, policy = choose_runtime(own, features.precision)
+    if runtime == MNN:
+        try:
+            chosen = dataclasses.replace(kind, runtime=MNN)
+            load_extractor(chosen, base)
+            progress.say("The base is computed by MNN in float32, which is faster than Keras on this machine.")
+            return chosen
+        except (ImportError, ValueError, OSError) as error:
+            progress.warn(f"MNN cannot compute the base, so Keras does: {error}")
+            policy = choose_runtime(KERAS, features.precision)[1]
+    return dataclasses.replace(kind, policy=policy)
+
+
+def _finished_shards(out: Path, kind: ExtractorKind, progress: Progress) -> dict[str, typing.Any]:
     """Return the complete shards of an interrupted extraction, {"shards": {name: checksum}}."""
     found = read_finished(out)
-    if found.get("policy") != policy:
-        return {"policy": policy, "shards": {}, "seconds": 0.0}
+    way = {"policy": kind.policy, "runtime": kind.runtime}
+    if any(found.get(name) != value for name, value in way.items()):
+        if found:
+            former = f"{found.get('runtime', KERAS)} in {found.get('policy')}"
+            progress.warn(
+                f"The finished shards were computed by {former}, and this machine computes by {kind.runtime} in "
+                f"{kind.policy}; extraction starts again. --set features.runtime=… and features.precision=… decide."
+            )
+        return {**way, "shards": {}, "seconds": 0.0}
     return found | {"shards": {n: c for n, c in found["shards"].items() if _is_whole(out / n, c)}}
 
 
@@ -138,35 +225,6 @@ def _is_whole(path: Path, checksum: str) -> bool:
         return False
     with open(path, "rb") as file:
         return file.read(len(checksum)).decode() == checksum  # of this shard, not of another one
-
-
-@dataclasses.dataclass(frozen=True)
-class ExtractorKind:
-    """The specification of an extractor, without its weights.
-
-    given, unfreeze: as in build_extractor.
-    policy: dtype policy.
-    weights_sha256: digest of the weights.
-    """
-
-    given: BaseInput
-    unfreeze: int
-    policy: str
-    weights_sha256: str
-
-
-_extractors: dict[ExtractorKind, keras.Model] = {}  # the last one built in this process
-
-
-def load_extractor(kind: ExtractorKind, base: Weights) -> keras.Model:
-    """Build the frozen base with its weights, once per process."""
-    if kind not in _extractors:
-        _extractors.clear()
-        with dtype_policy(kind.policy):
-            extractor = build_extractor(kind.given, kind.unfreeze)
-        set_base_weights(extractor, base)
-        _extractors[kind] = extractor
-    return _extractors[kind]
 
 
 def compute_shard(
@@ -192,6 +250,7 @@ def compute_shard(
         "backbone": kind.given.backbone,
         "preprocessing": f"bilinear resize, grey in three channels times {entered.scale} plus {entered.offset}",
         "size": kind.given.size,
+        "runtime": kind.runtime,
         "precision": kind.policy,
         "weights_sha256": kind.weights_sha256,
     }

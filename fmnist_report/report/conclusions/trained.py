@@ -135,12 +135,18 @@ def ablation(results: Results, part: str) -> list[Claim]:
 
 def is_trained_as(name: str, results: Results, stage: str) -> bool:
     """Return whether a stage trained its network with the settings of the preset that earlier full runs vary."""
-    own = results["run"]["settings"]
-    others = json.loads(json.dumps(dataclasses.asdict(preset(name))))  # as in results.json, with lists
-    return all(
-        json.loads(json.dumps(own[section])) == others[section]
-        for section in BY_NAME[network_of_stage(stage)].determined_by
-    )
+    sections = BY_NAME[network_of_stage(stage)].determined_by
+    own = {section: results["run"]["settings"][section] for section in sections}
+    return agrees(json.loads(json.dumps(own)), json.loads(json.dumps(dataclasses.asdict(preset(name)))))
+
+
+def agrees(recorded: dict[str, typing.Any], settings: dict[str, typing.Any]) -> bool:
+    """Return whether all recorded settings are the same; one that is newer than the record is not compared.
+
+    Args:
+        recorded, settings: values by section and name, as in JSON, with lists.
+    """
+    return all(settings[section].get(name) == value for section, own in recorded.items() for name, value in own.items())
 
 
 def splits(results: Results) -> list[Claim]:
