@@ -1,4 +1,4 @@
-"""Compare two builds of this project stage by stage: seconds, CPU seconds and peak memory, as a ratio.
+"""Compare two builds of this project stage by stage: seconds and CPU seconds, as a ratio.
 
     python benchmarks/builds.py FORMER NEW --cache DIR [--class avx2] [--stages mlp cnn …]
 
@@ -19,26 +19,41 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-N_TRAIN, N_VAL, N_TEST = 11_000, 1_000, 1_000
-ALL = 70_000
-# Settings of the measured part, and how many times as much a run of `standard` computes.
-PART = {
-    "data.n_train": N_TRAIN, "data.n_val": N_VAL, "data.n_test": N_TEST, "mlp.epochs": 3, "cnn.epochs": 2,
-    "features.shard": 1_000, "head.epochs": 3, "finetune.epochs": 1, "finetune.easy_sample_interval": 1,
-    "study.cnn_steps": 30, "study.head_steps": 16, "study.finetune_steps": 6, "study.n_train": 4_000,
-    "study.feature_train": 2_000,
-}  # fmt: skip
-EPOCHS = {
-    "mlp": (32, 55_000 / N_TRAIN),
-    "cnn": (7, 55_000 / N_TRAIN),
-    "head": (12, 55_000 / N_TRAIN),
-    "finetune": (2, 0.7 * 55_000 / N_TRAIN),
-}  # of which some 0.7 of the images are shown
-SHARES = {"features": ALL / (N_TRAIN + N_VAL + N_TEST), "classifiers": 55_000 / N_TRAIN, "study": 10.0}
-STAGES = ("mlp", "cnn", "features", "classifiers", "head", "finetune", "study", "search", "inputs")
+SMALL = {"data.n_val": 500, "data.n_test": 500}
+BASE = {**SMALL, "data.n_train": 1_280, "features.shard": 500, "head.epochs": 2}
+STUDY = {"study.cnn_steps": 30, "study.head_steps": 16, "study.finetune_steps": 6, "study.feature_train": 1_000}
+N_ALL, N_PART = 70_000, 1_280 + 500 + 500
+
+
+class Part(typing.NamedTuple):
+    """The part of a stage's work that is measured.
+
+    settings: what --set changes.
+    times: how many times as much a run of `standard` computes.
+    of: what is counted: the last epoch, the extraction without its preparation, or the whole stage.
+    """
+
+    settings: dict[str, typing.Any]
+    times: float
+    of: str = "stage"
+
+
+PARTS = {
+    "mlp": Part({**SMALL, "data.n_train": 10_240, "mlp.epochs": 2}, 32 * 55_000 / 10_240, "epoch"),
+    "cnn": Part({**SMALL, "data.n_train": 3_840, "cnn.epochs": 2}, 7 * 55_000 / 3_840, "epoch"),
+    "features": Part(BASE, N_ALL / N_PART, "extraction"),
+    # Some 0.7 of the training images are shown in each of two epochs.
+    "finetune": Part(
+        {**BASE, "finetune.epochs": 2, "finetune.easy_sample_interval": 1}, 2 * 0.7 * 55_000 / 1_280, "epoch"
+    ),
+    "inputs": Part(SMALL | {"data.n_train": 1_280}, 1.0),
+    "search": Part(BASE, 1.0),
+    "study": Part({**BASE, **STUDY}, 10.0),
+}
 
 
 def main() -> None:
@@ -47,12 +62,11 @@ def main() -> None:
     parser.add_argument("new", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--class", dest="kind", choices=("own", "avx2"), default="own")
-    parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES)
+    parser.add_argument("--stages", nargs="+", default=list(PARTS), choices=PARTS)
     arguments = parser.parse_args()
     builds = {"former": arguments.former.resolve(), "new": arguments.new.resolve()}
     environments = {name: environment(arguments.kind, name) for name in builds}
-    settle(environments, builds["new"])
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, typing.Any] = {"speed": settle(environments, builds["new"])}
     with tempfile.TemporaryDirectory() as folder:
         for name in builds:
             for part in ("datasets", "weights"):
@@ -62,11 +76,16 @@ def main() -> None:
                 measured = measure(stage, build, Path(folder) / name, environments[name], arguments.kind)
                 found.setdefault(stage, {})[name] = measured
             print(row(stage, found[stage]), flush=True)
-    totals = {name: sum(sides[name]["whole"] for sides in found.values()) for name in builds}
-    print(f"| all | {totals['former']:.0f} | {totals['new']:.0f} | {totals['new'] / totals['former']:.2f} | |")
+            save(arguments.kind, found)
+    totals = {name: sum(found[stage][name]["whole"] for stage in arguments.stages) for name in builds}
+    print(f"| all | {totals['former']:.0f} | {totals['new']:.0f} | {totals['new'] / totals['former']:.2f} |")
+
+
+def save(kind: str, found: dict[str, typing.Any]) -> None:
+    """Write what was measured, stage by stage, so that nothing is lost if a later stage is interrupted."""
     path = HERE / "builds.json"
     known = json.loads(path.read_text()) if path.is_file() else {}
-    path.write_text(json.dumps(known | {arguments.kind: found}, indent=1) + "\n")
+    path.write_text(json.dumps(known | {kind: known.get(kind, {}) | found}, indent=1) + "\n")
 
 
 def environment(kind: str, build: str) -> dict[str, str]:
@@ -76,7 +95,7 @@ def environment(kind: str, build: str) -> dict[str, str]:
     return {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "TF_ENABLE_ONEDNN_OPTS": "0" if build == "former" else "1"}
 
 
-def settle(environments: dict[str, dict[str, str]], new: Path) -> None:
+def settle(environments: dict[str, dict[str, str]], new: Path) -> dict[str, typing.Any]:
     """Measure the machine once, and hand the choice to both builds, so that no stage contains the measurement."""
     code = "import os; from fmnist_report.machine import MEASURED, measure_speed; " \
            "print(measure_speed().precision(), os.environ[MEASURED])"  # fmt: skip
@@ -88,12 +107,14 @@ def settle(environments: dict[str, dict[str, str]], new: Path) -> None:
     print(f"measured in {time.monotonic() - started:.0f} s: {speed}", flush=True)
     environments["former"]["FMNIST_REPORT_PRECISION"] = precision
     environments["new"]["FMNIST_REPORT_SPEED"] = speed
+    return json.loads(speed)
 
 
 def measure(stage: str, build: Path, cache: Path, env: dict[str, str], kind: str) -> dict[str, float]:
-    """Compute a stage; return its seconds, those of the whole preset, CPU seconds and peak memory in GB."""
+    """Compute a stage; return its seconds, those of the whole preset, and CPU seconds."""
     forced = {f"{section}.precision": "float32" for section in ("mlp", "cnn", "features", "finetune")}
-    settings = PART | (forced if kind == "avx2" else {})
+    part = PARTS[stage]
+    settings = part.settings | (forced if kind == "avx2" else {})
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [build / ".venv/bin/python", "run_all.py", "--no-test", "--only", stage, "--cache-dir", cache, *words]
@@ -102,20 +123,18 @@ def measure(stage: str, build: Path, cache: Path, env: dict[str, str], kind: str
         sys.exit(done.stderr.decode()[-2_000:])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     entry = max((cache / stage).iterdir(), key=lambda path: path.stat().st_mtime)
-    manifest = json.loads((entry / "manifest.json").read_text())
-    seconds = manifest["seconds"]
-    whole = seconds * SHARES.get(stage, 1.0)
-    if stage in EPOCHS:
-        epochs, share = EPOCHS[stage]
-        whole = epochs * share * json.loads((entry / "measured.json").read_text())["epoch_seconds"][-1]
+    seconds = json.loads((entry / "manifest.json").read_text())["seconds"]
+    unit = seconds
+    if part.of != "stage":
+        measured = json.loads((entry / "measured.json").read_text())
+        unit = measured["epoch_seconds"][-1] if part.of == "epoch" else measured["seconds"]
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": seconds, "whole": whole, "cpu": cpu, "gb": (manifest["peak_memory_bytes"] or 0) / 1e9}
+    return {"seconds": seconds, "whole": part.times * unit, "cpu": cpu}
 
 
 def row(stage: str, sides: dict[str, dict[str, float]]) -> str:
     former, new = sides["former"], sides["new"]
-    memory = f"{former['gb']:.1f} → {new['gb']:.1f} GB"
-    return f"| {stage} | {former['whole']:.0f} | {new['whole']:.0f} | {new['whole'] / former['whole']:.2f} | {memory} |"
+    return f"| {stage} | {former['whole']:.0f} | {new['whole']:.0f} | {new['whole'] / former['whole']:.2f} |"
 
 
 if __name__ == "__main__":

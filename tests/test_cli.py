@@ -40,12 +40,14 @@ from run_all import build_pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = functools.cache(machine.find_devices)
+SPEED = machine.Speed({"float32": 60.0}, {"float32": 110.0}, mnn=130.0)
 
 
 @pytest.fixture(autouse=True)
 def devices_once(monkeypatch):
-    """Look for devices once: each time a process imports TensorFlow."""
+    """Look for devices once, and measure nothing: each time a process imports TensorFlow."""
     monkeypatch.setattr(machine, "find_devices", DEVICES)
+    monkeypatch.setattr(machine, "measure_speed", lambda: SPEED)
 
 
 def call(capsys, *arguments):
@@ -173,6 +175,11 @@ def test_doctor_reports_one_source_and_what_is_wrong_before_it(tmp_path, monkeyp
     found = [finding for finding in examine(None, tmp_path / "cache") if finding.name == "VGG16"]
     assert [one.state for one in found] == ["note", "note"] and "cannot be read" in found[0].text
     assert found[1].text == absent and len(examine(None, tmp_path / "cache", True)) > 15
+
+
+def test_doctor_reports_the_measured_speed_and_what_follows(tmp_path):
+    (speed,) = (finding for finding in examine(None, tmp_path / "cache") if finding.name == "speed")
+    assert speed.state == "ok" and "60 in float32, 130 in MNN" in speed.text and "computed by MNN" in speed.text
 
 
 def test_missing_pango_is_code_1_before_any_stage(capsys, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from fmnist_report.errors import ReportError
 from fmnist_report.models.base import BaseInput, build_extractor, set_base_weights
+from fmnist_report.models.mnn import MnnNetwork
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.workers import LOCAL, WorkerPool, Workers, start_workers
 from fmnist_report.settings import POOLED, FeatureSettings
@@ -172,6 +173,21 @@ def test_mnn_computes_the_features_of_keras(extraction):
     assert set(expected) == set(found) == {"block3_out", *POOLED}
     for layer, values in expected.items():  # within the rounding of float16, in which they are stored
         assert np.abs(found[layer] - values).max() <= 6e-4 * np.abs(values).max(), layer
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [("tensorflow", r"MNN cannot convert the network: .*GELU"), ("jax", "Keras runs on jax")],
+)
+def test_a_network_that_mnn_cannot_convert_is_an_error_with_the_reason(monkeypatch, backend, reason):
+    pytest.importorskip("MNN")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("MNN is reached through TensorFlow Lite")
+    pixels = keras.layers.Input((8, 8, 3))
+    network = keras.Model(pixels, {"y": keras.layers.Activation("gelu")(pixels)})
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    with pytest.raises(ValueError, match=f"(?s){reason}"):
+        MnnNetwork(network)
 
 
 @pytest.mark.parametrize("error", [ImportError("no MNN"), ValueError("MNN cannot convert the network: GELU")])

@@ -103,7 +103,7 @@ def test_candidates_are_measured_in_turns_and_the_hopeless_and_broken_left(monke
             calls.append((name, n))
             if seconds is None:
                 raise RuntimeError("not on this processor")
-            clock[0] += n * seconds * (2 if len(calls) % 5 == 0 else 1)  # other load
+            clock[0] += n * seconds * (2 if len(calls) % 7 == 0 else 1)  # other load
 
         return run
 

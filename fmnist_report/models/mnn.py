@@ -41,6 +41,8 @@ class MnnNetwork:
             config = {"backend": 0, "precision": "high", "numThread": count_threads()}
             self._manager = nn.create_runtime_manager((config,))
             self._module = nn.load_module_from_file(str(path), [], [], runtime_manager=self._manager)
+            if self._module is None:
+                raise ValueError("MNN cannot load the network that it converted")
             numbers = [int(name.rpartition(":")[2]) for name in self._module.get_info()["outputNames"]]
         names = sorted(network.output)  # TensorFlow Lite numbers outputs in this order
         if sorted(numbers) != list(range(len(names))):
@@ -62,16 +64,24 @@ def count_threads() -> int:
 
 def _convert(network: keras.Model, folder: Path) -> Path:
     """Convert a Keras network to a file of MNN."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"MNN is reached through TensorFlow Lite, and Keras runs on {keras.backend.backend()}")
     import tensorflow
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        content = tensorflow.lite.TFLiteConverter.from_keras_model(network).convert()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            content = tensorflow.lite.TFLiteConverter.from_keras_model(network).convert()
+    except Exception as error:  # the converter's own errors have no common base class
+        raise ValueError(f"TensorFlow Lite cannot convert the network: {error}") from error
     lite, path = folder / "network.tflite", folder / "network.mnn"
     lite.write_bytes(content)
     options = ["-f", "TFLITE", "--modelFile", str(lite), "--MNNModel", str(path), "--bizCode", "fmnist_report"]
-    done = subprocess.run(
-        [sys.executable, "-c", CONVERT, *options], capture_output=True, text=True, timeout=CONVERT_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", CONVERT, *options], capture_output=True, text=True, timeout=CONVERT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"MNN did not convert the network in {CONVERT_SECONDS} seconds") from None
     if not path.is_file():
         raise ValueError(f"MNN cannot convert the network: {(done.stdout + done.stderr).strip()[-200:]}")
     return path

@@ -217,6 +217,7 @@ def code_digest() -> str:
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     for name in (find_backend(), *VERSIONS):
         digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+    digest.update(f"mnn {[found.version for found in importlib.metadata.distributions(name='mnn')]}".encode())
     return digest.hexdigest()
 
 

@@ -95,8 +95,8 @@ class Extractor:
     def _compare(self, pixels: np.ndarray) -> None:
         by_keras, by_mnn = self.network.predict_on_batch(pixels), self.predict_on_batch(pixels)
         for layer, expected in by_keras.items():
-            found = by_mnn[layer]
-            if found.shape != expected.shape or np.abs(found - expected).max() > MOST_DIFFERENCE * expected.max():
+            most = MOST_DIFFERENCE * np.abs(expected).max()
+            if by_mnn[layer].shape != expected.shape or np.abs(by_mnn[layer] - expected).max() > most:
                 raise ValueError(f"MNN computes another {layer} than Keras")
 
 
@@ -197,7 +197,7 @@ def _choose_kind(kind: ExtractorKind, features: FeatureSettings, base: Weights, 
         try:
             chosen = dataclasses.replace(kind, runtime=MNN)
             load_extractor(chosen, base)
-            progress.say("The base is computed by MNN in float32, which is faster than Keras on this machine.")
+            progress.say("The base is computed by MNN in float32.")
             return chosen
         except (ImportError, ValueError, OSError) as error:
             progress.warn(f"MNN cannot compute the base, so Keras does: {error}")
