@@ -15,7 +15,7 @@ WORTH_TELLING = 60.0  # seconds
 WORTH_SHORTENING = 3_600.0
 
 
-BY_INFERENCE = ("features", "inputs")  # stages that run the base forwards; the others train, or use the processor alike
+BY_INFERENCE = ("features",)  # stages scaled by forward passes; the others train, or use the processor alike
 
 
 def forecast(settings: Settings, steps: typing.Iterable[Step], speed: Speed | None = None) -> dict[str, float]:
@@ -45,7 +45,8 @@ def preset_seconds(name: str, speed: Speed) -> float:
 
 def _slowness(stage: str, timing: dict[str, typing.Any], speed: Speed) -> float:
     kind = "inference" if stage in BY_INFERENCE else "training"
-    return timing["speed"][kind] / fastest(speed)[kind]
+    rate = fastest(speed)[kind]
+    return timing["speed"][kind] / rate if math.isfinite(rate) else 1.0
 
 
 def fastest(speed: Speed) -> dict[str, float]:

@@ -123,8 +123,9 @@ def measure_speed() -> Speed:
     if MEASURED not in os.environ:
         speed = _probe(os.environ)
         if not speed.training and "ONEDNN_MAX_CPU_ISA" not in os.environ:  # it crashed
-            os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
-            speed = _probe(os.environ)
+            speed = _probe({**os.environ, "ONEDNN_MAX_CPU_ISA": SAFE_ISA})
+            if speed.training:
+                os.environ["ONEDNN_MAX_CPU_ISA"] = SAFE_ISA
         os.environ[MEASURED] = json.dumps(dataclasses.asdict(speed))
     return Speed(**json.loads(os.environ[MEASURED]))
 
@@ -141,24 +142,27 @@ def describe_speed(speed: Speed) -> str:
         return ", ".join([*(f"{rate:.0f} in {precision}" for precision, rate in rates.items()), *more])
 
     if not speed.training:
-        return "not measured, because Keras cannot be imported or stopped; so everything is computed in float32"
+        return "not measured, because Keras could not be run; so automatic settings mean float32"
     mnn = [f"{speed.mnn:.0f} in MNN"] if speed.mnn else []
     runtime, policy = speed.choose()
     features = "MNN in float32" if runtime == MNN else f"Keras in {policy.removeprefix('mixed_')}"
     return (
-        f"VGG16 runs at {list_rates(speed.inference, *mnn)} and trains at {list_rates(speed.training)} (GFLOP/s), "
-        f"so features are computed by {features} and networks trained in {speed.precision()}"
+        f"VGG16 runs at {list_rates(speed.inference, *mnn)} and trains at {list_rates(speed.training)} (GFLOP/s); so "
+        f"automatic settings mean {features} for the features of VGG16, and training in {speed.precision()}"
     )
 
 
 def _probe(environment: typing.Mapping[str, str]) -> Speed:
-    """Run training.probe, whose lines are JSON: the field of Speed and its rates."""
-    done = subprocess.run(
-        [sys.executable, "-m", "fmnist_report.training.probe"],
-        env={**LIBRARIES, **environment}, cwd=PROJECT, capture_output=True, text=True, timeout=PROBE_SECONDS,
-    )  # fmt: skip
+    """Run training.probe, whose lines are JSON: the field of Speed and its rates. Those before an end count."""
+    try:
+        lines = subprocess.run(
+            [sys.executable, "-m", "fmnist_report.training.probe"],
+            env={**LIBRARIES, **environment}, cwd=PROJECT, capture_output=True, timeout=PROBE_SECONDS,
+        ).stdout  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        lines = error.stdout or b""
     found: dict[str, typing.Any] = {}
-    for line in done.stdout.splitlines():
+    for line in lines.decode(errors="replace").splitlines():
         with contextlib.suppress(ValueError):
             found |= json.loads(line)
     return Speed(**found)

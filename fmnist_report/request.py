@@ -117,6 +117,8 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
+    if any(value == '"auto"' for step in plan.pending for value in step.components.values()):
+        measure_speed()  # once, for all processes that this run starts
     features = plan.steps.get("features")
     if features and features.status == "compute":
         missing = feature_bytes(request.settings) - plan.cache.unfinished_bytes("features", features.key)

@@ -116,7 +116,14 @@ def test_classifiers_read_the_principal_components_of_the_features():
     )  # all of it
     assert list(np.diag(covariance)) == sorted(np.diag(covariance), reverse=True)
     assert classifiers.project(pca, features[:10]) == pytest.approx(train[:10], abs=1e-4)
-    assert classifiers.fit_components(features[:8], 512, 0).components_.shape == (4, 20)
+    assert classifiers.fit_components(features[:8], 512, 0).components_.shape == (3, 20)
+
+
+def test_components_without_variance_are_left_out():
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(size=(5, 20)), 40, axis=0).astype("float16")  # five images, each many times
+    pca = classifiers.fit_components(features, 64, 0)
+    assert pca.components_.shape == (4, 20) and classifiers.project(pca, features).shape == (200, 4)
 
 
 def test_what_classifiers_cost():

@@ -214,6 +214,34 @@ def test_a_runtime_that_computes_something_else_is_not_used(extraction, monkeypa
     assert "MNN computes another block4_gap than Keras" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_runtime_that_computes_no_numbers_is_not_used(extraction, monkeypatch, capsys):
+    class Empty:
+        def __init__(self, network):
+            self.network = network
+
+        def predict_on_batch(self, x):
+            return {name: np.full_like(values, np.nan) for name, values in self.network.predict_on_batch(x).items()}
+
+    monkeypatch.setattr(features, "MnnNetwork", Empty)
+    assert extraction("mnn")[1]["runtime"] == "keras"
+    assert "than Keras" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("finished", "expected"),
+    [
+        ({"shards": {"a": "b"}, "policy": "mixed_bfloat16", "runtime": "keras"}, ("keras", "bfloat16")),
+        ({"shards": {"a": "b"}, "policy": "float32", "runtime": "mnn"}, ("mnn", "float32")),
+        ({"shards": {}, "policy": "float32", "runtime": "mnn"}, ("auto", "auto")), ({}, ("auto", "auto")),
+    ],
+)  # fmt: skip
+def test_an_interrupted_extraction_keeps_what_it_chose(finished, expected):
+    found = features._as_before(FeatureSettings(), finished)
+    assert (found.runtime, found.precision) == expected
+    given = FeatureSettings(precision="float32")
+    assert features._as_before(given, finished) == given
+
+
 def test_the_runtime_is_measured_for_bases_of_plain_convolutions_alone(monkeypatch, quiet):
     measured = []
     monkeypatch.setattr(features, "choose_runtime", lambda *asked: measured.append(asked) or ("keras", "float32"))

@@ -52,6 +52,7 @@ def test_timings_are_those_of_the_machine_s_class_at_its_own_speeds(known):
     assert forecast(preset("standard"), steps(*names), FAST) == {"cnn": 140, "features": 10}
     by_mnn = Speed({"float32": 100.0}, {"float32": 100.0}, mnn=200.0)
     assert forecast(preset("standard"), steps(*names), by_mnn) == {"cnn": 800, "features": 20}
+    assert forecast(preset("standard"), steps(*names), Speed({}, {"float32": 100.0})) == {"cnn": 800, "features": 80}
     assert preset_seconds("standard", FAST) == 150 and preset_seconds("quick", FAST) == float("inf")
 
 
@@ -96,7 +97,7 @@ def tell(capsys, monkeypatch, tmp_path, *arguments, speed=SLOW):
 def test_a_run_begins_with_its_plan_at_the_speed_of_this_machine(capsys, monkeypatch, tmp_path, known):
     told = " ".join(tell(capsys, monkeypatch, tmp_path).split())
     assert "VGG16 runs at 100 in float32, 50 in bfloat16 and trains at 100 in float32, 10 in bfloat16 (GFLOP/s)" in told
-    assert "features are computed by Keras in float32 and networks trained in float32." in told
+    assert "automatic settings mean Keras in float32 for the features of VGG16, and training in float32." in told
     assert "Planned: cnn 13 min; about 13 min in all" in told
     assert "Planned" not in tell(capsys, monkeypatch, tmp_path, speed=Speed())
     assert "Planned" not in tell(capsys, monkeypatch, tmp_path, "--quiet")

@@ -33,7 +33,10 @@ def probed(monkeypatch):
 
         def run(command, env, **options):
             environments.append(dict(env))
-            return subprocess.CompletedProcess(command, 0, waiting.pop(0), "")
+            output = waiting.pop(0)
+            if isinstance(output, Exception):
+                raise output
+            return subprocess.CompletedProcess(command, 0, output.encode(), b"")
 
         monkeypatch.setattr(machine.subprocess, "run", run)
         monkeypatch.delenv(machine.MEASURED, raising=False)
@@ -66,9 +69,8 @@ def test_mnn_is_chosen_if_it_is_clearly_faster_than_keras_in_its_best_precision(
     assert machine.choose_runtime("auto", "auto") == ("mnn", "float32") == machine.choose_runtime("auto", "float32")
     assert machine.choose_runtime("auto", "bfloat16") == ("keras", "mixed_bfloat16")
     assert machine.choose_runtime("keras", "auto") == ("keras", "float32")
-    assert "computed by MNN in float32 and networks trained in float32" in machine.describe_speed(
-        machine.measure_speed()
-    )
+    told = machine.describe_speed(machine.measure_speed())
+    assert "automatic settings mean MNN in float32 for the features of VGG16, and training in float32" in told
     probed(lines({"float32": 120, "bfloat16": 230}, {"float32": 100, "bfloat16": 200}, mnn=250))
     assert machine.choose_runtime("auto", "auto") == ("keras", "mixed_bfloat16")
     assert machine.choose_runtime("auto", "float32") == machine.choose_runtime("mnn", "auto") == ("mnn", "float32")
@@ -80,7 +82,16 @@ def test_a_crash_of_matrix_tiles_limits_the_instructions_and_measures_again(prob
     assert [env.get("ONEDNN_MAX_CPU_ISA") for env in environments] == [None, machine.SAFE_ISA]
     probed("", "")
     assert machine.choose_precision("auto") == "float32" and machine.choose_runtime("auto", "auto")[0] == "keras"
+    assert "ONEDNN_MAX_CPU_ISA" not in os.environ  # it did not help
     assert "not measured" in machine.describe_speed(machine.measure_speed())
+
+
+def test_of_a_measurement_that_takes_too_long_the_lines_before_count(probed):
+    output = lines({"float32": 100}, {"float32": 90}).encode()
+    probed(subprocess.TimeoutExpired("probe", 1, output))
+    assert machine.measure_speed() == machine.Speed({"float32": 100}, {"float32": 90})
+    probed(subprocess.TimeoutExpired("probe", 1), subprocess.TimeoutExpired("probe", 1))
+    assert machine.measure_speed() == machine.Speed()
 
 
 def test_a_child_process_inherits_the_measurement(probed):

@@ -19,7 +19,7 @@ import numpy as np
 from fmnist_report.machine import count_cores, silent_imports
 
 CONVERT = "import sys, _tools; _tools.mnnconvert(sys.argv)"
-CONVERT_SECONDS = 600
+CONVERT_SECONDS = 120
 
 
 class MnnNetwork:

@@ -250,7 +250,7 @@ RUNTIMES = {"keras": "Keras", "mnn": "MNN"}
 def describe_measured_speed(results: Results, language: Language) -> dict[str, str]:
     """Return the measured speeds, as text, and the runtime of the features; empty if nothing was measured."""
     speed = results["features"].get("speed")
-    if not speed:
+    if not speed or not (speed["inference"] and speed["training"]):
         return {}
 
     def write_rates(rates: dict[str, float]) -> str:

@@ -41,7 +41,7 @@ from fmnist_report.pipeline.files import (
 )
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.workers import Workers
-from fmnist_report.settings import FeatureSettings
+from fmnist_report.settings import FeatureSettings, Precision
 from fmnist_report.training.fitting import dtype_policy
 from fmnist_report.training.prediction import as_pixels, time_prediction
 from fmnist_report.training.stores import CHUNK_ROWS, SPLITS, VIEWS
@@ -96,7 +96,7 @@ class Extractor:
         by_keras, by_mnn = self.network.predict_on_batch(pixels), self.predict_on_batch(pixels)
         for layer, expected in by_keras.items():
             most = MOST_DIFFERENCE * np.abs(expected).max()
-            if by_mnn[layer].shape != expected.shape or np.abs(by_mnn[layer] - expected).max() > most:
+            if by_mnn[layer].shape != expected.shape or not np.abs(by_mnn[layer] - expected).max() <= most:
                 raise ValueError(f"MNN computes another {layer} than Keras")
 
 
@@ -136,7 +136,8 @@ def extract_features(
     every = np.concatenate([images[split] for split in SPLITS])
     base = load_base(weights)
     given = BaseInput(features.backbone, features.size, dataset.shape)
-    kind = _choose_kind(ExtractorKind(given, unfreeze, "float32", weights_digest(base)), features, base, progress)
+    kind = ExtractorKind(given, unfreeze, "float32", weights_digest(base))
+    kind = _choose_kind(kind, _as_before(features, read_finished(out)), base, progress)
     finished = _finished_shards(out, kind, progress)
     _compute_missing(out, progress, every, views, features, kind, base, finished, workers)
     vanished = [name for name in finished["shards"] if not (out / name).is_file()]
@@ -199,10 +200,18 @@ def _choose_kind(kind: ExtractorKind, features: FeatureSettings, base: Weights, 
             load_extractor(chosen, base)
             progress.say("The base is computed by MNN in float32.")
             return chosen
-        except (ImportError, ValueError, OSError) as error:
+        except Exception as error:  # not installed, no room to convert, or an error of its own kind
             progress.warn(f"MNN cannot compute the base, so Keras does: {error}")
             policy = choose_runtime(KERAS, features.precision)[1]
     return dataclasses.replace(kind, policy=policy)
+
+
+def _as_before(features: FeatureSettings, finished: dict[str, typing.Any]) -> FeatureSettings:
+    """Return the settings with automatic ones as an interrupted extraction chose them, so that its shards count."""
+    if not finished.get("shards") or (features.runtime, features.precision) != ("auto", "auto"):
+        return features
+    precision: Precision = "bfloat16" if finished["policy"] == "mixed_bfloat16" else "float32"
+    return dataclasses.replace(features, runtime=finished.get("runtime", KERAS), precision=precision)
 
 
 def _finished_shards(out: Path, kind: ExtractorKind, progress: Progress) -> dict[str, typing.Any]:
