@@ -113,16 +113,16 @@ def run_request(request: Request, cache: Cache, plan: Plan) -> None:
 
 
 def _prepare_computation(request: Request, plan: Plan) -> None:
-    """Check the disk space that pending stages need, and configure TensorFlow before it is imported."""
+    """Check the disk space that pending stages need, configure TensorFlow before its import, measure the machine."""
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
-    if any(value == '"auto"' for step in plan.pending for value in step.components.values()):
-        measure_speed()  # once, for all processes that this run starts
     features = plan.steps.get("features")
     if features and features.status == "compute":
         missing = feature_bytes(request.settings) - plan.cache.unfinished_bytes("features", features.key)
         require_space(request.cache_dir, missing, "The feature cache")
+    if any(value == '"auto"' for step in plan.pending for value in step.components.values()):
+        measure_speed()  # once, for all processes that this run starts
 
 
 def _warn_of_missing_letters(request: Request) -> None:

@@ -106,7 +106,7 @@ def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
 
     asked = []
     monkeypatch.setattr("fmnist_report.request.require_space", lambda folder, n_bytes, what: asked.append(n_bytes))
-    features = SimpleNamespace(stage=SimpleNamespace(name="features"), status="compute", key="k")
+    features = SimpleNamespace(stage=SimpleNamespace(name="features"), status="compute", key="k", components={})
     cache, settings = Cache(tmp_path), preset("standard")
     plan = SimpleNamespace(steps={"features": features}, pending=[features], cache=cache)
     request = SimpleNamespace(deterministic=False, cache_dir=tmp_path, settings=settings)
@@ -120,6 +120,18 @@ def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
     plan.steps = plan.pending = {}
     _prepare_computation(request, plan)
     assert asked == [feature_bytes(settings), feature_bytes(settings) - 1_000]
+
+
+@pytest.mark.parametrize(("precision", "measured"), [('"auto"', 1), ('"float32"', 0)])
+def test_the_machine_is_measured_before_a_stage_with_an_automatic_setting(tmp_path, monkeypatch, precision, measured):
+    from fmnist_report.request import _prepare_computation
+
+    calls = []
+    monkeypatch.setattr("fmnist_report.request.measure_speed", lambda: calls.append(1))
+    steps = [SimpleNamespace(components={"setting cnn.epochs": "7", "setting cnn.precision": precision})]
+    plan = SimpleNamespace(steps={}, pending=steps)
+    _prepare_computation(SimpleNamespace(deterministic=False, cache_dir=tmp_path), plan)
+    assert len(calls) == measured
 
 
 def test_brackets_in_names_are_printed(capsys, tmp_path):
