@@ -144,7 +144,7 @@ class FeatureSettings:
     batch_size: Images per forward pass.
     shard: Images per HDF5 file; an interrupted extraction loses at most one file.
     precision: Compute precision in Keras; auto chooses bfloat16 if it is faster on this machine.
-    runtime: Library that runs the base; auto chooses MNN, in float32, if it is faster on this machine.
+    runtime: Library that runs the base; auto chooses MNN, in float32, for VGG16 and VGG19 if it is faster here.
     """
 
     backbone: str = DEFAULT

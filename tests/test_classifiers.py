@@ -124,6 +124,8 @@ def test_components_without_variance_are_left_out():
     features = np.repeat(rng.normal(size=(5, 20)), 40, axis=0).astype("float16")  # five images, each many times
     pca = classifiers.fit_components(features, 64, 0)
     assert pca.components_.shape == (4, 20) and classifiers.project(pca, features).shape == (200, 4)
+    constant = np.ones((200, 20), "float16")
+    assert np.isfinite(classifiers.project(classifiers.fit_components(constant, 64, 0), constant)).all()
 
 
 def test_what_classifiers_cost():

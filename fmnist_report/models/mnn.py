@@ -2,7 +2,7 @@
 
 A Keras network is converted through TensorFlow Lite, so this needs Keras on TensorFlow. MNN's converter runs in a
 process of its own, because its protocol buffers and TensorFlow's cannot be loaded together. MNN.tools, which wraps the
-converter, is not imported: it installs a further package when it is imported.
+converter, is not imported: it installs further packages when it is imported (findings/mnn_tools_import.sh).
 """
 
 import contextlib

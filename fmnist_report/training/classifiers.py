@@ -90,7 +90,7 @@ def fit_components(train: np.ndarray, n_components: int, seed: int) -> PCA:
     n_components = min(n_components, len(chosen) // 2, chosen.shape[1])
     with threadpoolctl.threadpool_limits(1):
         pca = PCA(n_components, svd_solver="randomized", iterated_power=1, random_state=seed).fit(chosen)
-    kept = pca.explained_variance_ > LEAST_VARIANCE * pca.explained_variance_.max()
+    kept = pca.explained_variance_ >= LEAST_VARIANCE * pca.explained_variance_.max()
     pca.components_ = pca.components_[kept]  # others would be rounding errors, scaled to the size of the rest
     return pca
 

@@ -217,15 +217,15 @@ def _as_before(features: FeatureSettings, finished: dict[str, typing.Any]) -> Fe
 def _finished_shards(out: Path, kind: ExtractorKind, progress: Progress) -> dict[str, typing.Any]:
     """Return the complete shards of an interrupted extraction, {"shards": {name: checksum}}."""
     found = read_finished(out)
-    way = {"policy": kind.policy, "runtime": kind.runtime}
-    if any(found.get(name) != value for name, value in way.items()):
+    chosen = {"policy": kind.policy, "runtime": kind.runtime}
+    if any(found.get(name) != value for name, value in chosen.items()):
         if found:
             former = f"{found.get('runtime', KERAS)} in {found.get('policy')}"
             progress.warn(
                 f"The finished shards were computed by {former}, and this machine computes by {kind.runtime} in "
                 f"{kind.policy}; extraction starts again. --set features.runtime=… and features.precision=… decide."
             )
-        return {**way, "shards": {}, "seconds": 0.0}
+        return {**chosen, "shards": {}, "seconds": 0.0}
     return found | {"shards": {n: c for n, c in found["shards"].items() if _is_whole(out / n, c)}}
 
 
