@@ -3,6 +3,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,25 @@ from fmnist_report.cli import main
 from fmnist_report.data.custom.detection import DataSet
 from fmnist_report.models.digests import weights_content
 from fmnist_report.networks import NETWORKS, count_runs, make_trial_specs
+from fmnist_report.pipeline.files import digest_json
 from fmnist_report.pipeline.stage import Execution, Pipeline
 from fmnist_report.pipeline.workers import LOCAL, Workers
 from fmnist_report.report.assets import catalogue_digests, template_digests
 from fmnist_report.report.title_page import Document
 from fmnist_report.settings import Settings, first_cached, without_epochs
 
+Runs = Sequence[dict[str, Any]]
+
 
 def build_pipeline(
-    s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = LOCAL, no_test: bool = False
-) -> Pipeline:
+    s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = LOCAL,
+    no_test: bool = False, journal: Runs = (),
+) -> Pipeline:  # fmt: skip
     """Build the pipeline: the stages in order, each with its inputs.
 
     Args:
         no_test: end the pipeline with the validation metrics, without reading the test labels.
+        journal: full training runs with other settings, which the report compares with these, from select_runs.
     """
     pipeline, by = Pipeline("fmnist_report"), {"workers": workers}
     exact = {"operations": "deterministic"} if s.deterministic else {}
@@ -98,16 +104,19 @@ def build_pipeline(
     examples = pipeline.stage(
         "examples", "evaluation.examples:gather_examples", data=data, duplicates=duplicates, evaluation=evaluation
     )
+    tried = {"the journal": digest_json(list(journal))}
     for lang in document.languages:
         classes = data_set.classes_in(lang)
         figures = pipeline.stage(
             f"figures-{lang}", "report.figures.charts:draw_figures", lang=lang, classes=classes, explain=explain,
-            evaluation=evaluation, mistakes=s.report.mistakes, digests=catalogue_digests(lang), execution=parallel,
+            evaluation=evaluation, mistakes=s.report.mistakes, digests=catalogue_digests(lang) | tried,
+            places={"journal": journal}, execution=parallel,
         )  # fmt: skip
         html = pipeline.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
-            examples=examples, browser_model=browser_model, digests=template_digests(lang),
+            examples=examples, browser_model=browser_model, digests=template_digests(lang) | tried,
+            places={"journal": journal},
             execution=Execution.PARALLEL, published=True,
         )  # fmt: skip
         pipeline.stage(f"pdf-{lang}", "report.pdf.writer:write_pdf", html=html, execution=Execution.PARALLEL)

@@ -1,5 +1,6 @@
 """Command-line interface: options, commands and exit codes."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -14,6 +15,7 @@ from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 from typer.core import TyperGroup, TyperOption
 
 from fmnist_report import __version__
+from fmnist_report.attempts import JOURNAL_COLUMNS, check_note, list_attempts, list_journal, run_attempts
 from fmnist_report.doctor import examine
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.pipeline.output import print_line, print_table
@@ -29,6 +31,7 @@ STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided":
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = (  # options of a run that commands accept too
     "--cache-dir", "--preset", "--set", "--lang", "--data-dir", "--out", "--title-page", "--seed", "--quiet", "--debug",
+    "--journal", "--only",
 )  # fmt: skip
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 HELP = """Write the report on transfer learning, from data to PDF.
@@ -138,6 +141,12 @@ def run(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Output folder; report by default.", show_default=False)
     ] = PROJECT / "report",
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal", metavar="FILE", help="Journal of training runs; journal.jsonl in the cache folder by default."
+        ),
+    ] = None,
     force: Annotated[
         list[str],
         typer.Option("--force", metavar="STAGE", help="Recompute this stage and all that depend on it; repeatable."),
@@ -171,7 +180,8 @@ def run(
     only = rename_stages([only], progress.warn)[0] if only else None
     request = Request(
         preset, lang, seed, set_, title_page, data_dir and data_dir.absolute(), cache_dir.absolute(), out.absolute(),
-        force, only, no_test, deterministic, Workers(scheduler, n_workers), progress, build_pipeline,
+        journal and journal.absolute(), force, only, no_test, deterministic, Workers(scheduler, n_workers), progress,
+        build_pipeline,
     )  # fmt: skip
     check_request(n_workers, scheduler)
     context.obj = request
@@ -212,6 +222,53 @@ def status(
     else:
         _print_plan(plan)
     raise typer.Exit(1 if stale else 0)
+
+
+@app.command("try", short_help="Train networks in full with other settings, and compare them.")
+def try_(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE,VALUE…", help="A setting and its values, one setting at a time.")
+    ],
+    grid: Annotated[bool, typer.Option("--grid", help="Combine the values of all settings.")] = False,
+    seeds: Annotated[
+        int,
+        typer.Option("--seeds", metavar="N", min=1, max=20, help="Training runs per value, each with another seed."),
+    ] = 2,
+    note: Annotated[
+        str,
+        typer.Option("--note", metavar="TEXT", help="What you expect; kept in the journal and shown in the report."),
+    ] = "",
+) -> None:
+    """Train the networks that settings concern in full for each value, and compare them with the chosen values.
+
+    For example: try cnn.dropout=0.1,0.3,0.5 --note "More dropout, fewer errors on validation". Separate changes that
+    belong together with "+": cnn.optimizer=adamw+cnn.learning_rate=0.001. Of a setting that is a list, give one value
+    at a time: cnn.widths=32,96,96 cnn.widths=64,96,96.
+
+    Every run is judged on validation; the test labels are not read. What is in the cache is not trained again. All runs
+    are recorded in the journal. Also accepts the options of a run: --preset and --set (the values to compare with),
+    --seed, --data-dir, --cache-dir, --journal, and --only STAGE for one of several networks.
+    """
+    request: Request = context.obj
+    run_attempts(request, list_attempts(request, words, grid), seeds, check_note(note))
+
+
+@app.command(short_help="List the training runs in the journal.")
+def tried(
+    context: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+) -> None:
+    """List the full training runs on this data set, by network, with the settings that differ from the chosen ones.
+
+    Also accepts the options of a run: --preset, --set, --data-dir, --cache-dir, --journal.
+    """
+    request: Request = context.obj
+    runs = [run for run in request.journal.read() if run.data == request.data_set.sha256]
+    if json_:
+        typer.echo(json.dumps([dataclasses.asdict(run) for run in runs], indent=1, ensure_ascii=False))
+    else:
+        print_table(JOURNAL_COLUMNS, list_journal(runs, request.settings))
 
 
 @app.command(short_help="List all settings for --set.")

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from fmnist_report.data.custom.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_pango, require_space
-from fmnist_report.errors import UsageError
+from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.forecast import WORTH_TELLING, Remaining, add_up, describe_plan, forecast, preset_seconds
+from fmnist_report.journal import NAME, Journal, record_plan, select_runs
 from fmnist_report.machine import describe_speed, measure_speed, prepare_libraries
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json, require_folder
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.pipeline.runner import run_plan
-from fmnist_report.pipeline.stage import Stage
+from fmnist_report.pipeline.stage import Stage, Step
 from fmnist_report.pipeline.workers import Workers, start_workers
 from fmnist_report.presets import PRESETS, override, preset, validate
 from fmnist_report.report.assets import missing_letters
@@ -44,6 +45,7 @@ class Request:
     data_dir: Path | None
     cache_dir: Path
     out: Path
+    journal_file: Path | None
     force: list[str]
     only: str | None
     no_test: bool
@@ -78,33 +80,53 @@ class Request:
         """Return the cache without creating its folder."""
         return Cache(self.cache_dir, self.progress.warn)
 
-    def plan(self, cache: Cache) -> Plan:
-        """Plan the pipeline; raise UsageError for an invalid request."""
-        arguments = (self.document, self.data_set, self.cache_dir, self.workers, self.no_test)
-        stages = self.build_pipeline(self.settings, *arguments)
-        return Plan(stages, cache, self.force, self.only)
+    @functools.cached_property
+    def journal(self) -> Journal:
+        """Return the journal of full training runs, in the cache folder by default."""
+        return Journal(self.journal_file or self.cache_dir / NAME, self.cache_dir / "locks", self.progress.warn)
+
+    def select_journal(self) -> list[dict[str, typing.Any]]:
+        """Return the runs in the journal that the report compares with the chosen settings."""
+        return select_runs(self.journal.read(), self.settings, self.data_set.sha256)
+
+    def plan(self, cache: Cache, force: typing.Sequence[str] | None = None) -> Plan:
+        """Plan the pipeline; raise UsageError for an invalid request.
+
+        Args:
+            force: stages to recompute; those of the request by default.
+        """
+        stages = self._build(self.settings, self.no_test, self.select_journal())
+        return Plan(stages, cache, self.force if force is None else force, self.only)
+
+    def plan_training(self, cache: Cache, settings: Settings, stage: str) -> Plan:
+        """Plan one training run with other settings, without reading the test labels."""
+        return Plan(self._build(settings, no_test=True), cache, only=stage)
+
+    def _build(self, settings: Settings, no_test: bool, journal: typing.Sequence[dict] = ()) -> list[Stage]:
+        arguments = (self.document, self.data_set, self.cache_dir, self.workers, no_test, journal)
+        return self.build_pipeline(settings, *arguments)
 
 
 def run_request(request: Request, cache: Cache, plan: Plan) -> None:
-    """Compute the plan's pending stages and publish the report."""
+    """Compute the plan's pending stages, record its training runs in the journal, and publish the report."""
     started, moment = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
-    run_id = f"{moment:%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    run_id = name_run(moment)
     require_pango()
     require_folder(request.out, "--out")
     cache.prepare()
-    _prepare_computation(request, plan)
+    prepare_computation(request, plan, plan.pending)
     _warn_of_missing_letters(request)
-    remaining = _report_plan(request, plan)
+    remaining, journal = _report_plan(request, plan), request.select_journal()
 
-    def tell_remaining(stage: str, seconds: float) -> None:
+    def end_stage(stage: str, seconds: float) -> None:
+        _record(request, plan, stage)
         if sentence := remaining.describe(stage, seconds):
             request.progress.say(sentence)
 
-    try:
-        with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
-            run_plan(plan, request.progress, run_id, request.workers, tell_remaining)
-    finally:
-        request.progress.close()
+    compute_plan(request, plan, run_id, end_stage)
+    _record(request, plan)  # also what an interrupted run has trained
+    if request.select_journal() != journal:
+        plan = _show_journal(request, cache, plan, run_id)
     run = {"id": run_id, "started": moment.isoformat(timespec="seconds"), "seconds": time.monotonic() - started}
     written = publish(request.out, request.settings, plan, run)
     _print_stages(plan, request.progress)
@@ -112,8 +134,48 @@ def run_request(request: Request, cache: Cache, plan: Plan) -> None:
     request.progress.say(f"Done in {time.monotonic() - started:.1f} s: {', '.join(map(str, written)) or 'no report'}")
 
 
-def _prepare_computation(request: Request, plan: Plan) -> None:
-    """Check the disk space that pending stages need, configure TensorFlow before its import, measure the machine."""
+def _show_journal(request: Request, cache: Cache, plan: Plan, run_id: str) -> Plan:
+    """Plan again after training runs that the journal compares with earlier ones, and compute figures and pages."""
+    again = request.plan(cache, force=())
+    compute_plan(request, again, run_id)
+    for name, step in again.steps.items():
+        former = plan.steps[name]
+        if step.key == former.key and former.status == "computed":
+            step.status, step.reason = former.status, former.reason
+    return again
+
+
+def _record(request: Request, plan: Plan, stage: str = "") -> None:
+    """Record the training run of one stage, or of all, in the journal; a run does not fail for want of a journal."""
+    try:
+        request.journal.add(record_plan(plan, request.settings, request.data_set.sha256, only=stage))
+    except ReportError as error:
+        request.progress.warn(str(error))
+
+
+def name_run(moment: datetime.datetime) -> str:
+    """Return the name of this run, as in results.json."""
+    return f"{moment:%Y%m%dT%H%M%SZ}-{os.getpid()}"
+
+
+def compute_plan(
+    request: Request, plan: Plan, run_id: str, on_end: typing.Callable[[str, float], None] = lambda stage, seconds: None
+) -> None:
+    """Compute a plan's pending stages; arguments as in run_plan."""
+    try:
+        with start_workers(request.workers) if plan.pending else contextlib.nullcontext():
+            run_plan(plan, request.progress, run_id, request.workers, on_end)
+    finally:
+        request.progress.close()
+
+
+def prepare_computation(request: Request, plan: Plan, pending: typing.Iterable[Step]) -> None:
+    """Check the disk space that pending stages need, configure TensorFlow before its import, measure the machine.
+
+    Args:
+        plan: the first plan to compute.
+        pending: the pending steps of all plans.
+    """
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts
@@ -121,7 +183,7 @@ def _prepare_computation(request: Request, plan: Plan) -> None:
     if features and features.status == "compute":
         missing = feature_bytes(request.settings) - plan.cache.unfinished_bytes("features", features.key)
         require_space(request.cache_dir, missing, "The feature cache")
-    if any(value == '"auto"' for step in plan.pending for value in step.components.values()):
+    if any(value == '"auto"' for step in pending for value in step.components.values()):
         measure_speed()  # once, for all processes that this run starts
 
 

@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from invented import invent_journal
 from matplotlib.figure import Figure
 from pages import fill_page
 
-from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES, networks_of_part
+from fmnist_report.networks import COLOURS, COMPARED, MAIN, ON_FEATURES, networks_of_part
 from fmnist_report.pipeline.files import load_arrays
 from fmnist_report.presets import preset
 from fmnist_report.report.figures import charts, studies
@@ -18,6 +19,7 @@ from fmnist_report.report.figures.charts import find_front, plot_confusions, plo
 from fmnist_report.report.figures.explanations import build_explanations, plot_feature_map
 from fmnist_report.report.figures.galleries import plot_samples
 from fmnist_report.report.figures.vector import figure_to_svg
+from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.language import Language
 
 ENGLISH = Language("en")
@@ -245,3 +247,31 @@ def test_images_that_all_miss_are_drawn_with_what_was_said_of_them(results, monk
     images |= {"samples": np.zeros((10, 2, 28, 28), "uint8"), "pairs": np.zeros((2, 6, 28, 28), "uint8")}
     charts.build_galleries(results, images, 12, ENGLISH)
     assert [int(each.max()) for each in drawn.values()] == [1, 0]  # missed first
+
+
+def test_full_runs_are_drawn_with_their_intervals_and_filled_where_these_exclude_zero():
+    rng = np.random.default_rng(0)
+    rows = [row for row in average_seeds(invent_journal(rng, ("mlp", "cnn"))) if row["changes"]]
+    rows[0] |= {"effect": None, "low": None}  # as of a training run whose baseline is missing
+    rows[1] |= {"low": None, "high": None, "exceeds_noise": None}  # as of single ones
+    figure = studies.plot_runs(rows, ENGLISH)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        ENGLISH.changes(row["changes"]) for row in rows]  # fmt: skip
+    heights = list(figure.axes[0].get_yticks())
+    assert heights == sorted(heights, reverse=True) and "training images = 900" in ENGLISH.changes(rows[2]["changes"])
+    for ax, prefix in zip(figure.axes, ("", "loss_"), strict=True):
+        dots = {line.get_ydata()[0]: line for line in ax.lines if line.get_marker() == "o"}
+        spans = {line.get_ydata()[0]: tuple(line.get_xdata()) for line in ax.lines if line.get_marker() != "o"}
+        for y, row in zip(heights, rows, strict=True):
+            assert (y in dots) == (row[f"{prefix}effect"] is not None)
+            assert (y in spans) == (row[f"{prefix}low"] is not None) and len(dots) >= 5
+            if y in dots:
+                assert dots[y].get_xdata()[0] == row[f"{prefix}effect"]
+                filled = dots[y].get_markerfacecolor() != "white"
+                assert filled == bool(row[f"{prefix}exceeds_noise"]) and dots[y].get_color() == COLOURS[row["stage"]]
+            if y in spans:
+                assert spans[y] == (row[f"{prefix}low"], row[f"{prefix}high"])
+
+
+def test_without_full_runs_their_figure_is_empty():
+    assert not studies.plot_runs([], ENGLISH).axes[0].get_yticklabels()

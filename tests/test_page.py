@@ -5,13 +5,17 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
+from invented import invent_journal
 from pages import EXPLORER, Drawn, fill_page, read_table, read_text
 
 from fmnist_report.networks import NETWORKS, networks_of_part, stages_of_part
 from fmnist_report.presets import override, preset
 from fmnist_report.report import full_runs
 from fmnist_report.report import html as page_of_report
+from fmnist_report.report.conclusions.trained import verdict
+from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
 
@@ -27,8 +31,7 @@ def read_page(results, settings):
     return read_text(fill_page(results, settings))
 
 
-KEPT = "the settings were kept"
-NONE = "none of them reached a higher accuracy"
+KEPT = "The settings were kept"
 DIFFER = "The settings of this run differ from those"
 ONE_RUN = "All test results come from one run"
 DEVIATIONS = "the standard deviations over the seeds tell"
@@ -42,12 +45,12 @@ ONCE = "for the multilayer perceptron and the dense head alone; the other networ
 )  # fmt: skip
 def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, name, assignments, kept):
     varied = [row for row in results["full_runs"] if row["stage"] == "cnn" and row["factor"]]
-    for effect, better in ((0.001, True), (0.0, False)):
-        for row in varied:
-            row["effect"] = -0.001
-        varied[0]["effect"] = effect
+    for row in varied:
+        row |= {"effect": -0.001, "exceeds_noise": False, "loss_exceeds_noise": False}
+    for effect, n_better in ((0.001, 1), (-0.001, 0)):
+        varied[0] |= {"effect": effect, "exceeds_noise": True}
         page = read_page(results, override(preset(name), assignments))
-        assert (KEPT in page, NONE in page, DIFFER in page) == (kept and better, kept and not better, not kept)
+        assert (f"{KEPT}: {n_better} of {len(varied)} changes" in page, DIFFER in page) == (kept, not kept)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ def test_rows_of_earlier_forms_of_best_are_not_read(tmp_path, monkeypatch):
     tried = full_runs.read_full_runs(fashion=True)["tried"]
     assert tried["preset"] == "best" and [row["changes"] for row in tried["rows"]] == [{}, {"epochs": "3"}, {}]
     assert [row["effect"] for row in tried["rows"]] == [0.0, pytest.approx(-0.01), 0.0]
-    other_data = {"full_runs": [], "tried": {"preset": "best", "rows": []}}
+    other_data = {"journal": [], "full_runs": [], "tried": {"preset": "best", "rows": []}}
     assert full_runs.read_full_runs(fashion=False) == other_data
 
 
@@ -426,3 +429,47 @@ def test_training_runs_on_fashion_mnist_are_not_reported_of_other_data(tmp_path,
         tmp_path, quiet, lang="en", settings=preset("quick"), title_page={}, data_set=data_set, **folders
     )
     assert (bool(filled["full_runs"]), bool(filled["tried"]["rows"])) == (told, told)
+
+
+def test_ones_own_runs_come_first_and_ours_go_to_the_appendix(results):
+    settings = preset("standard")
+    html = fill_page(results, settings)
+    assert read_table(html, "full_part1") and html.index("table-full_part1") < html.index('id="appendix"')
+    assert 'id="table-runs_part1"' not in html and "by the authors of the program" in html
+    results["journal"] = average_seeds(invent_journal(np.random.default_rng(0), ("cnn", "mlp")))
+    html = fill_page(results, settings)
+    assert html.index('id="table-full_part1"') > html.index('id="appendix"') > html.index('id="table-runs_part1"')
+    rows = read_table(html, "runs_part1")[1:]
+    names = [row[0] for row in rows]
+    assert names[:2] == ["Convolutional network", "as chosen"] and names.count("as chosen") == 2
+    language = Language("en")
+    for row in results["journal"]:
+        [shown] = [
+            found for found in rows if len(found) > 1 and found[3].startswith(language.percent(row["val_accuracy"], 2))
+        ]
+        assert shown[0] == language.changes(row["changes"]) and shown[2] == "2"
+        assert shown[1] == ("Менше помилок" if row["changes"] else "")
+        assert shown[3].endswith(f"± {100 * row['sd']:.2f}")
+        if row["changes"]:
+            assert shown[4] == f"{language.points(row['effect'], 2)} ({language.points(row['low'], 2)} … " \
+                f"{language.points(row['high'], 2)})"  # fmt: skip
+            assert shown[6].startswith(language.difference(row["loss_effect"]))
+        assert shown[7].split(":")[0] == {"chosen": "kept", "same": "no difference"}.get(verdict(row), verdict(row))
+
+
+def test_ones_own_runs_are_shown_for_other_data_and_without_notes(results):
+    rows = invent_journal(np.random.default_rng(0), ("finetune",), n_seeds=1)
+    for row in rows:
+        row["note"] = ""
+    results["journal"], results["full_runs"] = average_seeds(rows), []
+    html = fill_page(results, preset("standard"))
+    found = read_table(html, "runs_part2")[1:]
+    assert len(found) == 4 and len(found[0]) == 7 and found[1][-1] == "undecided" and "…" not in found[1][3]
+    assert 'id="table-runs_part1"' not in html
+
+
+def test_a_note_is_escaped(results):
+    rows = invent_journal(np.random.default_rng(0), ("cnn",))
+    rows[-1]["note"] = "<script>alert(1)</script>"
+    results["journal"] = average_seeds(rows)
+    assert "<script>alert" not in fill_page(results, preset("standard"))

@@ -32,8 +32,8 @@ def template_digests(lang: str) -> dict[str, str]:
 
 
 def catalogue_digests(lang: str) -> dict[str, str]:
-    """Digest the inputs of the figures: one language's catalogue and the fonts."""
-    return _digest([TEMPLATES / f"{lang}.po", *sorted(FONTS.glob("*.ttf"))])
+    """Digest the inputs of the figures: one language's catalogue, the fonts, and earlier full training runs."""
+    return _digest([TEMPLATES / f"{lang}.po", FULL_RUNS, TRIED_IN_BEST, *sorted(FONTS.glob("*.ttf"))])
 
 
 def _digest(paths: list[Path]) -> dict[str, str]:

@@ -7,30 +7,35 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.messages import N_
-from fmnist_report.networks import BY_NAME, network_of_stage
-from fmnist_report.pipeline.files import read_json
+from fmnist_report.evaluation.effects import judge_effects, pool_deviations
+from fmnist_report.networks import BY_NAME, network_of_stage, stages_of_part
+from fmnist_report.pipeline.files import canonical_json, read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import agrees, is_too_short, is_trained_as
+from fmnist_report.report.conclusions.trained import agrees, is_too_short, is_trained_as, verdict
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset of the runs in TRIED_IN_BEST
+SHOWN = ("cnn", "finetune")  # networks whose earlier full runs are shown
 LEAST_RANKED = 5  # minimum number of values for a rank correlation
 
 Results = dict[str, typing.Any]
 
 
-def read_full_runs(fashion: bool) -> dict[str, typing.Any]:
+def read_full_runs(fashion: bool, journal: typing.Sequence[dict[str, typing.Any]] = ()) -> dict[str, typing.Any]:
     """Read the results of earlier full runs on Fashion-MNIST; they do not apply to other data sets.
 
+    Args:
+        journal: the reader's own full runs, from journal.select_runs.
+
     Returns:
+        journal, averaged by average_seeds;
         full_runs, averaged by average_seeds; tried: the preset whose settings were varied in full runs, and
         rows of stage, changes (factor: value; empty for the chosen settings), val_accuracy, and effect, the difference
         from the chosen settings.
     """
     if not fashion:
-        return {"full_runs": [], "tried": {"preset": TRIED, "rows": []}}
+        return {"journal": average_seeds(list(journal)), "full_runs": [], "tried": {"preset": TRIED, "rows": []}}
     rows = [row for row in read_json(TRIED_IN_BEST) if is_current(row)]
     chosen = {row["stage"]: row["val_accuracy"] for row in rows if not row["changes"]}
     rows = [
@@ -40,53 +45,81 @@ def read_full_runs(fashion: bool) -> dict[str, typing.Any]:
         if row["stage"] in chosen
     ]
     return {
+        "journal": average_seeds(list(journal)),
         "full_runs": average_seeds(read_json(FULL_RUNS)),
         "tried": {"preset": TRIED, "rows": rows},
     }
 
 
 def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
-    """Average full runs that differ only by seed.
+    """Average full runs that differ only by seed, and compare them with the chosen settings by judge_effects.
+
+    Args:
+        rows: stage, seed, val_accuracy, val_loss (None if the training diverged), and either changes ({setting: value},
+            empty for the chosen settings) or factor and value.
 
     Returns:
-        Rows of the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None for one seed), and effect: the
-        mean minus that of the chosen settings with the same seeds, None for these themselves and if a seed is missing.
-        apart is the difference between two single runs of the same settings that is exceeded by chance with probability
-        0.05; exceeds_noise is whether an effect is significant in t-tests with Bonferroni's correction for all effects
-        of a network. Both use the pooled deviation of all settings with several seeds; None and False without any.
+        The first row of each with changes, the means of val_accuracy and val_loss, n_seeds, sd of val_accuracy (None
+        for one seed), seconds of all, and the notes; effect, low, high and exceeds_noise of the accuracy, and the same
+        with "loss_" of the loss: differences from the mean of the chosen settings, None for these themselves and if
+        there are none. apart is the difference between two single runs of the same settings that is exceeded by chance
+        with probability 0.05; None if no settings have several runs.
     """
-    grouped: dict[tuple, list[dict[str, typing.Any]]] = {}
+    grouped: dict[str, dict[str, list[dict[str, typing.Any]]]] = {}
     for row in rows:
-        grouped.setdefault((row["stage"], row["factor"], row["value"]), []).append(row)
-    measured = ("val_accuracy", "val_loss")
+        row = row | {"changes": row.get("changes", {row["factor"]: row["value"]} if row.get("factor") else {})}
+        grouped.setdefault(row["stage"], {}).setdefault(canonical_json(row["changes"]), []).append(row)
+    return [row for groups in grouped.values() for row in _judge_groups(groups)]
+
+
+def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[dict[str, typing.Any]]:
+    """Return a row for each group of runs of one network that differ only by seed."""
+    from scipy import stats
+
+    chosen = canonical_json({})
+    accuracies = {name: [row["val_accuracy"] for row in own] for name, own in groups.items()}
+    losses = {name: [row["val_loss"] for row in own] for name, own in groups.items()}
+    losses = {name: own for name, own in losses.items() if None not in own}
+    of_accuracy, of_loss = (judge_effects(each, chosen) if chosen in each else {} for each in (accuracies, losses))
+    sd, df = pool_deviations(accuracies.values())
+    apart = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None
     found = []
-    for (stage, factor, _), same in grouped.items():
-        means = {key: statistics.fmean(row[key] for row in same) for key in measured}
-        chosen = {row["seed"]: row["val_accuracy"] for row in grouped.get((stage, "", ""), [])}
-        paired = [row["val_accuracy"] - chosen[row["seed"]] for row in same if factor and row["seed"] in chosen]
-        effect = statistics.fmean(paired) if len(paired) == len(same) else None
-        sd = statistics.stdev(row["val_accuracy"] for row in same) if len(same) > 1 else None
-        found.append({**same[0], **means, "n_seeds": len(same), "sd": sd, "effect": effect})
-    for stage in {row["stage"] for row in found}:
-        _judge_effects([row for row in found if row["stage"] == stage])
+    for name, own in groups.items():
+        means: dict[str, float | None] = {"val_accuracy": statistics.fmean(accuracies[name])}
+        means["val_loss"] = statistics.fmean(losses[name]) if name in losses else None
+        row = {**own[0], **means, "n_seeds": len(own), "apart": apart}
+        row["sd"] = statistics.stdev(accuracies[name]) if len(own) > 1 else None
+        row["seconds"] = sum(one.get("seconds", 0.0) for one in own)
+        row["notes"] = list(dict.fromkeys(one["note"] for one in own if one.get("note")))
+        for prefix, effects in (("", of_accuracy), ("loss_", of_loss)):
+            effect = effects.get(name)
+            row[f"{prefix}effect"] = effect and effect.difference
+            row |= {f"{prefix}{key}": effect and getattr(effect, key) for key in ("low", "high", "exceeds_noise")}
+        found.append(row)
     return found
 
 
-def _judge_effects(rows: list[dict[str, typing.Any]]) -> None:
-    """Add apart and exceeds_noise to the rows of one network."""
-    from scipy import stats
+def rows_of_part(results: Results, part: int) -> dict[str, list[dict[str, typing.Any]]]:
+    """Return the rows of the full runs that changed a setting of a part's networks, the chosen settings first.
 
-    repeated = [row for row in rows if row["sd"] is not None]
-    df, n_effects = sum(row["n_seeds"] - 1 for row in repeated), sum(row["effect"] is not None for row in rows)
-    sd = math.sqrt(sum((row["n_seeds"] - 1) * row["sd"] ** 2 for row in repeated) / df) if df else math.nan
-    for row in rows:
-        of_difference = sd * math.sqrt(2 / row["n_seeds"])
-        row["apart"] = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None
-        row["exceeds_noise"] = bool(
-            df > 0
-            and row["effect"] is not None
-            and abs(row["effect"]) > stats.t.ppf(1 - ALPHA / 2 / n_effects, df) * of_difference
-        )
+    Returns:
+        "own": the reader's, from the journal; "known": earlier ones of the project, for the networks in SHOWN.
+    """
+    stages = stages_of_part(part)
+    own = [row for row in results["journal"] if row["stage"] in stages]
+    known = [row for stage in stages if stage in SHOWN for row in full_rows(results, stage)]
+    return {"own": sort_rows(own), "known": sort_rows(known)}
+
+
+def count_better(results: Results, part: int) -> int:
+    """Return the number of changes that were better in earlier full runs of a part's networks."""
+    return sum(verdict(row) == "better" for row in rows_of_part(results, part)["known"])
+
+
+def sort_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+    """Sort rows by network, the chosen settings first, then the best."""
+    order = list(dict.fromkeys(row["stage"] for row in rows))
+    return sorted(rows, key=lambda row: (order.index(row["stage"]), bool(row["changes"]), -row["val_accuracy"]))
 
 
 def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
@@ -121,16 +154,9 @@ def tried_list(results: Results, language: Language) -> str:
         if len(rows) > 1 and is_trained_as(results["tried"]["preset"], results, stage):
             rows.sort(key=lambda row: -row["val_accuracy"])
             found[network_of_stage(stage)] = ", ".join(
-                f"{language.percent(row['val_accuracy'], 2)} ({_write_changes(row['changes'], language)})"
-                for row in rows
+                f"{language.percent(row['val_accuracy'], 2)} ({language.changes(row['changes'])})" for row in rows
             )
     return language.by_model(found)
-
-
-def _write_changes(changes: dict[str, str], language: Language) -> str:
-    factors = {name.rpartition(".")[2]: value for name, value in changes.items()}
-    text = ", ".join(f"{language.factor(name)} = {language.value(value)}" for name, value in factors.items())
-    return text or language.text(N_("as chosen"))
 
 
 def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | None:

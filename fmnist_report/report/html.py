@@ -29,7 +29,7 @@ from fmnist_report.presets import reproduce_command
 from fmnist_report.report import full_runs, tables
 from fmnist_report.report.assets import FONTS, TEMPLATES
 from fmnist_report.report.conclusions.claims import find_comparison, smoothing_of_networks
-from fmnist_report.report.conclusions.trained import is_trained_as
+from fmnist_report.report.conclusions.trained import is_trained_as, verdict
 from fmnist_report.report.conclusions.wording import word_captions, word_conclusions
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import HARDEST, Language, name_classes
@@ -60,19 +60,20 @@ def render_html(
     figures: Path,
     examples: Path,
     browser_model: Path,
+    journal: typing.Sequence[dict[str, typing.Any]] = (),
 ) -> None:
     """Stage `html`: write report.html, a self-contained file that makes no network requests, and its results.
 
     Args:
         data_set: its name, and classes as in name_classes.
+        journal: full training runs with other settings, from journal.select_runs.
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
     results = assemble_results(
         evaluation, settings, described, stages_behind(evaluation, examples, browser_model, figures)
     )
-    for name, known in full_runs.read_full_runs(fashion=data_set["classes"] is None).items():
-        results[name] = known
+    results |= full_runs.read_full_runs(fashion=data_set["classes"] is None, journal=journal)
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
     explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)
@@ -174,7 +175,9 @@ def fill_template(
         },
         study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
         as_standard=is_trained_as("standard", results, "cnn"),
-        full_rows={1: full_runs.full_rows(results, "cnn"), 2: full_runs.full_rows(results, "finetune")},
+        runs={part: full_runs.rows_of_part(results, part) for part in (1, 2)},
+        verdict=verdict,
+        n_better={part: full_runs.count_better(results, part) for part in (1, 2)},
         smoothing=set(smoothing_of_networks(results).values()),
         earlier_accuracy=title_page.get("earlier_accuracy"),
         ablations={part: tables.ablation_rows(results, f"part{part}") for part in (1, 2)},

@@ -12,7 +12,7 @@ from babel.messages import mofile, pofile
 
 from fmnist_report.backbones import DEFAULT
 from fmnist_report.messages import N_
-from fmnist_report.networks import BY_NAME
+from fmnist_report.networks import BY_NAME, BY_STAGE
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, COMPONENTS, FACTORS, UNITS, VALUES
 
@@ -174,6 +174,17 @@ class Language:
         """Return the name of a hyperparameter."""
         return self.text(FACTORS[name])
 
+    def changes(self, changes: dict[str, str]) -> str:
+        """Format changed hyperparameters; one of another section than the network's own is "section.name"."""
+        if not changes:
+            return self.text(N_("as chosen"))
+        return ", ".join(f"{self._changed(name)} = {self.value(value)}" for name, value in changes.items())
+
+    def _changed(self, name: str) -> str:
+        section, _, factor = name.rpartition(".")
+        of = BY_STAGE.get(section)
+        return self.factor(factor) + (f" ({self.model(of.name)})" if of else "")
+
     def value(self, text: str) -> str:
         """Format a hyperparameter's value: a word, widths joined by hyphens, or a number."""
         if text in VALUES:
@@ -206,6 +217,12 @@ class Language:
     def points(self, difference: float, digits: int = 1) -> str:
         """Format a difference of fractions in percentage points with its sign; zero after rounding has none."""
         rounded = round(100 * difference, digits)
+        sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
+        return sign + self.number(abs(rounded), digits)
+
+    def difference(self, value: float, digits: int = 3) -> str:
+        """Format a difference with its sign; zero after rounding has none."""
+        rounded = round(value, digits)
         sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
         return sign + self.number(abs(rounded), digits)
 

@@ -36,6 +36,13 @@ FACTORS = {
     "batch_norm": N_("batch normalisation"),
     "residual": N_("residual connections"),
     "mirror": N_("mirroring"),
+    "n_train": N_("training images"),
+    "n_val": N_("validation images"),
+    "stem": N_("channels of the first layer"),
+    "precision": N_("numeric precision"),
+    "runtime": N_("library that computes the features"),
+    "shard": N_("images per file"),
+    "backbone": N_("convolutional base"),
     "split_seed": N_("split of the training images"),
 }
 # Components of an ablation; the first is the starting point.

@@ -3,9 +3,9 @@
 import dataclasses
 import typing
 
-from fmnist_report.networks import BY_NAME, CHOSEN, MAIN, network_of_stage
+from fmnist_report.networks import BY_NAME, BY_STAGE, CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune
+from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune, verdict
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
@@ -15,7 +15,8 @@ SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
 
 def advise(results: Results) -> list[Claim]:
     """Suggest what to try next: for each network, one change that follows from over- or underfitting, and one value
-    that was better in the study by more than seed-to-seed variation.
+    that was better in the study by more than seed-to-seed variation; first of all, what was better in the reader's own
+    full runs.
 
     More regularisation or augmentation is not suggested if the study found another of their values better, or more of
     them worse, by more than seed-to-seed variation, or if an earlier full run was worse with more of them.
@@ -23,7 +24,7 @@ def advise(results: Results) -> list[Claim]:
     better = [row for row in results["study"]["factors"] if is_better(row, results)]
     contrary = {network_of_stage(row["network"]) for row in better if row["factor"] in GENERALISING}
     contrary |= {name for name in MAIN if name != CHOSEN and did_worse_with_more(BY_NAME[name].stage, results)}
-    found = []
+    found = [claim for stage in BY_STAGE for claim in adopt(results, stage)]
     for name in MAIN:
         if name == CHOSEN:
             continue
@@ -47,9 +48,19 @@ def advise(results: Results) -> list[Claim]:
     return found
 
 
+def adopt(results: Results, stage: str) -> list[Claim]:
+    """Suggest the change that was best in the reader's own full runs of a network, if one was better by verdict."""
+    rows = [row for row in results["journal"] if row["stage"] == stage and verdict(row) == "better"]
+    if not rows:
+        return []
+    top = max(rows, key=lambda row: row["effect"])
+    changed = (top["changes"], top["effect"], top["loss_effect"])
+    return [Claim("advice", network_of_stage(stage), "adopt", values={"better": (changed,)})]
+
+
 def did_worse_with_more(stage: str, results: Results) -> bool:
     """Return whether more regularisation or augmentation lowered a network's validation accuracy, or less raised it:
-    in the study, by more than seed-to-seed variation, or in an earlier full run.
+    in the study or the reader's own full runs, by more than seed-to-seed variation, or in an earlier full run.
     """
     effects: list[tuple[dict[str, str], float]] = []
     if not is_too_short(stage, results):
@@ -59,6 +70,8 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
         own, base = find_full(results, stage, row["factor"], row["value"])
         if row["stage"] == stage and own is not None and base is not None:
             effects.append(({row["factor"]: row["value"]}, own - base))
+    judged = [(row, verdict(row)) for row in results["journal"] if row["stage"] == stage]
+    effects += [(row["changes"], 1.0 if way == "better" else -1.0) for row, way in judged if way in ("better", "worse")]
     if is_trained_as(results["tried"]["preset"], results, stage):
         rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
         effects += [(row["changes"], row["effect"]) for row in rows if row["changes"]]
@@ -102,19 +115,29 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
     set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
     if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
         return False
+    own = [found for found in results["journal"] if _is_of(found, row["network"], row["factor"], row["best"])]
+    if any(verdict(found) != "unknown" for found in own):
+        return False  # which is concluded already
     known = _find_rows(results, row["network"], row["factor"], row["best"])
-    return all(found["effect"] > 0 for found in known)  # also where other settings were trained
+    return all(found["effect"] > 0 for found in (*own, *known))  # also where other settings were trained
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
-    """Return the results of earlier full runs with a value, and with the chosen settings and the same seeds.
+    """Return the results of full runs with a value, and with the chosen settings: the reader's own, or earlier ones.
 
-    Both are None if there were none. The runs used the preset standard on Fashion-MNIST, and their results do not apply
-    to networks that are trained differently.
+    Both are None if there were none. Earlier runs used the preset standard on Fashion-MNIST, and their results do not
+    apply to networks that are trained differently.
     """
-    for row in _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []:
+    own = [row for row in results["journal"] if _is_of(row, stage, factor, value)]
+    known = _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []
+    for row in (*own, *known):
         return row["val_accuracy"], row["val_accuracy"] - row["effect"]
     return None, None
+
+
+def _is_of(row: dict[str, typing.Any], stage: str, factor: str, value: str) -> bool:
+    """Return whether a row of the journal is of one value of one network."""
+    return row["stage"] == stage and row["changes"] == {factor: value} and row["effect"] is not None
 
 
 def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[dict[str, typing.Any]]:

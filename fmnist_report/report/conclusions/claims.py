@@ -20,7 +20,7 @@ from fmnist_report.networks import (
     stages_of_part,
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, read_finetune, splits
+from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, read_finetune, splits
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -43,6 +43,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             *(fit(results, name) for name in networks_of_part(1)),
             *ablation(results, "part1"),
             *(claim for stage in stages_of_part(1) for claim in effects(results, stage)),
+            *(claim for stage in stages_of_part(1) for claim in own_runs(results, stage)),
             *in_full(results, "cnn"),
             *(claim for name in others for claim in errors(results, name)),
         ],
@@ -54,6 +55,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             compare(results, "vgg_finetuned", "mlp"),
             fit(results, "vgg_finetuned"),
             *(claim for stage in stages_of_part(2) for claim in effects(results, stage)),
+            *(claim for stage in stages_of_part(2) for claim in own_runs(results, stage)),
             *in_full(results, "finetune"),
             *errors(results, "vgg_finetuned"),
         ],

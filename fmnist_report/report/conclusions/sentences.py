@@ -113,12 +113,34 @@ MESSAGES = {
         "In the study of {network} ({n_steps} a training, whatever the batch) at no value does the accuracy differ "
         "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
         "{n_seeds}. Hyperparameters tried: {lost}."),
-    ("in_full", "beyond"): N_(
-        "In earlier full trainings of {network} in this project (preset standard, {n_changes}, one at a time) these "
-        "changed the validation accuracy significantly (t-tests with Bonferroni’s correction): {effects}."),
+    ("own_runs", "both"): N_(
+        "Of {n_changes} of the settings of {network}, each tried in full training runs, these made it better on "
+        "validation than the chosen settings, beyond seed-to-seed variation: {better}; these made it worse: {worse}."),
+    ("own_runs", "better"): N_(
+        "Of {n_changes} of the settings of {network}, each tried in full training runs, these made it better on "
+        "validation than the chosen settings, beyond seed-to-seed variation: {better}; none made it worse."),
+    ("own_runs", "worse"): N_(
+        "Of {n_changes} of the settings of {network}, each tried in full training runs, none made it better on "
+        "validation than the chosen settings, beyond seed-to-seed variation; these made it worse: {worse}."),
+    ("own_runs", "none"): N_(
+        "Of {n_changes} of the settings of {network}, each tried in full training runs, none made it better or worse "
+        "on validation than the chosen settings, beyond seed-to-seed variation."),
+    ("own_runs", "single"): N_(
+        "Of {n_changes} of the settings of {network}, each was tried in one full training run, so it is not known "
+        "which differences from the chosen settings exceed seed-to-seed variation."),
+    ("in_full", "both"): N_(
+        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
+        "“standard”) these made it better on validation, beyond seed-to-seed variation: {better}; these made it worse: "
+        "{worse}."),
+    ("in_full", "better"): N_(
+        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
+        "“standard”) these made it better on validation, beyond seed-to-seed variation: {better}; none made it worse."),
+    ("in_full", "worse"): N_(
+        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
+        "“standard”) none made it better on validation, beyond seed-to-seed variation; these made it worse: {worse}."),
     ("in_full", "none"): N_(
-        "In earlier full trainings of {network} in this project (preset standard, {n_changes}, one at a time) none "
-        "changed the validation accuracy significantly (t-tests with Bonferroni’s correction)."),
+        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
+        "“standard”) none made it better or worse on validation, beyond seed-to-seed variation."),
     ("ablation", "raised"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
         "{top}; the noise is ±{half_width} percentage points a step, and beyond it are: {steps}."),
@@ -185,6 +207,8 @@ MESSAGES = {
         "All networks are more accurate on validation than on test, by {least} to {most} percentage points; for "
         "none of them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because "
         "settings were chosen on validation."),
+    ("advice", "adopt"): N_(
+        "Adopt what made {subject} better in full training runs, and repeat the report with it: {better}."),
     ("advice", "regularise"): N_(
         "Regularise {subject} more strongly or stop its training earlier: the validation loss was lowest {moment} and "
         "rose again."),

@@ -83,19 +83,60 @@ def effects(results: Results, network: str) -> list[Claim]:
     return [Claim("effects", network, relation, values=values)]
 
 
-def in_full(results: Results, stage: str) -> list[Claim]:
-    """Claim which changes affected a network's validation accuracy in earlier full runs, largest effect first.
+def verdict(row: dict[str, typing.Any]) -> str:
+    """Judge a change in full runs: "better", "worse" or "same" beyond seed-to-seed variation.
 
-    "exceeds_noise": those with a significant effect, as (factor, value, effect); "none": no change had one. Nothing
-    if there were no such runs, or if their variation is unknown.
+    Accuracy decides; if it does not differ beyond the variation, the cross-entropy does. "chosen" is the row of the
+    chosen settings; "unknown" if no settings have several runs, so that the variation is not known.
     """
-    rows = [row for row in results["full_runs"] if row["stage"] == stage and row["effect"] is not None]
-    if not any(row["apart"] is not None for row in rows):
+    if row["effect"] is None:
+        return "chosen" if not row["changes"] else "unknown"
+    if row["exceeds_noise"] is None:
+        return "unknown"
+    if row["exceeds_noise"]:
+        return "better" if row["effect"] > 0 else "worse"
+    if row["loss_exceeds_noise"]:
+        return "better" if row["loss_effect"] < 0 else "worse"
+    return "same"
+
+
+def own_runs(results: Results, stage: str) -> list[Claim]:
+    """Claim which changes made a network better or worse in the reader's own full runs, as in_full does.
+
+    "single" if the seed-to-seed variation is unknown; nothing if no change was tried.
+    """
+    rows = [row for row in results["journal"] if row["stage"] == stage and row["changes"]]
+    if rows and all(verdict(row) == "unknown" for row in rows):
+        return [Claim("own_runs", stage, "single", values={"n_changes": len(rows)})]
+    return _judge_changes("own_runs", stage, rows)
+
+
+def _judge_changes(kind: str, stage: str, rows: list[dict[str, typing.Any]]) -> list[Claim]:
+    """Claim which changes were better and which worse: "both", "better", "worse" or "none"; nothing without changes."""
+    rows = [row for row in rows if verdict(row) != "unknown"]
+    if not rows:
         return []
-    found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
     values: dict[str, typing.Any] = {"n_changes": len(rows)}
-    values |= {"effects": tuple((row["factor"], row["value"], row["effect"]) for row in found)} if found else {}
-    return [Claim("in_full", stage, "beyond" if found else "none", values=values)]
+    for relation in ("better", "worse"):
+        found = [row for row in rows if verdict(row) == relation]
+        found.sort(key=lambda row: -abs(row["effect"]))
+        if found:
+            values[relation] = tuple((row["changes"], row["effect"], row["loss_effect"]) for row in found)
+    named = [relation for relation in ("better", "worse") if relation in values]
+    return [Claim(kind, stage, "both" if len(named) == 2 else named[0] if named else "none", values=values)]
+
+
+def in_full(results: Results, stage: str) -> list[Claim]:
+    """Claim which changes made a network better or worse in earlier full runs of the project, by verdict.
+
+    Values better and worse are the changes of each kind, as (changes, effect, effect on cross-entropy), largest effect
+    first. Nothing if there were no such runs, if their variation is unknown, or if the reader tried changes.
+    """
+    if own_runs(results, stage):
+        return []
+    return _judge_changes(
+        "in_full", stage, [row for row in results["full_runs"] if row["stage"] == stage and row["changes"]]
+    )
 
 
 def is_too_short(network: str, results: Results) -> bool:

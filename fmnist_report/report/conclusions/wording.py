@@ -4,6 +4,7 @@ import functools
 import typing
 import urllib.parse
 
+from fmnist_report.messages import N_
 from fmnist_report.networks import CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
@@ -75,6 +76,9 @@ FORMATS: dict[str, Format] = {
     ),
     "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
+    **dict.fromkeys(
+        ("better", "worse"), lambda language, value: "; ".join(_changed(language, *effect) for effect in value)
+    ),
     "lost": lambda language, value: ", ".join(map(language.factor, value)),
     "highest_at": lambda language, value: language.quoted(map(language.component, value)),
     "upto": lambda language, value: language.component(value),
@@ -102,6 +106,18 @@ def _effect(language: Language, factor: str, value: str, effect: float) -> str:
     return f"{text} ({language.points(effect, 2)})"
 
 
+def _changed(language: Language, changes: dict[str, str], effect: float, loss_effect: float | None) -> str:
+    """Format a change with its effects: on accuracy in points, and on cross-entropy if it is known."""
+    points = language.text(N_("{points} points"), points=language.points(effect, 2))
+    loss = (
+        ""
+        if loss_effect is None
+        else language.text(N_("cross-entropy {difference}"), difference=language.difference(loss_effect))
+    )
+    text = language.changes(changes).replace(" = ", "\u00a0=\u00a0")
+    return f"{text} ({'; '.join(part for part in (points, loss) if part)})"
+
+
 def word(claim: Claim, language: Language) -> str:
     """Return the sentence for a claim."""
     given = dict(claim.values)
@@ -110,7 +126,7 @@ def word(claim: Claim, language: Language) -> str:
         if given["difference"] < 0 and claim.relation == "below":  # shown without its sign, so its interval is reversed
             given |= {"low": -given["high"], "high": -given["low"]} if "low" in given else {}
     names = {}
-    if claim.kind in ("effects", "in_full"):
+    if claim.kind in ("effects", "in_full", "own_runs"):
         names["network"] = language.name(network_of_stage(claim.subject))
     elif claim.kind not in WITHOUT_SUBJECT:
         names["subject"] = language.name(claim.subject)

@@ -24,13 +24,14 @@ from fmnist_report.networks import (
 )
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.progress import Progress
+from fmnist_report.report import full_runs
 from fmnist_report.report.assets import FONTS
 from fmnist_report.report.figures.canvas import STYLE, new_figure, percent_axis
 from fmnist_report.report.figures.curves import plot_curves, plot_unfreezing
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
 from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistakes, plot_samples
-from fmnist_report.report.figures.studies import plot_ablation, plot_study, plot_variants
+from fmnist_report.report.figures.studies import plot_ablation, plot_runs, plot_study, plot_variants
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
 
@@ -46,14 +47,17 @@ def draw_figures(
     mistakes: int,
     evaluation: Path,
     explain: Path,
+    journal: typing.Sequence[dict[str, typing.Any]] = (),
 ) -> None:
     """Stage `figures`: write one SVG per figure.
 
     Args:
+        journal: as in render_html.
         classes: as in name_classes.
         mistakes: as in ReportSettings.
     """
     results = read_json(evaluation / "evaluation.json")
+    results |= full_runs.read_full_runs(fashion=classes is None, journal=journal)
     language = Language(lang, name_classes(classes, results["data"]), results["features"]["backbone"])
     images = load_arrays(evaluation / "images.npz")
     seen = load_arrays(explain / "explain.npz")
@@ -95,6 +99,8 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
         "architecture_part2": plot_architecture({name: models[name]["layers"] for name in tuned}, language),
         "curves_part1": plot_curves({name: models[name]["history"] for name in part1}, language),
         "confusion_part1": plot_confusions(results, part1, language),
+        "runs_part1": plot_runs(shown_runs(results, 1), language),
+        "runs_part2": plot_runs(shown_runs(results, 2), language),
         "study_part1": plot_study(results["study"], stages_of_part(1), language),
         "ablation_part1": plot_ablation(results["study"]["ablations"].get("part1", []), language),
         "inputs": plot_variants(results["inputs"]["rows"], language),
@@ -108,6 +114,12 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
         "cost": plot_cost(results, language),
         "reliability": plot_reliability(models, language),
     }
+
+
+def shown_runs(results: Results, part: int) -> list[dict[str, typing.Any]]:
+    """Return the full runs that a part's figure shows: the reader's own, or else earlier ones of the project."""
+    rows = full_runs.rows_of_part(results, part)
+    return rows["own"] or rows["known"]
 
 
 SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}

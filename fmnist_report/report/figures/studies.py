@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, network_of_stage
-from fmnist_report.report.figures.canvas import new_figure, percent_axis, points_axis
+from fmnist_report.report.figures.canvas import count_digits, new_figure, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
 Results = dict[str, typing.Any]
@@ -43,6 +43,51 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
     write = figure.supxlabel if len(shown) > 1 else axes[0, 0].set_xlabel
     write(language.text(N_("Validation accuracy")))  # once: next to its neighbour's it would be cut off
     return figure
+
+
+def plot_runs(rows: list[dict], language: Language) -> Figure:
+    """Draw the effects of changes in full runs on validation accuracy and on cross-entropy, each with its interval.
+
+    Full colour: the interval excludes zero; hollow: it does not, or is unknown.
+
+    Args:
+        rows: from rows_of_part; those of the chosen settings, with which the others are compared, are not drawn.
+    """
+    changed = [row for row in rows if row["changes"]]
+    stages = list(dict.fromkeys(row["stage"] for row in changed))
+    n_rows = len(changed) + len(stages)
+    figure, axes = new_figure(0.55 + 0.165 * max(2, n_rows), 1, 2, sharey=True)
+    ticks, y = [], 0.0
+    for stage in stages:
+        y -= 0.6
+        for row in (row for row in changed if row["stage"] == stage):
+            y -= 1
+            ticks.append((y, language.changes(row["changes"])))
+            for ax, prefix in zip(axes[0], ("", "loss_"), strict=True):
+                _draw_effect(ax, y, [row[f"{prefix}{key}"] for key in ("effect", "low", "high", "exceeds_noise")],
+                             COLOURS[network_of_stage(stage)])  # fmt: skip
+    for ax in axes[0]:
+        ax.axvline(0, color="#333333", linewidth=0.8)
+        ax.grid(axis="y", visible=False)
+    left, right = axes[0]
+    left.set_yticks([place for place, _ in ticks], [textwrap.shorten(text, 48, placeholder="…") for _, text in ticks],
+                    fontsize=7.5)  # fmt: skip
+    left.set_xlabel(language.text(N_("Accuracy, difference in points")))
+    right.set_xlabel(language.text(N_("Cross-entropy, difference")))
+    left.set_ylim(y - 0.7, -0.9)
+    points_axis(left.xaxis, language)
+    right.xaxis.set_major_formatter(lambda value, place: language.difference(value, 2 + count_digits(right.xaxis)))
+    return figure
+
+
+def _draw_effect(ax, y: float, effect: list, colour: str) -> None:
+    """Draw one effect (difference, low, high, whether it exceeds the variation); nothing if it is unknown."""
+    difference, low, high, exceeds = effect
+    if difference is None:
+        return
+    if low is not None:
+        ax.plot([low, high], [y, y], color=colour, linewidth=1.2)
+    ax.plot(difference, y, "o", color=colour, markersize=4.5, markerfacecolor=colour if exceeds else "white")
 
 
 def _name_change(row: dict, own: str, language: Language) -> str:
