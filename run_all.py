@@ -86,8 +86,11 @@ def build_pipeline(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True
         )
         return pipeline
-    apart = functools.partial(pipeline.stage, execution=Execution.SUBPROCESS, data=data, features=features)
-    duplicates = apart("duplicates", "experiments.duplicates:find_duplicates", duplicates=s.duplicates)
+    apart = functools.partial(pipeline.stage, execution=Execution.SUBPROCESS, data=data)
+    duplicates = apart(
+        "duplicates", "experiments.duplicates:find_duplicates", duplicates=s.duplicates, features=features
+    )  # fmt: skip
+    reference = apart("reference", "experiments.reference:fit_reference")
     explain = pipeline.stage(
         "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
         networks=without_epochs(s), data=data, weights=weights, features=features, cnn=cnn, head=head,
@@ -99,7 +102,8 @@ def build_pipeline(
     )  # fmt: skip
     evaluation = pipeline.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
-        duplicates=duplicates, browser_model=browser_model, **judged, measures=True, published=True,
+        duplicates=duplicates, browser_model=browser_model, reference=reference, **judged, measures=True,
+        published=True,
     )  # fmt: skip
     examples = pipeline.stage(
         "examples", "evaluation.examples:gather_examples", data=data, duplicates=duplicates, evaluation=evaluation

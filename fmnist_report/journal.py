@@ -3,15 +3,13 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fmnist_report.errors import ReportError
-from fmnist_report.evaluation.calibration import fit_temperature, scale_temperature
 from fmnist_report.machine import describe_hardware
 from fmnist_report.networks import BY_STAGE, stages_of_part
 from fmnist_report.pipeline.cache import MEASURED, Entry
@@ -21,7 +19,7 @@ from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.stage import Step
 from fmnist_report.presets import list_values, preset
 from fmnist_report.settings import Settings
-from fmnist_report.training.metrics import measure_accuracy, score
+from fmnist_report.training.metrics import measure_accuracy, score_scaled
 
 NAME = "journal.jsonl"  # in the cache folder, by default
 STAGES = (*stages_of_part(1), *stages_of_part(2))  # that train a network
@@ -231,11 +229,8 @@ def measure_validation(network: Path, data: Path) -> tuple[float, float | None, 
     """
     probabilities = load_arrays(network / "probabilities.npz")["val"]
     labels = load_arrays(data / "labels.npz")["val"]
-    accuracy = measure_accuracy(probabilities, labels)
-    if not np.isfinite(probabilities).all():
-        return accuracy, None, len(labels)
-    loss, _ = score(scale_temperature(probabilities, fit_temperature(probabilities, labels)), labels)
-    return accuracy, loss, len(labels)
+    loss = score_scaled(probabilities, labels)
+    return measure_accuracy(probabilities, labels), None if math.isnan(loss) else loss, len(labels)
 
 
 def select_runs(runs: typing.Iterable[Run], settings: Settings, data: str) -> list[dict[str, typing.Any]]:

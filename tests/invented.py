@@ -56,6 +56,7 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "chosen_classifier": max((row.name for row in ON_FEATURES), key=lambda name: models[name]["val_accuracy"]),
         "study": {"baselines": {}, "factors": [], "rows": [], "ablations": {}, "n_steps": {}},
         "inputs": {"rows": [], "n_val": 100},
+        "reference": {"difference": 0.01 * rng.normal(), "low": -0.004, "high": 0.02},
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "journal": [],
         "full_runs": [],
@@ -87,11 +88,17 @@ def invent_model(labels, predicted, n_classes, n_val, rng):
         "total_seconds": float(rng.uniform(1, 1_000)),
         "confusion": confusion.tolist(),
         "per_class": score_classes(labels, predicted, n_classes),
-        "history": {
-            "val_loss": [float(value) for value in rng.choice([0.2, 0.201, 0.207, 0.21, 0.3], epochs)],
-            "val_accuracy": [float(value) for value in rng.choice([0.9, 0.90004, 0.91], epochs)],
-        },
+        "history": invent_history(
+            [float(value) for value in rng.choice([0.2, 0.201, 0.207, 0.21, 0.3], epochs)],
+            [float(value) for value in rng.choice([0.9, 0.90004, 0.91], epochs)],
+        ),
     }
+
+
+def invent_history(losses, accuracies):
+    """Return validation losses, the same before and after temperature scaling, and accuracies, at a constant rate."""
+    rates = [1e-3] * len(losses)
+    return {"val_loss": losses, "val_scaled_loss": losses, "val_accuracy": accuracies, "learning_rate": rates}
 
 
 def invent_study(rng, networks=("cnn", "head", "finetune")):
@@ -164,7 +171,8 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
     rng, n = np.random.default_rng(seed), {"train": settings.data.n_train, "val": n_val, "test": n_test}
     stages = [stage.name for stage in build_pipeline(settings, read_document([], None), find_data_set(None), folder)]
     trained = {row.stage: row for row in (*NETWORKS, *ON_FEATURES, CONTROL) if row.stage not in ("", "classifiers")}
-    names = ("data", "features", "classifiers", "study", "search", "inputs", "duplicates", "browser_model", "seeds")
+    names = ("data", "features", "classifiers", "study", "search", "inputs", "duplicates", "browser_model", "reference",
+             "seeds")  # fmt: skip
     entries = {name: folder / name for name in (*names, *trained)}
     for entry in (*entries.values(), folder / "evaluation"):
         entry.mkdir()
@@ -180,6 +188,9 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
     write_json(entries["search"] / "search.json", invent_search(settings, rng))
     write_json(entries["inputs"] / "inputs.json", invent_inputs(settings, rng))
     write_duplicates(entries["duplicates"], settings, images, rng)
+    classes = {split: np.where(images[split]["luck"] < 0.88, images[split]["label"], images[split]["trap"])
+               for split in ("val", "test")}  # fmt: skip
+    np.savez(entries["reference"] / "reference.npz", **classes)
     write_browser_model(entries["browser_model"], entries["cnn"], rng)
     evaluate(folder / "evaluation", Progress(quiet=True), data_sha256="5a" * 32, **entries)
     started = "2026-01-02T03:04:05+00:00"
@@ -266,7 +277,9 @@ def write_network(folder, settings, layers, images, rng):
     progress = 1 - 0.9 ** np.arange(1, settings.epochs + 1)
     history = {name: (start + (end - start) * progress + rng.normal(0, 0.002, settings.epochs)).tolist()
                for name, start, end in (("loss", 0.9, 0.15), ("accuracy", 0.6, 0.96), ("val_loss", 0.8, 0.2),
+                                        ("val_scaled_loss", 0.7, 0.18),
                                         ("val_accuracy", 0.7, accuracy["val"]))}  # fmt: skip
+    history["learning_rate"] = [1e-3] * settings.epochs
     history["val_accuracy"][-1] = measure_accuracy(arrays["val"], images["val"]["label"])
     write_json(folder / "history.json", history)
     sums = {name: sum(row[name] for row in layers) for name in ("n_params", "n_trainable", "macs")}

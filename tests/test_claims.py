@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented import invent_ablation, invent_journal, invent_results, invent_study
+from invented import invent_ablation, invent_history, invent_journal, invent_results, invent_study
 
 from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES, network_of_stage, networks_of_part, stages_of_part
@@ -198,16 +198,17 @@ def check_cost(document, claim):
 
 def check_fit(document, claim):
     model = document["models"][claim.subject]
-    losses, accuracies = (list(model["history"][key]) for key in ("val_loss", "val_accuracy"))
+    losses, accuracies = (list(model["history"][key]) for key in ("val_scaled_loss", "val_accuracy"))
     tuned, head = claim.subject == "vgg_finetuned", document["models"]["vgg_head"]
     if tuned:
-        losses.insert(0, head["history"]["val_loss"][-1])
+        losses.insert(0, head["history"]["val_scaled_loss"][-1])
         accuracies.insert(0, head["history"]["val_accuracy"][-1])
     n_val = document["data"]["n_val"]
     rose = losses[-1] > (1 + 0.04 * (5_000 / n_val) ** 0.5) * min(losses)
     then = accuracies[losses.index(min(losses))]
     better = difference_of_accuracies(accuracies[-1], n_val, then, n_val)[1] > 0
     n = model["train_eval"]["n"]
+    assert not claim.relation.endswith("_alone")
     gap = model["train_eval"]["train_accuracy"] - model["val_accuracy"]
     assert (claim.relation == "short") == (len(losses) < 3)
     if claim.relation != "short":
@@ -270,14 +271,10 @@ def check_own_runs(document, claim):
         check_in_full(document, claim, "journal")
 
 
-def check_splits(document, claim):
-    reached = tuple(row["val_accuracy"] for row in document["full_runs"] if row["factor"] == "split_seed")
-    assert claim.values == {"reached": reached, "test": document["models"]["mlp"]["test_accuracy"]}
-    if claim.relation == "above":
-        assert min(reached) > claim.values["test"]
-        assert document["models"]["mlp"]["val_minus_test"]["low"] > 0
-    elif min(reached) > claim.values["test"] + 0.2 and document["models"]["mlp"]["val_minus_test"]["low"] > 0:
-        assert document["data"]["n_test"] < 100
+def check_reference(document, claim):
+    row = document["reference"]
+    assert claim.values == {name: row[name] for name in ("difference", "low", "high")}
+    assert claim.relation == ("above" if row["low"] > 0 else "below" if row["high"] < 0 else "same")
 
 
 def check_effects(document, claim):
@@ -505,7 +502,7 @@ def test_fine_tuning_is_judged_by_head_and_control(document, p_head, difference,
 def test_overfitting_follows_from_clean_images_and_the_validation_loss(document, losses, train, val, relation, epoch):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": val, "train_eval": {"n": 5_000, "train_accuracy": train}}
-    document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [val] * len(losses)}
+    document["models"]["cnn"]["history"] = invent_history(losses, [val] * len(losses))
     claim = claims.fit(document, "cnn")
     assert (claim.relation, claim.values["epoch"], claim.values["epochs"]) == (relation, epoch, len(losses))
     advised = [c.relation for c in advise(document) if c.subject == "cnn"]
@@ -518,7 +515,7 @@ def test_overfitting_follows_from_clean_images_and_the_validation_loss(document,
 def test_of_few_images_a_loss_must_rise_further(document, n_val, relation):
     document["data"]["n_val"] = n_val
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
-    document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.2, 0.21], "val_accuracy": [0.9] * 3}
+    document["models"]["cnn"]["history"] = invent_history([0.3, 0.2, 0.21], [0.9] * 3)
     assert claims.fit(document, "cnn").relation == relation
 
 
@@ -530,7 +527,7 @@ def test_of_few_images_a_loss_must_rise_further(document, n_val, relation):
 def test_a_loss_that_rises_while_the_accuracy_does_is_reported_with_both(document, train, last, relation, advised):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": train}}
-    document["models"]["cnn"]["history"] = {"val_loss": [0.2, 0.25, 0.22], "val_accuracy": [0.9, 0.91, last]}
+    document["models"]["cnn"]["history"] = invent_history([0.2, 0.25, 0.22], [0.9, 0.91, last])
     claim = claims.fit(document, "cnn")
     assert claim.relation == relation
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == advised
@@ -542,16 +539,39 @@ def test_fine_tuning_that_unlearns_is_not_called_overfitting(document, train, re
     document["data"]["n_val"] = 5_000
     for name, share in (("vgg_head", 0.99), ("vgg_finetuned", train)):
         document["models"][name] |= {"val_accuracy": 0.93, "train_eval": {"n": 5_000, "train_accuracy": share}}
-        document["models"][name]["history"] = {"val_loss": [0.32, 0.3, 0.29], "val_accuracy": [0.93] * 3}
-    document["models"]["vgg_head"]["history"]["val_loss"][-1] = 0.2
+        document["models"][name]["history"] = invent_history([0.32, 0.3, 0.29], [0.93] * 3)
+    document["models"]["vgg_head"]["history"]["val_scaled_loss"][-1] = 0.2
     claim = claims.fit(document, "vgg_finetuned")
     assert (claim.relation, claim.values["epoch"]) == (relation, 0)
     assert [c.relation for c in advise(document) if c.subject == "vgg_finetuned"] == ["shorten"]  # nothing is earlier
 
 
+def test_an_epoch_of_the_warm_up_does_not_count(document):
+    document["data"]["n_val"] = 5_000
+    model = document["models"]["cnn"] | {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
+    document["models"]["cnn"] = model
+    model["history"] = invent_history([0.1, 0.3, 0.25, 0.2], [0.9] * 4)
+    assert claims.fit(document, "cnn").relation == "overfits"
+    model["history"]["learning_rate"] = [0.001, 0.002, 0.001, 0.0]
+    claim = claims.fit(document, "cnn")
+    assert (claim.relation, claim.values["epoch"], claim.values["loss_lowest"]) == ("gap_last", 4, 0.2)
+    model["history"]["learning_rate"] = [0.001, 0.002, 0.003, 0.0]
+    assert claims.fit(document, "cnn").relation == "short"
+
+
+@pytest.mark.parametrize(("train", "relation"), [(0.99, "gap_alone"), (0.9, "even_alone")])
+def test_results_without_scaled_losses_are_judged_by_accuracy(document, train, relation):
+    model = document["models"]["cnn"] | {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": train}}
+    document["models"]["cnn"], document["data"]["n_val"] = model, 5_000
+    del model["history"]["val_scaled_loss"]
+    claim = claims.fit(document, "cnn")
+    assert claim.relation == relation and "90.00%" in word(claim, Language("en"))
+    assert "cnn" not in [c.subject for c in advise(document)]
+
+
 def test_fine_tuning_begins_with_the_loss_of_the_head(document):
-    document["models"]["vgg_head"]["history"] = {"val_loss": [0.5, 0.2], "val_accuracy": [0.9] * 2}
-    document["models"]["vgg_finetuned"]["history"] = {"val_loss": [0.26, 0.25], "val_accuracy": [0.9] * 2}
+    document["models"]["vgg_head"]["history"] = invent_history([0.5, 0.2], [0.9] * 2)
+    document["models"]["vgg_finetuned"]["history"] = invent_history([0.26, 0.25], [0.9] * 2)
     claim = claims.fit(document, "vgg_finetuned")
     assert (claim.values["epoch"], claim.values["epochs"], claim.values["loss_lowest"]) == (0, 2, 0.2)
     assert claim.relation in ("rose", "overfits")
@@ -580,14 +600,14 @@ def test_a_gain_is_not_ascribed_to_the_blocks_alone_where_images_were_augmented(
     ],
 )
 def test_advice_on_fine_tuning_heeds_what_it_did_already(document, changes, train, relation):
-    document["models"]["vgg_finetuned"]["history"] = {"val_loss": [0.3, 0.2, 0.1], "val_accuracy": [0.9] * 3}
+    document["models"]["vgg_finetuned"]["history"] = invent_history([0.3, 0.2, 0.1], [0.9] * 3)
     document["models"]["vgg_finetuned"]["train_eval"]["train_accuracy"] = train
     document["run"]["settings"]["finetune"] |= changes
     assert relation in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
 
 def test_a_pretrained_network_is_not_to_be_made_larger(document):
-    document["models"]["vgg_finetuned"]["history"] = {"val_loss": [0.3, 0.2, 0.1], "val_accuracy": [0.9] * 3}
+    document["models"]["vgg_finetuned"]["history"] = invent_history([0.3, 0.2, 0.1], [0.9] * 3)
     document["models"]["vgg_finetuned"]["train_eval"]["train_accuracy"] = 0.0
     assert "longer_pretrained" in [c.relation for c in advise(document) if c.subject == "vgg_finetuned"]
 
@@ -642,13 +662,13 @@ def test_what_a_full_training_found_better_is_to_be_repeated_with_seeds(document
     assert found.relation == "repeat_seeds"
     assert found.values == {"factor": "kernel", "value": "5", "own": 0.951, "base": pytest.approx(0.95)}
     document["run"]["settings"]["data"]["n_train"] = 3_000  # of which those trainings tell nothing
-    assert "repeat" in [c.relation for c in advise(document)] and claims.splits(document) == []
+    assert "repeat" in [c.relation for c in advise(document)]
 
 
 def test_more_augmentation_is_not_advised_where_less_did_better(document):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
-    document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
+    document["models"]["cnn"]["history"] = invent_history([0.3, 0.25, 0.2], [0.9] * 3)
     row = factor(factor="shift", best="0", gain=0.03)
     document["study"] = {
         "baselines": {"cnn": {"half_width": 0.01}},
@@ -658,7 +678,7 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
         "n_steps": STEPS,
     }
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
-    document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.2, 0.25], "val_accuracy": [0.9] * 3}
+    document["models"]["cnn"]["history"] = invent_history([0.3, 0.2, 0.25], [0.9] * 3)
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["repeat"]
     document["study"]["factors"] = [factor()]  # a kernel says nothing of augmentation
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == ["regularise", "repeat"]
@@ -677,7 +697,7 @@ def test_more_augmentation_is_not_advised_where_less_did_better(document):
 def test_more_regularisation_is_not_advised_where_more_did_worse(document, where, factor, value, effect, advised):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
-    document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
+    document["models"]["cnn"]["history"] = invent_history([0.3, 0.25, 0.2], [0.9] * 3)
     row = {"network": "cnn", "chosen": False, "factor": factor, "value": value, "effect": effect}
     rows = [] if where == "full" else [row | {"exceeds_noise": where == "study"}]
     document["study"] |= {"rows": rows, "n_steps": STEPS, "baselines": {"cnn": {"half_width": 0.01}}}
@@ -794,7 +814,7 @@ def test_sections_hold_what_they_are_about(document):
     ]  # fmt: skip
     assert [row[0] for row in found["overall"]] == [
         "best", "compare", "compare", "fine_tuning", "compare", "cost", "dear_and_cheap", "ensemble", "calibration",
-        "val_minus_test",
+        "val_minus_test", "reference",
     ]  # fmt: skip
     assert set(found) == {"summary", "part1", "part2", "overall"}
     assert found["overall"][1:3] == [("compare", "cnn", "mlp"), ("compare", "vgg_finetuned", "mlp")]
@@ -1058,19 +1078,19 @@ def test_ablations_in_every_direction(document, gains, relation):
 
 
 @pytest.mark.parametrize(
-    ("reached", "test", "relation"),
-    [((0.95, 0.96), 0.90, "above"), ((0.95, 0.905), 0.90, "stated"), ((0.8,), 0.9, "stated")],
-)
-def test_other_splits_against_test(document, reached, test, relation):
-    document["models"]["mlp"]["test_accuracy"], document["data"]["n_val"] = test, 5_000
-    document["models"]["mlp"]["val_minus_test"]["low"] = 0.001
-    rows = [full_row(str(number), val, "split_seed", "mlp") for number, val in enumerate(reached)]
-    document["full_runs"] = average(*rows)
-    (claim,) = claims.splits(document)
-    assert (claim.kind, claim.subject, claim.relation) == ("splits", "mlp", relation)
-    assert claim.values == {"reached": reached, "test": test}
-    document["models"]["mlp"]["val_minus_test"]["low"] = 0.0  # on this split it does not lie above, so "also" is wrong
-    assert claims.splits(document)[0].relation == "stated"
+    ("low", "high", "relation", "said"),
+    [(0.001, 0.02, "above", "by 1.00 percentage points (95% interval +0.10 to +2.00): this much"),
+     (-0.001, 0.02, "same", "difference is +1.00 percentage points"),
+     (-0.02, -0.001, "below", "by 1.00 percentage points (95% interval +0.10 to +2.00): the validation")],
+)  # fmt: skip
+def test_the_reference_tells_what_lies_in_the_images(document, low, high, relation, said):
+    document["reference"] = {"difference": (low + high) / 2 if relation != "same" else 0.01, "low": low, "high": high}
+    if relation != "same":
+        document["reference"]["difference"] = 0.01 if low > 0 else -0.01
+    (claim,) = claims.reference(document)
+    assert claim.relation == relation and said in word(claim, Language("en"))
+    del document["reference"]  # of an earlier version
+    assert claims.reference(document) == []
 
 
 @pytest.mark.parametrize(
@@ -1212,7 +1232,7 @@ def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(docum
     }
     losses = [0.205] * 6
     losses[epoch - 1] = 0.2
-    document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [0.9] * 6}
+    document["models"]["cnn"]["history"] = invent_history(losses, [0.9] * 6)
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == [relation]
 
 
@@ -1226,14 +1246,14 @@ def test_longer_training_is_not_advised_where_the_loss_fell_no_lower_early(docum
 def test_fine_tuning_that_never_fell_below_the_head_is_not_to_go_on_longer(document, unfreeze, gap, relation, said):
     document["data"]["n_val"] = 5_000
     document["run"]["settings"]["finetune"]["unfreeze"] = unfreeze
-    document["models"]["vgg_head"]["history"]["val_loss"][-1] = 0.2
+    document["models"]["vgg_head"]["history"]["val_scaled_loss"][-1] = 0.2
     model = document["models"]["vgg_finetuned"]
     model |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99 if gap else 0.9}}
-    model["history"] = {"val_loss": [0.202] * 4, "val_accuracy": [0.9] * 4}
+    model["history"] = invent_history([0.202] * 4, [0.9] * 4)
     (claim,) = [c for c in advise(document) if c.subject == "vgg_finetuned"]
     words = word(claim, Language("en"))
     assert claim.relation == relation and words.startswith(("Regularise", said)) and said in words
-    assert words.endswith("the validation loss was lowest before fine-tuning.")
+    assert words.endswith("the validation loss (after temperature scaling) was lowest before fine-tuning.")
 
 
 @pytest.mark.parametrize(
@@ -1250,7 +1270,7 @@ def test_what_was_tried_in_full_is_heeded(document, changes, effect, preset_name
     document["run"]["settings"] = dataclasses.asdict(preset("best"))
     document["data"]["n_val"] = 5_000
     document["models"]["mlp"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
-    document["models"]["mlp"]["history"] = {"val_loss": [0.3, 0.25, 0.2], "val_accuracy": [0.9] * 3}
+    document["models"]["mlp"]["history"] = invent_history([0.3, 0.25, 0.2], [0.9] * 3)
     row = {"stage": "mlp", "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
     document["tried"] = {"preset": preset_name, "rows": [row, {**row, "stage": "cnn", "effect": -effect}]}
     assert ("generalise_own" in [c.relation for c in advise(document) if c.subject == "mlp"]) is advised
@@ -1273,7 +1293,7 @@ def test_settings_are_those_of_a_preset_whatever_their_order(document):
 def test_a_gap_within_chance_is_no_overfitting(document, losses, relation):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.900, "train_eval": {"n": 5_000, "train_accuracy": 0.905}}
-    document["models"]["cnn"]["history"] = {"val_loss": losses, "val_accuracy": [0.9] * len(losses)}
+    document["models"]["cnn"]["history"] = invent_history(losses, [0.9] * len(losses))
     assert claims.fit(document, "cnn").relation == relation
 
 
@@ -1344,7 +1364,8 @@ def test_fine_tuning_is_not_to_be_regularised_more_where_more_did_worse(document
     document["run"]["settings"]["finetune"]["shift"] = 2
     model = document["models"]["vgg_finetuned"]
     model |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
-    model["history"]["val_loss"], document["models"]["vgg_head"]["history"]["val_loss"] = [0.3, 0.2], [0.4]
+    model["history"] = invent_history([0.3, 0.2], [0.9] * 2)
+    document["models"]["vgg_head"]["history"]["val_scaled_loss"] = [0.4]
     advised = [claim.relation for claim in advise(document) if claim.subject == "vgg_finetuned"]
     assert ("generalise_own" in advised) is not contrary
 
@@ -1435,7 +1456,7 @@ def test_single_runs_of_ones_own_are_undecided_and_theirs_replace_ours(document)
 
 @pytest.mark.parametrize(("accuracy", "advised"), [((0.95, 0.952), True), ((0.85, 0.852), False)])
 def test_more_regularisation_is_not_advised_where_ones_own_runs_were_worse_with_it(document, accuracy, advised):
-    document["models"]["cnn"]["history"] = {"val_loss": [0.3, 0.2, 0.3], "val_accuracy": [0.9] * 3}
+    document["models"]["cnn"]["history"] = invent_history([0.3, 0.2, 0.3], [0.9] * 3)
     document["models"]["cnn"]["train_eval"] = {"n": 200, "train_accuracy": 1.0}
     document["journal"] = average_seeds(BASE + own_run({"dropout": "0.5"}, accuracy))
     assert ("regularise" in [c.relation for c in advise(document) if c.subject == "cnn"]) == advised

@@ -151,8 +151,8 @@ def test_samples_are_the_first_of_each_class():
 def entries(tmp_path):
     """Entries of a complete run with three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
-        "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "mlp", "cnn", "head",
-        "finetune", "control",
+        "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "reference", "mlp", "cnn",
+        "head", "finetune", "control",
         "classifiers", "seeds", *stages_of_part(1),
     )}  # fmt: skip
     for folder in found.values():
@@ -174,6 +174,7 @@ def entries(tmp_path):
     write_json(found["inputs"] / "inputs.json", {"rows": [2]})
     write_json(found["duplicates"] / "duplicates.json", {"rms": 10.0})
     write_json(found["browser_model"] / "browser_model.json", {"fits": False})
+    np.savez(found["reference"] / "reference.npz", val=VAL, test=(TEST + 1) % 3)
     np.savez(found["duplicates"] / "duplicates.npz", test=np.arange(6) == 0, pairs=np.zeros((1, 2, 4, 4), "uint8"))
     numbers = {"cnn": 1, "head": 2, "finetune": 3, "control": 4}
     for stage, number in (dict.fromkeys(stages_of_part(1), 0) | numbers).items():

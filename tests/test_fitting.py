@@ -94,7 +94,7 @@ def test_history_is_the_mean_over_the_epoch_and_not_of_its_last_batch(tmp_path, 
 
     # so small a rate that nothing is learnt
     settings = MLPSettings(epochs=1, learning_rate=1e-12, weight_decay=0.0, label_smoothing=0.0)
-    history = training.fit(network, Batches(), lambda network: (0.0, 0.0), settings, tmp_path, quiet)
+    history = training.fit(network, Batches(), lambda network: {"val_accuracy": 0.0}, settings, tmp_path, quiet)
     logits = np.stack([network.predict_on_batch(batch) for batch in x])
     right = logits.argmax(-1) == y.argmax(-1)
     assert history["accuracy"] == [pytest.approx(right.mean())]
@@ -155,7 +155,7 @@ def test_networks_learn_and_leave_their_artefacts(tmp_path, data_folder, quiet):
     history, summary = read_json(tmp_path / "history.json"), read_json(tmp_path / "summary.json")
     assert history["loss"][-1] < history["loss"][0] - 0.5
     measured = read_json(tmp_path / "measured.json")
-    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_scaled_loss", "val_accuracy", "learning_rate"}
     assert measured["train_seconds"] == sum(measured["epoch_seconds"]) > 0
     assert summary["macs"] == sum(layer["macs"] for layer in summary["layers"]) > 0
     assert measured["predict_ms_per_image"] > 0 and summary["n_params"] >= summary["n_trainable"] > 0

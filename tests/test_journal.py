@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fmnist_report.errors import ReportError
-from fmnist_report.evaluation.calibration import fit_temperature, scale_temperature
 from fmnist_report.journal import (
     OF_VALIDATION,
     STAGES,
@@ -26,6 +25,7 @@ from fmnist_report.journal import (
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.language import Language
+from fmnist_report.training.metrics import fit_temperature, scale_temperature
 
 
 def run_of(key="a" * 64, **changes):

@@ -54,21 +54,6 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
 
 
 @pytest.mark.parametrize(
-    ("assignments", "low", "said"),
-    [([], 0.001, "also lies significantly above its test accuracy"), ([], -0.001, "validation accuracy was 92."),
-     (["mlp.epochs=4"], 0.001, None), (["data.n_train=50000"], 0.001, None), (["cnn.epochs=4"], 0.001, "also lies")],
-)  # fmt: skip
-def test_other_splits_speak_of_the_perceptron_that_they_trained(results, assignments, low, said):
-    results["data"] |= {"n_val": 5_000, "n_test": 10_000}
-    results["models"]["mlp"] |= {"test_accuracy": 0.905}
-    row = {"stage": "mlp", "factor": "split_seed", "value": "1", "val_accuracy": 0.921, "effect": None}
-    results["full_runs"] = [row]
-    results["models"]["mlp"]["val_minus_test"]["low"] = low
-    page = read_page(results, override(preset("standard"), assignments))
-    assert ("On other splits" in page) == (said is not None) and (said or "") in page
-
-
-@pytest.mark.parametrize(
     ("seeded", "said"),
     [((), [ONE_RUN]), (("mlp", "vgg_head"), [DEVIATIONS, ONCE]),
      ((*networks_of_part(1), "vgg_head", "vgg_finetuned"), [DEVIATIONS])],

@@ -10,6 +10,7 @@ from fmnist_report.experiments import trials
 from fmnist_report.experiments.study import list_variations
 from fmnist_report.networks import make_trial_specs
 from fmnist_report.settings import POOLED, CNNSettings, FineTuneSettings, HeadSettings, SearchSettings, Settings
+from fmnist_report.training.metrics import measure_accuracy, score_scaled
 from fmnist_report.training.prediction import predict_views, view_features
 
 SMALL = {
@@ -109,7 +110,7 @@ def test_fine_tuning_starts_from_the_head_of_the_subset(subset, unfreeze):
     before = [weights.copy() for weights in head.get_weights()]
     accuracy = trials.train_settings(SPECS["finetune"], settings, 2, subset, 0).val_accuracy
     predicted = predict_views(head, view_features(subset.views["val"])).mean(axis=0)
-    assert accuracy == pytest.approx(trials.score(predicted, subset.labels["val"])[1])
+    assert accuracy == pytest.approx(measure_accuracy(predicted, subset.labels["val"]))
     assert all(np.array_equal(a, b) for a, b in zip(before, head.get_weights(), strict=True))
 
 
@@ -131,4 +132,5 @@ def test_one_view_is_judged_apart_and_statistics_are_taken_afresh(subset, monkey
     )
     monkeypatch.setattr(trials, "refresh_statistics", lambda *args: refreshed.append(args))
     reached = trials.train_settings(SPECS["head"], dataclasses.replace(SMALL["head"], epochs=1), 2, subset, 0)
-    assert reached == trials.TrialScore(0.0, 1.0) and len(refreshed) == 1
+    assert (reached.val_accuracy, reached.val_accuracy_one_view, len(refreshed)) == (0.0, 1.0, 1)
+    assert reached.val_loss == score_scaled(views.mean(axis=0), labels) > reached.val_loss_one_view

@@ -1,9 +1,6 @@
-"""Calibration: reliability diagram, expected calibration error, and temperature scaling."""
-
-import math
+"""Calibration: reliability diagram and expected calibration error."""
 
 import numpy as np
-from scipy.special import softmax
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> list[dict[str, float]]:
@@ -35,26 +32,3 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int
     """
     rows = reliability(probabilities, labels, n_bins)
     return sum(abs(row["accuracy"] - row["confidence"]) * row["n"] for row in rows) / len(labels)
-
-
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that maximises the likelihood of the labels (Guo et al., 2017, section 4.2).
-
-    Args:
-        probabilities: (n, classes), for validation images.
-        labels: (n,).
-    """
-    from scipy.optimize import minimize_scalar
-
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        scaled = scale_temperature(probabilities, math.exp(log_temperature))
-        return -np.log(np.clip(scaled[rows, labels], 1e-12, 1)).mean()
-
-    return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
-
-
-def scale_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Sharpen (below 1) or soften (above 1) (n, classes) probabilities; predicted classes do not change."""
-    return softmax(np.log(np.clip(probabilities.astype(float), 1e-12, 1)) / temperature, axis=1).astype("float32")

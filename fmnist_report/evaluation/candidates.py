@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.errors import ReportError
-from fmnist_report.evaluation.calibration import fit_temperature, scale_temperature
 from fmnist_report.evaluation.ensemble import fit_weights, pool
 from fmnist_report.networks import BY_NAME, CHOSEN, CONTROL, ENSEMBLE, MAIN, NETWORKS, ON_FEATURES
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import load_arrays, read_json
-from fmnist_report.training.metrics import measure_accuracy
+from fmnist_report.training.metrics import fit_temperature, measure_accuracy, scale_temperature
 
 
 @dataclasses.dataclass

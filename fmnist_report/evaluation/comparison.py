@@ -62,10 +62,10 @@ def _table(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int,
 def interval_of_difference(both: int, only_a: int, only_b: int, neither: int, level: float) -> tuple[float, float]:
     """Return an interval of a paired difference of accuracies, a minus b, consistent with McNemar's exact test.
 
-    It combines Newcombe's paired interval ("Improved confidence intervals for the difference between binomial
-    proportions based on paired data", 1998, method 10) with the interval from the test itself (conditional on the
-    number of discordant images, the number that a gets right is binomial; Clopper and Pearson, 1934), which is too
-    narrow on its own. The bound nearer to zero is the test's, so zero is excluded exactly when p is below 1 - level.
+    It is Newcombe's paired interval ("Improved confidence intervals for the difference between binomial proportions
+    based on paired data", 1998, method 10). Only where a bound contradicts the test, it is replaced by that of the test
+    itself (conditional on the number of discordant images, the number that a gets right is binomial; Clopper and
+    Pearson, 1934), so that zero is excluded exactly when p is below 1 - level.
     """
     from scipy.stats import binomtest
 
@@ -76,11 +76,11 @@ def interval_of_difference(both: int, only_a: int, only_b: int, neither: int, le
     share = binomtest(only_a, n_discordant).proportion_ci(level, method="exact")
     own_low, own_high = (2 * float(bound) - 1 for bound in (share.low, share.high))
     own_low, own_high = own_low * n_discordant / n, own_high * n_discordant / n
-    if own_low > 0:
-        return own_low, max(high, own_high)
-    if own_high < 0:
-        return min(low, own_low), own_high
-    return min(low, own_low), max(high, own_high)
+    if (low > 0) != (own_low > 0):
+        low = own_low
+    if (high < 0) != (own_high < 0):
+        high = own_high
+    return low, high
 
 
 def _newcombe_paired(both: int, only_a: int, only_b: int, neither: int, level: float) -> tuple[float, float]:

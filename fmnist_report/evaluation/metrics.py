@@ -4,10 +4,10 @@ import typing
 
 import numpy as np
 
-from fmnist_report.evaluation.calibration import calibration_error, fit_temperature, reliability, scale_temperature
+from fmnist_report.evaluation.calibration import calibration_error, reliability
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import difference_of_accuracies
-from fmnist_report.training.metrics import measure_accuracy, wilson_interval
+from fmnist_report.training.metrics import fit_temperature, measure_accuracy, scale_temperature, wilson_interval
 
 
 def measure(candidate: Candidate, labels: dict[str, np.ndarray], near: np.ndarray) -> dict[str, typing.Any]:

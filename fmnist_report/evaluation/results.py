@@ -26,6 +26,7 @@ STAGES = {
     "search": N_("Hyperparameter search"),
     "inputs": N_("Ways of input to {backbone}"),
     "duplicates": N_("Duplicates"),
+    "reference": N_("Classifier without any choice"),
     "explain": N_("What the networks see"),
     "browser_model": N_("Network for the page"),
     "evaluation": N_("Evaluation"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from fmnist_report.data.split import load_dataset_info, load_origin
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
-from fmnist_report.evaluation.comparison import compare_pairs
+from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
 from fmnist_report.evaluation.metrics import measure
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
@@ -37,6 +37,7 @@ def evaluate(
     inputs: Path,
     duplicates: Path,
     browser_model: Path,
+    reference: Path,
     seeds: Path | None = None,
     **networks: Path,
 ) -> None:
@@ -77,6 +78,7 @@ def evaluate(
         "mistakes": find_mistakes(candidates, labels["test"]),
         "missed_by_all": find_missed_by_all(candidates, labels["test"]),
         "browser_model": measure_rounding(browser_model, candidates["cnn"].test, labels["test"]),
+        "reference": compare_parts(load_arrays(reference / "reference.npz"), labels),
         "class_counts": np.bincount(labels["train"], minlength=dataset.n_classes).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),
@@ -87,6 +89,20 @@ def evaluate(
     shown = {"mistakes": document["mistakes"], "missed_by_all": document["missed_by_all"]["shown"]}
     pictured = {name: images["test"][[row["index"] for row in rows]] for name, rows in shown.items()}
     save_arrays(out / "images.npz", **pictured, samples=sample_rows(images, labels), pairs=near["pairs"])
+
+
+def compare_parts(predicted: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> dict[str, float]:
+    """Compare the accuracies of the reference classifier on validation and on test.
+
+    Args:
+        predicted: its predicted classes for val and test.
+
+    Returns:
+        val_accuracy, test_accuracy, and difference, low and high of the first minus the second, with its 95% interval.
+    """
+    val, test = (float((predicted[split] == labels[split]).mean()) for split in ("val", "test"))
+    difference, low, high = difference_of_accuracies(val, len(labels["val"]), test, len(labels["test"]))
+    return {"val_accuracy": val, "test_accuracy": test, "difference": difference, "low": low, "high": high}
 
 
 def measure_rounding(browser_model: Path, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, typing.Any]:

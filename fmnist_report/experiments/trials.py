@@ -21,7 +21,7 @@ from fmnist_report.training.batches import StepBatches
 from fmnist_report.training.finetune import prepare_finetune
 from fmnist_report.training.fitting import Batches, TrainingSetup, fit
 from fmnist_report.training.head import prepare_head
-from fmnist_report.training.metrics import measure_accuracy, score
+from fmnist_report.training.metrics import measure_accuracy, score_scaled
 from fmnist_report.training.stores import FeatureStore, keep_in_memory
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
@@ -118,10 +118,17 @@ def _open_once(source: SubsetSource) -> Subset:
 
 @dataclass(frozen=True)
 class TrialScore:
-    """Validation accuracies of a trial: with predictions averaged over views, and from the original images only."""
+    """Validation results of a trial.
+
+    val_accuracy: with predictions averaged over views.
+    val_loss: cross-entropy of these predictions after temperature scaling, as in score_scaled.
+    val_accuracy_one_view, val_loss_one_view: the same from the original images only.
+    """
 
     val_accuracy: float
+    val_loss: float
     val_accuracy_one_view: float
+    val_loss_one_view: float
 
 
 def prepare_finetune_trial(settings: FineTuneSettings, subset: Subset, seed: int) -> TrainingSetup:
@@ -156,20 +163,23 @@ def train_settings(
             the last epoch is validated.
     """
     prepared, labels = prepare_trial(spec, settings, subset, seed), subset.labels["val"]
-    epochs, reached = itertools.count(), TrialScore(math.nan, math.nan)
+    epochs, reached = itertools.count(), TrialScore(math.nan, math.nan, math.nan, math.nan)
 
-    def validation(model: keras.Model) -> tuple[float, float]:
+    def validation(model: keras.Model) -> dict[str, float]:
         nonlocal reached
         epoch = next(epochs)
         if not after_epoch and epoch + 1 < settings.epochs:
-            return math.nan, math.nan
+            return {}
         refresh_statistics(model, prepared.batches)
         views = prepared.predict(model, "val")
-        loss, accuracy = score(views.mean(axis=0), labels)
-        reached = TrialScore(accuracy, measure_accuracy(views[0], labels))
+        both, one = views.mean(axis=0), views[0]
+        reached = TrialScore(
+            measure_accuracy(both, labels), score_scaled(both, labels), measure_accuracy(one, labels),
+            score_scaled(one, labels),
+        )  # fmt: skip
         if after_epoch:
-            after_epoch(epoch, accuracy)
-        return loss, accuracy
+            after_epoch(epoch, reached.val_accuracy)
+        return {}
 
     _fit(prepared, settings, n_steps, validation)
     return reached
@@ -189,7 +199,7 @@ def _fit(
     prepared: TrainingSetup,
     settings: TrainingSettings,
     n_steps: int,
-    validation: typing.Callable[[keras.Model], tuple[float, float]] = lambda model: (math.nan, math.nan),
+    validation: typing.Callable[[keras.Model], dict[str, float]] = lambda model: {},
 ) -> None:
     batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
     fit(prepared.network, batches, validation, settings, None, NoProgress(), prepared.slower)

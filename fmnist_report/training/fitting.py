@@ -27,7 +27,7 @@ from fmnist_report.pipeline.files import (
 )
 from fmnist_report.pipeline.progress import Position, Progress
 from fmnist_report.settings import TrainingSettings, limit_batch_size
-from fmnist_report.training.metrics import score
+from fmnist_report.training.metrics import score, score_scaled
 from fmnist_report.training.optimizers import compile_network
 from fmnist_report.training.prediction import time_prediction
 from fmnist_report.training.training_data import TrainingData
@@ -159,14 +159,14 @@ def fit(
 
     Args:
         network: a Keras model that returns logits.
-        validation: function of the network that returns (loss, accuracy) on validation data.
+        validation: function of the network that returns measurements on validation data, by name.
         settings: TrainingSettings.
         out: the stage's folder, where the checkpoint is in unfinished/ until the entry is complete; None for a short
             run that need not resume.
         slower: as in compile_network.
 
     Returns:
-        By epoch: loss (cross-entropy of unsmoothed labels, as for val_loss), accuracy, val_loss, val_accuracy,
+        By epoch: loss (cross-entropy of unsmoothed labels, as for val_loss), accuracy, the measurements of validation,
         learning_rate, seconds.
     """
     compile_network(network, settings, settings.epochs * len(batches), slower)
@@ -177,7 +177,7 @@ def fit(
     for epoch in range(len(history.get("loss", [])), settings.epochs):
         started = time.monotonic()
         values = _train_epoch(network, batches, epoch, settings.epochs, history, progress)
-        values["val_loss"], values["val_accuracy"] = validation(network)
+        values |= validation(network)
         values["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
         values["seconds"] = time.monotonic() - started
         history = {name: [*history.get(name, []), float(value)] for name, value in values.items()}
@@ -190,7 +190,7 @@ def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, 
     """Train for one epoch; return the mean loss and accuracy, each batch evaluated before its own step."""
     totals = {"cross_entropy": 0.0, "accuracy": 0.0}
     note = f"epoch {epoch + 1}/{n_epochs}"
-    if history:
+    if history.get("val_accuracy"):
         note += f", validation {history['val_accuracy'][-1]:.4f}"
     for number, batch in enumerate(batches.epoch(epoch), epoch * len(batches) + 1):
         values = network.train_on_batch(*batch, return_dict=True)  # of this batch only
@@ -198,6 +198,12 @@ def _train_epoch(network, batches, epoch: int, n_epochs: int, history: History, 
         progress.update(number, n_epochs * len(batches), note, images=number * batches.batch_size)
     means = {name: total / len(batches) for name, total in totals.items()}
     return {"loss": means["cross_entropy"], "accuracy": means["accuracy"]}
+
+
+def validate(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return val_loss, val_accuracy, and val_scaled_loss as score_scaled does, of (n, classes) probabilities."""
+    loss, accuracy = score(probabilities, labels)
+    return {"val_loss": loss, "val_accuracy": accuracy, "val_scaled_loss": score_scaled(probabilities, labels)}
 
 
 def train_network(
@@ -217,8 +223,8 @@ def train_network(
     settings = limit_batch_size(settings, len(training_data.labels["train"]))
     prepared = prepare(settings, training_data, seed)
 
-    def validation(network: keras.Model) -> tuple[float, float]:
-        return score(prepared.predict(network, "val").mean(axis=0), training_data.labels["val"])
+    def validation(network: keras.Model) -> dict[str, float]:
+        return validate(prepared.predict(network, "val").mean(axis=0), training_data.labels["val"])
 
     history = fit(prepared.network, prepared.batches, validation, settings, out, progress, prepared.slower)
     views = {split: prepared.predict(prepared.network, split) for split in ("val", "test")}

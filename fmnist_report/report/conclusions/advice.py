@@ -29,6 +29,8 @@ def advise(results: Results) -> list[Claim]:
         if name == CHOSEN:
             continue
         claim = fit(results, name)
+        if "epoch" not in claim.values:
+            continue
         gap, even = ("generalise_own", "generalise_early"), ("longer_own", "enlarge_early")
         if name == "vgg_finetuned":
             settings = read_finetune(results)

@@ -20,7 +20,7 @@ from fmnist_report.networks import (
     stages_of_part,
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, read_finetune, splits
+from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, read_finetune, reference
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -70,7 +70,7 @@ def decide(results: Results) -> dict[str, list[Claim]]:
             ensemble(results),
             calibration(results),
             val_minus_test(results),
-            *splits(results),
+            *reference(results),
         ],
     }
 

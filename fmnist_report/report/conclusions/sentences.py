@@ -69,35 +69,42 @@ MESSAGES = {
         "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
         " {params_b} parameters, and training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
-        "{subject:Nominative} overfits: its validation loss was lowest {moment} "
-        "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, "
-        "but only {val} of the validation images."),
+        "{subject:Nominative} overfits: its validation loss (after temperature scaling) was lowest {moment} "
+        "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, but "
+        "only {val} of the validation images."),
     ("fit", "overfits_by_loss"): N_(
-        "{subject:Nominative} overfits by its loss, but not by its accuracy: the validation loss was lowest {moment} "
-        "({loss_lowest}) and {loss_last} at the end, while the validation accuracy rose from {val_then} to {val_last}; "
-        "of the training images it classifies {train} correctly."),
+        "{subject:Nominative} overfits by its loss, but not by its accuracy: the validation loss (after temperature "
+        "scaling) was lowest {moment} ({loss_lowest}) and {loss_last} at the end, while the validation accuracy rose "
+        "from {val_then} to {val_last}; of the training images it classifies {train} correctly."),
     ("fit", "rose_by_loss"): N_(
-        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and {loss_last} at the end, while its "
-        "validation accuracy rose from {val_then} to {val_last}; it is not significantly better on training images "
-        "({train}) than on validation images ({val})."),
+        "The validation loss of {subject} (after temperature scaling) was lowest {moment} ({loss_lowest}) and "
+        "{loss_last} at the end, while its validation accuracy rose from {val_then} to {val_last}; it is not "
+        "significantly better on training images ({train}) than on validation images ({val})."),
     ("fit", "rose"): N_(
-        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and "
-        "{loss_last} at the end, though the network is not significantly better on training images ({train}) than "
-        "on validation images ({val})."),
+        "The validation loss of {subject} (after temperature scaling) was lowest {moment} ({loss_lowest}) and "
+        "{loss_last} at the end, though the network is not significantly better on training images ({train}) than on "
+        "validation images ({val})."),
     ("fit", "unlearned"): N_(
-        "The validation loss of {subject} was lowest {moment} ({loss_lowest}) and {loss_last} at the end; on training "
-        "images its accuracy is {train}, less than that of the head from which it starts ({start})."),
+        "The validation loss of {subject} (after temperature scaling) was lowest {moment} ({loss_lowest}) and "
+        "{loss_last} at the end; on training images its accuracy is {train}, less than that of the head from which it "
+        "starts ({start})."),
     ("fit", "gap"): N_(
-        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); its validation loss was {loss_lowest} at its lowest, {moment}, and "
-        "{loss_last} at the end."),
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
+        "images ({val}); its validation loss (after temperature scaling) was {loss_lowest} at its lowest, {moment}, "
+        "and {loss_last} at the end."),
     ("fit", "gap_last"): N_(
-        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
-        "validation images ({val}); its validation loss was lowest at the end ({loss_last})."),
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
+        "images ({val}); its validation loss (after temperature scaling) was lowest at the end ({loss_last})."),
+    ("fit", "gap_alone"): N_(
+        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
+        "images ({val})."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
-        "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss was "
-        "{loss_lowest} at its lowest and {loss_last} at the end."),
+        "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss (after "
+        "temperature scaling) was {loss_lowest} at its lowest and {loss_last} at the end."),
+    ("fit", "even_alone"): N_(
+        "{subject:Nominative} is not significantly more accurate on training images ({train} of the first {n_clean}) "
+        "than on validation images ({val})."),
     ("fit", "short"): N_(
         "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
         "images; so few epochs do not tell whether it overfits."),
@@ -193,71 +200,74 @@ MESSAGES = {
         "The expected calibration errors of all networks agree to three decimal places ({error_low})."),
     ("val_minus_test", "all"): N_(
         "All networks are more accurate on validation than on test, by {least} to {most} percentage points, each "
-        "significantly (Newcombe’s 95% interval). Part of this may arise because settings were chosen on "
-        "validation; the other intervals in this report do not include it."),
+        "significantly (Newcombe’s 95% interval). Both the choice of settings on validation and the images that happen "
+        "to be in the two parts can cause this; the other intervals in this report do not include it."),
     ("val_minus_test", "some"): N_(
-        "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation "
-        "minus test); by Newcombe’s 95% interval, without correction for the number of networks, the validation "
-        "accuracy is significantly higher only for: {models}. Part of that may arise because settings were chosen on "
-        "validation."),
+        "The accuracy on validation differs from that on test by {low} to {high} percentage points (validation minus "
+        "test); by Newcombe’s 95% interval, without correction for the number of networks, the validation accuracy is "
+        "significantly higher only for: {models}. Both the choice of settings on validation and the images that happen "
+        "to be in the two parts can cause this."),
     ("val_minus_test", "none"): N_(
         "For no network is the accuracy on validation significantly higher than on test (validation minus test: "
         "{low} to {high} percentage points)."),
     ("val_minus_test", "none_all_higher"): N_(
-        "All networks are more accurate on validation than on test, by {least} to {most} percentage points; for "
-        "none of them alone is the difference significant (Newcombe’s 95% interval). Part of it may arise because "
-        "settings were chosen on validation."),
+        "All networks are more accurate on validation than on test, by {least} to {most} percentage points; for none "
+        "of them alone is the difference significant (Newcombe’s 95% interval). Both the choice of settings on "
+        "validation and the images that happen to be in the two parts can cause this."),
     ("advice", "adopt"): N_(
         "Adopt what made {subject} better in full training runs, and repeat the report with it: {better}."),
     ("advice", "regularise"): N_(
-        "Regularise {subject} more strongly or stop its training earlier: the validation loss was lowest {moment} and "
-        "rose again."),
+        "Regularise {subject} more strongly or stop its training earlier: the validation loss (after temperature "
+        "scaling) was lowest {moment} and rose again."),
     ("advice", "regularise_by_loss"): N_(
-        "Regularise {subject} more strongly: the validation loss was lowest {moment} and rose again, although the "
-        "validation accuracy rose too."),
+        "Regularise {subject} more strongly: the validation loss (after temperature scaling) was lowest {moment} and "
+        "rose again, although the validation accuracy rose too."),
     ("advice", "shorten"): N_(
-        "Train {subject} for fewer epochs or at a lower rate: the validation loss was lowest {moment} "
-        "and rose again."),
+        "Train {subject} for fewer epochs or at a lower rate: the validation loss (after temperature scaling) was "
+        "lowest {moment} and rose again."),
     ("advice", "enlarge_early"): N_(
         "Enlarge {subject}: the accuracies on training images ({train}) and on validation images ({val}) do not differ "
-        "significantly, and the validation loss was lowest {moment}."),
+        "significantly, and the validation loss (after temperature scaling) was lowest {moment}."),
     ("advice", "unfreeze_early"): N_(
         "Unfreeze more blocks of {backbone} or enlarge its input: the accuracies of {subject} on training images "
-        "({train}) and on validation images ({val}) do not differ significantly, and the validation loss was lowest "
-        "{moment}."),
+        "({train}) and on validation images ({val}) do not differ significantly, and the validation loss (after "
+        "temperature scaling) was lowest {moment}."),
     ("advice", "input_early"): N_(
         "Enlarge the input of {backbone}: the accuracies of {subject} on training images ({train}) and on validation "
-        "images ({val}) do not differ significantly, and the validation loss was lowest {moment}."),
+        "images ({val}) do not differ significantly, and the validation loss (after temperature scaling) was lowest "
+        "{moment}."),
     ("advice", "pretrained_early"): N_(
         "Fine-tune {backbone} from pixels and with stronger augmentation, which cached activations do not allow: the "
         "accuracy of {subject} is higher on training images ({train}) than on validation images ({val}), and the "
-        "validation loss was lowest {moment}."),
+        "validation loss (after temperature scaling) was lowest {moment}."),
     ("advice", "longer_own"): N_(
-        "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
-        "images ({val}) do not differ significantly, and the validation loss ended near its lowest value."),
+        "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation images "
+        "({val}) do not differ significantly, and the validation loss (after temperature scaling) ended near its "
+        "lowest value."),
     ("advice", "longer_pretrained"): N_(
-        "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies "
-        "on training images ({train}) and on validation images ({val}) do not differ significantly, and the "
-        "validation loss ended near its lowest value."),
+        "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the accuracies on "
+        "training images ({train}) and on validation images ({val}) do not differ significantly, and the validation "
+        "loss (after temperature scaling) ended near its lowest value."),
     ("advice", "longer_input"): N_(
         "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and on "
-        "validation images ({val}) do not differ significantly, and the validation loss ended near its lowest "
-        "value."),
+        "validation images ({val}) do not differ significantly, and the validation loss (after temperature scaling) "
+        "ended near its lowest value."),
     ("advice", "repeat"): N_(
         "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
         "there {gain} percentage points above the starting point (picked from {n_tried}, so probably an "
         "overestimate)."),
     ("advice", "generalise_own"): N_(
-        "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy"
-        " is higher on training images ({train}) than on validation images ({val}), while the validation loss "
-        "ended near its lowest value."),
+        "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy is "
+        "higher on training images ({train}) than on validation images ({val}), while the validation loss (after "
+        "temperature scaling) ended near its lowest value."),
     ("advice", "generalise_early"): N_(
         "Regularise {subject} more strongly, or augment its training images more: the accuracy is higher on training "
-        "images ({train}) than on validation images ({val}), and the validation loss was lowest {moment}."),
+        "images ({train}) than on validation images ({val}), and the validation loss (after temperature scaling) was "
+        "lowest {moment}."),
     ("advice", "generalise_pretrained"): N_(
         "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do not "
-        "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}),"
-        " while the validation loss ended near its lowest value."),
+        "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}), "
+        "while the validation loss (after temperature scaling) ended near its lowest value."),
     ("advice", "repeat_seeds"): N_(
         "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
         "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
@@ -295,15 +305,20 @@ MESSAGES = {
         "{subject:Nominative} needs {ratio} times as many operations as {other} and is {difference} percentage "
         "points less accurate."),
     ("dear_and_cheap", "same"): N_(
-        "{subject:Nominative} needs {ratio} times as many operations as {other} and is not significantly more "
-        "accurate."),
-    ("splits", "above"): N_(
-        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy ({reached}) also "
-        "lies significantly above its test accuracy here ({test}); this split alone does not explain the "
-        "difference."),
-    ("splits", "stated"): N_(
-        "On other splits, drawn afresh in earlier trainings, the perceptron’s validation accuracy was {reached}; "
-        "its test accuracy here is {test}."),
+        "{subject:Nominative} needs {ratio} times as many operations as {other} and does not differ from it "
+        "significantly in accuracy: the observed difference is {signed} percentage points."),
+    ("reference", "above"): N_(
+        "Ridge regression on random convolutional features, in which nothing was chosen, is more accurate on "
+        "validation than on test as well, by {difference} percentage points (95% interval {low} to {high}): this much "
+        "comes from the images of the two parts and not from any choice."),
+    ("reference", "same"): N_(
+        "Ridge regression on random convolutional features, in which nothing was chosen, does not differ significantly "
+        "between validation and test: the observed difference is {signed} percentage points (95% interval {low} to "
+        "{high})."),
+    ("reference", "below"): N_(
+        "Ridge regression on random convolutional features, in which nothing was chosen, is less accurate on "
+        "validation than on test, by {difference} percentage points (95% interval {low} to {high}): the validation "
+        "images are the harder ones."),
 }  # fmt: skip
 
 # When a validation loss was lowest; fine-tuning begins with that of the head.

@@ -14,6 +14,7 @@ from fmnist_report.settings import FineTuneSettings
 # Minimum rise of the validation loss, relative to its minimum: about two standard errors of the
 # difference of two mean losses near 0.2 on the same ROSE_OF images, whose differences have a deviation of 0.3.
 ROSE, ROSE_OF = 0.04, 5_000
+SCALED = "val_scaled_loss"
 LEAST_LOSSES = 3  # minimum number for a conclusive minimum
 TELLING_STEPS = 100  # minimum length of runs in a conclusive study: shorter ones show only the initial speed
 
@@ -26,25 +27,37 @@ def read_finetune(results: Results) -> FineTuneSettings:
 def fit(results: Results, name: str) -> Claim:
     """Claim whether a network over- or underfits, from unaugmented training images and the validation loss.
 
+    The loss is the cross-entropy after temperature scaling, because label smoothing alone makes a network
+    underconfident, and that of an epoch before the learning rate has reached its peak does not count. Fine-tuning
+    starts with the head's loss, as epoch 0.
+
     "overfits": the validation loss rose again after its minimum, and training images are classified better than
     validation images; "overfits_by_loss" if validation accuracy has since risen significantly, so that stopping
     there would have reduced it. "rose" and "rose_by_loss": the same without such a gap. "unlearned": the loss rose
     in fine-tuning, and training images are classified worse than by the head from which it starts. "gap": a gap, while
     the loss did not rise; "gap_last" if it was lowest at the end. "even": neither. "short": too few losses to decide.
-    Fine-tuning starts with the head's loss, as epoch 0.
+    "gap_alone" and "even_alone": of results from before this loss was measured.
     """
     model = results["models"][name]
     clean, n_val = model["train_eval"], results["data"]["n_val"]
-    losses, accuracies = (list(model["history"][key]) for key in ("val_loss", "val_accuracy"))
+    gap = difference_of_accuracies(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
+    values: dict[str, typing.Any] = {
+        "train": clean["train_accuracy"], "val": model["val_accuracy"], "n_clean": clean["n"]
+    }  # fmt: skip
+    if SCALED not in model["history"]:
+        return Claim("fit", name, "gap_alone" if gap else "even_alone", values=values)
+    losses, accuracies = (list(model["history"][key]) for key in (SCALED, "val_accuracy"))
+    rates = model["history"]["learning_rate"]
+    counted = list(range(rates.index(max(rates)), len(losses)))
     start = results["models"]["vgg_head"] if name == "vgg_finetuned" else None
     if start:
         losses, accuracies = (
-            [start["history"][key][-1], *values] for key, values in (("val_loss", losses), ("val_accuracy", accuracies))
+            [start["history"][key][-1], *values] for key, values in ((SCALED, losses), ("val_accuracy", accuracies))
         )
-    lowest = losses.index(min(losses))
+        counted = [0, *(epoch + 1 for epoch in counted)]
+    lowest = min(counted, key=losses.__getitem__)
     rose = losses[-1] > losses[lowest] * (1 + ROSE * math.sqrt(ROSE_OF / n_val))
     better = difference_of_accuracies(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
-    gap = difference_of_accuracies(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
     if rose and start and clean["train_accuracy"] < start["train_eval"]["train_accuracy"]:
         relation = "unlearned"
     elif rose:
@@ -52,12 +65,11 @@ def fit(results: Results, name: str) -> Claim:
     else:
         relation = ("gap_last" if lowest == len(losses) - 1 else "gap") if gap else "even"
     first = 0 if start else 1
-    values = {"train": clean["train_accuracy"], "val": model["val_accuracy"], "n_clean": clean["n"]}
     values |= {"epoch": lowest + first, "epochs": len(losses) - 1 + first}
     values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1]}
     values |= {"val_then": accuracies[lowest], "val_last": accuracies[-1]} if relation.endswith("_by_loss") else {}
     values |= {"start": start["train_eval"]["train_accuracy"]} if start and relation == "unlearned" else {}
-    return Claim("fit", name, relation if len(losses) >= LEAST_LOSSES else "short", values=values)
+    return Claim("fit", name, relation if len(counted) >= LEAST_LOSSES else "short", values=values)
 
 
 def effects(results: Results, network: str) -> list[Claim]:
@@ -190,16 +202,13 @@ def agrees(recorded: dict[str, typing.Any], settings: dict[str, typing.Any]) -> 
     return all(settings[section].get(name) == value for section, own in recorded.items() for name, value in own.items())
 
 
-def splits(results: Results) -> list[Claim]:
-    """Claim the relation of the perceptron's validation accuracy on other splits, in earlier runs, to test accuracy.
+def reference(results: Results) -> list[Claim]:
+    """Claim whether a classifier in which nothing was chosen is more accurate on validation than on test.
 
-    "above" if it is significantly above, here too; else "stated". Nothing if it was trained differently.
+    "above", "below", or "same" if its interval includes zero. Nothing if it was not measured.
     """
-    rows = [row for row in results["full_runs"] if row["factor"] == "split_seed"]
-    if not rows or not is_trained_as("standard", results, "mlp"):
+    row = results.get("reference")
+    if not row:
         return []
-    test, n_test, n_val = results["models"]["mlp"]["test_accuracy"], results["data"]["n_test"], results["data"]["n_val"]
-    reached = tuple(row["val_accuracy"] for row in rows)
-    above = all(difference_of_accuracies(val, n_val, test, n_test)[1] > 0 for val in reached)
-    above = above and results["models"]["mlp"]["val_minus_test"]["low"] > 0
-    return [Claim("splits", "mlp", "above" if above else "stated", values={"reached": reached, "test": test})]
+    relation = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "same"
+    return [Claim("reference", "", relation, values={name: row[name] for name in ("difference", "low", "high")})]

@@ -32,7 +32,6 @@ ACCURACIES = (
     "own",
     "start",
     "base",
-    "test",
 )
 COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
 UNITS = {
@@ -44,7 +43,16 @@ UNITS = {
     "n_changes": "change",
 }
 LOSSES = ("loss_lowest", "loss_last", "error_low", "error_high", "scaled_low", "scaled_high")
-WITHOUT_SUBJECT = ("ablation", "ablation_peak", "ablation_left", "strongest", "confused", "hardest", "val_minus_test")
+WITHOUT_SUBJECT = (
+    "ablation",
+    "ablation_peak",
+    "ablation_left",
+    "strongest",
+    "confused",
+    "hardest",
+    "val_minus_test",
+    "reference",
+)
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
 
@@ -74,7 +82,6 @@ FORMATS: dict[str, Format] = {
     "ways": lambda language, value: language.join(
         language.quoted([f"{language.factor(factor)}: {language.value(way)}"]) for factor, way in value
     ),
-    "reached": lambda language, value: language.join(language.percent(share, 2) for share in value),
     "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
     **dict.fromkeys(
         ("better", "worse"), lambda language, value: "; ".join(_changed(language, *effect) for effect in value)
