@@ -73,14 +73,10 @@ def build_pipeline(
     seeds = pipeline.repeat("seeds", "evaluation.seeds:gather_seeds", times, spread)
     trial = functools.partial(train, execution=Execution.SUBPROCESS, seed=s.seed, data=data, weights=weights)
     study = trial(
-        "study", "experiments.study:run_study", study=s.study, networks=make_trial_specs(s, "study"), features=features
+        "study", "experiments.study:run_study", study=s.study, networks=make_trial_specs(s), features=features
     )
-    search = trial(
-        "search", "experiments.search:run_search", search=s.search, networks=make_trial_specs(s, "search"),
-        features=features, places=by,
-    )  # fmt: skip
     inputs = trial("inputs", "experiments.inputs:compare_inputs", inputs=s.inputs, features_settings=s.features)
-    judged: Any = seeds | {x.name: x for x in (*trained, classifiers, control, study, search, inputs)}
+    judged: Any = seeds | {x.name: x for x in (*trained, classifiers, control, study, inputs)}
     if no_test:
         pipeline.stage(
             "validation", "evaluation.validation:validate_models", data=data, features=features, **judged, measures=True

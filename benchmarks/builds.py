@@ -51,7 +51,6 @@ PARTS = {
         {**BASE, "finetune.epochs": 2, "finetune.easy_sample_interval": 1}, 2 * 0.7 * 55_000 / 1_280, "epoch"
     ),
     "inputs": Part(SMALL | {"data.n_train": 1_280}, 1.0),
-    "search": Part(BASE, 1.0),
     "study": Part({**BASE, **STUDY}, 10.0),
 }
 

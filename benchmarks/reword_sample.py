@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fmnist_report.evaluation.results import RENDERING  # noqa: E402
+from fmnist_report.evaluation.results import STAGES  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
 from fmnist_report.report.explorer import list_words  # noqa: E402
@@ -64,10 +64,15 @@ def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
     return fill_template(results, settings, title_page, fashion, figures, explorer, language)
 
 
+def drop_former_study(study: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Return a study without its rows if it is of the former kind, which was judged by accuracy; ablations are kept."""
+    return study if "longer" in study else study | {"baselines": {}, "rows": [], "factors": [], "n_seeds": 0}
+
+
 def main() -> None:
     results = read_json(SAMPLE / "results.json")
-    results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    results |= read_full_runs(fashion=True)
+    results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] in STAGES]
+    results |= read_full_runs(fashion=True) | {"study": drop_former_study(results["study"])}
     for code in LANGUAGES:
         shown = SAMPLE / f"report.{code}.html"
         with tempfile.TemporaryDirectory() as folder:

@@ -80,33 +80,6 @@ def measure_extraction(workers: Workers, images: np.ndarray, base: dict) -> dict
     return {"rate": len(images) / spent, "sent": sent / len(images), "stored": stored / len(images)}
 
 
-def measure_search(workers: Workers, cache: Path) -> float:
-    """Return the seconds of a search with N_TRIALS training runs of the CNN, sampled and trained in one round."""
-    from dataclasses import replace
-
-    from fmnist_report.experiments.search import run_search
-    from fmnist_report.networks import make_trial_specs
-    from fmnist_report.presets import preset
-
-    s = preset("standard")
-    few = replace(
-        s.search, n_train=3_000, n_val=500, parallel_trials=N_TRIALS, cnn_trials=N_TRIALS, cnn_steps=100, head_trials=0
-    )
-    folders = {name: entry(cache, name) for name in ("data", "weights", "features")}
-    with tempfile.TemporaryDirectory() as temporary:
-        started = time.perf_counter()
-        run_search(
-            Path(temporary),
-            QUIET,
-            search=few,
-            networks=make_trial_specs(s, "search"),
-            seed=0,
-            **folders,
-            workers=workers,
-        )
-        return time.perf_counter() - started
-
-
 def do_nothing(number: int) -> int:
     """Do nothing, to measure the overhead of a task."""
     return number
@@ -147,7 +120,7 @@ def measure(cache: Path) -> dict[str, typing.Any]:
     for _, n in itertools.product(range(ROUNDS), rows):
         workers = Workers(n=n)
         with start_workers(workers):
-            row = measure_extraction(workers, images, base) | {"search": measure_search(workers, cache)}
+            row = measure_extraction(workers, images, base)
             rows[n].append(row | {"overhead": measure_overhead(workers)})
             print(n, rows[n][-1], flush=True)
     found = {

@@ -25,7 +25,7 @@ from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.stage import Stage, Step  # noqa: E402
 from fmnist_report.presets import PRESETS  # noqa: E402
 
-TRAINED = ("study", "search", "control", "inputs", "explain")
+TRAINED = ("study", "control", "inputs", "explain")
 
 
 def main() -> None:

@@ -1,39 +1,43 @@
 """Write docs/tuning.md: full training runs over seeds, former and chosen settings, comparison with the study."""
 
-import itertools
-import math
 import statistics
 import sys
 import typing
 from pathlib import Path
 
 import jinja2
+from study_design import correlate
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fmnist_report.pipeline.files import read_json  # noqa: E402
 from fmnist_report.presets import preset  # noqa: E402
-from fmnist_report.report.full_runs import average_seeds, is_current, pair_with_study, rank_correlation  # noqa: E402
+from fmnist_report.report.full_runs import (  # noqa: E402
+    average_seeds,
+    is_current,
+    pair_with_study,
+    rank_correlation,
+    rank_interval,
+)
 
 FILE = ROOT / "templates" / "full_runs.json"
 TRIED_FILE = ROOT / "templates" / "best_runs.json"
 FORMER_FILE = ROOT / "benchmarks" / "former_runs.json"
 FIDELITY = ROOT / "benchmarks" / "fidelity.json"
+DESIGNS = ROOT / "benchmarks" / "study_design.json"
 PAGE = ROOT / "docs" / "tuning.md"
 
 
 def compare_orders(results: Path) -> dict[str, typing.Any]:
-    """Compare full accuracies, means over the seeds, with those of a study, and correlate their orders.
+    """Compare the cross-entropies of full runs, means over the seeds, with those of a study; correlate their orders.
 
     Args:
         results: a results.json, or a validation.json, of standard.
 
     Returns:
-        By stage: pairs of (factor, value, full accuracy, accuracy in the study), the best first; Spearman's
-        correlation of the two accuracies; sd, the standard deviation of the baseline's full training runs over their
-        seeds; n_apart, the number of pairs of rows whose full accuracies differ by more than twice the standard
-        deviation of the difference of two runs; n_agreed, the number of these that the study has in the same order.
+        By stage: pairs of (factor, value, cross-entropy in full, cross-entropy in the study), the best first;
+        Spearman's correlation of the two, with its 95% interval low to high.
     """
     full = average_seeds(read_json(FILE))
     studied = read_json(results)["study"]["rows"]
@@ -41,15 +45,11 @@ def compare_orders(results: Path) -> dict[str, typing.Any]:
     for stage in dict.fromkeys(row["stage"] for row in full):
         paired = pair_with_study(full, studied, stage)
         pairs = [(row["factor"] or "baseline", row["value"], row["full"], row["studied"]) for row in paired]
-        if len(pairs) > 1:
-            pairs.sort(key=lambda pair: -pair[2])
+        if len(pairs) > 3:
+            pairs.sort(key=lambda pair: pair[2])
             correlation = rank_correlation([pair[2] for pair in pairs], [pair[3] for pair in pairs])
-            own = [row["val_accuracy"] for row in read_json(FILE) if row["stage"] == stage and not row["factor"]]
-            sd = statistics.stdev(own) if len(own) > 1 else 0.0
-            apart = [(a, b) for a, b in itertools.combinations(pairs, 2) if a[2] - b[2] > 2 * math.sqrt(2) * sd]
-            agreed = sum(a[3] > b[3] for a, b in apart)
-            found[stage] = {"pairs": pairs, "spearman": correlation, "sd": sd}
-            found[stage] |= {"n_apart": len(apart), "n_agreed": agreed}
+            low, high = rank_interval(correlation, len(pairs))
+            found[stage] = {"pairs": pairs, "spearman": correlation, "low": low, "high": high}
     return found
 
 
@@ -128,6 +128,7 @@ def write_page() -> None:
         steps=compare_steps(full),
         study=preset("standard").study,
         fidelity=read_json(FIDELITY),
+        designs=[row | correlate(row["losses"]) for row in read_json(DESIGNS)],
         tried=group_tried(read_json(TRIED_FILE)),
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")

@@ -145,7 +145,7 @@ class Journal:
         with _explaining_errors(self.path, "read"):
             try:
                 return self.path.read_bytes().decode("utf-8", "replace").split("\n")
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return []
 
 

@@ -12,7 +12,6 @@ from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.settings import POOLED, FineTuneSettings, Settings, TrainingSettings, first_cached
 
 MULTIPLE = 8  # narrowed widths are multiples of this, for efficient multiplication
-SEARCH_EPOCHS = 4  # of a trial of the search, which may be pruned after each
 NO_BLOCK = 6  # value of unfreeze that trains no block
 
 
@@ -24,45 +23,29 @@ class MultipleOfBaseline:
 
 
 @dataclass(frozen=True)
-class Range:
-    """The numbers that the search samples: from low to high in steps, or on a logarithmic scale.
-
-    Args:
-        low, high: bounds; if both are integers, so are the numbers.
-    """
-
-    low: float
-    high: float
-    step: float | None = None
-    log: bool = False
-
-
-@dataclass(frozen=True)
 class Trials:
-    """How the study and the search vary a network's settings, in short training runs on a subset.
+    """How the study varies a network's settings, in short training runs on a subset.
 
     Args:
         factors: the values that the study tries: {group: {setting: values}}; the baseline's own is left out.
-        space: what the search samples: {setting: Range, or a tuple of values}.
         largest_batch: the study's largest batch size, so that small subsets give enough steps.
         widths: the settings that are divided by width_divisor.
     """
 
     factors: dict[str, dict[str, tuple]]
-    space: dict[str, Range | tuple]
     largest_batch: int
     widths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """What the study and the search read of a network's record: it counts in their keys, unlike label and colour.
+    """What the study reads of a network's record: it counts in its key, unlike label and colour.
 
     Args:
         stage: the stage that trains the network in full.
         settings: the baseline of the trials.
         build, prepare: as in Network.
-        varied: factors or space, as in Trials.
+        varied: factors, as in Trials.
     """
 
     stage: str
@@ -85,10 +68,10 @@ class Network:
         colour: its colour everywhere, from the colour-blind safe palette of Okabe and Ito.
         needs: stages that it builds on.
         build: "module:name" of its builder (settings, shape, n_classes), for a network that reads pixels.
-        prepare: "module:name" of the function that prepares its training in the study and the search; unused without
+        prepare: "module:name" of the function that prepares its training in the study; unused without
             trials.
         slow: its training counts as slow for seeds.n_slow.
-        trials: how study and search vary it; None for neither.
+        trials: how the study varies it; None if it does not.
     """
 
     name: str
@@ -112,20 +95,10 @@ class Network:
 def _optimisation(stage: str) -> dict[str, tuple]:
     return {
         "optimizer": tuple(name for name, one in OPTIMIZERS.items() if stage in one.studied_in),
-        "learning_rate": (MultipleOfBaseline(1 / 4), MultipleOfBaseline(4)),
-        "schedule": ("one_cycle", "constant"),
-        "batch_size": (MultipleOfBaseline(1 / 2),),
     }
 
 
 REGULARISATION = {"dropout": (0.5,), "label_smoothing": (0.0, 0.1)}
-SPACE: dict[str, Range | tuple] = {
-    "learning_rate": Range(2e-4, 1e-2, log=True),
-    "batch_size": (64, 128, 256),
-    "weight_decay": Range(1e-3, 0.5, log=True),
-    "label_smoothing": Range(0.0, 0.2, step=0.05),
-    "dropout": Range(0.0, 0.5, step=0.1),
-}
 CNN_TRIALS = Trials(
     factors={
         "structure": {
@@ -139,7 +112,6 @@ CNN_TRIALS = Trials(
         "optimisation": _optimisation("cnn"),
         "regularisation": {**REGULARISATION, "shift": (0, 2), "mirror": (True, False)},
     },
-    space=SPACE | {"kernel": (3, 5), "pooling": ("max", "average"), "shift": Range(0, 3), "cutout": (0, 8)},
     largest_batch=128,
     widths=("stem", "widths"),
 )
@@ -152,18 +124,13 @@ HEAD_TRIALS = Trials(
         "optimisation": _optimisation("head"),
         "regularisation": REGULARISATION,
     },
-    space=SPACE | {"width": (128, 256, 512, 1024)},
     largest_batch=256,
 )
 FINETUNE_TRIALS = Trials(  # its steps are the slowest, so only its own settings are tried
     factors={
         "structure": {"unfreeze": (NO_BLOCK, 4)},
-        "optimisation": {
-            "learning_rate": tuple(MultipleOfBaseline(factor) for factor in (1 / 4, 4, 16, 64)),
-        },
         "regularisation": {"dropout": (0.5,)},
     },
-    space=SPACE | {"learning_rate": Range(1e-5, 1e-3, log=True), "batch_size": (64, 128), "unfreeze": (4, 5)},
     largest_batch=64,
 )
 
@@ -242,29 +209,22 @@ def network_of_stage(stage: str) -> str:
     return BY_STAGE[stage].name
 
 
-def make_trial_specs(settings: Settings, kind: str) -> dict[str, TrialSpec]:
-    """Return the specification of every network that the study or the search trains, by stage.
+def make_trial_specs(settings: Settings) -> dict[str, TrialSpec]:
+    """Return the specification of every network that the study trains, by stage.
 
-    In the baseline, widths are divided by width_divisor and rounded down to multiples of 8. In the study, the batch
-    size is at most largest_batch. Fine-tuning has settings with which it can read cached features of all images.
-
-    Args:
-        kind: "study" or "search".
+    In the baseline, widths are divided by width_divisor and rounded down to multiples of 8, and the batch size is at
+    most largest_batch. Fine-tuning has settings with which it can read cached features of all images.
     """
-    divisor, found = getattr(settings, kind).width_divisor, {}
+    divisor, found = settings.study.width_divisor, {}
     for stage in (*stages_of_part(1), *stages_of_part(2)):
         row, own = BY_STAGE[stage], getattr(settings, stage)
         if row.trials:
             changes: dict[str, typing.Any] = {name: _narrow(getattr(own, name), divisor) for name in row.trials.widths}
+            changes |= {"epochs": 1, "batch_size": min(own.batch_size, row.trials.largest_batch)}
             if isinstance(own, FineTuneSettings):
-                changes |= {"unfreeze": first_cached(own), "shift": 0, "cutout": 0}
-            if kind == "study":
-                changes |= {"epochs": 1, "batch_size": min(own.batch_size, row.trials.largest_batch)}
-                changes |= {"easy_sample_interval": 1} if isinstance(own, FineTuneSettings) else {}
-            else:
-                changes |= {"epochs": SEARCH_EPOCHS}
-            varied = row.trials.factors if kind == "study" else row.trials.space
-            found[stage] = TrialSpec(stage, dataclasses.replace(own, **changes), row.prepare, row.build, varied)
+                changes |= {"unfreeze": first_cached(own), "shift": 0, "cutout": 0, "easy_sample_interval": 1}
+            baseline = dataclasses.replace(own, **changes)
+            found[stage] = TrialSpec(stage, baseline, row.prepare, row.build, row.trials.factors)
     return found
 
 

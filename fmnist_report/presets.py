@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fmnist_report.backbones import MODULES, least_side
 from fmnist_report.errors import UsageError, unknown
+from fmnist_report.renamed import REMOVED
 from fmnist_report.settings import (
     ClassifierSettings,
     CNNSettings,
@@ -20,7 +21,6 @@ from fmnist_report.settings import (
     HeadSettings,
     InputSettings,
     MLPSettings,
-    SearchSettings,
     SeedSettings,
     Settings,
     StudySettings,
@@ -40,10 +40,7 @@ PRESETS = {
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
         inputs=InputSettings(n_train=200, n_val=200),
         explain=ExplainSettings(n_map=300),
-        study=StudySettings(
-            n_val=500, feature_train=1_000, feature_val=500, seeds=3, cnn_steps=0, head_steps=40, finetune_steps=0
-        ),
-        search=SearchSettings(n_train=1_000, n_val=500, head_trials=6, head_steps=40),
+        study=StudySettings(n_val=500, feature_train=1_000, feature_val=500, cnn_steps=0, head_steps=40, repeats=0),
     ),
     "standard": Settings(
         mlp=MLPSettings(dropout=0.1, epochs=32),
@@ -60,10 +57,7 @@ PRESETS = {
         ),
         seeds=SeedSettings(n=3, n_slow=1),
         inputs=InputSettings(n_train=2_000, n_val=2_000),
-        study=StudySettings(n_train=40_000, seeds=12, cnn_steps=400, head_steps=240, finetune_steps=120),
-        search=SearchSettings(
-            n_train=10_000, n_val=5_000, parallel_trials=8, cnn_trials=24, head_trials=40, cnn_steps=300, head_steps=200
-        ),
+        study=StudySettings(n_val=5_000, seeds=4, cnn_steps=300, head_steps=240, finetune_steps=120),
     ),
 }
 
@@ -87,6 +81,8 @@ def override(settings: Settings, assignments: typing.Iterable[str]) -> Settings:
 
 def _assign(settings: Settings, path: str, value: str) -> Settings:
     names = setting_names()
+    if gone := REMOVED.get(path.partition(".")[0]):
+        raise UsageError(gone)
     if path not in names:
         raise UsageError(unknown("setting", path, names, "`python run_all.py settings` lists all of them"))
     section, _, name = path.partition(".")

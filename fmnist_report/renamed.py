@@ -9,12 +9,15 @@ SETTINGS = {
     "study.narrow": "study.width_divisor",
     "study.vgg_train": "study.feature_train",
     "study.vgg_val": "study.feature_val",
-    "tuning.narrow": "search.width_divisor",
-    "tuning.at_once": "search.parallel_trials",
 }
 VALUES = {("cnn.architecture", "stages"): "blocks"}
-SECTIONS = {"tuning": "search", "overlap": "duplicates"}
-STAGES = {"answers": "examples", "overlap": "duplicates", "portable": "browser_model", "tuning": "search"}
+SECTIONS = {"overlap": "duplicates"}
+STAGES = {"answers": "examples", "overlap": "duplicates", "portable": "browser_model"}
+
+# Sections that are gone, and what replaces them.
+REMOVED = dict.fromkeys(
+    ("search", "tuning"), "The hyperparameter search is gone; `python run_all.py try` trains values in full."
+)
 
 
 def rename_setting(name: str) -> str:

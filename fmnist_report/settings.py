@@ -232,56 +232,30 @@ class SeedSettings:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The hyperparameter study: one change at a time to the baseline, short runs, compared on validation data.
+    """The hyperparameter study: one change at a time to the baseline, short runs on few images, compared on validation.
 
     n_train: Training images for the convolutional network, the first of the split, which is in random order.
     n_val: Validation images for the convolutional network.
     feature_train: Training images for the models on the base's features.
     feature_val: Validation images for the models on the base's features.
     width_divisor: Divisor of the convolutional network's widths, to fit more steps into the time.
-    seeds: Number of baseline runs used to estimate seed-to-seed variation.
+    seeds: Training runs of the baseline and of every value, each with another seed.
+    repeats: Number of largest effects per network that are confirmed in runs four times as long.
     cnn_steps: Optimizer steps per run of the convolutional network, regardless of batch size; 0 skips it.
     head_steps: Optimizer steps per run of the head; 0 skips it.
     finetune_steps: Optimizer steps per fine-tuning run, which starts from a head trained on the same images; 0 skips.
     """
 
-    n_train: Images = 20_000
-    n_val: Images = 5_000
-    feature_train: Images = 10_000
+    n_train: Images = 4_000
+    n_val: Images = 2_500
+    feature_train: Images = 4_000
     feature_val: Images = 2_000
     width_divisor: Positive = 3
-    seeds: Annotated[int, Field(ge=3, le=20)] = 5
+    seeds: Annotated[int, Field(ge=2, le=20)] = 2
+    repeats: Count = 3
     cnn_steps: Count = 300
     head_steps: Count = 160
-    finetune_steps: Count = 60
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """The hyperparameter search with Optuna, on a subset.
-
-    n_train: Training images, the first of the split, which is in random order.
-    n_val: Validation images.
-    width_divisor: Divisor of the convolutional network's widths.
-    parallel_trials: Trials sampled together, so that they can be trained in parallel.
-    cnn_trials: Trials for the convolutional network; 0 skips it.
-    head_trials: Trials for the head; 0 skips it.
-    finetune_trials: Trials for fine-tuning; 0 skips it.
-    cnn_steps: Optimizer steps per unpruned trial of the convolutional network.
-    head_steps: Optimizer steps per unpruned trial of the head.
-    finetune_steps: Optimizer steps per unpruned trial of fine-tuning.
-    """
-
-    n_train: Images = 4_000
-    n_val: Images = 2_000
-    width_divisor: Positive = 3
-    parallel_trials: Positive = 4
-    cnn_trials: Count = 0
-    head_trials: Count = 16
-    finetune_trials: Count = 0
-    cnn_steps: Count = 300
-    head_steps: Count = 100
-    finetune_steps: Count = 30
+    finetune_steps: Count = 0
 
 
 @dataclass(frozen=True)
@@ -349,7 +323,6 @@ class Settings:
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
     seeds: SeedSettings = field(default_factory=SeedSettings)
     study: StudySettings = field(default_factory=StudySettings)
-    search: SearchSettings = field(default_factory=SearchSettings)
     inputs: InputSettings = field(default_factory=InputSettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)

@@ -236,7 +236,7 @@ def start_real_run(folder):
 
 def call_real_pipeline(folder, *more, **environment):
     arguments = ["--preset", "quick", "--cache-dir", str(folder / CACHE_NAME), "--out", str(folder / "report")]
-    for assignment in (*TINY, "features.shard=200", "search.head_trials=3"):
+    for assignment in (*TINY, "features.shard=200"):
         arguments += ["--set", assignment]
     code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_pipeline); " \
            "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip

@@ -7,7 +7,8 @@ from unittest import mock
 
 import jinja2
 
-from fmnist_report.evaluation.results import RENDERING
+from benchmarks.reword_sample import drop_former_study
+from fmnist_report.evaluation.results import STAGES
 from fmnist_report.report.full_runs import read_full_runs
 from fmnist_report.report.html import fill_template
 from fmnist_report.report.language import Language
@@ -44,9 +45,10 @@ ENVIRONMENT = functools.partial(jinja2.Environment, bytecode_cache=Compiled())  
 
 
 def prepare_results(document):
-    """Return a results.json as input of the page: without the stages that render it, and with earlier full runs."""
-    stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] not in RENDERING]
-    return {**document, "stages": stages, **read_full_runs(fashion=True)}
+    """Return a results.json as input of the page: without stages that render it or are gone; with full runs."""
+    stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] in STAGES]
+    known = read_full_runs(fashion=True) | {"study": drop_former_study(document["study"])}
+    return {**document, "stages": stages, **known}
 
 
 def fill_page(results, settings, language="en", title_page=None):

@@ -167,8 +167,14 @@ def test_the_study_is_drawn_with_its_band_and_what_leaves_it(results):
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.x0, band.x1) == pytest.approx((base["mean"] - base["half_width"], base["mean"] + base["half_width"]))
     rows = [row for row in results["study"]["rows"] if row["network"] == "cnn" and not row["chosen"]]
-    hollow = {line.get_xdata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"}
-    assert hollow == {row["val_accuracy"] for row in rows if not row["exceeds_noise"]}
+    for marker, ranked in (("o", True), ("x", False)):
+        dots = {line.get_ydata()[0]: line for line in ax.lines if line.get_marker() == marker}
+        shown = {len(rows) - 1 - number: row for number, row in enumerate(rows) if row["ranked"] is ranked}
+        assert {y: line.get_xdata()[0] for y, line in dots.items()} == {y: row["val_loss"] for y, row in shown.items()}
+        filled = {y for y, line in dots.items() if line.get_markerfacecolor() == COLOURS["cnn"]}
+        assert filled == {y for y, row in shown.items() if row["confirmed"]}
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[-1].endswith(f"› {ENGLISH.value(rows[0]['value'])}") and len(labels) == len(rows)
 
 
 def test_steps_are_drawn_with_their_intervals(results):

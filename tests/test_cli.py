@@ -102,7 +102,7 @@ def test_too_little_disk_is_code_1_before_any_stage(capsys, tmp_path, monkeypatc
 
 def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
     """An interrupted extraction resumes from its shards, and a cached one needs no disk space."""
-    from fmnist_report.request import _prepare_computation
+    from fmnist_report.request import prepare_computation
 
     asked = []
     monkeypatch.setattr("fmnist_report.request.require_space", lambda folder, n_bytes, what: asked.append(n_bytes))
@@ -110,27 +110,27 @@ def test_disk_is_checked_for_what_an_extraction_lacks(tmp_path, monkeypatch):
     cache, settings = Cache(tmp_path), preset("standard")
     plan = SimpleNamespace(steps={"features": features}, pending=[features], cache=cache)
     request = SimpleNamespace(deterministic=False, cache_dir=tmp_path, settings=settings)
-    _prepare_computation(request, plan)
+    prepare_computation(request, plan, plan.pending)
     shard = cache.work_folder("features", "k") / "unfinished" / "shard-00000.h5"
     shard.parent.mkdir()
     shard.write_bytes(bytes(1_000))
-    _prepare_computation(request, plan)
+    prepare_computation(request, plan, plan.pending)
     features.status = "undecided"  # until it is known whether the data are the same
-    _prepare_computation(request, plan)
+    prepare_computation(request, plan, plan.pending)
     plan.steps = plan.pending = {}
-    _prepare_computation(request, plan)
+    prepare_computation(request, plan, plan.pending)
     assert asked == [feature_bytes(settings), feature_bytes(settings) - 1_000]
 
 
 @pytest.mark.parametrize(("precision", "measured"), [('"auto"', 1), ('"float32"', 0)])
 def test_the_machine_is_measured_before_a_stage_with_an_automatic_setting(tmp_path, monkeypatch, precision, measured):
-    from fmnist_report.request import _prepare_computation
+    from fmnist_report.request import prepare_computation
 
     calls = []
     monkeypatch.setattr("fmnist_report.request.measure_speed", lambda: calls.append(1))
     steps = [SimpleNamespace(components={"setting cnn.epochs": "7", "setting cnn.precision": precision})]
     plan = SimpleNamespace(steps={}, pending=steps)
-    _prepare_computation(SimpleNamespace(deterministic=False, cache_dir=tmp_path), plan)
+    prepare_computation(SimpleNamespace(deterministic=False, cache_dir=tmp_path), plan, plan.pending)
     assert len(calls) == measured
 
 
@@ -163,7 +163,7 @@ def test_asked_for_tables_are_on_stdout_with_whole_words_at_any_width(capsys, mo
     monkeypatch.setenv("KERAS_HOME", str(folder))
     verbose = ["--verbose"] if command == "doctor" else []
     code, output = call(capsys, *command.split(), *verbose, "--cache-dir", str(folder / "cache"))
-    words = {"settings": "search.parallel_trials", "status": "browser_model", "doctor": "Pango", "cache ls": "stage"}
+    words = {"settings": "study.width_divisor", "status": "browser_model", "doctor": "Pango", "cache ls": "stage"}
     assert code in (0, 1) and not output.err and words[command] in output.out.split()
     assert str(folder) in output.out or command != "doctor"
 
@@ -259,15 +259,15 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         line = build_pipeline(settings, read_document([], None), find_data_set(None), tmp_path)
         return follow(Plan(line, Cache(tmp_path)))
 
-    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "search", "duplicates"}
+    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "duplicates"}
     on_seeds = {f"{name}-{number}" for name in (*stages_of_part(1), *stages_of_part(2)) for number in (1, 2)} | {
         "seeds"
     }
     end = {"evaluation", "examples", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "explain", "browser_model"} | end,
-        "cnn.dropout=0.4": {"cnn", "explain", "browser_model", "study", "search"} | end,
-        "head.width=64": {"head", "finetune", "control", "explain", "study", "search"} | end,
+        "cnn.dropout=0.4": {"cnn", "explain", "browser_model", "study"} | end,
+        "head.width=64": {"head", "finetune", "control", "explain", "study"} | end,
         "study.n_train=500": {"study"} | end,
         "duplicates.rms=5": {"duplicates"} | end,
         "finetune.epochs=9": {"finetune", "control", "explain"} | end,
@@ -470,7 +470,7 @@ def test_deterministic_operations_are_requested_from_tensorflow_and_count_in_the
     lines = [build_pipeline(settings, document, find_data_set(None), tmp_path) for settings in choices]
     keys = [follow(Plan(line, Cache(tmp_path))) for line in lines]
     same = {name for name in keys[0] if keys[0][name] == keys[1][name]}
-    assert same == {"data", "weights"}
+    assert same == {"data", "weights", "reference"}
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
     monkeypatch.setattr("fmnist_report.request.run_plan", lambda *arguments: None)
     monkeypatch.setattr("fmnist_report.request.measure_speed", machine.Speed)

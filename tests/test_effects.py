@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fmnist_report.evaluation.effects import judge_effects, pool_deviations
+from fmnist_report.evaluation.effects import judge_effects
+from fmnist_report.experiments.noise import pool_deviations
 
 
 def test_an_effect_is_the_difference_from_the_baselines_mean_with_the_pooled_interval():

@@ -151,7 +151,7 @@ def test_samples_are_the_first_of_each_class():
 def entries(tmp_path):
     """Entries of a complete run with three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
-        "data", "features", "study", "search", "inputs", "duplicates", "browser_model", "reference", "mlp", "cnn",
+        "data", "features", "study", "inputs", "duplicates", "browser_model", "reference", "mlp", "cnn",
         "head", "finetune", "control",
         "classifiers", "seeds", *stages_of_part(1),
     )}  # fmt: skip
@@ -170,7 +170,6 @@ def entries(tmp_path):
     })  # fmt: skip
     write_json(found["features"] / "measured.json", {"seconds": 50.0, "predict_ms_per_image": 1.0, "speed": None})
     write_json(found["study"] / "study.json", {"rows": [1]})
-    write_json(found["search"] / "search.json", {"networks": {}})
     write_json(found["inputs"] / "inputs.json", {"rows": [2]})
     write_json(found["duplicates"] / "duplicates.json", {"rms": 10.0})
     write_json(found["browser_model"] / "browser_model.json", {"fits": False})
@@ -214,7 +213,7 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     assert found["features"] == {"backbone": "VGG16", "size": 32, "runtime": "mnn", "precision": "float32",
                                  "seconds": 50.0, "speed": None,
                                  "n_features": 37, "scale": [1, 1, 1], "offset": [0, 0, 0], "n_cells": 2}  # fmt: skip
-    assert found["study"] == {"rows": [1], "search": {"networks": {}}} and found["inputs"] == {"rows": [2]}
+    assert found["study"] == {"rows": [1]} and found["inputs"] == {"rows": [2]}
     assert found["duplicates"] == {"rms": 10.0} and set(found["ensemble_weights"]) == set(MAIN)
     assert found["seeds"]["mlp"]["test"]["accuracies"] == pytest.approx([2 / 6, 1.0])
     assert set(found["classifiers"]) == {"logistic_regression", "lda", "k_neighbours"}
@@ -253,7 +252,7 @@ def test_validation_reports_no_test_accuracy(tmp_path, quiet, entries):
     assert found["models"]["vgg_lda"]["val_accuracy"] == 0.0 and not any("test" in key for key in cnn)
     assert (cnn["n_params"], cnn["macs"], cnn["train_seconds"], cnn["mirror_gain"]) == (1, 1, 1.0, 1.0)
     assert cnn["history"] == {"val_loss": [0.3], "seconds": [1.0]}
-    assert set(found["seeds"]["mlp"]) == {"val"} and found["study"] == {"rows": [1], "search": {"networks": {}}}
+    assert set(found["seeds"]["mlp"]) == {"val"} and found["study"] == {"rows": [1]}
     assert (
         found["inputs"] == {"rows": [2]}
         and found["hardware"]["cores"] >= 1

@@ -47,7 +47,7 @@ def test_epochs_and_images_count_and_unknown_stages_are_left_out(known):
 
 
 def test_timings_are_those_of_the_machine_s_class_at_its_own_speeds(known):
-    names = ("cnn", "features", "search")
+    names = ("cnn", "features", "inputs")
     assert forecast(preset("standard"), steps(*names), SLOW) == {"cnn": 800, "features": 40}
     assert forecast(preset("standard"), steps(*names), FAST) == {"cnn": 140, "features": 10}
     by_mnn = Speed({"float32": 100.0}, {"float32": 100.0}, mnn=200.0)

@@ -130,7 +130,7 @@ def test_every_optimiser_of_the_settings_has_a_builder_and_can_be_studied():
     assert set(optimizers.BUILDERS) == set(OPTIMIZERS)
     for name, optimizer in OPTIMIZERS.items():
         chosen = override(preset("quick"), [f"cnn.optimizer={name}", f"head.optimizer={name}"])
-        specs = make_trial_specs(chosen, "study")
+        specs = make_trial_specs(chosen)
         for network in ("cnn", "head"):
             varied = study.list_variations(specs[network], getattr(chosen, network), True)
             values = {one.value for one in varied if one.factor == "optimizer"}

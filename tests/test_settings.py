@@ -19,7 +19,7 @@ from fmnist_report.presets import (
 from fmnist_report.settings import feature_bytes
 
 
-@pytest.mark.parametrize("former", [*renamed.SETTINGS, "overlap.rms", "tuning.cnn_steps"])
+@pytest.mark.parametrize("former", [*renamed.SETTINGS, "overlap.rms"])
 def test_former_names_of_settings_are_aliases_that_are_reported_once(former):
     warnings = []
     found = renamed.rename_assignments([f"{former}=1", f" {former} = 2"], warnings.append)

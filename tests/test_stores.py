@@ -51,15 +51,3 @@ def test_easy_images_are_shown_in_every_other_epoch_with_twice_the_weight(featur
     ratio = {int(y.argmax()): weight for _, ys, weights in weighed for y, weight in zip(ys, weights, strict=True)}
     assert max(ratio.values()) / min(ratio.values()) == pytest.approx(2)
     assert all(weight > 1 for row, weight in ratio.items() if every[row] == 2)
-
-
-def test_rows_kept_in_memory_are_those_of_the_file(feature_folder):
-    n = {"train": 30, "val": 12}
-    with stores.FeatureStore(feature_folder) as store:
-        memory = stores.keep_in_memory(store, n, True)
-        for split, view in (("train", "original"), ("val", "mirror")):
-            first, here = store.first_row(split), memory.first_row(split)
-            rows = store.read_boundary(view, first, first + n[split])
-            kept = memory.read_boundary(view, here, here + n[split])
-            assert all((kept[layer] == rows[layer]).all() for layer in rows)
-            assert (memory.pooled(split, view) == store.pooled(split, view, n[split])).all()

@@ -17,8 +17,6 @@ from fmnist_report.report.tables import (
     list_settings,
     mirror_list,
     network_rows,
-    search_list,
-    search_rows,
     study_points,
     training_rows,
 )
@@ -85,23 +83,14 @@ def test_pairs_are_counted_in_both_directions_the_most_first():
     assert told == [(1, 2, 5, 5 * len(MAIN)), (0, 1, 3, 3 * len(MAIN)), (0, 2, 0, 0)]
 
 
-def test_the_start_of_the_study_is_reported_with_its_deviation():
-    base = {"mean": 0.9, "sd": 0.0123, "half_width": 0.05, "accuracies": [0.9] * 4, "batch_size": 64}
+def test_the_runs_of_the_study_are_described():
+    base = {"mean": 0.3, "half_width": 0.05, "accuracies": [0.89, 0.91], "batch_size": 64, "learning_rate": 0.012}
+    base["rates"] = [{}] * 4
     study = {"baselines": {"cnn": base}, "n_steps": {"cnn": 300}, "n_train": 20_000, "feature_train": 9}
-    assert "of 50 images each" in study_points({"study": study | {"n_train": 50}}, ("cnn",), ENGLISH)
+    assert "300 steps of 50 images, at" in study_points({"study": study | {"n_train": 50}}, ("cnn",), ENGLISH)
     found = study_points({"study": study}, ("cnn",), ENGLISH)
-    assert "300 steps of 64 images" in found and "90.00% ± 1.23 on" in found and "4 seeds" in found
-
-
-SEARCH = {"best": {"learning_rate": 0.01234, "width": 512, "val_accuracy": 0.93}, "n_trials": 40, "n_pruned": 7,
-          "importance": {"learning_rate": 0.2, "width": 0.7}}  # fmt: skip
-
-
-def test_the_search_is_reported_by_its_trials_and_the_most_important_first():
-    results = {"study": {"search": {"networks": {"head": SEARCH}}}}
-    assert "40 trials, 7 of them stopped early; the best reached 93.00%" in search_list(results, ("head",), ENGLISH)
-    told = [(row["factor"], row["best"], row["importance"]) for row in search_rows(results, ("head",))]
-    assert told == [("width", "512", 0.7), ("learning_rate", "0.01234", 0.2)] and not search_rows(results, ("cnn",))
+    assert "300 steps of 64 images, at" in found and "reaches 90.00% on" in found
+    assert "at the learning rate 0.012, the best of 4" in found
 
 
 def test_a_pair_is_reported_once_where_the_chosen_classifier_is_the_head():
@@ -124,19 +113,18 @@ def test_classifiers_stand_by_their_validation_accuracy_and_the_chosen_one_is_ma
 
 
 def test_methods_are_those_that_the_run_uses():
-    def list_terms(*assignments, tried=(), searched=()):
+    def list_terms(*assignments, tried=()):
         used = dataclasses.asdict(override(preset("standard"), assignments))
-        study = {"rows": list(tried), "search": {"networks": dict.fromkeys(searched, {"importance": {}})}}
+        study = {"rows": list(tried)}
         return {method.term for method in list_methods({"run": {"settings": used}, "study": study, "full_runs": []})}
 
     plain = ["cnn.optimizer=sgd", "mlp.optimizer=sgd", "head.optimizer=sgd", "finetune.optimizer=sgd"]
     plain += [f"{name}.schedule=constant" for name in ("mlp", "cnn", "head", "finetune")]
-    left = {"AdamW", "Muon", "Lion", "one cycle", "cutout", "residual connection", "Optuna", "fANOVA"}
+    left = {"AdamW", "Muon", "Lion", "one cycle", "cutout", "residual connection"}
     assert not list_terms(*plain) & left and "SGD" in list_terms(*plain)
     assert {"AdamW", "Muon", "one cycle"} <= list_terms()  # Muon leaves vectors to AdamW
     assert "residual connection" in list_terms("cnn.residual=true") and "cutout" in list_terms("cnn.cutout=4")
     assert "Lion" in list_terms(*plain, tried=[{"factor": "optimizer", "value": "lion"}])
-    assert "Optuna" in list_terms(searched=["head"]) and "fANOVA" not in list_terms(searched=["head"])
 
 
 def test_the_settings_listed_are_those_that_the_run_recorded():

@@ -7,6 +7,7 @@ import typing
 from dataclasses import dataclass
 
 from fmnist_report.evaluation.comparison import ALPHA
+from fmnist_report.experiments.noise import pool_deviations
 
 T = typing.TypeVar("T", bound=typing.Hashable)
 
@@ -61,11 +62,3 @@ def judge_effects(runs: dict[T, list[float]], baseline: T, resolution: float = 1
             low, high = difference - half, difference + half
             found[name] = Effect(own.n_seeds, own.mean, own.sd, difference, low, high, abs(difference) > half)
     return found
-
-
-def pool_deviations(groups: typing.Iterable[typing.Sequence[float]]) -> tuple[float, int]:
-    """Return the pooled standard deviation of several samples, and its degrees of freedom; (nan, 0) without any."""
-    repeated = [group for group in groups if len(group) > 1]
-    df = sum(len(group) - 1 for group in repeated)
-    squares = sum((len(group) - 1) * statistics.variance(group) for group in repeated)
-    return (math.sqrt(squares / df), df) if df else (math.nan, 0)

@@ -23,7 +23,6 @@ STAGES = {
     "control": CONTROL.label,
     "seeds": N_("Further seeds"),
     "study": N_("Hyperparameter study"),
-    "search": N_("Hyperparameter search"),
     "inputs": N_("Ways of input to {backbone}"),
     "duplicates": N_("Duplicates"),
     "reference": N_("Classifier without any choice"),

@@ -17,7 +17,6 @@ def validate_models(
     data: Path,
     features: Path,
     study: Path,
-    search: Path,
     inputs: Path,
     seeds: Path | None = None,
     **networks: Path,
@@ -42,7 +41,6 @@ def validate_models(
     spread = spread_of_seeds(candidates, load_seeds(seeds), {"val": labels})
     document = {"n_val": len(labels), "models": models, "chosen_classifier": chosen, "ensemble_weights": weights}
     document |= {"seeds": spread}
-    searched = {"search": read_json(search / "search.json")}
-    document |= {"study": read_json(study / "study.json") | searched, "inputs": read_json(inputs / "inputs.json")}
+    document |= {"study": read_json(study / "study.json"), "inputs": read_json(inputs / "inputs.json")}
     document |= {"hardware": describe_hardware()}
     write_json(out / "validation.json", document)

@@ -85,22 +85,20 @@ def list_transfer_steps(head: HeadSettings, finetune: FineTuneSettings | None) -
     return steps + ([AblationStep("finetune", "unfreeze", finetune)] if finetune else [])
 
 
-def describe_ablation(
-    steps: list[AblationStep], accuracies: list[float], sd: float, n_repeated: int, n_val: int
-) -> list[dict]:
+def describe_ablation(steps: list[AblationStep], accuracies: list[float], sd: float, df: int, n_val: int) -> list[dict]:
     """Describe the accuracy and the gain of each step.
 
     Args:
         accuracies: accuracies of the steps, one training run each.
-        sd: standard deviation of the accuracies of n_repeated runs of the study's baseline. It is assumed to be the
-            same for the other steps.
+        sd, df: standard deviation of the accuracies over seeds, pooled over all values of the study, and its degrees of
+            freedom. It is assumed to be the same for the steps.
         n_val: number of validation images.
 
     Returns:
         Rows of network, component, val_accuracy and, except for the first, gain, low and high (its simultaneous
         95% interval) and exceeds_noise (whether the interval excludes zero).
     """
-    half = max(sd * step_factor(n_repeated, max(1, len(steps) - 1)), 1 / n_val)
+    half = max(sd * step_factor(df, max(1, len(steps) - 1)), 1 / n_val)
     rows: list[dict] = []
     for step, accuracy in zip(steps, accuracies, strict=True):
         row = {"network": step.network, "component": step.component, "val_accuracy": accuracy}

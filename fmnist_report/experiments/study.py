@@ -1,6 +1,8 @@
-"""Hyperparameter study: one change at a time to the baseline, compared with seed-to-seed variation."""
+"""Hyperparameter study in short runs: one change at a time, judged by cross-entropy against seed-to-seed variation."""
 
 import dataclasses
+import functools
+import math
 import time
 import typing
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ import numpy as np
 
 from fmnist_report.data.split import load_dataset_info
 from fmnist_report.experiments.ablation import AblationStep, describe_ablation, list_cnn_steps, list_transfer_steps
-from fmnist_report.experiments.noise import Noise, measure_noise
+from fmnist_report.experiments.noise import Noise, measure_noise, pool_deviations
 from fmnist_report.experiments.trials import SubsetSource, train_settings
 from fmnist_report.machine import settle_precision
 from fmnist_report.networks import NO_BLOCK, MultipleOfBaseline, TrialSpec
@@ -19,6 +21,10 @@ from fmnist_report.pipeline.files import load_arrays, read_finished, write_finis
 from fmnist_report.pipeline.processes import open_processes
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import POOLED, HeadSettings, NetworkSettings, StudySettings, TrainingSettings
+
+RATES = (0.5, 1, 2, 4)  # multiples of the learning rate that are tried before the study
+HORIZON = ("learning_rate", "optimizer")  # whose effects depend on the number of steps: shown, but not ranked
+LONGER = 4  # times as many steps, for the largest effects
 
 
 @dataclass(frozen=True)
@@ -96,44 +102,78 @@ def run_study(
 ) -> None:
     """Stage `study`: train every variation and every ablation step on a subset, and write study.json.
 
+    First, each baseline's learning rate is chosen for runs of this length (tune_rates). Then every variation is trained
+    with the same seeds as the baseline, and judged by its cross-entropy after temperature scaling. The variations with
+    the largest effects are trained again, LONGER times as long: an effect that changes its sign is one of the shortness
+    of the runs.
+
     Args:
         networks: the networks to study, by stage.
 
-    baselines has, for each studied network, the baseline's accuracies over the seeds and their variation; rows has one
-    row per value (rows_of); factors one per hyperparameter (rank_factors); ablations has the steps by part of the
-    assignment (describe_ablation). Runs that were finished before an interruption are not repeated; equal ones are
-    trained once.
+    baselines has, for each studied network, its results over the seeds and their variation; rows has one row per value
+    (rows_of); factors one per hyperparameter (rank_factors); ablations has the steps by part of the assignment
+    (describe_ablation). Runs that were finished before an interruption are not repeated; equal ones are trained once.
     """
     study = fit_to(study, load_arrays(data / "labels.npz"))
     n_steps = {name: getattr(study, f"{name}_steps") for name in networks}
-    baselines = {name: settle_precision(spec.settings) for name, spec in networks.items() if n_steps[name]}
+    start = {name: settle_precision(spec.settings) for name, spec in networks.items() if n_steps[name]}
     mirror = load_dataset_info(data).mirror
-    variations = {name: list_variations(networks[name], baseline, mirror) for name, baseline in baselines.items()}
-    ablations = list_ablations(baselines, mirror)
     pixels = SubsetSource(data, study.n_train, study.n_val)
     head = typing.cast(HeadSettings, networks["head"].settings)
     on_features = SubsetSource(
         data, study.feature_train, study.feature_val, features, weights, head, max(1, study.head_steps)
     )
     sources = {name: pixels if spec.build else on_features for name, spec in networks.items()}
-    runs = list_runs(study.seeds, baselines, variations, ablations, seed)
-    found = train_missing(runs, networks, sources, n_steps, out, progress)
-    document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "baselines": {}, "rows": []}
+    train = functools.partial(train_missing, specs=networks, sources=sources, out=out, progress=progress)
+    rates = {name: list_rates(name, baseline) for name, baseline in start.items()}
+    found = train([run_of(one, n_steps, seed) for variations in rates.values() for one in variations])
+    baselines = {name: tune_rate(rates[name], found, n_steps, seed) for name in start}
+    variations = {name: list_variations(networks[name], baseline, mirror) for name, baseline in baselines.items()}
+    ablations = list_ablations(baselines, mirror)
+    found |= train(list_runs(study.seeds, baselines, variations, ablations, n_steps, seed))
+    document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "longer": LONGER}
     document |= {name: getattr(study, name) for name in ("n_train", "n_val", "feature_train", "feature_val")}
+    document |= {"baselines": {}, "rows": [], "ablations": {}}
     for name, baseline in baselines.items():
-        repeated = [found[describe(name, baseline, POOLED, seed + i)]["val_accuracy"] for i in range(study.seeds)]
-        noise = measure_noise(repeated, len(variations[name]), sources[name].n_val)
+        rows, noise = rows_of(variations[name], baseline, found, n_steps, study.seeds, seed)
+        own = [found[run_at(name, baseline, n_steps, seed + i).describe()] for i in range(study.seeds)]
         shown = {key: getattr(baseline, key) for key in ("batch_size", "optimizer", "learning_rate")}
-        document["baselines"][name] = {"accuracies": repeated, **dataclasses.asdict(noise), **shown}
-        document["rows"] += rows_of(variations[name], baseline, noise, found, seed)
+        results = {"accuracies": [one["val_accuracy"] for one in own], "losses": [one["val_loss"] for one in own]}
+        tried = [
+            {"value": write_number(one.settings.learning_rate),
+             "val_loss": found[run_of(one, n_steps, seed).describe()]["val_loss"]}
+            for one in rates[name]
+        ]  # fmt: skip
+        document["baselines"][name] = {**results, **dataclasses.asdict(noise), **shown, "rates": tried}
+        document["rows"] += rows
+    longer = list_longer(document["rows"], variations, baselines, n_steps, study.repeats, seed)
+    found |= train([run for pair in longer.values() for run in pair])
+    for row in document["rows"]:
+        confirm(row, longer, found)
     document["factors"] = rank_factors(document["rows"])
-    document["ablations"] = {}
     for part, steps in ablations.items():
-        reached = [accuracy_of_step(step, found, seed) for step in steps]
-        sd = max(document["baselines"][name]["sd"] for name in {step.network for step in steps})
-        rows = describe_ablation(steps, reached, sd, study.seeds, sources[steps[0].network].n_val)
+        reached = [accuracy_of_step(step, found, n_steps, seed) for step in steps]
+        networks_of_steps = {step.network for step in steps}
+        spread = [
+            pool_deviations(list_accuracies(variations[name], baselines[name], found, n_steps, study.seeds, seed))
+            for name in networks_of_steps
+        ]
+        rows = describe_ablation(steps, reached, *max(spread), sources[steps[0].network].n_val)
         document["ablations"][part] = rows
     write_json(out / "study.json", document)
+
+
+def list_rates(network: str, baseline: TrainingSettings) -> list[Variation]:
+    """List the learning rates among which tune_rate chooses, as variations; that of the settings is one of them."""
+    return [
+        _vary(network, "optimisation", "learning_rate", baseline.learning_rate * factor, baseline) for factor in RATES
+    ]
+
+
+def tune_rate(rates: list[Variation], found: dict[str, dict], n_steps: dict[str, int], seed: int) -> TrainingSettings:
+    """Return the settings with the learning rate whose run has the lowest cross-entropy; NaN counts as the highest."""
+    losses = [found[run_of(one, n_steps, seed).describe()]["val_loss"] for one in rates]
+    return rates[int(np.nanargmin([math.inf if math.isnan(loss) else loss for loss in losses]))].settings
 
 
 def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings:
@@ -157,12 +197,31 @@ def list_ablations(baselines: NetworkSettings, mirror: bool) -> dict[str, list[A
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training run: a network's settings, the layers of the base that it reads, and a seed."""
+    """One training run: a network's settings, the layers of the base that it reads, its number of steps and a seed."""
 
     network: str
     settings: TrainingSettings
     layers: tuple[str, ...]
+    n_steps: int
     seed: int
+
+    def describe(self) -> str:
+        """Return a description, so that equal runs are trained once."""
+        values = dataclasses.asdict(self.settings)
+        text = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+        return f"{self.network} on {'+'.join(self.layers)}, {self.n_steps} steps, seed {self.seed}: {text}"
+
+
+def run_at(
+    network: str, settings: TrainingSettings, n_steps: dict[str, int], seed: int, layers: tuple[str, ...] = POOLED
+) -> TrainingRun:
+    """Return the run of a network with some settings, with its number of steps in the study."""
+    return TrainingRun(network, settings, layers, n_steps[network], seed)
+
+
+def run_of(one: Variation, n_steps: dict[str, int], seed: int) -> TrainingRun:
+    """Return the run of a variation, with its network's number of steps in the study."""
+    return run_at(one.network, one.settings, n_steps, seed, one.layers)
 
 
 def list_runs(
@@ -170,84 +229,136 @@ def list_runs(
     baselines: NetworkSettings,
     variations: dict[str, list[Variation]],
     ablations: dict[str, list[AblationStep]],
+    n_steps: dict[str, int],
     seed: int,
-) -> dict[str, TrainingRun]:
-    """List every distinct training run by its description, the quickest network last."""
-    runs = [
-        TrainingRun(name, baseline, POOLED, seed + i) for name, baseline in baselines.items() for i in range(n_seeds)
-    ]
-    runs += [TrainingRun(one.network, one.settings, one.layers, seed) for found in variations.values() for one in found]
-    runs += [
-        TrainingRun(step.network, step.settings, step.layers, seed) for steps in ablations.values() for step in steps
-    ]
-    order = sorted(baselines, key=lambda name: isinstance(baselines[name], HeadSettings))
-    runs.sort(key=lambda run: order.index(run.network))
-    return {describe(run.network, run.settings, run.layers, run.seed): run for run in runs}
-
-
-def describe(network: str, settings: TrainingSettings, layers: tuple[str, ...], seed: int) -> str:
-    """Return the description of a training run, so that equal runs are trained once."""
-    values = dataclasses.asdict(settings)
-    text = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
-    return f"{network} on {'+'.join(layers)}, seed {seed}: {text}"
+) -> list[TrainingRun]:
+    """List the runs of baselines and variations with every seed, and of the ablation steps with the first one."""
+    seeds = range(seed, seed + n_seeds)
+    runs = [run_at(name, baseline, n_steps, each) for name, baseline in baselines.items() for each in seeds]
+    runs += [run_of(one, n_steps, each) for found in variations.values() for one in found for each in seeds]
+    steps = [step for found in ablations.values() for step in found]
+    return runs + [run_at(step.network, step.settings, n_steps, seed, step.layers) for step in steps]
 
 
 def train_missing(
-    runs: dict[str, TrainingRun],
+    runs: list[TrainingRun],
     specs: dict[str, TrialSpec],
     sources: dict[str, SubsetSource],
-    n_steps: dict[str, int],
     out: Path,
     progress: Progress,
 ) -> dict[str, dict]:
-    """Train the runs that are not finished, in parallel; return all results by name."""
-    finished = read_finished(out)
-    names = [name for name in runs if name not in finished]
+    """Train the runs that are not finished, in parallel, the quickest network last; return all results by name."""
+    ordered = sorted(runs, key=lambda run: isinstance(run.settings, HeadSettings))
+    named, finished = {run.describe(): run for run in ordered}, read_finished(out)
+    names = [name for name in named if name not in finished]
     with open_processes() as pool:
-        missing = [runs[name] for name in names]
-        calls = [(run, specs[run.network], sources[run.network], n_steps[run.network]) for run in missing]
-        for number, result in pool.compute(train_run, calls):
+        missing = [named[name] for name in names]
+        calls = [(run, specs[run.network], sources[run.network]) for run in missing]
+        for n_done, (number, result) in enumerate(pool.compute(train_run, calls), 1):
             finished[names[number]] = result
             write_finished(out, finished)
-            progress.update(len(finished), len(runs), f"{len(finished)}/{len(runs)} training runs")
+            progress.update(n_done, len(names), f"{n_done}/{len(names)} training runs")
     return finished
 
 
-def train_run(run: TrainingRun, spec: TrialSpec, source: SubsetSource, n_steps: int) -> dict[str, float]:
-    """Train one run; return val_accuracy, val_accuracy_one_view and seconds."""
+def train_run(run: TrainingRun, spec: TrialSpec, source: SubsetSource) -> dict[str, float]:
+    """Train one run; return the fields of TrialScore and seconds."""
     started = time.monotonic()
     subset = source.open().select_layers(run.layers)
-    reached = train_settings(spec, run.settings, n_steps, subset, run.seed)
+    reached = train_settings(spec, run.settings, run.n_steps, subset, run.seed)
     return {**dataclasses.asdict(reached), "seconds": time.monotonic() - started}
 
 
-def accuracy_of_step(step: AblationStep, found: dict[str, dict], seed: int) -> float:
+def accuracy_of_step(step: AblationStep, found: dict[str, dict], n_steps: dict[str, int], seed: int) -> float:
     """Return the validation accuracy of a step, averaged over its number of views."""
-    result = found[describe(step.network, step.settings, step.layers, seed)]
+    result = found[run_at(step.network, step.settings, n_steps, seed, step.layers).describe()]
     return result["val_accuracy" if step.n_views == 2 else "val_accuracy_one_view"]
 
 
 def rows_of(
-    variations: list[Variation], baseline: TrainingSettings, noise: Noise, found: dict[str, dict], seed: int
-) -> list[dict]:
-    """Return the rows of one network's study, by factor, including the baseline's own value.
+    variations: list[Variation],
+    baseline: TrainingSettings,
+    found: dict[str, dict],
+    n_steps: dict[str, int],
+    n_seeds: int,
+    seed: int,
+) -> tuple[list[dict], Noise]:
+    """Return the rows of one network's study, by factor, including the baseline's own value, and their variation.
 
     Returns:
-        Rows of network, group, factor, value, chosen, val_accuracy (for the baseline, the mean over the seeds),
-        effect (difference from that mean), exceeds_noise (whether it is outside the interval) and seconds.
+        Rows of network, group, factor, value, chosen, ranked (false for HORIZON, which depends on the number of steps),
+        val_accuracy and val_loss (means over the seeds), effect (mean difference of the loss from the baseline's, lower
+        is better), exceeds_noise (whether a ranked effect is outside the interval) and seconds of a run.
     """
+    seeds = range(seed, seed + n_seeds)
+    base = [found[run_at(variations[0].network, baseline, n_steps, each).describe()] for each in seeds]
+    measured = [(one, [found[run_of(one, n_steps, each).describe()] for each in seeds]) for one in variations]
+    ranked = [results for one, results in measured if one.factor not in HORIZON]
+    noise = measure_noise([[run["val_loss"] for run in results] for results in (base, *ranked)])
     rows: list[dict] = []
-    for one in variations:
-        name = {"network": one.network, "group": one.group, "factor": one.factor}
+    for one, results in measured:
+        named = {"network": one.network, "group": one.group, "factor": one.factor, "ranked": one.factor not in HORIZON}
         if not rows or rows[-1]["factor"] != one.factor:
-            rows.append({**name, "value": own_value(one.factor, baseline), "chosen": True, "val_accuracy": noise.mean,
-                         "effect": 0.0, "exceeds_noise": False, "seconds": 0.0})  # fmt: skip
-        result = found[describe(one.network, one.settings, one.layers, seed)]
-        effect = result["val_accuracy"] - noise.mean
-        measured = {"val_accuracy": result["val_accuracy"], "seconds": result["seconds"], "effect": effect}
-        beyond = abs(effect) > noise.half_width
-        rows.append({**name, "value": one.value, "chosen": False, **measured, "exceeds_noise": beyond})
-    return rows
+            rows.append({**named, "value": own_value(one.factor, baseline), "chosen": True, "effect": 0.0,
+                         "exceeds_noise": False, **_average(base)})  # fmt: skip
+        effect = float(np.mean([run["val_loss"] for run in results])) - noise.mean
+        beyond = bool(named["ranked"] and abs(effect) > noise.half_width)
+        rows.append({**named, "value": one.value, "chosen": False, "effect": effect, "exceeds_noise": beyond,
+                     **_average(results)})  # fmt: skip
+    return rows, noise
+
+
+def _average(results: list[dict]) -> dict[str, float]:
+    return {key: float(np.mean([one[key] for one in results])) for key in ("val_accuracy", "val_loss", "seconds")}
+
+
+def list_accuracies(
+    variations: list[Variation],
+    baseline: TrainingSettings,
+    found: dict[str, dict],
+    n_steps: dict[str, int],
+    n_seeds: int,
+    seed: int,
+) -> list[list[float]]:
+    """List the accuracies of the baseline and of every ranked variation of a network over the seeds."""
+    start = Variation(variations[0].network, "", "", "", baseline)
+    configurations = [start, *(one for one in variations if one.factor not in HORIZON)]
+    return [
+        [found[run_of(one, n_steps, seed + i).describe()]["val_accuracy"] for i in range(n_seeds)]
+        for one in configurations
+    ]
+
+
+def list_longer(
+    rows: list[dict],
+    variations: dict[str, list[Variation]],
+    baselines: NetworkSettings,
+    n_steps: dict[str, int],
+    n_repeated: int,
+    seed: int,
+) -> dict[tuple[str, str, str], tuple[TrainingRun, TrainingRun]]:
+    """Return the longer runs of the values with the largest effects of each network, each with its baseline's.
+
+    Returns:
+        {(network, factor, value): (run of the value, run of the baseline)}.
+    """
+    found = {}
+    for name, baseline in baselines.items():
+        own = [row for row in rows if row["network"] == name and row["exceeds_noise"]]
+        for row in sorted(own, key=lambda row: -abs(row["effect"]))[:n_repeated]:
+            (one,) = [v for v in variations[name] if (v.factor, v.value) == (row["factor"], row["value"])]
+            pair = (run_of(one, n_steps, seed), run_at(name, baseline, n_steps, seed))
+            longer = [dataclasses.replace(run, n_steps=LONGER * run.n_steps) for run in pair]
+            found[name, row["factor"], row["value"]] = (longer[0], longer[1])
+    return found
+
+
+def confirm(row: dict, longer: dict[tuple[str, str, str], tuple[TrainingRun, TrainingRun]], found: dict) -> None:
+    """Add to a row its effect in longer runs, None if it was not repeated, and whether its sign is the same there."""
+    pair = longer.get((row["network"], row["factor"], row["value"])) if not row["chosen"] else None
+    losses = [found[run.describe()]["val_loss"] for run in pair] if pair else []
+    row["longer_effect"] = losses[0] - losses[1] if losses else None
+    row["confirmed"] = bool(losses and row["longer_effect"] * row["effect"] > 0)
 
 
 def own_value(factor: str, baseline: typing.Any) -> str:
@@ -268,21 +379,22 @@ def write_layers(layers: tuple[str, ...]) -> str:
 
 
 def rank_factors(rows: list[dict]) -> list[dict]:
-    """Rank the factors of each network by their largest effect; those within seed-to-seed variation come last.
+    """Rank the ranked factors of each network by their largest effect.
 
     Returns:
-        Rows of network, group, factor, value (with the largest effect), effect (a fraction), exceeds_noise (whether it
-        is outside the interval), best (the value with the highest accuracy) and gain (its effect, 0 for the baseline).
+        Rows of network, group, factor, value (with the largest effect), effect, exceeds_noise and confirmed (of this
+        value), best (the value with the lowest cross-entropy), gain (by how much it is lower than the baseline's, 0 for
+        the baseline) and best_confirmed.
     """
     found = []
-    for network, factor in dict.fromkeys((row["network"], row["factor"]) for row in rows):
+    for network, factor in dict.fromkeys((row["network"], row["factor"]) for row in rows if row["ranked"]):
         tried = [row for row in rows if (row["network"], row["factor"]) == (network, factor)]
         largest = max(tried, key=lambda row: abs(row["effect"]))
-        best = max(tried, key=lambda row: row["effect"])
+        best = min(tried, key=lambda row: row["effect"])
         found.append(
             {"network": network, "group": tried[0]["group"], "factor": factor, "value": largest["value"],
-             "effect": largest["effect"], "exceeds_noise": largest["exceeds_noise"],
-             "best": best["value"], "gain": best["effect"]}
+             **{name: largest[name] for name in ("effect", "exceeds_noise", "confirmed")},
+             "best": best["value"], "gain": -best["effect"], "best_confirmed": best["confirmed"]}
         )  # fmt: skip
     order = list(dict.fromkeys(row["network"] for row in rows))
     return sorted(found, key=lambda row: (order.index(row["network"]), -abs(row["effect"])))

@@ -1,4 +1,4 @@
-"""Short training runs of any network on a subset, for the study and the search."""
+"""Short training runs of any network on a subset, for the study."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from fmnist_report.training.finetune import prepare_finetune
 from fmnist_report.training.fitting import Batches, TrainingSetup, fit
 from fmnist_report.training.head import prepare_head
 from fmnist_report.training.metrics import measure_accuracy, score_scaled
-from fmnist_report.training.stores import FeatureStore, keep_in_memory
+from fmnist_report.training.stores import FeatureStore
 from fmnist_report.training.training_data import TrainingData, load_training_data, read_views
 
 STATISTICS_BATCHES = 10
 BLOCK3_MEAN = "block3_gap"  # block 3 averaged over the whole image, computed from its grid
-AfterEpoch = typing.Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -49,18 +48,6 @@ class Subset(TrainingData):
         prepared = prepare_head(self.head, self, 0)
         _fit(prepared, self.head, self.head_steps)
         return prepared.network
-
-    def to_memory(self, with_boundary: bool) -> Subset:
-        """Return a subset without open files, which can be sent to another machine.
-
-        Args:
-            with_boundary: include the store's arrays and the base's weights, for fine-tuning.
-        """
-        if self.store is None:
-            return self
-        n = {split: len(labels) for split, labels in self.labels.items()}
-        store = keep_in_memory(typing.cast(FeatureStore, self.store), n, with_boundary)
-        return replace(self, store=store, base=self.base if with_boundary else {})
 
     def select_layers(self, layers: tuple[str, ...]) -> Subset:
         """Return the subset with the features of some layers only, in the order of POOLED, or BLOCK3_MEAN."""
@@ -142,47 +129,25 @@ def prepare_trial(spec: TrialSpec, settings: TrainingSettings, subset: Subset, s
     return import_function(spec.prepare)(settings, subset, seed, **builder)
 
 
-def train_settings(
-    spec: TrialSpec,
-    settings: TrainingSettings,
-    n_steps: int,
-    subset: Subset,
-    seed: int,
-    after_epoch: AfterEpoch | None = None,
-) -> TrialScore:
+def train_settings(spec: TrialSpec, settings: TrainingSettings, n_steps: int, subset: Subset, seed: int) -> TrialScore:
     """Train one network on the subset and return its score after the last step.
 
-    Batch-normalisation statistics are recomputed before each validation: after so few steps, the running averages
-    still depend on their initial values.
+    Batch-normalisation statistics are recomputed before the validation: after so few steps, the running averages still
+    depend on their initial values.
 
     Args:
         spec: the network.
-        settings: settings; their epochs divide the steps, and each ends with a validation.
-        n_steps: total number of steps, regardless of batch size.
-        after_epoch: called with the index of the epoch and the validation accuracy; may raise to stop. Without it, only
-            the last epoch is validated.
+        n_steps: number of steps, regardless of batch size.
     """
     prepared, labels = prepare_trial(spec, settings, subset, seed), subset.labels["val"]
-    epochs, reached = itertools.count(), TrialScore(math.nan, math.nan, math.nan, math.nan)
-
-    def validation(model: keras.Model) -> dict[str, float]:
-        nonlocal reached
-        epoch = next(epochs)
-        if not after_epoch and epoch + 1 < settings.epochs:
-            return {}
-        refresh_statistics(model, prepared.batches)
-        views = prepared.predict(model, "val")
-        both, one = views.mean(axis=0), views[0]
-        reached = TrialScore(
-            measure_accuracy(both, labels), score_scaled(both, labels), measure_accuracy(one, labels),
-            score_scaled(one, labels),
-        )  # fmt: skip
-        if after_epoch:
-            after_epoch(epoch, reached.val_accuracy)
-        return {}
-
-    _fit(prepared, settings, n_steps, validation)
-    return reached
+    _fit(prepared, settings, n_steps)
+    refresh_statistics(prepared.network, prepared.batches)
+    views = prepared.predict(prepared.network, "val")
+    both, one = views.mean(axis=0), views[0]
+    return TrialScore(
+        measure_accuracy(both, labels), score_scaled(both, labels), measure_accuracy(one, labels),
+        score_scaled(one, labels),
+    )  # fmt: skip
 
 
 class NoProgress:
@@ -195,14 +160,9 @@ class NoProgress:
         pass
 
 
-def _fit(
-    prepared: TrainingSetup,
-    settings: TrainingSettings,
-    n_steps: int,
-    validation: typing.Callable[[keras.Model], dict[str, float]] = lambda model: {},
-) -> None:
+def _fit(prepared: TrainingSetup, settings: TrainingSettings, n_steps: int) -> None:
     batches = StepBatches(prepared.batches, max(1, n_steps // settings.epochs))
-    fit(prepared.network, batches, validation, settings, None, NoProgress(), prepared.slower)
+    fit(prepared.network, batches, lambda model: {}, settings, None, NoProgress(), prepared.slower)
 
 
 def refresh_statistics(network: keras.Model, batches: Batches, n_batches: int = STATISTICS_BATCHES) -> None:

@@ -7,7 +7,8 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.effects import judge_effects, pool_deviations
+from fmnist_report.evaluation.effects import judge_effects
+from fmnist_report.experiments.noise import pool_deviations
 from fmnist_report.networks import BY_NAME, network_of_stage, stages_of_part
 from fmnist_report.pipeline.files import canonical_json, read_json
 from fmnist_report.presets import override, preset
@@ -88,6 +89,8 @@ def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[dict[s
         means: dict[str, float | None] = {"val_accuracy": statistics.fmean(accuracies[name])}
         means["val_loss"] = statistics.fmean(losses[name]) if name in losses else None
         row = {**own[0], **means, "n_seeds": len(own), "apart": apart}
+        single = next(iter(row["changes"].items())) if len(row["changes"]) == 1 else ("", "")
+        row |= {"factor": single[0], "value": single[1]}
         row["sd"] = statistics.stdev(accuracies[name]) if len(own) > 1 else None
         row["seconds"] = sum(one.get("seconds", 0.0) for one in own)
         row["notes"] = list(dict.fromkeys(one["note"] for one in own if one.get("note")))
@@ -160,20 +163,26 @@ def tried_list(results: Results, language: Language) -> str:
 
 
 def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | None:
-    """Correlate the order of values in the study with that in full runs.
+    """Correlate the order of values in the study with that in full runs, by cross-entropy.
+
+    The full runs are the reader's own if there are enough, and else earlier ones of the project.
 
     Returns:
-        n, the number of values in both, including the chosen one; spearman, their rank correlation. None if the network
-        was not trained with the settings that the full runs vary, if the study's runs are too short to be conclusive,
+        n, the number of values in both, including the chosen one; spearman, their rank correlation, with low and high,
+        its 95% interval; own, whether they are the reader's. None if the study's runs are too short to be conclusive,
         if fewer than LEAST_RANKED values were tried, or if all are equal.
     """
-    if not is_trained_as("standard", results, stage) or is_too_short(stage, results):
+    if is_too_short(stage, results):
         return None
-    pairs = pair_with_study(full_rows(results, stage), results["study"]["rows"], stage)
-    full, studied = ([pair[key] for pair in pairs] for key in ("full", "studied"))
-    if len(pairs) < LEAST_RANKED or len(set(full)) == 1 or len(set(studied)) == 1:
-        return None
-    return {"n": len(pairs), "spearman": rank_correlation(full, studied)}
+    for name in ("journal", "full_runs"):
+        full = [row for row in results[name] if row["stage"] == stage and row["val_loss"] is not None]
+        pairs = pair_with_study(full, results["study"]["rows"], stage)
+        losses, studied = ([pair[key] for pair in pairs] for key in ("full", "studied"))
+        if len(pairs) >= LEAST_RANKED and len(set(losses)) > 1 and len(set(studied)) > 1:
+            found = rank_correlation(losses, studied)
+            low, high = rank_interval(found, len(pairs))
+            return {"n": len(pairs), "spearman": found, "low": low, "high": high, "own": name == "journal"}
+    return None
 
 
 def pair_with_study(
@@ -182,14 +191,17 @@ def pair_with_study(
     """Pair the results of a network's full runs, averaged by average_seeds, with those of a study for the same values.
 
     Returns:
-        Rows of factor and value, empty for the chosen settings, and the validation accuracies full and studied.
+        Rows of factor and value, empty for the chosen settings, and the cross-entropies full and studied. Values whose
+        effect depends on the number of steps are left out.
     """
-    own = [row for row in studied if row["network"] == stage]
-    accuracy = {("", "") if row["chosen"] else (row["factor"], row["value"]): row["val_accuracy"] for row in own}
+    own = [row for row in studied if row["network"] == stage and row["ranked"]]
+    loss = {("", "") if row["chosen"] else (row["factor"], row["value"]): row["val_loss"] for row in own}
+    single = [row for row in full if row["stage"] == stage and len(row["changes"]) < 2]
+    named = [(*next(iter(row["changes"].items()), ("", "")), row["val_loss"]) for row in single]
     return [
-        {"factor": factor, "value": value, "full": row["val_accuracy"], "studied": accuracy[factor, value]}
-        for row in full
-        if row["stage"] == stage and (factor := row["factor"], value := row["value"]) in accuracy
+        {"factor": factor, "value": value, "full": full_loss, "studied": loss[factor, value]}
+        for factor, value, full_loss in named
+        if (factor, value) in loss
     ]
 
 
@@ -198,6 +210,14 @@ def rank_correlation(first: list[float], second: list[float]) -> float:
     from scipy.stats import spearmanr
 
     return float(spearmanr(first, second).statistic)
+
+
+def rank_interval(correlation: float, n: int) -> tuple[float, float]:
+    """Return a 95% interval of Spearman's correlation of n pairs (Bonett and Wright, 2000, on Fisher's scale)."""
+    if n <= 3 or abs(correlation) > 1 - 1e-9:
+        return (correlation, correlation) if n > 3 else (-1.0, 1.0)
+    half = 1.959964 * math.sqrt((1 + correlation**2 / 2) / (n - 3))
+    return math.tanh(math.atanh(correlation) - half), math.tanh(math.atanh(correlation) + half)
 
 
 def head_instead(results: Results) -> float | None:

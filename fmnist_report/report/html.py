@@ -189,8 +189,6 @@ def fill_template(
         head_instead=full_runs.head_instead(results),
         curves_from=tables.first_epoch_shown([results["models"][name]["history"] for name in networks_of_part(1)]),
         unfreezing_from=tables.first_epoch_shown([results["models"]["vgg_head"]["history"]]),
-        search_rows={part: tables.search_rows(results, stages_of_part(part)) for part in (1, 2)},
-        search_list={part: tables.search_list(results, stages_of_part(part), language) for part in (1, 2)},
         comparison_rows=tables.comparison_rows(results),
         n_components=tables.count_components(results),
         speed_rows=tables.describe_measured_speed(results, language),

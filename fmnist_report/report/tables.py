@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import statistics
 import typing
 
 from fmnist_report.evaluation.results import STAGES
@@ -108,14 +109,11 @@ def list_methods(results: Results) -> list[Method]:
     """List the methods that a run uses."""
     trained = [found for found in results["run"]["settings"].values() if isinstance(found, dict) and "epochs" in found]
     tried = [*results["study"]["rows"], *results["full_runs"]]
-    searched = results["study"]["search"]["networks"]
     used = {str(value) for settings in trained for value in (settings["optimizer"], settings["schedule"])}
     used |= {row["value"] for row in tried if row["factor"] in ("optimizer", "schedule")}
     used |= {OPTIMIZERS[name].includes for name in used if name in OPTIMIZERS}
     switched = {name for settings in trained for name in ("cutout", "residual") if settings.get(name)}
     used |= switched | {row["factor"] for row in tried}
-    used |= {"search"} if searched else set()
-    used |= {"importance"} if any(found["importance"] for found in searched.values()) else set()
     return [method for method in METHODS if not method.when or method.when in used]
 
 
@@ -157,21 +155,21 @@ def group_list(results: Results, networks: tuple[str, ...], language: Language) 
 
 
 def study_points(results: Results, networks: tuple[str, ...], language: Language) -> str:
-    """Describe in sentences the run length and the baseline accuracy of each studied network."""
+    """Describe in sentences the run length, the learning rate and the baseline accuracy of each studied network."""
     bases, n_steps = results["study"]["baselines"], results["study"]["n_steps"]
     n_train = {name: results["study"]["n_train" if BY_STAGE[name].build else "feature_train"] for name in bases}
     return " ".join(
         language.text(
             N_(
-                "As the starting point of the study, after {steps} of {images} each, {network} reaches {accuracy} ± "
-                "{sd} on validation (mean and standard deviation over {seeds})."
+                "For {network} a run takes {steps} of {images}, at the learning rate {rate}, the best of {tried} for "
+                "so few steps; with the chosen settings it reaches {accuracy} on validation."
             ),
             network=language.name(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
             images=language.count("image", min(bases[name]["batch_size"], n_train[name])),
-            accuracy=language.percent(bases[name]["mean"], 2),
-            sd=language.number(100 * bases[name]["sd"], 2),
-            seeds=language.count("seed", len(bases[name]["accuracies"])),
+            rate=language.value(f"{bases[name]['learning_rate']:g}"),
+            tried=language.integer(len(bases[name]["rates"])),
+            accuracy=language.percent(statistics.fmean(bases[name]["accuracies"]), 2),
         )
         for name in networks
         if name in bases
@@ -186,35 +184,6 @@ def ablation_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
 def first_epoch_shown(histories: list[dict[str, typing.Any]]) -> int:
     """Return the epoch whose values start the axes of learning curves; earlier ones would flatten the rest."""
     return FIRST_SHOWN if min(len(history["val_loss"]) for history in histories) > 2 * FIRST_SHOWN else 1
-
-
-def search_rows(results: Results, stages: tuple[str, ...]) -> list[dict[str, typing.Any]]:
-    """Return the best values found by the searches of the given stages, most important first for each network."""
-    rows = []
-    for network, found in results["study"]["search"]["networks"].items():
-        if network in stages:
-            best = {name: value for name, value in found["best"].items() if name != "val_accuracy"}
-            for name in sorted(best, key=lambda name: -found["importance"].get(name, 0)):  # noqa: B023
-                value = best[name] if isinstance(best[name], str) else f"{best[name]:.4g}"
-                rows.append(
-                    {"network": network, "factor": name, "best": value, "importance": found["importance"].get(name)}
-                )
-    return rows
-
-
-def search_list(results: Results, stages: tuple[str, ...], language: Language) -> str:
-    """Describe in sentences the trials and the best validation accuracy of each search of the given stages."""
-    return " ".join(
-        language.text(
-            N_("For {network} there were {trials}, {pruned} of them stopped early; the best reached {accuracy}."),
-            network=language.name(network_of_stage(network)),
-            trials=language.count("trial", found["n_trials"]),
-            pruned=found["n_pruned"],
-            accuracy=language.percent(found["best"]["val_accuracy"], 2),
-        )
-        for network, found in results["study"]["search"]["networks"].items()
-        if network in stages
-    )
 
 
 def comparison_rows(results: Results) -> list[dict[str, typing.Any]]:

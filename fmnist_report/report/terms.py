@@ -104,7 +104,6 @@ UNITS = {
     "epoch": N_n("{n} epoch", "{n} epochs"),
     "step": N_n("{n} step", "{n} steps"),
     "seed": N_n("{n} seed", "{n} seeds"),
-    "trial": N_n("{n} trial", "{n} trials"),
     "value tried": N_n("{n} value tried", "{n} values tried"),
     "change": N_n("{n} change", "{n} changes"),
     "error": N_n("{n} error", "{n} errors"),

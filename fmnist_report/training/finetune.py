@@ -16,7 +16,7 @@ from fmnist_report.training.batches import one_hot
 from fmnist_report.training.fitting import TrainingSetup, dtype_policy, seeded, train_network
 from fmnist_report.training.pixels import prepare_from_pixels
 from fmnist_report.training.prediction import Batches, as_pixels, predict_views, view_features
-from fmnist_report.training.stores import BoundaryBatches, FeatureStore, MemoryStore
+from fmnist_report.training.stores import BoundaryBatches, FeatureStore
 from fmnist_report.training.training_data import TrainingData, load_training_data
 
 READ_ROWS = 250
@@ -99,7 +99,7 @@ def fine_tune(
         train_network(out, progress, prepare, finetune, training_data, seed)
 
 
-def find_easy(head: keras.Model, store: FeatureStore | MemoryStore, labels: np.ndarray) -> np.ndarray:
+def find_easy(head: keras.Model, store: FeatureStore, labels: np.ndarray) -> np.ndarray:
     """Return which training images have less than the mean loss under the head; (n,) bool for n labels."""
     views = view_features([store.pooled("train", view, len(labels)) for view in store.views])
     probabilities = predict_views(head, views).mean(axis=0)
@@ -107,7 +107,7 @@ def find_easy(head: keras.Model, store: FeatureStore | MemoryStore, labels: np.n
     return loss < loss.mean()
 
 
-def view_boundary(store: FeatureStore | MemoryStore, split: str, n: int) -> list[Batches]:
+def view_boundary(store: FeatureStore, split: str, n: int) -> list[Batches]:
     """Return the batches of each view of the first n images of a split, as cached boundary activations, float32."""
     first = store.first_row(split)
 

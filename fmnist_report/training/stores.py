@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import typing
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fmnist_report.data.split import DatasetInfo, read_dataset_info
+from fmnist_report.data.split import read_dataset_info
 from fmnist_report.models.base import BaseInput
 from fmnist_report.pipeline.files import read_json
 from fmnist_report.settings import POOLED
@@ -82,51 +81,6 @@ class FeatureStore:
         return np.concatenate(layers, axis=1)
 
 
-@dataclasses.dataclass(frozen=True)
-class MemoryStore:
-    """The first rows of each split of an extraction in memory, with the part of FeatureStore's interface used here.
-
-    boundary: {view: {layer: (n, …) float16}}, the splits one after the other; empty if not needed.
-    pooled_views: {split: {view: (n, n_features) float16}}.
-    """
-
-    counts: dict[str, int]
-    given: BaseInput
-    unfreeze: int
-    dataset: DatasetInfo
-    views: tuple[str, ...]
-    boundary: dict[str, dict[str, np.ndarray]]
-    pooled_views: dict[str, dict[str, np.ndarray]]
-
-    def first_row(self, split: str) -> int:
-        """Return the index of a split's first row, counted over all splits."""
-        splits = list(self.counts)
-        return sum(self.counts[p] for p in splits[: splits.index(split)])
-
-    def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
-        """Read rows first … last-1, counted over all splits, of a view's boundary activations, by layer; float16."""
-        return {layer: values[first:last] for layer, values in self.boundary[view].items()}
-
-    def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
-        """Return the pooled features, (n, n_features) float16."""
-        return self.pooled_views[split][view][:n]
-
-
-def keep_in_memory(store: FeatureStore, n: dict[str, int], with_boundary: bool) -> MemoryStore:
-    """Read the first n[split] rows of splits.
-
-    Args:
-        with_boundary: read the boundary activations and the pooled features; without it, both are empty.
-    """
-    boundary, pooled = {}, {}
-    if with_boundary:
-        for view in store.views:
-            rows = [store.read_boundary(view, store.first_row(split), store.first_row(split) + n[split]) for split in n]
-            boundary[view] = _join(rows)
-        pooled = {split: {view: store.pooled(split, view, n[split]) for view in store.views} for split in n}
-    return MemoryStore(n, store.given, store.unfreeze, store.dataset, store.views, boundary, pooled)
-
-
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and inverse standard deviation, (n_features,) float32 each, of (n, n_features) features."""
     total, squares = (np.zeros(train.shape[1]) for _ in range(2))
@@ -159,7 +113,7 @@ class BoundaryBatches:
     GROUP = 24
 
     def __init__(
-        self, store: FeatureStore | MemoryStore, targets: np.ndarray, batch_size: int, seed: int, show_every: np.ndarray
+        self, store: FeatureStore, targets: np.ndarray, batch_size: int, seed: int, show_every: np.ndarray
     ) -> None:
         self.store, self.targets, self.seed, self.show_every = store, targets, seed, show_every
         rng = np.random.default_rng(seed)

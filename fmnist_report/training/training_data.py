@@ -10,7 +10,7 @@ from fmnist_report.data.split import DatasetInfo, load_dataset_info
 from fmnist_report.models.arrays import Weights
 from fmnist_report.pipeline.files import load_arrays
 from fmnist_report.settings import HeadSettings
-from fmnist_report.training.stores import FeatureStore, MemoryStore
+from fmnist_report.training.stores import FeatureStore
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TrainingData:
     images: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     views: dict[str, list[np.ndarray]] = dataclasses.field(default_factory=dict)
-    store: FeatureStore | MemoryStore | None = None
+    store: FeatureStore | None = None
     base: Weights = dataclasses.field(default_factory=dict)
     head: HeadSettings = HeadSettings()
 

@@ -5,7 +5,7 @@ import typing
 
 from fmnist_report.networks import BY_NAME, BY_STAGE, CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import fit, is_too_short, is_trained_as, read_finetune, verdict
+from fmnist_report.report.conclusions.trained import fit, is_named, is_too_short, is_trained_as, read_finetune, verdict
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
@@ -66,8 +66,8 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
     """
     effects: list[tuple[dict[str, str], float]] = []
     if not is_too_short(stage, results):
-        rows = [row for row in results["study"]["rows"] if row["exceeds_noise"] and row["network"] == stage]
-        effects += [({row["factor"]: row["value"]}, row["effect"]) for row in rows]
+        rows = [row for row in results["study"]["rows"] if row["network"] == stage and is_named(row, results)]
+        effects += [({row["factor"]: row["value"]}, -row["effect"]) for row in rows]  # a lower loss is better
     for row in results["full_runs"]:
         own, base = find_full(results, stage, row["factor"], row["value"])
         if row["stage"] == stage and own is not None and base is not None:
@@ -97,11 +97,11 @@ def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
     """Suggest repeating a value of the study in a full run, or a full run with further seeds."""
     network = network_of_stage(row["network"])
     n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
-    values = {"factor": row["factor"], "value": row["best"]}
+    values: dict[str, typing.Any] = {"factor": row["factor"], "value": row["best"]}
     own, base = find_full(results, row["network"], row["factor"], row["best"])
     if own is not None and base is not None:
         return Claim("advice", network, "repeat_seeds", values=values | {"own": own, "base": base})
-    return Claim("advice", network, "repeat", values=values | {"gain": row["gain"], "n_tried": n_tried})
+    return Claim("advice", network, "repeat", values=values | {"loss_gain": row["gain"], "n_tried": n_tried})
 
 
 def _half_width(row: dict[str, typing.Any], results: Results) -> float:
@@ -110,7 +110,7 @@ def _half_width(row: dict[str, typing.Any], results: Results) -> float:
 
 def is_better(row: dict[str, typing.Any], results: Results) -> bool:
     """Return whether the study's best value of a factor is worth a full run."""
-    if row["gain"] <= _half_width(row, results) or is_too_short(row["network"], results):
+    if not row["best_confirmed"] or is_too_short(row["network"], results):
         return False
     if row["factor"] in ("layers", "widths") or (row["factor"] == "unfreeze" and row["best"] not in SETTABLE_BLOCKS):
         return False

@@ -13,7 +13,7 @@ from fmnist_report.networks import (
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import calibration, dear_and_cheap, errors, most_confused
-from fmnist_report.report.conclusions.trained import ablation, is_too_short
+from fmnist_report.report.conclusions.trained import ablation, effects
 
 PARTS = {"part1": 1, "part2": 2}
 
@@ -102,21 +102,15 @@ def unfreezing(results: Results) -> Claim:
 
 
 def strongest(results: Results, part: str) -> Claim | None:
-    """Claim the largest effect above seed-to-seed variation for every network studied in a part; "none" without any.
+    """Claim the largest named effect of the study for every network of a part; "none" without any.
 
-    Return nothing if a network was trained too briefly to be conclusive but has such an effect: the figure shows it.
+    Return nothing if no network was studied in runs that are long enough to be conclusive.
     """
-    stages = stages_of_part(PARTS[part])
-    factors = results["study"]["factors"]
-    every = [row for row in factors if row["network"] in stages]
-    rows = [row for row in every if not is_too_short(row["network"], results)]
-    if not rows or any(row["exceeds_noise"] for row in every if row not in rows):
+    claims = [claim for stage in stages_of_part(PARTS[part]) for claim in effects(results, stage)]
+    if not claims:
         return None
-    top: dict[str, tuple] = {}
-    for row in rows:
-        if row["exceeds_noise"] and abs(row["effect"]) > abs(top.get(row["network"], ("", "", 0.0))[2]):
-            top[row["network"]] = (row["factor"], row["value"], row["effect"])
-    return Claim("strongest", part, "beyond", values={"largest": top}) if top else Claim("strongest", part, "none")
+    top = {claim.subject: claim.values["losses"][0] for claim in claims if claim.relation == "named"}
+    return Claim("strongest", part, "named", values={"largest": top}) if top else Claim("strongest", part, "none")
 
 
 def confused(results: Results, names: tuple[str, ...]) -> Claim | None:

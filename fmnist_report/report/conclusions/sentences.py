@@ -108,18 +108,14 @@ MESSAGES = {
     ("fit", "short"): N_(
         "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
         "images; so few epochs do not tell whether it overfits."),
-    ("effects", "beyond"): N_(
-        "In the study of {network} ({n_steps} a training, whatever the batch) the accuracy at these values differs "
-        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
-        "{n_seeds}: {effects}. Lost in the noise: {lost}."),
-    ("effects", "all"): N_(
-        "In the study of {network} ({n_steps} a training, whatever the batch) every hyperparameter has a value at "
-        "which the accuracy differs from that of the starting point by more than the noise of ±{half_width} "
-        "percentage points, measured over {n_seeds}: {effects}."),
+    ("effects", "named"): N_(
+        "In short training runs of {network} ({n_steps} each, {n_seeds}) these changes moved the cross-entropy by more "
+        "than seed-to-seed variation (±{half_loss}), in the same direction after four times as many steps, and no full "
+        "training run contradicts them: {losses}. Lower is better."),
     ("effects", "none"): N_(
-        "In the study of {network} ({n_steps} a training, whatever the batch) at no value does the accuracy differ "
-        "from that of the starting point by more than the noise of ±{half_width} percentage points, measured over "
-        "{n_seeds}. Hyperparameters tried: {lost}."),
+        "In short training runs of {network} ({n_steps} each, {n_seeds}) no change is shown to move the cross-entropy "
+        "by more than seed-to-seed variation (±{half_loss}) in a direction that longer and full training runs "
+        "confirm."),
     ("own_runs", "both"): N_(
         "Of {n_changes} of the settings of {network}, each tried in full training runs, these made it better on "
         "validation than the chosen settings, beyond seed-to-seed variation: {better}; these made it worse: {worse}."),
@@ -150,22 +146,23 @@ MESSAGES = {
         "“standard”) none made it better or worse on validation, beyond seed-to-seed variation."),
     ("ablation", "raised"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
-        "{top}; the noise is ±{half_width} percentage points a step, and beyond it are: {steps}."),
+        "{top}; seed-to-seed variation is ±{half_width} percentage points a step, and beyond it are: {steps}."),
     ("ablation", "lowered"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy fell from {bottom} to "
-        "{top}; the noise is ±{half_width} percentage points a step, and beyond it are: {steps}."),
+        "{top}; seed-to-seed variation is ±{half_width} percentage points a step, and beyond it are: {steps}."),
     ("ablation", "same"): N_(
         "In the short trainings of the study the lowest step ({bottom}) and “{upto}” ({top}) differ by no more than "
-        "the noise of ±{half_width} percentage points; single steps beyond it: {steps}."),
+        "the seed-to-seed variation of ±{half_width} percentage points; single steps beyond it: {steps}."),
     ("ablation", "raised_unnamed"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
-        "{top}, but at no single step by more than the noise of ±{half_width} percentage points."),
+        "{top}, but at no single step by more than the seed-to-seed variation of ±{half_width} percentage points."),
     ("ablation", "lowered_unnamed"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy fell from {bottom} to "
-        "{top}, but at no single step by more than the noise of ±{half_width} percentage points."),
+        "{top}, but at no single step by more than the seed-to-seed variation of ±{half_width} percentage points."),
     ("ablation", "same_unnamed"): N_(
         "In the short trainings of the study the lowest step ({bottom}) and “{upto}” ({top}) differ by no more than "
-        "the noise of ±{half_width} percentage points, and no single step adds or takes more than that."),
+        "the seed-to-seed variation of ±{half_width} percentage points, and no single step adds or takes more than "
+        "that."),
     ("ablation_peak", "stated"): N_(
         "Of the steps up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
         "“{upto}” (picked afterwards, so not tested)."),
@@ -253,9 +250,8 @@ MESSAGES = {
         "validation images ({val}) do not differ significantly, and the validation loss (after temperature scaling) "
         "ended near its lowest value."),
     ("advice", "repeat"): N_(
-        "Repeat in full training what the study found better beyond its noise: “{factor}” = {value} for {subject}, "
-        "there {gain} percentage points above the starting point (picked from {n_tried}, so probably an "
-        "overestimate)."),
+        "Try in full training runs what short ones found better: “{factor}” = {value} for {subject} lowered the "
+        "cross-entropy there by {loss_gain} (picked from {n_tried}, so probably an overestimate)."),
     ("advice", "generalise_own"): N_(
         "Regularise {subject} more strongly, or augment its training images more, and train it longer: the accuracy is "
         "higher on training images ({train}) than on validation images ({val}), while the validation loss (after "
@@ -269,8 +265,8 @@ MESSAGES = {
         "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images ({val}), "
         "while the validation loss (after temperature scaling) ended near its lowest value."),
     ("advice", "repeat_seeds"): N_(
-        "Repeat with further seeds what the study found better beyond its noise and earlier full training found "
-        "better too: “{factor}” = {value} for {subject} reached {own} on validation, the chosen settings {base}."),
+        "Repeat with further seeds what short and full training runs found better: “{factor}” = {value} for {subject} "
+        "reached {own} on validation, the chosen settings {base}."),
     ("extremes", "differ"): N_("Highest: {highest_of} with {a}; lowest: {lowest} with {b}."),
     ("extremes", "equal"): N_("All models reach the same accuracy, {a}."),
     ("last_epoch", "ahead"): N_("After the last epoch {subject} is ahead on validation: {a} against {b}."),
@@ -293,8 +289,8 @@ MESSAGES = {
     ("unfreezing", "stated"): N_(
         "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
         "for as many further epochs: {control}."),
-    ("strongest", "beyond"): N_("Largest effect beyond the noise, in percentage points: {largest}."),
-    ("strongest", "none"): N_("No effect exceeds the noise."),
+    ("strongest", "named"): N_("The largest effect on cross-entropy: {largest}."),
+    ("strongest", "none"): N_("No effect is confirmed."),
     ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
     ("hardest", "same"): N_("All networks misclassify more images of {classes} than of any other class."),
     ("hardest", "by_network"): N_("The class with the most misclassified images: {of}."),

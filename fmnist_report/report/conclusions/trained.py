@@ -73,26 +73,29 @@ def fit(results: Results, name: str) -> Claim:
 
 
 def effects(results: Results, network: str) -> list[Claim]:
-    """Claim which values changed a network's validation accuracy by more than seed-to-seed variation, largest first.
+    """Claim which values changed a network's cross-entropy in the short runs of the study, largest effect first.
 
-    Nothing if the network was not studied, or in runs that were too short. "none": all effects are within the interval.
-    Otherwise "beyond", with the values as (factor, value, effect), and the names of factors without any; "all" if there
-    are no such factors.
+    Named are effects that exceed seed-to-seed variation, have the same sign in longer runs, and that no full run
+    contradicts: "named", with the values as (factor, value, effect), or "none". Nothing if the network was not studied,
+    or in runs that were too short.
     """
     rows = [row for row in results["study"]["rows"] if row["network"] == network]
     if not rows or is_too_short(network, results):
         return []
-    found = sorted((row for row in rows if row["exceeds_noise"]), key=lambda row: -abs(row["effect"]))
-    beyond = tuple((row["factor"], row["value"], row["effect"]) for row in found)
-    named = {row["factor"] for row in found}
-    lost = tuple(dict.fromkeys(row["factor"] for row in rows if row["factor"] not in named))
-    base = results["study"]["baselines"][network]
-    values: dict[str, typing.Any] = {"half_width": base["half_width"], "n_seeds": len(base["accuracies"])}
-    values |= {"n_steps": results["study"]["n_steps"][network]}
-    values |= {"effects": beyond} if beyond else {}
-    values |= {"lost": lost} if lost else {}
-    relation = "none" if not beyond else "beyond" if lost else "all"
-    return [Claim("effects", network, relation, values=values)]
+    found = sorted((row for row in rows if is_named(row, results)), key=lambda row: -abs(row["effect"]))
+    base, study = results["study"]["baselines"][network], results["study"]
+    values: dict[str, typing.Any] = {"half_loss": base["half_width"], "n_seeds": study["n_seeds"]}
+    values |= {"n_steps": study["n_steps"][network]}
+    values |= {"losses": tuple((row["factor"], row["value"], row["effect"]) for row in found)} if found else {}
+    return [Claim("effects", network, "named" if found else "none", values=values)]
+
+
+def is_named(row: dict[str, typing.Any], results: Results) -> bool:
+    """Return whether an effect of the study is concluded: confirmed in longer runs, contradicted by no full run."""
+    full = [*results["journal"], *results["full_runs"]]
+    same = [one for one in full if one["stage"] == row["network"] and one["changes"] == {row["factor"]: row["value"]}]
+    effects = [one["loss_effect"] if one["loss_effect"] is not None else -(one["effect"] or 0.0) for one in same]
+    return row["confirmed"] and all(effect * row["effect"] >= 0 for effect in effects)
 
 
 def verdict(row: dict[str, typing.Any]) -> str:

@@ -68,7 +68,7 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("least", "most"), lambda language, value: language.number(100 * value, 2)),
     **dict.fromkeys(("low", "high"), lambda language, value: language.bound(value)),
     "signed": lambda language, value: language.points(value, 2),
-    **dict.fromkeys(("difference", "gain"), lambda language, value: language.number(abs(100 * value), 2)),
+    **dict.fromkeys(("difference",), lambda language, value: language.number(abs(100 * value), 2)),
     **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
     **dict.fromkeys(("macs_a", "macs_b", "params_a", "params_b"), lambda language, value: language.compact(value)),
     **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
@@ -82,11 +82,12 @@ FORMATS: dict[str, Format] = {
     "ways": lambda language, value: language.join(
         language.quoted([f"{language.factor(factor)}: {language.value(way)}"]) for factor, way in value
     ),
-    "effects": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
+    "losses": lambda language, value: "; ".join(_effect(language, *effect) for effect in value),
+    "half_loss": lambda language, value: language.number(value, 3),
+    "loss_gain": lambda language, value: language.number(value, 3),
     **dict.fromkeys(
         ("better", "worse"), lambda language, value: "; ".join(_changed(language, *effect) for effect in value)
     ),
-    "lost": lambda language, value: ", ".join(map(language.factor, value)),
     "highest_at": lambda language, value: language.quoted(map(language.component, value)),
     "upto": lambda language, value: language.component(value),
     "components": lambda language, value: ", ".join(map(language.component, value)),
@@ -110,7 +111,7 @@ FORMATS: dict[str, Format] = {
 
 def _effect(language: Language, factor: str, value: str, effect: float) -> str:
     text = f"{language.factor(factor)} = {language.value(value)}".replace(" = ", "\u00a0=\u00a0")
-    return f"{text} ({language.points(effect, 2)})"
+    return f"{text} ({language.difference(effect)})"
 
 
 def _changed(language: Language, changes: dict[str, str], effect: float, loss_effect: float | None) -> str:

@@ -1,5 +1,6 @@
 """Charts of short training runs: the study, the ablations, and the preprocessing variants."""
 
+import math
 import textwrap
 import typing
 
@@ -15,9 +16,9 @@ Results = dict[str, typing.Any]
 
 
 def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw the validation accuracy of every change to the baseline, marked by a line, and the interval around it.
+    """Draw the cross-entropy of every change to the baseline, marked by a line, and the interval around it.
 
-    Full colour: outside the interval; pale: within seed-to-seed variation.
+    Full colour: confirmed in longer runs; hollow: not; crosses: values whose effect depends on the number of steps.
     """
     shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
@@ -25,23 +26,26 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
     figure, axes = new_figure(0.6 + 0.165 * n_rows, 1, max(1, len(shown)))
     for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
         model, base = network_of_stage(name), study["baselines"][name]
-        ax.axvspan(base["mean"] - base["half_width"], base["mean"] + base["half_width"], color="#e6e6e6", linewidth=0)
+        if math.isfinite(base["half_width"]):
+            low, high = base["mean"] - base["half_width"], base["mean"] + base["half_width"]
+            ax.axvspan(low, high, color="#e6e6e6", linewidth=0)
         ax.axvline(base["mean"], color=COLOURS[model], linewidth=1)
         own = {row["factor"]: row["value"] for row in found if row["chosen"]}
         changes = [row for row in found if not row["chosen"]]
         for y, row in enumerate(reversed(changes)):
-            edge = COLOURS[model] if row["exceeds_noise"] else "#8a8a8a"
-            face = edge if row["exceeds_noise"] else "white"
-            ax.plot(row["val_accuracy"], y, "o", color=edge, markersize=4.5, markerfacecolor=face)
+            edge = COLOURS[model] if row["confirmed"] else "#8a8a8a"
+            face = edge if row["confirmed"] else "white"
+            marker = "o" if row["ranked"] else "x"
+            ax.plot(row["val_loss"], y, marker, color=edge, markersize=4.5, markerfacecolor=face)
         ax.set_yticks(
             range(len(changes)), [_name_change(row, own[row["factor"]], language) for row in reversed(changes)],
-            fontsize=7,
+            fontsize=7.5,
         )  # fmt: skip
         ax.set_ylim(-0.7, len(changes) - 0.3)
         ax.set_title(textwrap.fill(language.model(model), 16 if len(shown) > 1 else 40, break_on_hyphens=False))
-        percent_axis(ax.xaxis, language)
+        ax.xaxis.set_major_formatter(lambda value, place: language.number(value, 2))
     write = figure.supxlabel if len(shown) > 1 else axes[0, 0].set_xlabel
-    write(language.text(N_("Validation accuracy")))  # once: next to its neighbour's it would be cut off
+    write(language.text(N_("Cross-entropy on validation, after temperature scaling")))  # once: it would be cut off
     return figure
 
 
