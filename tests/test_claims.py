@@ -113,7 +113,8 @@ def assert_no_two_contradict(document, found):
     own, known = ({c.subject for c in found if c.kind == kind} for kind in ("own_runs", "in_full"))
     assert not own & known
     fits = {c.subject: c.relation for c in found if c.kind == "fit"}
-    advised = {c.subject: c.relation for c in found if c.kind == "advice" and c.relation not in ("repeat", "repeat_seeds", "adopt")}
+    of_values = ("repeat", "repeat_seeds", "adopt")
+    advised = {c.subject: c.relation for c in found if c.kind == "advice" and c.relation not in of_values}
     for name, relation in advised.items():
         if name in fits:
             after = fits[name] in ("overfits", "overfits_by_loss", "rose", "unlearned")

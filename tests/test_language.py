@@ -68,6 +68,37 @@ def test_every_translation_keeps_the_placeholders(catalogue):
         assert names(translation) == names(message), message
 
 
+def order_of_numbers(text):
+    """Return the placeholders of a message in their order, without names, which languages place differently."""
+    names = ("subject", "other", "network", "model", "chosen", "rivals", "models", "moment", "backbone")
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name and name not in names]
+
+
+# Beginnings of messages whose translation has its numbers in another order, which is given.
+OTHER_ORDER = {
+    "Highest: {highest_of}": ["a", "highest_of", "b", "lowest"],
+    "The multilayer perceptron stands for": ["epochs", "optimizer"],
+    "{subject:Nominative} ({a}) is {difference} percentage points less": ["a", "b", "difference", "low", "high", "p"],
+    "{subject:Nominative} ({a}) is {difference} percentage points more": ["a", "b", "difference", "low", "high", "p"],
+    "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points less": [
+        "a", "difference", "p", "b"],
+    "The weighted average of the networks’ probabilities ({a}) is {difference} percentage points more": [
+        "a", "b", "difference", "p"],
+    "The weighted average of the networks’ probabilities ({a}) is significantly": ["a", "b", "difference", "p"],
+}  # fmt: skip
+
+
+def test_a_translation_has_its_numbers_in_the_order_of_the_original(catalogue):
+    """Swapped numbers would be read as each other's."""
+    n_turned = 0
+    for message, text in catalogue.items():
+        starts = [start for start in OTHER_ORDER if message.startswith(start)]
+        expected = OTHER_ORDER[starts[0]] if starts else order_of_numbers(message)
+        assert order_of_numbers(text) == expected, (message, text)
+        n_turned += len(starts)
+    assert n_turned == len(OTHER_ORDER)
+
+
 def test_no_english_word_is_left_in_the_translations(catalogue):
     kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout"
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"

@@ -452,8 +452,8 @@ def test_ones_own_runs_come_first_and_ours_go_to_the_appendix(results):
         if row["changes"]:
             assert shown[4] == f"{language.points(row['effect'], 2)} ({language.points(row['low'], 2)} … " \
                 f"{language.points(row['high'], 2)})"  # fmt: skip
-            assert shown[6].startswith(language.difference(row["loss_effect"]))
-        assert shown[7].split(":")[0] == {"chosen": "kept", "same": "no difference"}.get(verdict(row), verdict(row))
+            assert shown[5].startswith(language.difference(row["loss_effect"]))
+        assert shown[6].split(":")[0] == {"chosen": "kept", "same": "no difference"}.get(verdict(row), verdict(row))
 
 
 def test_ones_own_runs_are_shown_for_other_data_and_without_notes(results):
@@ -463,7 +463,7 @@ def test_ones_own_runs_are_shown_for_other_data_and_without_notes(results):
     results["journal"], results["full_runs"] = average_seeds(rows), []
     html = fill_page(results, preset("standard"))
     found = read_table(html, "runs_part2")[1:]
-    assert len(found) == 4 and len(found[0]) == 7 and found[1][-1] == "undecided" and "…" not in found[1][3]
+    assert len(found) == 4 and len(found[0]) == 6 and found[1][-1] == "undecided" and "…" not in found[1][3]
     assert 'id="table-runs_part1"' not in html
 
 
