@@ -23,7 +23,7 @@ if typing.TYPE_CHECKING:
     from distributed import Client
 
 PACKAGE = Path(__file__).resolve().parent.parent
-VERSIONS = ("keras", "numpy", "h5py", "scikit-learn", "optuna", "distributed")
+VERSIONS = ("keras", "numpy", "h5py", "scikit-learn", "distributed")
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
     "1",
