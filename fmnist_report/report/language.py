@@ -86,9 +86,9 @@ class Language:
         self.classes = [self.text(name) for name in CLASS_NAMES] if classes is None else list(classes)
 
     def text(self, message: str, **values: str | int | Name) -> str:
-        """Translate a message and fill in its {named} values; prevent lines that start with a dash or %."""
+        """Translate a message and fill in its {named} values; prevent lines that start with a dash, % or “п.”."""
         text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
-        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%")
+        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%").replace("в. п.", "в.\u00a0п.")
 
     def model(self, name: str) -> str:
         """Return a model's name for tables and figures."""
