@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fmnist_report.errors import UsageError, unknown
 from fmnist_report.evaluation.effects import Effect, judge_effects
 from fmnist_report.forecast import add_up, forecast, write_duration
-from fmnist_report.journal import MOST_NOTE, STAGES, Run, record_plan
+from fmnist_report.journal import MOST_NOTE, OF_VALIDATION, STAGES, Run, record_plan
 from fmnist_report.machine import measure_speed
 from fmnist_report.networks import BY_STAGE
 from fmnist_report.pipeline.files import digest_json
@@ -108,10 +108,12 @@ def find_concerned(names: list[str]) -> tuple[str, ...]:
     A setting of a network concerns that network, and one of the data or the features all networks that read them.
 
     Raises:
-        UsageError: a setting concerns no network.
+        UsageError: a setting concerns no network, or the images on which networks are judged.
     """
     concerned: set[str] = set()
     for name in names:
+        if name in (*OF_VALIDATION, "data.n_test"):
+            raise UsageError(f"{name} changes the images on which runs are judged, so they could not be compared.")
         section = name.partition(".")[0]
         reading = [stage for stage in STAGES if section in BY_STAGE[stage].determined_by]
         if not reading:
@@ -277,14 +279,10 @@ def list_journal(runs: list[Run], settings: Settings) -> list[tuple[str, ...]]:
     for stage in STAGES:
         own = [run for run in runs if run.stage == stage]
         for run in sorted(own, key=lambda run: (bool(run.differences(settings)), run.date)):
-            changes = {name: _write_json(value) for name, value in run.differences(settings).items()}
+            changes = {name: write_value(value) for name, value in run.differences(settings).items()}
             loss = "diverged" if run.val_loss is None else f"{run.val_loss:.4f}"
             rows.append(
                 (stage, write_changes(changes) or "baseline", str(run.seed), f"{100 * run.val_accuracy:.2f} %", loss,
                  write_duration(run.seconds), run.date, run.processor, run.note)
             )  # fmt: skip
     return rows
-
-
-def _write_json(value: typing.Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

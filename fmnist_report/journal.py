@@ -23,7 +23,7 @@ from fmnist_report.training.metrics import measure_accuracy, score_scaled
 
 NAME = "journal.jsonl"  # in the cache folder, by default
 STAGES = (*stages_of_part(1), *stages_of_part(2))  # that train a network
-# Settings that determine the validation images; runs with others are not comparable.
+# Settings that determine the validation images, so that runs with other values cannot be compared.
 OF_VALIDATION = ("data.n_val", "data.split_seed", "data.side", "data.skip_unreadable")
 MOST_NOTE = 500  # characters
 
@@ -88,6 +88,7 @@ class Journal:
 
     def __init__(self, path: Path, locks: Path, warn: Warn = lambda message: None) -> None:
         self.path, self.locks, self.warn = path, locks, warn
+        self._reported = ""
 
     def read(self) -> list[Run]:
         """Return the runs, each cache entry once, with its last note; warn of lines that cannot be read.
@@ -102,13 +103,13 @@ class Journal:
                 continue
             try:
                 run = parse_run(line)
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 damaged.append(str(number))
                 continue
             former = found.pop(run.key, None)
             found[run.key] = dataclasses.replace(run, note=run.note or (former.note if former else ""))
-        if damaged:
-            lines = f"line {damaged[0]}" if len(damaged) == 1 else f"lines {', '.join(damaged)}"
+        if damaged and (lines := f"line{'s' * (len(damaged) > 1)} {', '.join(damaged)}") != self._reported:
+            self._reported = lines  # once, however often the journal is read
             self.warn(f"The journal {str(self.path)!r} is damaged in {lines}; the other lines are used.")
         return list(found.values())
 
@@ -163,7 +164,7 @@ def parse_run(line: str) -> Run:
     """Read a line of the journal; fields that this version does not know are ignored.
 
     Raises:
-        ValueError, TypeError, KeyError: the line is damaged.
+        ValueError, TypeError, KeyError, RecursionError: the line is damaged.
     """
     values = json.loads(line)
     run = Run(**{field.name: values[field.name] for field in dataclasses.fields(Run)})
@@ -252,7 +253,7 @@ def select_runs(runs: typing.Iterable[Run], settings: Settings, data: str) -> li
         changes = run.differences(settings)
         changes.pop("data.n_test", None)  # which no training reads
         if run.data == data and not any(name in changes for name in OF_VALIDATION):
-            own = {name.removeprefix(f"{run.stage}."): _write_json(value) for name, value in changes.items()}
+            own = {name.removeprefix(f"{run.stage}."): _join(value) for name, value in changes.items()}
             kept = {
                 name: getattr(run, name) for name in ("seed", "val_accuracy", "val_loss", "seconds", "date", "note")
             }
@@ -264,5 +265,6 @@ def select_runs(runs: typing.Iterable[Run], settings: Settings, data: str) -> li
     return [row for row in last.values() if len(kinds[row["stage"]]) == 2]
 
 
-def _write_json(value: typing.Any) -> str:
+def _join(value: typing.Any) -> str:
+    """Format a value as Language.value takes it: lists are joined by hyphens."""
     return "-".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -181,7 +181,7 @@ def _write_range(schema: dict[str, typing.Any]) -> str:
 
 def write_value(value: typing.Any) -> str:
     """Format a setting's value as --set accepts it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def reproduce_command(settings: Settings) -> str:

@@ -80,6 +80,8 @@ def test_one_of_several_networks_can_be_chosen():
         ("cnn.dropout=", "for example cnn.dropout=0.1,0.3"),
         ("cnn.dropout", "for example cnn.dropout=0.1,0.3"),
         ("report.accent=red", "report.accent changes no network"),
+        ("data.n_val=400", "data.n_val changes the images on which runs are judged"),
+        ("data.split_seed=1", "could not be compared"),
         ("study.seeds=4", "study.seeds changes no network"),
         ("cnn.dropout=0.2", "the chosen values already"),
         ("cnn.widths=8,16", "cnn.widths expects 3"),

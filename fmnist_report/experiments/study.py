@@ -134,9 +134,13 @@ def run_study(
     document: dict[str, typing.Any] = {"n_steps": n_steps, "n_seeds": study.seeds, "longer": LONGER}
     document |= {name: getattr(study, name) for name in ("n_train", "n_val", "feature_train", "feature_val")}
     document |= {"baselines": {}, "rows": [], "ablations": {}}
+    seeds = range(seed, seed + study.seeds)
+    measured = {
+        name: gather_results(variations[name], baseline, found, n_steps, seeds) for name, baseline in baselines.items()
+    }
     for name, baseline in baselines.items():
-        rows, noise = rows_of(variations[name], baseline, found, n_steps, study.seeds, seed)
-        own = [found[run_at(name, baseline, n_steps, seed + i).describe()] for i in range(study.seeds)]
+        rows, noise = rows_of(measured[name], baseline)
+        _, own = measured[name][0]
         shown = {key: getattr(baseline, key) for key in ("batch_size", "optimizer", "learning_rate")}
         results = {"accuracies": [one["val_accuracy"] for one in own], "losses": [one["val_loss"] for one in own]}
         tried = [
@@ -153,11 +157,8 @@ def run_study(
     document["factors"] = rank_factors(document["rows"])
     for part, steps in ablations.items():
         reached = [accuracy_of_step(step, found, n_steps, seed) for step in steps]
-        networks_of_steps = {step.network for step in steps}
-        spread = [
-            pool_deviations(list_accuracies(variations[name], baselines[name], found, n_steps, study.seeds, seed))
-            for name in networks_of_steps
-        ]
+        networks_of_steps = dict.fromkeys(step.network for step in steps)
+        spread = [pool_deviations(select_ranked(measured[name], "val_accuracy")) for name in networks_of_steps]
         rows = describe_ablation(steps, reached, *max(spread), sources[steps[0].network].n_val)
         document["ablations"][part] = rows
     write_json(out / "study.json", document)
@@ -173,7 +174,9 @@ def list_rates(network: str, baseline: TrainingSettings) -> list[Variation]:
 def tune_rate(rates: list[Variation], found: dict[str, dict], n_steps: dict[str, int], seed: int) -> TrainingSettings:
     """Return the settings with the learning rate whose run has the lowest cross-entropy; NaN counts as the highest."""
     losses = [found[run_of(one, n_steps, seed).describe()]["val_loss"] for one in rates]
-    return rates[int(np.nanargmin([math.inf if math.isnan(loss) else loss for loss in losses]))].settings
+    return min(zip(losses, rates, strict=True), key=lambda pair: math.inf if math.isnan(pair[0]) else pair[0])[
+        1
+    ].settings
 
 
 def fit_to(study: StudySettings, labels: dict[str, np.ndarray]) -> StudySettings:
@@ -275,58 +278,48 @@ def accuracy_of_step(step: AblationStep, found: dict[str, dict], n_steps: dict[s
     return result["val_accuracy" if step.n_views == 2 else "val_accuracy_one_view"]
 
 
-def rows_of(
-    variations: list[Variation],
-    baseline: TrainingSettings,
-    found: dict[str, dict],
-    n_steps: dict[str, int],
-    n_seeds: int,
-    seed: int,
-) -> tuple[list[dict], Noise]:
+def gather_results(
+    variations: list[Variation], baseline: TrainingSettings, found: dict[str, dict], n_steps: dict[str, int],
+    seeds: range,
+) -> list[tuple[Variation, list[dict]]]:  # fmt: skip
+    """Return the baseline, as a variation without a factor, and the others, each with its results over the seeds."""
+    start = Variation(variations[0].network, "", "", "", baseline)
+    return [(one, [found[run_of(one, n_steps, seed).describe()] for seed in seeds]) for one in (start, *variations)]
+
+
+def select_ranked(measured: list[tuple[Variation, list[dict]]], name: str) -> list[list[float]]:
+    """Return one of the results over the seeds, of the baseline and of every ranked variation."""
+    return [[run[name] for run in results] for one, results in measured if one.factor not in HORIZON]
+
+
+def rows_of(measured: list[tuple[Variation, list[dict]]], baseline: TrainingSettings) -> tuple[list[dict], Noise]:
     """Return the rows of one network's study, by factor, including the baseline's own value, and their variation.
+
+    Args:
+        measured: from gather_results.
 
     Returns:
         Rows of network, group, factor, value, chosen, ranked (false for HORIZON, which depends on the number of steps),
         val_accuracy and val_loss (means over the seeds), effect (mean difference of the loss from the baseline's, lower
         is better), exceeds_noise (whether a ranked effect is outside the interval) and seconds of a run.
     """
-    seeds = range(seed, seed + n_seeds)
-    base = [found[run_at(variations[0].network, baseline, n_steps, each).describe()] for each in seeds]
-    measured = [(one, [found[run_of(one, n_steps, each).describe()] for each in seeds]) for one in variations]
-    ranked = [results for one, results in measured if one.factor not in HORIZON]
-    noise = measure_noise([[run["val_loss"] for run in results] for results in (base, *ranked)])
+    (_, base), *varied = measured
+    noise = measure_noise(select_ranked(measured, "val_loss"))
     rows: list[dict] = []
-    for one, results in measured:
+    for one, results in varied:
         named = {"network": one.network, "group": one.group, "factor": one.factor, "ranked": one.factor not in HORIZON}
         if not rows or rows[-1]["factor"] != one.factor:
             rows.append({**named, "value": own_value(one.factor, baseline), "chosen": True, "effect": 0.0,
                          "exceeds_noise": False, **_average(base)})  # fmt: skip
-        effect = float(np.mean([run["val_loss"] for run in results])) - noise.mean
-        beyond = bool(named["ranked"] and abs(effect) > noise.half_width)
-        rows.append({**named, "value": one.value, "chosen": False, "effect": effect, "exceeds_noise": beyond,
-                     **_average(results)})  # fmt: skip
+        means = _average(results)
+        effect = means["val_loss"] - noise.mean
+        beyond = named["ranked"] and abs(effect) > noise.half_width
+        rows.append({**named, "value": one.value, "chosen": False, "effect": effect, "exceeds_noise": beyond, **means})
     return rows, noise
 
 
 def _average(results: list[dict]) -> dict[str, float]:
     return {key: float(np.mean([one[key] for one in results])) for key in ("val_accuracy", "val_loss", "seconds")}
-
-
-def list_accuracies(
-    variations: list[Variation],
-    baseline: TrainingSettings,
-    found: dict[str, dict],
-    n_steps: dict[str, int],
-    n_seeds: int,
-    seed: int,
-) -> list[list[float]]:
-    """List the accuracies of the baseline and of every ranked variation of a network over the seeds."""
-    start = Variation(variations[0].network, "", "", "", baseline)
-    configurations = [start, *(one for one in variations if one.factor not in HORIZON)]
-    return [
-        [found[run_of(one, n_steps, seed + i).describe()]["val_accuracy"] for i in range(n_seeds)]
-        for one in configurations
-    ]
 
 
 def list_longer(
