@@ -15,7 +15,7 @@ if __name__ == "__main__":
 from fmnist_report.cli import main
 from fmnist_report.data.custom.detection import DataSet
 from fmnist_report.models.digests import weights_content
-from fmnist_report.networks import NETWORKS, count_runs, make_trial_specs
+from fmnist_report.networks import NETWORKS, count_runs, make_permutation_specs, make_trial_specs
 from fmnist_report.pipeline.files import digest_json
 from fmnist_report.pipeline.stage import Execution, Pipeline
 from fmnist_report.pipeline.workers import LOCAL, Workers
@@ -86,6 +86,15 @@ def build_pipeline(
     duplicates = apart(
         "duplicates", "experiments.duplicates:find_duplicates", duplicates=s.duplicates, features=features
     )  # fmt: skip
+    permutation = train(
+        "permutation", "experiments.permutation:compare_permuted", mechanisms=s.mechanisms,
+        networks=make_permutation_specs(s), seed=s.seed, data=data, execution=Execution.SUBPROCESS,
+    )  # fmt: skip
+    networks = {stage: own for stage, own in without_epochs(s).items() if stage != "cnn"}
+    blocks = apart(
+        "blocks", "experiments.blocks:probe_blocks", mechanisms=s.mechanisms, networks=networks, seed=s.seed,
+        weights=weights, features=features, finetune=finetune,
+    )  # fmt: skip
     reference = apart("reference", "experiments.reference:fit_reference")
     explain = pipeline.stage(
         "explain", "experiments.interpretation:explain", explain=s.explain, seed=s.seed, digests=exact,
@@ -98,8 +107,8 @@ def build_pipeline(
     )  # fmt: skip
     evaluation = pipeline.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
-        duplicates=duplicates, browser_model=browser_model, reference=reference, **judged, measures=True,
-        published=True,
+        duplicates=duplicates, browser_model=browser_model, reference=reference, permutation=permutation,
+        blocks=blocks, **judged, measures=True, published=True,
     )  # fmt: skip
     examples = pipeline.stage(
         "examples", "evaluation.examples:gather_examples", data=data, duplicates=duplicates, evaluation=evaluation

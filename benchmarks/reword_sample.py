@@ -23,11 +23,12 @@ sys.path.insert(0, str(ROOT))
 from fmnist_report.evaluation.results import STAGES  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.report.document import Document  # noqa: E402
 from fmnist_report.report.explorer import list_words  # noqa: E402
 from fmnist_report.report.figures.charts import build_charts, in_style  # noqa: E402
 from fmnist_report.report.figures.vector import figure_to_svg  # noqa: E402
 from fmnist_report.report.full_runs import read_full_runs  # noqa: E402
-from fmnist_report.report.html import fill_template, split_svg  # noqa: E402
+from fmnist_report.report.html import render_page, split_svg  # noqa: E402
 from fmnist_report.report.language import Language  # noqa: E402
 from fmnist_report.report.pdf.writer import write_pdf  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
@@ -39,7 +40,7 @@ EXAMPLES = re.compile(r'<script type="application/json" id="examples">(.*?)</scr
 
 
 def take_figures(page: str) -> dict[str, dict[str, typing.Any]]:
-    """Return the figures of a page by name, as in fill_template."""
+    """Return the figures of a page by name, as in Document."""
     return {name: split_svg(head + rest) for name, head, rest in FIGURE.findall(page)}
 
 
@@ -60,8 +61,7 @@ def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
         raise SystemExit("The sample's page has no explorer.")
     explorer = json.loads(found[1]) | {"words": list_words(language)}
     figures = take_figures(former) | draw_charts(results, language)
-    fashion = {"name": "Fashion-MNIST", "classes": None}
-    return fill_template(results, settings, title_page, fashion, figures, explorer, language)
+    return render_page(Document(results, settings, language, title_page, "Fashion-MNIST", True, figures, explorer))
 
 
 def drop_former_study(study: dict[str, typing.Any]) -> dict[str, typing.Any]:

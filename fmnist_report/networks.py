@@ -12,6 +12,8 @@ from fmnist_report.optimizers import OPTIMIZERS
 from fmnist_report.settings import POOLED, FineTuneSettings, Settings, TrainingSettings, first_cached
 
 MULTIPLE = 8  # narrowed widths are multiples of this, for efficient multiplication
+UNAUGMENTED = {"shift": 0, "cutout": 0, "mirror": False}
+LARGEST_BATCH = 128  # of training with permuted pixels, so that small subsets give enough steps
 NO_BLOCK = 6  # value of unfreeze that trains no block
 
 
@@ -29,12 +31,10 @@ class Trials:
     Args:
         factors: the values that the study tries: {group: {setting: values}}; the baseline's own is left out.
         largest_batch: the study's largest batch size, so that small subsets give enough steps.
-        widths: the settings that are divided by width_divisor.
     """
 
     factors: dict[str, dict[str, tuple]]
     largest_batch: int
-    widths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Network:
         build: "module:name" of its builder (settings, shape, n_classes), for a network that reads pixels.
         prepare: "module:name" of the function that prepares its training in the study; unused without
             trials.
+        narrowed: the settings that short runs divide by width_divisor.
         slow: its training counts as slow for seeds.n_slow.
         trials: how the study varies it; None if it does not.
     """
@@ -83,6 +84,7 @@ class Network:
     needs: tuple[str, ...] = ()
     build: str = ""
     prepare: str = "fmnist_report.training.pixels:prepare_network"
+    narrowed: tuple[str, ...] = ()
     slow: bool = False
     trials: Trials | None = None
 
@@ -113,7 +115,6 @@ CNN_TRIALS = Trials(
         "regularisation": {**REGULARISATION, "shift": (0, 2), "mirror": (True, False)},
     },
     largest_batch=128,
-    widths=("stem", "widths"),
 )
 HEAD_TRIALS = Trials(
     factors={
@@ -137,11 +138,11 @@ FINETUNE_TRIALS = Trials(  # its steps are the slowest, so only its own settings
 NETWORKS = (
     Network(
         "mlp", "mlp", 1, N_("Multilayer perceptron"), N_("the multilayer perceptron"), "#7a7a7a",
-        build="fmnist_report.models.mlp:build_mlp",
+        build="fmnist_report.models.mlp:build_mlp", narrowed=("widths",),
     ),
     Network(
         "cnn", "cnn", 1, N_("Convolutional network"), N_("the convolutional network"), "#d55e00",
-        build="fmnist_report.models.cnn:build_cnn", slow=True, trials=CNN_TRIALS,
+        build="fmnist_report.models.cnn:build_cnn", narrowed=("stem", "widths"), slow=True, trials=CNN_TRIALS,
     ),
     Network(
         "vgg_features", "classifiers", 2, N_("{backbone}, frozen features"),
@@ -219,12 +220,28 @@ def make_trial_specs(settings: Settings) -> dict[str, TrialSpec]:
     for stage in (*stages_of_part(1), *stages_of_part(2)):
         row, own = BY_STAGE[stage], getattr(settings, stage)
         if row.trials:
-            changes: dict[str, typing.Any] = {name: _narrow(getattr(own, name), divisor) for name in row.trials.widths}
+            changes: dict[str, typing.Any] = {name: _narrow(getattr(own, name), divisor) for name in row.narrowed}
             changes |= {"epochs": 1, "batch_size": min(own.batch_size, row.trials.largest_batch)}
             if isinstance(own, FineTuneSettings):
                 changes |= {"unfreeze": first_cached(own), "shift": 0, "cutout": 0, "easy_sample_interval": 1}
             baseline = dataclasses.replace(own, **changes)
             found[stage] = TrialSpec(stage, baseline, row.prepare, row.build, row.trials.factors)
+    return found
+
+
+def make_permutation_specs(settings: Settings) -> dict[str, TrialSpec]:
+    """Return the specification of every network of part 1 for training with permuted pixels, by stage.
+
+    Widths are divided by width_divisor and batches limited, as in the study, and images are not augmented, because
+    permuted ones cannot be shifted or mirrored.
+    """
+    divisor, found = settings.study.width_divisor, {}
+    for stage in stages_of_part(1):
+        row, own = BY_STAGE[stage], getattr(settings, stage)
+        changes: dict[str, typing.Any] = {name: _narrow(getattr(own, name), divisor) for name in row.narrowed}
+        changes |= {"epochs": 1, "batch_size": min(own.batch_size, LARGEST_BATCH)}
+        changes |= {name: value for name, value in UNAUGMENTED.items() if hasattr(own, name)}
+        found[stage] = TrialSpec(stage, dataclasses.replace(own, **changes), row.prepare, row.build, {})
     return found
 
 

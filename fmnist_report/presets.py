@@ -20,6 +20,7 @@ from fmnist_report.settings import (
     FineTuneSettings,
     HeadSettings,
     InputSettings,
+    MechanismSettings,
     MLPSettings,
     SeedSettings,
     Settings,
@@ -38,9 +39,10 @@ PRESETS = {
         classifiers=ClassifierSettings(components=256),
         head=HeadSettings(width=256, epochs=12, batch_size=256, learning_rate=1e-3),
         finetune=FineTuneSettings(epochs=1, batch_size=32, learning_rate=1e-4),
+        mechanisms=MechanismSettings(n_train=3_000, n_val=500, steps=100, block_train=500, block_val=500),
         inputs=InputSettings(n_train=200, n_val=200),
         explain=ExplainSettings(n_map=300),
-        study=StudySettings(n_val=500, feature_train=1_000, feature_val=500, cnn_steps=0, head_steps=40, repeats=0),
+        study=StudySettings(n_val=500, feature_train=1_000, feature_val=500, cnn_steps=0, head_steps=0, repeats=0),
     ),
     "standard": Settings(
         mlp=MLPSettings(dropout=0.1, epochs=32),
@@ -56,6 +58,7 @@ PRESETS = {
             epochs=24, learning_rate=1.5e-4, unfreeze=3, shift=2, cutout=10, easy_sample_interval=1
         ),
         seeds=SeedSettings(n=3, n_slow=1),
+        mechanisms=MechanismSettings(n_val=5_000, steps=300, seeds=4, block_train=4_000, block_val=5_000),
         inputs=InputSettings(n_train=2_000, n_val=2_000),
         study=StudySettings(n_val=5_000, seeds=4, cnn_steps=300, head_steps=240, finetune_steps=120),
     ),

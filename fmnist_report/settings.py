@@ -259,6 +259,26 @@ class StudySettings:
 
 
 @dataclass(frozen=True)
+class MechanismSettings:
+    """The measurements that explain results: training with permuted pixels, and classifiers on single blocks.
+
+    n_train: Training images of the runs with permuted pixels.
+    n_val: Validation images of the runs with permuted pixels.
+    steps: Optimizer steps per run with permuted pixels, regardless of batch size.
+    seeds: Training runs per network, with pixels as they are and permuted.
+    block_train: Training images of the classifiers on single blocks of the base.
+    block_val: Validation images of the classifiers on single blocks of the base.
+    """
+
+    n_train: Images = 4_000
+    n_val: Images = 2_500
+    steps: Positive = 200
+    seeds: Annotated[int, Field(ge=2, le=20)] = 2
+    block_train: Images = 1_500
+    block_val: Images = 1_500
+
+
+@dataclass(frozen=True)
 class InputSettings:
     """The comparison of preprocessing variants that turn a greyscale image into the base's input.
 
@@ -301,7 +321,7 @@ class ReportSettings:
     """
 
     accent: str = "#0b5cad"
-    mistakes: Annotated[int, Field(ge=0, le=24)] = 12
+    mistakes: Annotated[int, Field(ge=0, le=24)] = 6
 
 
 @dataclass(frozen=True)
@@ -323,6 +343,7 @@ class Settings:
     finetune: FineTuneSettings = field(default_factory=FineTuneSettings)
     seeds: SeedSettings = field(default_factory=SeedSettings)
     study: StudySettings = field(default_factory=StudySettings)
+    mechanisms: MechanismSettings = field(default_factory=MechanismSettings)
     inputs: InputSettings = field(default_factory=InputSettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)

@@ -42,14 +42,14 @@ function explore(root, data, give) {
   const small = Math.max(1, Math.round(56 / data.width)), large = Math.max(1, Math.round(140 / data.width));
 
   // What is shown: a network, a true and a predicted class, filters, an order and an image; it stands in the address.
-  const start = { net: "cnn", true: "", pred: "", both: "", filter: "", sort: "unsure", img: "" };
+  const start = { net: "cnn", true: "", pred: "", both: "", filter: "wrong", sort: "unsure", img: "" };
   let state = { ...start }, limit = page;
   const known = {
     net: (value) => models.some((model) => model.name === value),
     true: (value) => value === "" || (/^\d+$/.test(value) && +value < c),
     pred: (value) => value === "" || (/^\d+$/.test(value) && +value < c),
     both: () => true,
-    filter: (value) => ["", "wrong", "all", "only"].includes(value),
+    filter: (value) => ["kept", "wrong", "all", "only"].includes(value),
     sort: (value) => ["unsure", "sure"].includes(value),
     img: (value) => value === "" || index.includes(+value),
   };
@@ -109,7 +109,7 @@ function explore(root, data, give) {
         button.setAttribute("aria-pressed", chosen || (state.both !== "" && state.true === String(p) && state.pred === String(t)));
         button.style.setProperty("--share", `${Math.round(60 * Math.sqrt(count / total))}%`);
         const there = chosen && !state.both ? { true: "", pred: "" } : { true: String(t), pred: String(p) };
-        button.addEventListener("click", () => go({ ...there, both: "", filter: "", img: "" }));
+        button.addEventListener("click", () => go({ ...there, both: "", filter: "kept", img: "" }));
         return make("td", {}, button);
       });
       return make("tr", {}, make("th", { scope: "row" }, classes[t]), ...cells);
@@ -149,9 +149,12 @@ function explore(root, data, give) {
         image("images", i, small));
       button.setAttribute("aria-label", say("open", told));
       button.dataset.row = i;
-      button.title = `${told.true} › ${told.pred}, ${told.p}`;
+      button.title = `${told.true} → ${told.pred}, ${told.p}`;
       button.setAttribute("aria-pressed", String(index[i]) === state.img);
-      button.addEventListener("click", () => go({ img: state.img === String(index[i]) ? "" : String(index[i]) }));
+      button.addEventListener("click", () => {
+        go({ img: state.img === String(index[i]) ? "" : String(index[i]) });
+        showAnswer();
+      });
       return button;
     });
     const tiles = root.querySelector(".tiles"), hadFocus = tiles.contains(document.activeElement);
@@ -165,7 +168,7 @@ function explore(root, data, give) {
     root.querySelector("button.more").hidden = found.length <= limit;
     const [t, p] = [state.true, state.pred], all = t !== "" && p !== "" && !state.both ? models[own].confusion[t][p] : 0;
     const counted = { n: number.format(buttons.length), kept: number.format(found.length), total: number.format(all) };
-    const more = all > found.length && state.filter === "";
+    const more = all > found.length && state.filter === "kept";
     root.querySelector(".count").textContent = found.length || more ? say(more ? "of_cell" : "shown", counted) : words.none;
   }
   root.querySelector("button.more").addEventListener("click", () => {
@@ -174,6 +177,11 @@ function explore(root, data, give) {
     drawTiles();
     root.querySelectorAll(".tiles button")[first]?.focus();
   });
+
+  function showAnswer() {
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    root.querySelector(".answer").scrollIntoView({ behavior, block: "nearest" });
+  }
 
   function drawAnswer() {
     const i = index.indexOf(+state.img), panel = root.querySelector(".answer");
@@ -238,7 +246,7 @@ function explore(root, data, give) {
     draw();
     const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
     if (state.img === "") root.scrollIntoView({ behavior });
-    else root.querySelector(".answer").scrollIntoView({ behavior, block: "nearest" });
+    else showAnswer();
     if (from) (root.querySelector(".matrix button[tabindex='0']") ?? root.querySelector("select")).focus({ preventScroll: true });
   }
   addEventListener("popstate", follow);
@@ -252,7 +260,24 @@ function explore(root, data, give) {
     place.append(" ", make("a", { href: "#" + place.dataset.explore }, place.dataset.words));
   }
   root.hidden = false;
-  if (give && n) sheet.decode().then(() => give(pixelsOf(0)));
+  // The network starts with the clearest image; the clearest one of every class can be chosen.
+  function offer() {
+    const first = models.findIndex((model) => model.name === "cnn"), bench = document.getElementById("network");
+    const clear = [...Array(n).keys()].filter((i) => !isWrong(i, first)).sort((a, b) => sure(b, first) - sure(a, first));
+    const ones = classes.map((_, k) => clear.find((i) => label[i] === k)).filter((i) => i !== undefined);
+    const start = (i) => {
+      give(pixelsOf(i));
+      bench.querySelector(".given").textContent = say("given", { n: index[i], true: classes[label[i]] });
+    };
+    bench.querySelector(".samples").replaceChildren(...ones.slice(0, 20).map((i) => {
+      const button = make("button", { type: "button", className: "tile", title: classes[label[i]] }, image("images", i, small));
+      button.setAttribute("aria-label", classes[label[i]]);
+      button.addEventListener("click", () => start(i));
+      return button;
+    }));
+    start(clear[0] ?? 0);
+  }
+  if (give && n) sheet.decode().then(offer);
   draw();
   follow();
 }
@@ -262,6 +287,9 @@ function begin() {
   const give = data.network ? tryNetwork(document.getElementById("network"), data.network, data.classes, data.words) : null;
   const fits = give && data.height === data.network.operations[0].shape[0]; // images may have been made smaller
   explore(document.getElementById("explorer"), data, fits ? give : null);
+  const links = document.querySelector(".inside"); // to what only this script shows
+  links.hidden = false;
+  if (document.getElementById("network").hidden) links.querySelector('[href="#network"]').parentElement.remove();
   if (["#explorer", "#network"].includes(location.hash)) document.querySelector(location.hash).scrollIntoView();
 }
 requestAnimationFrame(() => setTimeout(begin));

@@ -11,11 +11,21 @@ from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation.calibration import calibration_error
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
+from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation
 from fmnist_report.evaluation.metrics import score_classes
 from fmnist_report.evaluation.results import RENDERING, assemble_results
 from fmnist_report.evaluation.test_set import evaluate
 from fmnist_report.experiments.study import rank_factors
-from fmnist_report.networks import COMPARED, CONTROL, NETWORKS, ON_FEATURES, PAIRS, make_trial_specs, network_of_stage
+from fmnist_report.networks import (
+    COMPARED,
+    CONTROL,
+    NETWORKS,
+    ON_FEATURES,
+    PAIRS,
+    make_trial_specs,
+    network_of_stage,
+    stages_of_part,
+)
 from fmnist_report.pipeline.cache import MEASURED
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.progress import Progress
@@ -57,12 +67,31 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "study": {"baselines": {}, "factors": [], "rows": [], "ablations": {}, "n_steps": {}},
         "inputs": {"rows": [], "n_val": 100},
         "reference": {"difference": 0.01 * rng.normal(), "low": -0.004, "high": 0.02},
+        "mechanisms": invent_mechanisms(rng),
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "journal": [],
         "full_runs": [],
         "tried": {"preset": "best", "rows": []},
     }
     return document | parts
+
+
+def invent_mechanisms(rng):
+    """Invent measurements behind the explanations, as evaluation.mechanisms returns them."""
+    stages = stages_of_part(1)
+    runs = {stage: {arm: rng.normal(mean, 0.003, 3).tolist() for arm, mean in
+                    (("whole", 0.88), ("permuted", rng.choice([0.83, 0.875, 0.88])))} for stage in stages}  # fmt: skip
+    measured = {"n_train": 400, "n_val": 200, "n_steps": 100, "runs": runs}
+    share = rng.uniform(0.6, 0.9, 5)
+    share[-1] = rng.choice([0.6, 0.8, 0.92])
+    correct = {f"frozen/{block}": rng.random(400) < share[block - 1] for block in range(1, 6)}
+    correct |= {f"tuned/{block}": rng.random(400) < min(1, share[block - 1] + 0.03 * block) for block in range(1, 6)}
+    spearman = float(rng.uniform(-0.5, 0.9))
+    likeness = {"n_pairs": 45, "spearman": spearman, "p_value": float(rng.choice([0.001, 0.3])), "likeness": [[1.0]]}
+    return {
+        "permutation": judge_permutation(measured), "blocks": judge_blocks({"n_train": np.array(500), **correct}),
+        "likeness": likeness if rng.random() < 0.8 else None,
+    }  # fmt: skip
 
 
 def invent_model(labels, predicted, n_classes, n_val, rng):
@@ -174,7 +203,7 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
     stages = [stage.name for stage in build_pipeline(settings, read_document([], None), find_data_set(None), folder)]
     trained = {row.stage: row for row in (*NETWORKS, *ON_FEATURES, CONTROL) if row.stage not in ("", "classifiers")}
     names = ("data", "features", "classifiers", "study", "inputs", "duplicates", "browser_model", "reference",
-             "seeds")  # fmt: skip
+             "permutation", "blocks", "seeds")  # fmt: skip
     entries = {name: folder / name for name in (*names, *trained)}
     for entry in (*entries.values(), folder / "evaluation"):
         entry.mkdir()
@@ -192,6 +221,7 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
     classes = {split: np.where(images[split]["luck"] < 0.88, images[split]["label"], images[split]["trap"])
                for split in ("val", "test")}  # fmt: skip
     np.savez(entries["reference"] / "reference.npz", **classes)
+    write_mechanisms(entries, settings, n_val, rng)
     write_browser_model(entries["browser_model"], entries["cnn"], rng)
     evaluate(folder / "evaluation", Progress(quiet=True), data_sha256="5a" * 32, **entries)
     started = "2026-01-02T03:04:05+00:00"
@@ -383,6 +413,21 @@ def write_duplicates(folder, settings, images, rng):
     arrays = {"pairs": rng.integers(0, 256, (2, 6, 4, 4)).astype("uint8"), "rms": rng.uniform(9, 40, n_test)}
     neighbours = rng.integers(0, len(images["train"]["label"]), n_test)
     np.savez(folder / "duplicates.npz", **near, **arrays, neighbours=neighbours)
+
+
+def write_mechanisms(entries, settings, n_val, rng):
+    """Write what the stages permutation and blocks write: permuting costs all networks but the perceptron accuracy."""
+    runs = {stage: {"whole": rng.normal(0.88, 0.002, 3).tolist(),
+                    "permuted": rng.normal(0.88 if stage == "mlp" else 0.83, 0.002, 3).tolist()}
+            for stage in stages_of_part(1)}  # fmt: skip
+    counts = {"n_train": settings.mechanisms.n_train, "n_val": n_val, "n_steps": settings.mechanisms.steps}
+    write_json(entries["permutation"] / "permutation.json", {**counts, "runs": runs})
+    shares = {"frozen": (0.6, 0.75, 0.88, 0.85, 0.8), "tuned": (0.6, 0.75, 0.88, 0.87, 0.9)}
+    n_train = settings.mechanisms.block_train
+    np.savez(entries["blocks"] / "blocks.npz", n_train=n_train, **{
+        f"{state}/{block}": rng.random(n_val) < share for state, found in shares.items()
+        for block, share in enumerate(found, 1)
+    })  # fmt: skip
 
 
 def write_browser_model(folder, cnn, rng):

@@ -9,11 +9,11 @@ import jinja2
 
 from benchmarks.reword_sample import drop_former_study
 from fmnist_report.evaluation.results import STAGES
+from fmnist_report.report.document import Document
 from fmnist_report.report.full_runs import read_full_runs
-from fmnist_report.report.html import fill_template
+from fmnist_report.report.html import render_page
 from fmnist_report.report.language import Language
 
-FASHION = {"name": "Fashion-MNIST", "classes": None}
 EXPLORER = {"n_missing": 0}
 
 
@@ -53,8 +53,15 @@ def prepare_results(document):
 
 def fill_page(results, settings, language="en", title_page=None):
     """Return the HTML of the page on Fashion-MNIST, without drawings."""
+    return render(results, settings, Language(language), title_page)
+
+
+def render(results, settings, language, title_page=None, data_name="Fashion-MNIST", explorer=EXPLORER):
+    """Return the HTML of the page, without drawings."""
+    fashion = data_name == "Fashion-MNIST"
+    document = Document(results, settings, language, title_page or {}, data_name, fashion, Drawn(), explorer)
     with mock.patch.object(jinja2, "Environment", ENVIRONMENT):
-        return fill_template(results, settings, title_page or {}, FASHION, Drawn(), EXPLORER, Language(language))
+        return render_page(document)
 
 
 def read_text(page):

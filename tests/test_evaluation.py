@@ -151,7 +151,7 @@ def test_samples_are_the_first_of_each_class():
 def entries(tmp_path):
     """Entries of a complete run with three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
-        "data", "features", "study", "inputs", "duplicates", "browser_model", "reference", "mlp", "cnn",
+        "data", "features", "study", "inputs", "duplicates", "browser_model", "reference", "permutation", "blocks",
         "head", "finetune", "control",
         "classifiers", "seeds", *stages_of_part(1),
     )}  # fmt: skip
@@ -193,6 +193,11 @@ def entries(tmp_path):
                dict.fromkeys(kinds, {"parameter": 1, "n_params": 1, "macs": 1, "n_views": 1}))  # fmt: skip
     times = {"train_seconds": 1.0, "predict_ms_per_image": 0.1}
     write_json(found["classifiers"] / "measured.json", dict.fromkeys(kinds, times))
+    arms = {"whole": [0.9, 0.92], "permuted": [0.8, 0.82]}
+    counts = {"n_train": 3, "n_val": 4, "n_steps": 5}
+    write_json(found["permutation"] / "permutation.json", {**counts, "runs": {"mlp": arms, "cnn": arms}})
+    each = {f"{state}/{block}": min(block, 2) == VAL for state in ("frozen", "tuned") for block in (4, 5)}
+    np.savez(found["blocks"] / "blocks.npz", n_train=3, **each)
     np.savez(found["seeds"] / "seeds.npz", **{"mlp/val": sure(VAL)[None], "mlp/test": sure(TEST)[None]})
     return found
 

@@ -25,6 +25,8 @@ STAGES = {
     "study": N_("Hyperparameter study"),
     "inputs": N_("Ways of input to {backbone}"),
     "duplicates": N_("Duplicates"),
+    "permutation": N_("Training with permuted pixels"),
+    "blocks": N_("Classifiers on single blocks"),
     "reference": N_("Classifier without any choice"),
     "explain": N_("What the networks see"),
     "browser_model": N_("Network for the page"),

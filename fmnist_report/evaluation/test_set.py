@@ -12,6 +12,7 @@ import numpy as np
 from fmnist_report.data.split import load_dataset_info, load_origin
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
+from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation, relate_likeness
 from fmnist_report.evaluation.metrics import measure
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
@@ -37,6 +38,8 @@ def evaluate(
     duplicates: Path,
     browser_model: Path,
     reference: Path,
+    permutation: Path,
+    blocks: Path,
     seeds: Path | None = None,
     **networks: Path,
 ) -> None:
@@ -78,6 +81,13 @@ def evaluate(
         "missed_by_all": find_missed_by_all(candidates, labels["test"]),
         "browser_model": measure_rounding(browser_model, candidates["cnn"].test, labels["test"]),
         "reference": compare_parts(load_arrays(reference / "reference.npz"), labels),
+        "mechanisms": {
+            "permutation": judge_permutation(read_json(permutation / "permutation.json")),
+            "blocks": judge_blocks(load_arrays(blocks / "blocks.npz")),
+            "likeness": relate_likeness(
+                images["train"], labels["train"], {name: models[name]["confusion"] for name in MAIN}
+            ),
+        },
         "class_counts": np.bincount(labels["train"], minlength=dataset.n_classes).tolist(),
         "hardware": describe_hardware(),
         "versions": versions(),

@@ -23,6 +23,7 @@ WORDS = {
     "neighbour": N_("Nearest training image"),
     "distance": N_("{value} grey levels away (root mean square)"),
     "image": N_("Test image {n}"),
+    "given": N_("Test image {n}: {true}"),
     "open": N_("test image {n}, true class {true}, predicted {pred} with {p}"),
     "any": N_("all classes"),
     "none": N_("None of the kept images match."),

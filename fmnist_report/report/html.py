@@ -1,7 +1,7 @@
-"""HTML report: the results and figures rendered in the template of one language."""
+"""HTML report: the sections, each described by a module and laid out by a template, in one self-contained page."""
 
 import base64
-import functools
+import dataclasses
 import hashlib
 import re
 import typing
@@ -11,41 +11,42 @@ import jinja2
 import markupsafe
 
 from fmnist_report import __version__
-from fmnist_report.backbones import DEFAULT
 from fmnist_report.evaluation.results import assemble_results, stages_behind
-from fmnist_report.networks import (
-    BY_NAME,
-    CHOSEN,
-    COMPARED,
-    MAIN,
-    NETWORKS,
-    network_of_stage,
-    networks_of_part,
-    stages_of_part,
-)
+from fmnist_report.messages import N_
+from fmnist_report.networks import COLOURS, COMPARED
 from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.presets import reproduce_command
-from fmnist_report.report import full_runs, tables
+from fmnist_report.report import full_runs
 from fmnist_report.report.assets import FONTS, TEMPLATES
-from fmnist_report.report.conclusions.claims import find_comparison, smoothing_of_networks
-from fmnist_report.report.conclusions.trained import is_trained_as, verdict
-from fmnist_report.report.conclusions.wording import word_captions, word_conclusions
+from fmnist_report.report.document import Document
 from fmnist_report.report.explorer import build_explorer
-from fmnist_report.report.language import HARDEST, Language, name_classes
-from fmnist_report.report.numbering import Numbering
-from fmnist_report.report.references import HUMAN, PUBLISHED, list_references
-from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
+from fmnist_report.report.language import Language, Name, name_classes
+from fmnist_report.report.sections import (
+    appendix,
+    comparison,
+    conclusions,
+    explore,
+    part1,
+    part2,
+    sources,
+    summary,
+    task,
+)
 from fmnist_report.report.title_page import TITLE_FIELDS
-from fmnist_report.settings import Settings, starts_at_pixels
+from fmnist_report.settings import Settings
 
+# In the order of the page; each is described by its module for the template of the same name.
+SECTIONS = (summary, task, part1, part2, comparison, explore, conclusions, sources, appendix)
 FACES = {
     "IBMPlexSerif-Regular": ("IBM Plex Serif", 400, "normal"),
     "IBMPlexSerif-Italic": ("IBM Plex Serif", 400, "italic"),
     "IBMPlexSerif-SemiBold": ("IBM Plex Serif", 600, "normal"),
     "IBMPlexSans-Regular": ("IBM Plex Sans", 400, "normal"),
     "IBMPlexSans-SemiBold": ("IBM Plex Sans", 600, "normal"),
+    "ListingMono": ("Listing Mono", 400, "normal"),
 }
+TITLE = N_("Convolutional networks and transfer learning on Fashion-MNIST")
+TITLE_OF_OTHER = N_("Convolutional networks and transfer learning: {name}")
 
 
 def render_html(
@@ -73,139 +74,86 @@ def render_html(
     results = assemble_results(
         evaluation, settings, described, stages_behind(evaluation, examples, browser_model, figures)
     )
-    results |= full_runs.read_full_runs(fashion=data_set["classes"] is None, journal=journal)
+    fashion = data_set["classes"] is None
+    results |= full_runs.read_full_runs(fashion=fashion, journal=journal)
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
     explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)
-    html = fill_template(results, settings, title_page, data_set, read_figures(figures), explorer, language)
+    drawn = read_figures(figures)
+    document = Document(results, settings, language, title_page, data_set["name"], fashion, drawn, explorer)
     with replacing(out / "report.html") as temporary:
-        temporary.write_text(html, "utf-8")
+        temporary.write_text(render_page(document), "utf-8")
     write_json(out / "results.json", results)
 
 
-def fill_template(
-    results,
-    settings: Settings,
-    title_page: dict,
-    data_set: dict,
-    figures: dict,
-    explorer: dict,
-    language: Language,
-) -> str:
-    """Render the page.
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Values of the page around the sections.
 
-    Args:
-        results: as in results.json.
-        data_set: as in render_html.
-        figures: SVG by name, from read_figures.
-        explorer: from build_explorer.
-
-    Returns:
-        HTML. Text is escaped; an undefined name in a template is an error.
+    n_train: images of a quick run; date: of the run, if the title page has none.
+    colours: of the models in tables; accent: of headings and links.
+    script_digest: of the only script that the page may run.
     """
-    environment: typing.Any = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+
+    title: str
+    title_page: dict[str, str]
+    quick: bool
+    n_train: Name
+    date: str
+    accent: str
+    colours: dict[str, str]
+    fonts: list[dict[str, typing.Any]]
+    script_digest: str
+    version: str
+    sections: list[markupsafe.Markup]
+    explorer: dict[str, typing.Any]
+
+
+def render_page(document: Document) -> str:
+    """Return the page as HTML. Text is escaped; an undefined name in a template is an error."""
+    environment = make_environment(document)
     script = environment.get_template("report.js").render()
-    environment.install_gettext_translations(language.catalogue, newstyle=True)
-    own1 = {name: getattr(settings, BY_NAME[name].stage) for name in networks_of_part(1)}
-    models1 = {name: results["models"][name] for name in own1}
-    fashion, methods = data_set["classes"] is None, tables.list_methods(results)
-    sources = list_references(methods, fashion, language.backbone)
-    numbering = Numbering(language, sources)
-    page = environment.get_template("report.html").render(
-        r=results,
-        models=results["models"],
-        main=MAIN,
-        compared=COMPARED,
-        settings=settings,
-        from_pixels=starts_at_pixels(settings.finetune),
-        hardest=HARDEST,
-        methods=methods,
-        sources=sources,
-        see=numbering.see,
-        cite=numbering.cite,
-        head=numbering.head,
-        setting_rows=tables.list_settings(settings, results["run"]["settings"]),
-        reproduce=reproduce_command(settings) + (" --data-dir …" if not fashion else ""),
-        fashion=fashion,
-        data_name=data_set["name"],
-        published=PUBLISHED,
-        human=HUMAN,
-        pair_rows=tables.confused_pairs(results),
-        title_page={name: title_page.get(name, "") for name in TITLE_FIELDS},
-        figures=figures,
-        explorer=explorer,
-        conclusions=word_conclusions(results, language),
-        findings=word_captions(results, language),
-        against_mlp={name: find_comparison(results, name, "mlp") for name in COMPARED if name != "mlp"},
-        table=NETWORKS,
-        part1=networks_of_part(1),
-        own1=own1,
-        layer_tables=[f"table-layers_{name}" for name in own1],
-        shifts1={name: language.integer(own.shift) for name, own in own1.items()},
-        values1={
-            "n_params": language.by_model({name: language.compact(one["n_params"]) for name, one in models1.items()}),
-            "precision": language.by_model({name: one["precision"] for name, one in models1.items()}),
-            "val_accuracy": language.by_model(
-                {name: language.percent(one["val_accuracy"]) for name, one in models1.items()}
-            ),
-        },
-        trained={part: stages_of_part(part) for part in (1, 2)},
-        layers={name: tables.network_rows(results, name) for name in MAIN if name != CHOSEN},
-        stage_name=functools.partial(tables.name_stage, language=language),
-        total_seconds=sum(stage["seconds"] for stage in results["stages"]),
-        vgg16=language.backbone == DEFAULT,
-        entered=tables.entered_ranges(results, language),
-        batch_normalised=any(
-            row["type"] == "BatchNormalization" for row in results["models"]["vgg_finetuned"]["layers"]
-        ),
-        n_filters=next(
-            row["output_shape"][-1] for row in results["models"]["vgg_finetuned"]["layers"] if row["type"] == "Conv2D"
-        ),
-        grid_cells=" × ".join([str(results["features"]["n_cells"])] * 2),
-        studied={
-            part: [network_of_stage(stage) for stage in stages_of_part(part) if stage in results["study"]["baselines"]]
-            for part in (1, 2)
-        },
-        study_points={part: tables.study_points(results, stages_of_part(part), language) for part in (1, 2)},
-        as_standard=is_trained_as("standard", results, "cnn"),
-        runs={part: full_runs.rows_of_part(results, part) for part in (1, 2)},
-        verdict=verdict,
-        n_better={part: full_runs.count_better(results, part) for part in (1, 2)},
-        smoothing=set(smoothing_of_networks(results).values()),
-        earlier_accuracy=title_page.get("earlier_accuracy"),
-        ablations={part: tables.ablation_rows(results, f"part{part}") for part in (1, 2)},
-        network_of_stage=network_of_stage,
-        training_rows=tables.training_rows,
-        group_list={part: tables.group_list(results, stages_of_part(part), language) for part in (1, 2)},
-        tried_list=full_runs.tried_list(results, language),
-        agreement={1: full_runs.study_agreement(results, "cnn"), 2: full_runs.study_agreement(results, "finetune")},
-        head_instead=full_runs.head_instead(results),
-        curves_from=tables.first_epoch_shown([results["models"][name]["history"] for name in networks_of_part(1)]),
-        unfreezing_from=tables.first_epoch_shown([results["models"]["vgg_head"]["history"]]),
-        comparison_rows=tables.comparison_rows(results),
-        n_components=tables.count_components(results),
-        speed_rows=tables.describe_measured_speed(results, language),
-        ensemble_list=tables.ensemble_list(results, language),
-        mirror_list=tables.mirror_list(results, language),
-        skipped_list=tables.list_skipped(results, language),
-        classifier_rows=tables.classifier_rows(results, language),
-        accuracy_list=tables.accuracy_list(results, "test_accuracy", language),
-        without_near_list=tables.accuracy_list(results, "test_accuracy_without_near", language),
-        originals=ORIGINAL_CLASS_NAMES,
-        t=language.text,
-        l=language,
+    language, settings, results = document.language, document.settings, document.results
+    named = language.text(TITLE) if document.fashion else language.text(TITLE_OF_OTHER, name=document.data_name)
+    page = Page(
+        title=document.title_page.get("title") or named,
+        title_page={name: document.title_page.get(name, "") for name in TITLE_FIELDS},
+        quick=settings.preset == "quick",
+        n_train=language.count("training image", results["data"]["n_train"]),
+        date=language.day(results["run"]["started"]),
+        accent=settings.report.accent,
+        colours={name: COLOURS[name] for name in COMPARED},
         fonts=font_faces(),
         script_digest="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=__version__,
+        sections=[render_section(environment, section, document) for section in SECTIONS],
+        explorer=document.explorer,
     )
-    return numbering.number_all(page)
+    return document.numbering.number_all(environment.get_template("report.html").render(s=page))
+
+
+def make_environment(document: Document) -> jinja2.Environment:
+    """Return the templates, with the texts, drawings and numbers that all of them use."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    numbering = document.numbering
+    environment.globals |= {
+        "t": document.language.text, "l": document.language, "see": numbering.see, "cite": numbering.cite,
+        "head": numbering.head, "figures": document.figures, "findings": document.findings,
+        "numbers": document.numbers,
+    }  # fmt: skip
+    return environment
+
+
+def render_section(environment: jinja2.Environment, section: typing.Any, document: Document) -> markupsafe.Markup:
+    """Render a section: its module's description in the template of its name."""
+    name = section.__name__.rpartition(".")[2]
+    return markupsafe.Markup(environment.get_template(f"sections/{name}.html").render(s=section.describe(document)))
 
 
 def read_figures(folder: Path) -> dict[str, dict[str, typing.Any]]:

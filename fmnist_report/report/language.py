@@ -17,6 +17,7 @@ from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.terms import CLASS_NAMES, COMPONENTS, FACTORS, UNITS, VALUES
 
 SOURCE_LANGUAGE = "en"
+LINE_END = re.compile(r" *\n *")
 LOCALES = {"en": "en_GB", "uk": "uk"}
 CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "locative")
 PERCENT = N_("{number}%")
@@ -87,6 +88,7 @@ class Language:
 
     def text(self, message: str, **values: str | int | Name) -> str:
         """Translate a message and fill in its {named} values; prevent lines that start with a dash, % or “п.”."""
+        message = LINE_END.sub(" ", message)  # a template may break a long message
         text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
         return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%").replace("в. п.", "в.\u00a0п.")
 
@@ -177,7 +179,7 @@ class Language:
     def changes(self, changes: dict[str, str]) -> str:
         """Format changed hyperparameters; one of another section than the network's own is "section.name"."""
         if not changes:
-            return self.text(N_("as chosen"))
+            return self.text(N_("baseline"))
         return ", ".join(f"{self._changed(name)} = {self.value(value)}" for name, value in changes.items())
 
     def _changed(self, name: str) -> str:

@@ -47,6 +47,11 @@ class Reference:
     place: str
     lang: str = "en"
 
+    @property
+    def spelled(self) -> bool:
+        """Whether the address must be printed too, because the place is none."""
+        return "/" not in self.place and ":" not in self.place
+
 
 @dataclass(frozen=True)
 class Method:

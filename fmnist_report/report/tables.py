@@ -1,6 +1,7 @@
 """Rows and lists of the report, computed from the results; templates only display them."""
 
 import collections
+import dataclasses
 import itertools
 import statistics
 import typing
@@ -26,6 +27,49 @@ FIRST_SHOWN = 3  # epoch, of long learning curves
 Results = dict[str, typing.Any]
 
 
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, and whether it has numbers, which are aligned to the right."""
+
+    label: str
+    number: bool = True
+
+
+class Cell(str):
+    """The text of a cell with the number by which its column is sorted in the page."""
+
+    sort: float
+
+    def __new__(cls, text: str, sort: float) -> "Cell":
+        made = super().__new__(cls, text)
+        made.sort = sort
+        return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table: texts, the first of which heads the row.
+
+    kind: "chosen" if it is emphasised; "group" if it heads the rows after it, with one cell; empty for others.
+    """
+
+    cells: typing.Sequence[str]
+    kind: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    name: its name in references; style: classes of the style sheet.
+    """
+
+    name: str
+    columns: typing.Sequence[Column]
+    rows: typing.Sequence[Row]
+    style: str = "numbers"
+
+
 def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]) -> list[dict[str, typing.Any]]:
     """Return training settings: rows of factor and one value per stage, None if a network does not have the setting.
 
@@ -38,6 +82,39 @@ def training_rows(settings: Settings, n_train: int, stages: typing.Iterable[str]
     used = [factor for factor in AUGMENTATION if any(getattr(one, factor, 0) for one in chosen)]
     factors = (*TRAINING_FACTORS, *used)
     return [{"factor": factor, "values": [getattr(one, factor, None) for one in chosen]} for factor in factors]
+
+
+def tabulate_training(
+    settings: Settings, n_train: int, stages: typing.Iterable[str], part: int, language: Language
+) -> Table:
+    """Tabulate the training settings of a part's networks."""
+    stages = list(stages)
+    columns = [Column(language.text(N_("Setting")), False)]
+    columns += [Column(language.model(network_of_stage(stage))) for stage in stages]
+    rows = [
+        Row([language.factor(row["factor"]),
+             *("–" if value is None else language.value(str(value)) for value in row["values"])])
+        for row in training_rows(settings, n_train, stages)
+    ]  # fmt: skip
+    return Table(f"training_part{part}", columns, rows)
+
+
+def tabulate_layers(results: Results, name: str, table: str, with_trainable: bool, language: Language) -> Table:
+    """Tabulate the layers of a network, as listed by network_rows.
+
+    Args:
+        table: name of the table; with_trainable: whether it has a column of trainable parameters.
+    """
+    texts = (N_("Layer"), N_("Kind"), N_("Output"), N_("Parameters"), N_("Trainable"), N_("Operations (MAC)"))
+    columns = [Column(language.text(text), number > 2) for number, text in enumerate(texts)]
+    rows = [
+        [row["name"], row["type"], row["shape"], language.integer(row["n_params"]),
+         language.integer(row["n_trainable"]), language.integer(row["macs"])]
+        for row in network_rows(results, name)
+    ]  # fmt: skip
+    if not with_trainable:
+        columns, rows = [*columns[:4], columns[5]], [[*row[:4], row[5]] for row in rows]
+    return Table(table, columns, [Row(row) for row in rows], "numbers layers")
 
 
 def name_stage(name: str, language: Language) -> str:
@@ -247,4 +324,6 @@ def _write_parameter(results: Results, name: str, language: Language) -> str:
 def list_settings(settings: Settings, recorded: dict[str, typing.Any]) -> list[tuple[str, str]]:
     """Return (name, value) of every setting that the run recorded, as --set accepts them."""
     pairs = ((path, path.partition("."), value) for path, value in list_values(settings).items())
-    return [(path, write_value(value)) for path, (section, _, name), value in pairs if name in recorded[section]]
+    return [
+        (path, write_value(value)) for path, (section, _, name), value in pairs if name in recorded.get(section, {})
+    ]

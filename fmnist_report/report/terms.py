@@ -88,7 +88,7 @@ VALUES = {
     "constant": N_("constant"),
     "blocks": N_("three blocks"),
     "plain": N_("two convolutions and a dense layer"),
-    "whole": N_("as chosen"),
+    "whole": N_("baseline"),
     "half": N_("half"),
     "True": N_("yes"),
     "False": N_("no"),

@@ -1,8 +1,8 @@
-"""Conclusions from the results as data; the wording is in wording.py and sentences.py.
+"""Claims about the test results of the models: accuracy, costs, errors and calibration.
 
 Every claim has a kind, a subject, a relation and the values from which it follows. All thresholds, signs and
-comparisons are in this module, trained.py, captions.py and advice.py, so that claims can be checked against the
-numbers, and against each other, independently of the wording.
+comparisons are in this module, trained.py, explanations.py, captions.py and advice.py, so that claims can be checked
+against the numbers, and against each other, independently of the wording in wording.py and sentences.py.
 """
 
 import dataclasses
@@ -16,63 +16,9 @@ from fmnist_report.networks import (
     ENSEMBLE,
     MAIN,
     ON_FEATURES,
-    networks_of_part,
-    stages_of_part,
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, read_finetune, reference
-
-
-def decide(results: Results) -> dict[str, list[Claim]]:
-    """Return the claims of "summary", "part1", "part2" and "overall".
-
-    Args:
-        results: as in results.json.
-    """
-    others = [name for name in networks_of_part(1) if name != "mlp"]
-    return {
-        "summary": [
-            best(results),
-            compare(results, "cnn", "mlp"),
-            compare(results, "vgg_finetuned", "mlp"),
-            fine_tuning(results),
-            ensemble(results),
-        ],
-        "part1": [
-            *(claim(results, name, "mlp") for name in others for claim in (compare, cost)),
-            *(fit(results, name) for name in networks_of_part(1)),
-            *ablation(results, "part1"),
-            *(claim for stage in stages_of_part(1) for claim in effects(results, stage)),
-            *(claim for stage in stages_of_part(1) for claim in own_runs(results, stage)),
-            *in_full(results, "cnn"),
-            *(claim for name in others for claim in errors(results, name)),
-        ],
-        "part2": [
-            compare(results, "vgg_features", "mlp"),
-            chosen_classifier(results),
-            *ablation(results, "part2"),
-            fine_tuning(results),
-            compare(results, "vgg_finetuned", "mlp"),
-            fit(results, "vgg_finetuned"),
-            *(claim for stage in stages_of_part(2) for claim in effects(results, stage)),
-            *(claim for stage in stages_of_part(2) for claim in own_runs(results, stage)),
-            *in_full(results, "finetune"),
-            *errors(results, "vgg_finetuned"),
-        ],
-        "overall": [
-            best(results),
-            compare(results, "cnn", "mlp"),
-            compare(results, "vgg_finetuned", "mlp"),
-            fine_tuning(results),
-            compare(results, "vgg_finetuned", "cnn"),
-            cost(results, "vgg_finetuned", "cnn"),
-            dear_and_cheap(results),
-            ensemble(results),
-            calibration(results),
-            val_minus_test(results),
-            *reference(results),
-        ],
-    }
+from fmnist_report.report.conclusions.trained import read_finetune
 
 
 def find_comparison(results: Results, a: str, b: str) -> dict[str, typing.Any]:

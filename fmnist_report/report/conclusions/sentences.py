@@ -5,13 +5,13 @@ from fmnist_report.messages import N_
 MESSAGES = {
     ("best", "above"): N_(
         "Of the single networks, {subject} is the most accurate, significantly more than each of the others: it "
-        "classifies {accuracy} of the {n_test} correctly (95% interval {ci_low} to {ci_high})."),
+        "classifies {accuracy} of the {n_test} correctly (95% CI {ci_low} to {ci_high})."),
     ("best", "unclear"): N_(
         "Of the single networks, {subject} has the highest test accuracy: it classifies {accuracy} of the {n_test} "
-        "correctly (95% interval {ci_low} to {ci_high}); its lead over {rivals} is not significant."),
+        "correctly (95% CI {ci_low} to {ci_high}); its lead over {rivals} is not significant."),
     ("best", "tied"): N_(
-        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} (95% interval {ci_low}"
-        " to {ci_high}): {subject}, {rivals}."),
+        "Several single networks share the highest test accuracy, {accuracy} of the {n_test} (95% CI {ci_low} to "
+        "{ci_high}): {subject}, {rivals}."),
     ("compare", "above"): N_(
         "{subject:Nominative} ({a}) is {difference} percentage points more accurate than {other} ({b}) "
         "(Holm-adjusted interval {low} to {high}; {p})."),
@@ -65,9 +65,9 @@ MESSAGES = {
         "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained further for as "
         "many epochs as fine-tuning, reaches {control}, significantly more ({p_control})."),
     ("cost", "stated"): N_(
-        "Cost, including everything that a network builds on and all views over which it averages: one prediction of "
-        "{subject} takes {macs_a} multiply–accumulate operations, one of {other} {macs_b}; they have {params_a} and"
-        " {params_b} parameters, and training took {time_a} and {time_b}."),
+        "Per prediction, with everything that a network builds on and averages over, {subject} takes {macs_a} "
+        "multiply–accumulate operations and {other} {macs_b}; they have {params_a} and {params_b} parameters, and "
+        "training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
         "{subject:Nominative} overfits: its validation loss (after temperature scaling) was lowest {moment} "
         "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, but "
@@ -132,18 +132,17 @@ MESSAGES = {
         "Of {n_changes} of the settings of {network}, each was tried in one full training run, so it is not known "
         "which differences from the chosen settings exceed seed-to-seed variation."),
     ("in_full", "both"): N_(
-        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
-        "“standard”) these made it better on validation, beyond seed-to-seed variation: {better}; these made it worse: "
-        "{worse}."),
+        "In full training runs of {network} by the authors of the program with one change at a time ({n_changes}) "
+        "these made it better on validation, beyond seed-to-seed variation: {better}; these made it worse: {worse}."),
     ("in_full", "better"): N_(
-        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
-        "“standard”) these made it better on validation, beyond seed-to-seed variation: {better}; none made it worse."),
+        "In full training runs of {network} by the authors of the program with one change at a time ({n_changes}) "
+        "these made it better on validation, beyond seed-to-seed variation: {better}; none made it worse."),
     ("in_full", "worse"): N_(
-        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
-        "“standard”) none made it better on validation, beyond seed-to-seed variation; these made it worse: {worse}."),
+        "In full training runs of {network} by the authors of the program with one change at a time ({n_changes}) "
+        "none made it better on validation, beyond seed-to-seed variation; these made it worse: {worse}."),
     ("in_full", "none"): N_(
-        "In earlier full training runs of {network} by the authors of the program ({n_changes}, settings of "
-        "“standard”) none made it better or worse on validation, beyond seed-to-seed variation."),
+        "In full training runs of {network} by the authors of the program with one change at a time ({n_changes}) "
+        "none made it better or worse on validation, beyond seed-to-seed variation."),
     ("ablation", "raised"): N_(
         "In the short trainings of the study, up to the step “{upto}” the validation accuracy rose from {bottom} to "
         "{top}; seed-to-seed variation is ±{half_width} percentage points a step, and beyond it are: {steps}."),
@@ -164,26 +163,26 @@ MESSAGES = {
         "the seed-to-seed variation of ±{half_width} percentage points, and no single step adds or takes more than "
         "that."),
     ("ablation_peak", "stated"): N_(
-        "Of the steps up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at "
-        "“{upto}” (picked afterwards, so not tested)."),
+        "Of the steps up to “{upto}” the validation accuracy was highest at {highest_at}: {highest}, against {top} at"
+        " “{upto}” (selected post hoc, not tested)."),
     ("ablation_left", "stated"): N_(
         "Steps of the ablation left out of account, because so short a training ({n_steps}) tells little: "
         "{components}."),
     ("errors", "one"): N_(
-        "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified); it "
-        "confuses {class_a} and {class_b} most often ({count} in both directions)."),
+        "{subject:Nominative} misclassifies images of {classes} most often ({n_errors} of {n_class}); it confuses "
+        "{class_a} and {class_b} most often ({count} in both directions)."),
     ("errors", "one_tied"): N_(
-        "{subject:Nominative} errs most on images of {classes} ({n_errors} of {n_class} are misclassified)."),
+        "{subject:Nominative} misclassifies images of {classes} most often ({n_errors} of {n_class})."),
     ("errors", "several_tied"): N_(
-        "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified)."),
+        "{subject:Nominative} misclassifies images of {classes} most often ({n_errors} of each)."),
     ("errors", "several"): N_(
-        "{subject:Nominative} errs most on images of {classes} ({n_errors} of each are misclassified); it confuses "
+        "{subject:Nominative} misclassifies images of {classes} most often ({n_errors} of each); it confuses "
         "{class_a} and {class_b} most often ({count} in both directions)."),
     ("chosen_classifier", "highest"): N_(
-        "Of the classifiers on the cached features, {subject} was chosen for the highest validation accuracy "
-        "({val}); it is the network “{chosen}” of this report."),
+        "Of the classifiers on the frozen features, {subject} was chosen for the highest validation accuracy ({val});"
+        " it is the network “{chosen}” of this report."),
     ("chosen_classifier", "tied"): N_(
-        "Of the classifiers on the cached features, {subject} was chosen, which is the network “{chosen}” of this "
+        "Of the classifiers on the frozen features, {subject} was chosen, which is the network “{chosen}” of this "
         "report; others with the same validation accuracy ({val}): {rivals}."),
     ("calibration", "differ"): N_(
         "Of the expected calibration errors of the single networks the lowest is {error_low} ({lowest}), the highest "
@@ -303,6 +302,49 @@ MESSAGES = {
     ("dear_and_cheap", "same"): N_(
         "{subject:Nominative} needs {ratio} times as many operations as {other} and does not differ from it "
         "significantly in accuracy: the observed difference is {signed} percentage points."),
+    ("why_convolution", "neighbours"): N_(
+        "A convolution uses the same weights at every place and knows which pixels are neighbours; a perceptron is "
+        "given separate numbers. With the pixels of all images in another order, the same for all, the accuracy of "
+        "{subject} changes by {change} points in short training runs ({change_low} to {change_high}), that of {other}"
+        " by {change_other}."),
+    ("where_gain", "stated"): N_(
+        "Against {other}, {subject} saves most errors between {class_a} and {class_b}: {n_own} in place of {n_other};"
+        " these are {n_saved} of the {n_saved_all} errors saved between all pairs of classes."),
+    ("why_confused", "alike"): N_(
+        "Classes are confused because they look alike at this size: of {n_pairs} pairs of classes, those whose "
+        "average images are more alike are confused more often (Spearman’s rank correlation {correlation}; Mantel’s "
+        "test, {p})."),
+    ("why_blocks", "earlier"): N_(
+        "The inner blocks of {backbone} respond to edges and textures, which clothes on grey images have too, the "
+        "last one to the objects of ImageNet. A linear classifier on the mean outputs of block {block} alone is right"
+        " for {of_block} of the validation images, on those of block {last_block} for {of_last} ({p})."),
+    ("why_fine_tuning", "little"): N_(
+        "Fine-tuning turns the last block from the objects of ImageNet to these classes: a linear classifier on its "
+        "mean outputs rises from {of_last} to {of_last_tuned} on validation. The whole network changes less, by "
+        "{gain} points on test, because its head has read better blocks from the beginning (block {block}: "
+        "{of_block})."),
+    ("why_fine_tuning", "last"): N_(
+        "Fine-tuning turns the last block from the objects of ImageNet to these classes: a linear classifier on its "
+        "mean outputs rises from {of_last} to {of_last_tuned} on validation."),
+    ("lesson_of_convolution", "neighbours"): N_(
+        "To know which pixels are neighbours is worth much: by {difference} percentage points {subject} is more "
+        "accurate than {other}."),
+    ("lesson_of_convolution", "above"): N_(
+        "By {difference} percentage points {subject} is more accurate than {other}."),
+    ("lesson_of_convolution", "same"): N_(
+        "That {subject} is more accurate than {other} is not shown."),
+    ("lesson_of_convolution", "below"): N_(
+        "By {difference} percentage points {subject} is less accurate than {other}, so it was not the architecture "
+        "that decided here."),
+    ("lesson_of_transfer", "above"): N_(
+        "Filters learned from photographs pay: {subject}, for {ratio} times the operations, is {difference} "
+        "percentage points more accurate than {other}, which learned from these images alone."),
+    ("lesson_of_transfer", "same"): N_(
+        "Filters learned from photographs serve small grey images as well as filters learned from these: {subject} "
+        "and {other} do not differ significantly, for {ratio} times the operations."),
+    ("lesson_of_transfer", "below"): N_(
+        "Filters learned from photographs are no substitute for training on these images: {subject} is {difference} "
+        "percentage points less accurate than {other}, for {ratio} times the operations."),
     ("reference", "above"): N_(
         "Ridge regression on random convolutional features, in which nothing was chosen, is more accurate on "
         "validation than on test as well, by {difference} percentage points (95% interval {low} to {high}): this much "

@@ -1,5 +1,6 @@
 """Wording of claims: a format for every placeholder of their sentences."""
 
+import dataclasses
 import functools
 import typing
 import urllib.parse
@@ -9,7 +10,8 @@ from fmnist_report.networks import CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
 from fmnist_report.report.conclusions.claim import Claim, Results
-from fmnist_report.report.conclusions.claims import decide
+from fmnist_report.report.conclusions.decisions import decide
+from fmnist_report.report.conclusions.explanations import is_explanation
 from fmnist_report.report.conclusions.sentences import AFTER, BEFORE, MESSAGES
 from fmnist_report.report.language import Language, Name
 
@@ -32,11 +34,20 @@ ACCURACIES = (
     "own",
     "start",
     "base",
+    "whole",
+    "whole_other",
+    "of_block",
+    "of_last",
+    "of_last_tuned",
 )
-COUNTS = ("n_errors", "n_class", "epoch", "epochs", "n_clean")
+COUNTS = (
+    "n_errors", "n_class", "epoch", "epochs", "n_clean", "n_pairs", "n_own", "n_saved", "n_saved_all", "block",
+    "last_block",
+)  # fmt: skip
 UNITS = {
     "n_test": "test image",
     "count": "error",
+    "n_other": "error",
     "n_seeds": "seed",
     "n_steps": "step",
     "n_tried": "value tried",
@@ -52,6 +63,7 @@ WITHOUT_SUBJECT = (
     "hardest",
     "val_minus_test",
     "reference",
+    "why_confused",
 )
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
@@ -74,6 +86,11 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
     **dict.fromkeys(("rivals", "models", "lowest", "highest_of"), lambda language, value: language.name_all(value)),
     **dict.fromkeys(("class_a", "class_b"), lambda language, value: language.quoted([language.class_name(value)])),
+    **dict.fromkeys(
+        ("change", "change_low", "change_high", "change_other", "gain"),
+        lambda language, value: language.points(value, 2),
+    ),
+    "correlation": lambda language, value: language.number(value, 2),
     "half_width": lambda language, value: language.number(100 * value, 2),
     "ratio": lambda language, value: language.number(value, 0 if value >= 10 else 1),
     "classes": lambda language, value: language.quoted(map(language.class_name, value)),
@@ -149,13 +166,19 @@ def word(claim: Claim, language: Language) -> str:
     return language.text(MESSAGES[claim.kind, claim.relation], **names, **texts)
 
 
-def word_conclusions(results: Results, language: Language) -> dict[str, list[dict[str, str]]]:
-    """Return the sentences of every section of claims.decide, and of "advice".
+@dataclasses.dataclass(frozen=True)
+class Sentence:
+    """The sentence of a claim, the explorer's view of the images that it is about, and whether it explains."""
 
-    Each has its text, and view, the explorer's view of it.
-    """
+    text: str
+    view: str = ""
+    explains: bool = False
+
+
+def word_conclusions(results: Results, language: Language) -> dict[str, list[Sentence]]:
+    """Return the sentences of every section of claims.decide, and of "advice"."""
     return {
-        section: [{"text": word(claim, language), "view": find_view(claim)} for claim in claims]
+        section: [Sentence(word(claim, language), find_view(claim), is_explanation(claim)) for claim in claims]
         for section, claims in {**decide(results), "advice": advise(results)}.items()
     }
 

@@ -18,7 +18,6 @@ from fmnist_report.networks import (
     COLOURS,
     COMPARED,
     MAIN,
-    ON_FEATURES,
     networks_of_part,
     stages_of_part,
 )
@@ -106,7 +105,6 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
         "inputs": plot_variants(results["inputs"]["rows"], language),
         "study_part2": plot_study(results["study"], stages_of_part(2), language),
         "ablation_part2": plot_ablation(results["study"]["ablations"].get("part2", []), language),
-        "classifiers": plot_classifiers(results, language),
         "curves_part2": plot_unfreezing(models["vgg_head"]["history"], models["vgg_finetuned"]["history"], language),
         "confusion_part2": plot_confusions(results, part2, language),
         "comparison": plot_comparison(results, language),
@@ -132,7 +130,7 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
     ticks = range(step - 1, n_classes, step)
     labels = [language.short_name(label) for label in ticks]
-    size = min(6.5, 65 / n_classes)
+    size = min(7.5, 75 / n_classes)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     for ax, name in zip(axes.flat, names, strict=False):
@@ -155,24 +153,6 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
     return figure
 
 
-def plot_classifiers(results: Results, language: Language) -> Figure:
-    """Draw validation accuracy of every classifier on frozen features."""
-    names = sorted((row.name for row in ON_FEATURES), key=lambda name: results["models"][name]["val_accuracy"])
-    figure, axes = new_figure(0.5 + 0.22 * len(names))
-    ax = axes[0, 0]
-    for row, name in enumerate(names):
-        accuracy = results["models"][name]["val_accuracy"]
-        ax.plot(accuracy, row, "o", color=COLOURS[name])
-        ax.annotate(
-            language.percent(accuracy, 2), (accuracy, row), xytext=(7, 0), textcoords="offset points", va="center"
-        )
-    ax.set_yticks(range(len(names)), [language.model(name) for name in names])
-    ax.set_xlabel(language.text(N_("Validation accuracy")))
-    ax.margins(x=0.2, y=0.25)
-    percent_axis(ax.xaxis, language, 1)
-    return figure
-
-
 def plot_comparison(results: Results, language: Language) -> Figure:
     """Draw test accuracy with its 95% interval for the networks and their ensemble."""
     figure, axes = new_figure(1.7)
@@ -185,7 +165,7 @@ def plot_comparison(results: Results, language: Language) -> Figure:
         ax.annotate(language.percent(model["test_accuracy"], 2), (high, row), xytext=(6, 0),
                     textcoords="offset points", va="center")  # fmt: skip
     ax.set_yticks(range(len(COMPARED)), [language.model(name) for name in reversed(COMPARED)])
-    ax.set_xlabel(language.text(N_("Test accuracy, 95% interval")))
+    ax.set_xlabel(language.text(N_("Test accuracy, 95% CI")))
     ax.margins(x=0.12, y=0.2)
     percent_axis(ax.xaxis, language, 1)
     return figure
@@ -216,7 +196,7 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ("total_seconds", 60, N_("Training in all, minutes")),
         ("ms_per_prediction", 1, N_("Milliseconds per prediction")),
     )
-    figure, axes = new_figure(2.7, 1, len(measures), sharey=True)
+    figure, axes = new_figure(2.4, 1, len(measures), sharey=True)
     for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
         models = {name: results["models"][name] for name in MAIN}
         points = {name: (model[measure] / scale, model["test_accuracy"]) for name, model in models.items()}

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import typing
 
 from matplotlib.artist import Artist
@@ -30,6 +31,9 @@ SHORTCUT = N_("residual connection")
 FROZEN = N_("frozen")
 EDGE, PALE = "#444444", 0.3  # opacity of a frozen box's colour
 ARROW = "#444444"
+BLOCK = re.compile(r"block(\d)")
+READ = 3  # last blocks of the base whose outputs the head reads
+ARROWHEAD = {"arrowstyle": "-|>", "color": ARROW, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
 GAP = 0.14  # between boxes
 MOST_BOXES = 24  # boxes in a row; deeper networks are drawn by resolution
 AVERAGES = ("AveragePooling2D", "GlobalAveragePooling2D")
@@ -53,8 +57,8 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
 
     Returns:
         Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, none of
-        them trainable), and adds, the index of the row whose output is added to this one's; None if nothing is added,
-        or if boxes are merged by resolution.
+        them trainable), block, the number of the block in the layer's name or "", and adds, the index of the row whose
+        output is added to this one's; None if nothing is added, or if boxes are merged by resolution.
     """
     joined = any(layer["type"] == "Concatenate" for layer in layers)
     rows: list[dict[str, typing.Any]] = []
@@ -65,12 +69,18 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
         if layer["type"] in KINDS and not (joined and layer["type"] in AVERAGES) and not _is_inner_input(layer):
             kind, colour = KINDS[layer["type"]]
             frozen = layer["n_params"] > 0 and not layer["n_trainable"]
-            box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "frozen": frozen, "adds": None}
+            box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "frozen": frozen, "adds": None,
+                   "block": _find_block(layer["name"])}  # fmt: skip
             if rows and {**rows[-1], "count": 1} == box:
                 rows[-1]["count"] += 1
             else:
                 rows.append(box)
     return rows if len(rows) <= MOST_BOXES else _join_resolutions(rows)
+
+
+def _find_block(name: str) -> str:
+    found = BLOCK.match(name)
+    return found[1] if found else ""
 
 
 def _find_first(rows: list[dict[str, typing.Any]]) -> int | None:
@@ -100,7 +110,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     Args:
         networks: {model name: its layers}.
     """
-    figure, axes = new_figure(1.2 * len(networks) + 0.25, len(networks))
+    figure, axes = new_figure(1.25 * len(networks) + 0.25, len(networks))
     kinds: dict[str, str] = {}
     any_frozen = False
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
@@ -115,17 +125,19 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
             ax.add_patch(Rectangle((x, -height / 2), width, height, **look))
             any_frozen = any_frozen or row["frozen"]
             text = " × ".join(map(str, row["shape"])) if len(row["shape"]) == 1 else f"{side}\n{channels}"
-            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=6.5, linespacing=1.1)
+            ax.text(x + width / 2, -0.56, text, ha="center", va="top", fontsize=7.5, linespacing=1.1)
             if row["count"] > 1:
-                ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=6.5)
+                ax.text(x + width / 2, height / 2 + 0.03, f"× {row['count']}", ha="center", va="bottom", fontsize=7.5)
             kinds[row["kind"]] = row["colour"]
             ends.append(x + width)
             if row["adds"] is not None:
                 _draw_shortcut(ax, ends[row["adds"]] + GAP / 2, ends[-1] + GAP / 2, height / 2)
                 kinds[SHORTCUT] = ""
             x += max(width, 0.34) + GAP
+        _name_blocks(ax, rows, ends, language)
+        _draw_branches(ax, rows, ends)
         ax.set_xlim(-0.15, max(x, 4.5))
-        ax.set_ylim(-0.85, 0.7)
+        ax.set_ylim(-0.92, 1.0)
         ax.set_title(language.model(name), fontsize=8)
         ax.axis("off")
     shortcut = kinds.pop(SHORTCUT, None)
@@ -142,6 +154,29 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     return figure
 
 
+def _name_blocks(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float], language: Language) -> None:
+    """Write the number of each block above its boxes."""
+    for block, group in itertools.groupby(range(len(rows)), key=lambda number: rows[number]["block"]):
+        numbers = list(group)
+        if block:
+            left = ends[numbers[0] - 1] + GAP if numbers[0] else 0.0
+            text = language.text(N_("block {number}"), number=block)
+            ax.text((left + ends[numbers[-1]]) / 2, 0.74, text, ha="center", va="bottom", fontsize=7.5)
+
+
+def _draw_branches(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float]) -> None:
+    """Draw lines from the outputs of inner blocks to the box in which the head joins them, if there is one."""
+    blocks = [number for number, row in enumerate(rows) if row["kind"] == "pooling" and row["block"]]
+    joined = next((number for number, row in enumerate(rows) if row["kind"] == "pooling" and not row["block"]), None)
+    if joined is None or len(blocks) < READ or joined < blocks[-1] or len(rows[joined]["shape"]) > 1:
+        return
+    end = ends[joined] - 0.2
+    for number, level in zip(blocks[-READ:-1], (0.64, 0.54), strict=True):
+        start = ends[number] + GAP / 2
+        ax.plot([start, start, end], [0, level, level], color=ARROW, linewidth=0.9, solid_joinstyle="miter")
+    ax.annotate("", (end, 0.2), (end, 0.64), arrowprops=ARROWHEAD)
+
+
 def _bleach(colour: str) -> str:
     """Return a pale version of a colour."""
     red, green, blue = (1 - PALE * (1 - channel) for channel in to_rgb(colour))
@@ -151,5 +186,4 @@ def _bleach(colour: str) -> str:
 def _draw_shortcut(ax: Axes, start: float, end: float, top: float) -> None:
     """Draw a line from the gap after one box, above the boxes between, to the gap after another."""
     ax.plot([start, start, end], [0, top + 0.1, top + 0.1], color=ARROW, linewidth=0.9, solid_joinstyle="miter")
-    arrow = {"arrowstyle": "-|>", "color": ARROW, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
-    ax.annotate("", (end, 0), (end, top + 0.1), arrowprops=arrow)
+    ax.annotate("", (end, 0), (end, top + 0.1), arrowprops=ARROWHEAD)

@@ -80,7 +80,7 @@ def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: 
         parted = middles if language.many_classes else _part_labels(middles, np.ptp(points, axis=0))
         for label, middle in parted.items():
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[label], "alpha": 0.85}
-            size, frame = (6.5, None) if language.many_classes else (6.5, box)
+            size, frame = (7.5, None) if language.many_classes else (7.5, box)
             ax.annotate(language.short_name(label), middle, fontsize=size, ha="center", va="center", bbox=frame)
         ax.set_title(language.text(titles[moment]))
         ax.set_xticks([])

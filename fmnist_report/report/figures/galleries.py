@@ -106,7 +106,7 @@ def plot_mistakes(mistakes: list[dict], images: np.ndarray, language: Language, 
         mistakes: rows of label and predictions {model: [class, probability]}.
         images: (n, height, width) uint8, at least as many as mistakes.
     """
-    step, side, title, prediction_size = WIDTH / columns, WIDTH / columns - 12, 12, 6.5
+    step, side, title, prediction_size = WIDTH / columns, WIDTH / columns - 18, 12, 7.5
     high = title + side + 3 + len(MAIN) * LINE * prediction_size + 8
     rows = max(1, -(-len(mistakes) // columns))
     sheet = Sheet(rows * high + 14)
@@ -162,7 +162,7 @@ def plot_activations(image: np.ndarray, maps: dict[str, np.ndarray]) -> Figure:
     sheet = Sheet(step * len(maps))
     sheet.put(image, 0, 0, side)
     for row, (title, found) in enumerate(maps.items()):
-        sheet.write(title, left - 6, row * step + side / 2, 6.5, "right", va="center", multialignment="right")
+        sheet.write(title, left - 6, row * step + side / 2, 7.5, "right", va="center", multialignment="right")
         for channel in range(found.shape[-1]):
             sheet.put(_stretch(found[..., channel]), left + channel * step, row * step, side, "viridis")
     return sheet.figure
@@ -181,7 +181,7 @@ def plot_heat(
         labels: (k,), the true classes.
         networks: {model name: (predictions (k,), heat (k, h, w) from 0 to 1)}.
     """
-    margin, gap, size = 20, 6, 6.5
+    margin, gap, size = 20, 6, 7.5
     step = (WIDTH - margin) / max(len(images), 6)
     side, title = step - gap, 2 * LINE * size + 2
     high = title + side + gap
@@ -189,7 +189,7 @@ def plot_heat(
 
     def put_row(row: int, name: str, predictions: np.ndarray) -> None:
         middle = row * high + title + side / 2
-        sheet.write(name, 0, middle, 7, "left", va="center", rotation=90, multialignment="center")
+        sheet.write(name, 0, middle, 7.5, "left", va="center", rotation=90, multialignment="center")
         for column, (image, prediction, label) in enumerate(zip(images, predictions, labels, strict=True)):
             left, top = margin + column * step, row * high + title
             look = {} if prediction == label else {"fontweight": "semibold", "color": WRONG}

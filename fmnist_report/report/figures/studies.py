@@ -16,15 +16,16 @@ Results = dict[str, typing.Any]
 
 
 def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
-    """Draw the cross-entropy of every change to the baseline, marked by a line, and the interval around it.
+    """Draw the cross-entropy of every change to the baseline, marked by a line, and the interval around it, by network.
 
     Full colour: confirmed in longer runs; hollow: not; crosses: values whose effect depends on the number of steps.
     """
     shown = {name: [row for row in study["rows"] if row["network"] == name] for name in networks}
     shown = {name: found for name, found in shown.items() if found}
-    n_rows = max((sum(not row["chosen"] for row in found) for found in shown.values()), default=1)
-    figure, axes = new_figure(0.6 + 0.165 * n_rows, 1, max(1, len(shown)))
-    for ax, (name, found) in zip(axes[0], shown.items(), strict=False):
+    n_rows = [sum(not row["chosen"] for row in found) for found in shown.values()] or [1]
+    height = 0.4 + sum(0.25 + 0.165 * n for n in n_rows)
+    figure, axes = new_figure(height, len(n_rows), 1, height_ratios=[n + 1.0 for n in n_rows])
+    for ax, (name, found) in zip(axes[:, 0], shown.items(), strict=False):
         model, base = network_of_stage(name), study["baselines"][name]
         if math.isfinite(base["half_width"]):
             low, high = base["mean"] - base["half_width"], base["mean"] + base["half_width"]
@@ -42,10 +43,9 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
             fontsize=7.5,
         )  # fmt: skip
         ax.set_ylim(-0.7, len(changes) - 0.3)
-        ax.set_title(textwrap.fill(language.model(model), 16 if len(shown) > 1 else 40, break_on_hyphens=False))
+        ax.set_title(language.model(model))
         ax.xaxis.set_major_formatter(lambda value, place: language.number(value, 2))
-    write = figure.supxlabel if len(shown) > 1 else axes[0, 0].set_xlabel
-    write(language.text(N_("Cross-entropy on validation, after temperature scaling")))  # once: it would be cut off
+    axes[-1, 0].set_xlabel(language.text(N_("Cross-entropy on validation, after temperature scaling")))
     return figure
 
 
@@ -95,7 +95,7 @@ def _draw_effect(ax, y: float, effect: list, colour: str) -> None:
 
 
 def _name_change(row: dict, own: str, language: Language) -> str:
-    return f"{language.factor(row['factor'])}: {language.value(own)} › {language.value(row['value'])}"
+    return f"{language.factor(row['factor'])}: {language.value(row['value'])} ({language.value(own)})"
 
 
 def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
@@ -105,7 +105,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
         y -= 1.0 if row["factor"] == former else 1.8
         former = row["factor"]
         ticks.append((y, f"{language.factor(row['factor'])}: {language.value(row['value'])}"))
-    ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=6.5)
+    ax.set_yticks([tick for tick, _ in ticks], [text for _, text in ticks], fontsize=7.5)
     ax.grid(axis="y", visible=False)
     return np.array([tick for tick, _ in ticks])
 
@@ -113,7 +113,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
 def plot_variants(rows: list[dict], language: Language) -> Figure:
     """Draw validation accuracy with its 95% interval for every preprocessing variant; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
-    figure, axes = new_figure(0.6 + 0.125 * max(1, n_rows))
+    figure, axes = new_figure(0.6 + 0.14 * max(1, n_rows))
     ax, colour = axes[0, 0], COLOURS["vgg_input"]
     if rows:
         ax.axvline(next(row["val_accuracy"] for row in rows if row["chosen"]), color="#999999", linewidth=0.8)
@@ -124,15 +124,15 @@ def plot_variants(rows: list[dict], language: Language) -> Figure:
             ax.plot(accuracies[which], heights[which], "o", color=colour, markersize=4, markerfacecolor=face)
     ax.set_title(language.model("vgg_input"))
     percent_axis(ax.xaxis, language)
-    ax.set_xlabel(language.text(N_("Validation accuracy, 95% interval")))
+    ax.set_xlabel(language.text(N_("Validation accuracy, 95% CI")))
     return figure
 
 
 def plot_ablation(steps: list[dict], language: Language) -> Figure:
-    """Draw the accuracy of every ablation step, simplest at the bottom, and its gain with its interval."""
+    """Draw the accuracy of every ablation step, simplest at the top, and its gain with its interval."""
     figure, axes = new_figure(0.6 + 0.195 * max(1, len(steps)), 1, 2, sharey=True)
     left, right = axes[0]
-    heights = np.arange(len(steps))
+    heights = -np.arange(len(steps))
     colours = [COLOURS[network_of_stage(row["network"])] for row in steps]
     left.plot([row["val_accuracy"] for row in steps], heights, color="#999999", linewidth=0.8, zorder=1)
     for y, row, colour in zip(heights, steps, colours, strict=True):

@@ -1,0 +1,87 @@
+"""Which claims each section of the report states; none is stated in two of them."""
+
+from fmnist_report.networks import networks_of_part, stages_of_part
+from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claims import (
+    best,
+    calibration,
+    chosen_classifier,
+    compare,
+    cost,
+    dear_and_cheap,
+    ensemble,
+    errors,
+    fine_tuning,
+    val_minus_test,
+)
+from fmnist_report.report.conclusions.explanations import (
+    learned,
+    where_gain,
+    why_blocks,
+    why_confused,
+    why_convolution,
+    why_fine_tuning,
+)
+from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, reference
+
+
+def decide(results: Results) -> dict[str, list[Claim]]:
+    """Return the claims of every section, by its name.
+
+    Args:
+        results: as in results.json.
+    """
+    return {
+        "best": [best(results)],
+        "learned": learned(results),
+        "part1": decide_part1(results),
+        "part2": decide_part2(results),
+        "overall": [
+            compare(results, "vgg_finetuned", "cnn"),
+            dear_and_cheap(results),
+            ensemble(results),
+            *why_confused(results),
+            val_minus_test(results),
+            *reference(results),
+        ],
+        "calibration": [calibration(results)],
+        **{f"study{part}": decide_study(results, part) for part in (1, 2)},
+    }
+
+
+def decide_part1(results: Results) -> list[Claim]:
+    """Return the conclusions of part 1: each network against the perceptron, why, at what cost, and where it errs."""
+    others = [name for name in networks_of_part(1) if name != "mlp"]
+    stages = stages_of_part(1)
+    found = []
+    for name in others:
+        found += [compare(results, name, "mlp"), *why_convolution(results, name), *where_gain(results, name, "mlp")]
+        found += [cost(results, name, "mlp")]
+    found += [fit(results, name) for name in networks_of_part(1)]
+    found += [claim for stage in stages for claim in own_runs(results, stage)]
+    found += in_full(results, "cnn")
+    return found + [claim for name in others for claim in errors(results, name)]
+
+
+def decide_part2(results: Results) -> list[Claim]:
+    """Return the conclusions of part 2: frozen features, fine-tuning, why, and where the fine-tuned network errs."""
+    return [
+        chosen_classifier(results),
+        compare(results, "vgg_features", "mlp"),
+        *why_blocks(results),
+        fine_tuning(results),
+        *why_fine_tuning(results),
+        compare(results, "vgg_finetuned", "mlp"),
+        fit(results, "vgg_finetuned"),
+        *(claim for stage in stages_of_part(2) for claim in own_runs(results, stage)),
+        *in_full(results, "finetune"),
+        *errors(results, "vgg_finetuned"),
+    ]
+
+
+def decide_study(results: Results, part: int) -> list[Claim]:
+    """Return what the short runs of a part's networks show."""
+    return [
+        *ablation(results, f"part{part}"),
+        *(claim for stage in stages_of_part(part) for claim in effects(results, stage)),
+    ]

@@ -1,0 +1,130 @@
+"""Explanations of the main conclusions; each is claimed only where a measurement of the same run supports it."""
+
+import itertools
+import typing
+
+from fmnist_report.evaluation.comparison import ALPHA
+from fmnist_report.networks import BY_NAME
+from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claims import find_comparison, relate
+
+PERCEPTRON = "mlp"
+
+
+def measured(results: Results, name: str) -> dict[str, typing.Any] | None:
+    """Return one of the measurements of evaluation.mechanisms; None in results from before there were any."""
+    return results.get("mechanisms", {}).get(name)
+
+
+def why_convolution(results: Results, name: str) -> list[Claim]:
+    """Explain why a network that convolves is more accurate than the perceptron: it uses which pixels are neighbours.
+
+    Claimed if it is significantly more accurate, and if permuting the pixels costs it accuracy, and more than it costs
+    the perceptron, each beyond seed-to-seed variation.
+    """
+    found = measured(results, "permutation")
+    if not found or name not in found["against"] or relate(results, name, PERCEPTRON) != "above":
+        return []
+    own, other = found["networks"][name], found["networks"][PERCEPTRON]
+    if own["high"] >= 0 or found["against"][name]["high"] >= 0:
+        return []
+    values = {"change": own["difference"], "change_low": own["low"], "change_high": own["high"]}
+    values |= {"change_other": other["difference"], "whole": own["whole"], "whole_other": other["whole"]}
+    return [Claim("why_convolution", name, "neighbours", PERCEPTRON, values)]
+
+
+def where_gain(results: Results, a: str, b: str) -> list[Claim]:
+    """Claim between which two classes a more accurate network saves most errors; nothing if several pairs tie."""
+    if relate(results, a, b) != "above":
+        return []
+    own, other = (results["models"][name]["confusion"] for name in (a, b))
+    pairs = [(i, j) for i, j in itertools.combinations(range(len(own)), 2)]
+    saved = {(i, j): other[i][j] + other[j][i] - own[i][j] - own[j][i] for i, j in pairs}
+    most = max(saved.values())
+    best = [pair for pair in pairs if saved[pair] == most]
+    if len(best) > 1 or most <= 0:
+        return []
+    (i, j), n_all = best[0], sum(saved.values())
+    values = {"class_a": i, "class_b": j, "n_own": own[i][j] + own[j][i], "n_other": other[i][j] + other[j][i]}
+    return [Claim("where_gain", a, "stated", b, values | {"n_saved": most, "n_saved_all": n_all})]
+
+
+def why_confused(results: Results) -> list[Claim]:
+    """Explain why classes are confused: they look alike; claimed if Mantel's test of the correlation is significant."""
+    found = measured(results, "likeness")
+    if not found or found["spearman"] <= 0 or found["p_value"] >= ALPHA:
+        return []
+    values = {"n_pairs": found["n_pairs"], "correlation": found["spearman"], "p": found["p_value"]}
+    return [Claim("why_confused", "", "alike", values=values)]
+
+
+def best_block(results: Results) -> dict[str, typing.Any] | None:
+    """Return the row of the block whose linear classifier is the most accurate; None if several are, or none is."""
+    found = measured(results, "blocks")
+    if not found:
+        return None
+    most = max(row["frozen"] for row in found["rows"])
+    best = [row for row in found["rows"] if row["frozen"] == most]
+    return best[0] if len(best) == 1 else None
+
+
+def why_blocks(results: Results) -> list[Claim]:
+    """Explain why the classifiers read inner blocks too: one is significantly better than the last, before tuning."""
+    found, best = measured(results, "blocks"), best_block(results)
+    if not found or not best or best["block"] == found["rows"][-1]["block"]:
+        return []
+    row = next(row for row in found["against_last"] if row["block"] == best["block"])
+    if row["p_holm"] >= ALPHA:
+        return []
+    values = {"block": best["block"], "of_block": best["frozen"], "of_last": found["rows"][-1]["frozen"]}
+    values |= {"last_block": found["rows"][-1]["block"], "p": row["p_holm"]}
+    return [Claim("why_blocks", "vgg_features", "earlier", values=values)]
+
+
+def why_fine_tuning(results: Results) -> list[Claim]:
+    """Explain what fine-tuning does: a linear classifier on the last block gains accuracy by it, significantly.
+
+    "little": the network as a whole gains less, because another block had been better before. "last": it does not.
+    """
+    found, best = measured(results, "blocks"), best_block(results)
+    if not found or not found["tuning"] or not best:
+        return []
+    tuning, last = found["tuning"], found["rows"][-1]
+    if tuning["p_value"] >= ALPHA or tuning["difference"] <= 0:
+        return []
+    whole = find_comparison(results, "vgg_finetuned", "vgg_head")["difference"]
+    values = {"last_block": last["block"], "of_last": last["frozen"], "of_last_tuned": last["tuned"]}
+    if whole >= tuning["difference"] or best["block"] == last["block"]:
+        return [Claim("why_fine_tuning", "vgg_finetuned", "last", values=values)]
+    values |= {"block": best["block"], "of_block": best["frozen"], "gain": whole}
+    return [Claim("why_fine_tuning", "vgg_finetuned", "little", values=values)]
+
+
+def lesson_of_convolution(results: Results, name: str) -> Claim:
+    """Claim what part 1 teaches, in half a line; "neighbours" if why_convolution holds, else relate's relation."""
+    difference = find_comparison(results, name, PERCEPTRON)["difference"]
+    relation = "neighbours" if why_convolution(results, name) else relate(results, name, PERCEPTRON)
+    values = {"difference": difference} if relation != "same" else {}
+    return Claim("lesson_of_convolution", name, relation, PERCEPTRON, values)
+
+
+def lesson_of_transfer(results: Results) -> Claim:
+    """Claim what part 2 teaches: fine-tuned features of photographs against the convolutional network of part 1."""
+    a, b = "vgg_finetuned", "cnn"
+    macs = [results["models"][name]["macs_per_prediction"] for name in (a, b)]
+    relation = relate(results, a, b)
+    values = {"ratio": macs[0] / macs[1]} | (
+        {"difference": find_comparison(results, a, b)["difference"]} if relation != "same" else {}
+    )
+    return Claim("lesson_of_transfer", a, relation, b, values)
+
+
+def is_explanation(claim: Claim) -> bool:
+    """Return whether a claim is an explanation, which is marked as one."""
+    return claim.kind.startswith("why_")
+
+
+def learned(results: Results) -> list[Claim]:
+    """Return the claims of what was learned, for the summary."""
+    others = [name for name in ("cnn",) if name in BY_NAME]
+    return [*(lesson_of_convolution(results, name) for name in others), lesson_of_transfer(results)]
