@@ -126,7 +126,7 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers count images, shades are fractions of the true class."""
     n_rows = -(-len(names) // 2)
-    figure, axes = new_figure(3.3 * n_rows, n_rows, 2, sharey=True)
+    figure, axes = new_figure(2.95 * n_rows, n_rows, 2, sharey=True)
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
     ticks = range(step - 1, n_classes, step)
     labels = [language.short_name(label) for label in ticks]
@@ -155,7 +155,7 @@ def plot_confusions(results: Results, names: tuple[str, ...], language: Language
 
 def plot_comparison(results: Results, language: Language) -> Figure:
     """Draw test accuracy with its 95% interval for the networks and their ensemble."""
-    figure, axes = new_figure(1.7)
+    figure, axes = new_figure(1.55)
     ax = axes[0, 0]
     for row, name in enumerate(reversed(COMPARED)):
         model = results["models"][name]
@@ -174,7 +174,7 @@ def plot_comparison(results: Results, language: Language) -> Figure:
 def plot_per_class(results: Results, language: Language) -> Figure:
     """Draw F1 by class for the main models, hardest class at the top; only the hardest if there are many."""
     order = np.argsort([-row["f1"] for row in results["models"]["vgg_finetuned"]["per_class"]])[-HARDEST:]
-    figure, axes = new_figure(max(2.6, 0.17 * len(order)))
+    figure, axes = new_figure(max(2.2, 0.17 * len(order)))
     ax = axes[0, 0]
     for name in MAIN:
         scores = [results["models"][name]["per_class"][label]["f1"] for label in order]
@@ -196,7 +196,7 @@ def plot_cost(results: Results, language: Language) -> Figure:
         ("total_seconds", 60, N_("Training in all, minutes")),
         ("ms_per_prediction", 1, N_("Milliseconds per prediction")),
     )
-    figure, axes = new_figure(2.4, 1, len(measures), sharey=True)
+    figure, axes = new_figure(2.15, 1, len(measures), sharey=True)
     for ax, (measure, scale, title) in zip(axes[0], measures, strict=True):
         models = {name: results["models"][name] for name in MAIN}
         points = {name: (model[measure] / scale, model["test_accuracy"]) for name, model in models.items()}

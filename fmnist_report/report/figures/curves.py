@@ -18,7 +18,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
 
     The axes cover the values from an epoch named in the caption, and those of the marked epochs.
     """
-    figure, axes = new_figure(2.4, 1, 2)
+    figure, axes = new_figure(2.1, 1, 2)
     first = first_epoch_shown(list(histories.values()))
     for column, (measure, title) in enumerate(
         (("accuracy", language.text(N_("Accuracy"))), ("loss", language.text(N_("Cross-entropy"))))
@@ -60,7 +60,7 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
 
     The axis covers the values of the head from an epoch named in the caption, and all of fine-tuning.
     """
-    figure, axes = new_figure(2.0)
+    figure, axes = new_figure(1.8)
     ax, n_head = axes[0, 0], len(head["accuracy"])
     for name, history, first in (("vgg_features", head, 1), ("vgg_finetuned", finetuned, n_head + 1)):
         epochs = np.arange(first, first + len(history["accuracy"]))

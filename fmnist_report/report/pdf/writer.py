@@ -14,7 +14,10 @@ from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_plainly, identify
-from fmnist_report.report.pdf.tagging import StageResult, complete_tags, remember_elements
+from fmnist_report.report.pdf.lines import keep_spaces, remember_cuts
+from fmnist_report.report.pdf.links import join_link_areas
+from fmnist_report.report.pdf.tagging import complete_tags
+from fmnist_report.report.pdf.tree import Tagged, remember_elements
 
 ATTACHMENT = "report-results.json"  # not results.json, which also describes the run that published the report
 MOST_PRINTS = 4  # one run in a hundred needs a second attempt
@@ -35,14 +38,17 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
     with replacing(out / "report.pdf") as temporary, _temporary_files_in(out):
         for n_changes in range(MOST_PRINTS):
-            with remember_elements() as made:
-                page.write_pdf(
-                    temporary,
-                    finisher=functools.partial(_finish, made=made, n_changes=n_changes),
-                    stylesheets=[running_heads],
-                    pdf_variant="pdf/a-3a",
-                    attachments=[_attach(html / "results.json", evaluated)],
-                )
+            options = {
+                "stylesheets": [running_heads],
+                "pdf_variant": "pdf/a-3a",
+                "attachments": [_attach(html / "results.json", evaluated)],
+            }
+            with remember_cuts(), remember_elements() as made:
+                document = page.render(**options)
+                join_link_areas(document)
+                keep_spaces(document)
+                finish = functools.partial(_finish, made=made, n_changes=n_changes)
+                document.write_pdf(temporary, finisher=finish, **options)
             if ends_plainly(temporary.read_bytes()):
                 break
 
@@ -61,7 +67,7 @@ def _attach(results: Path, date: datetime) -> typing.Any:
     )
 
 
-def _finish(document: typing.Any, pdf: typing.Any, made: StageResult, n_changes: int) -> None:
+def _finish(document: typing.Any, pdf: typing.Any, made: Tagged, n_changes: int) -> None:
     complete_tags(document, pdf, made)
     identify(pdf)
     end_plainly(pdf)
