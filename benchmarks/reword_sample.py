@@ -35,7 +35,7 @@ from fmnist_report.report.title_page import read_document  # noqa: E402
 from fmnist_report.settings import LANGUAGES, Settings  # noqa: E402
 
 SAMPLE = ROOT / "docs" / "sample"
-FIGURE = re.compile(r'<figure id="figure-(\w+)">\s*(<svg [^>]*>)<title[^>]*>.*?</title>(.*?</svg>)', re.DOTALL)
+FIGURE = re.compile(r'<figure id="figure-(\w+)">\s*(<svg [^>]*>)\s*<title[^>]*>.*?</title>(.*?</svg>)', re.DOTALL)
 EXAMPLES = re.compile(r'<script type="application/json" id="examples">(.*?)</script>', re.DOTALL)
 
 

@@ -190,14 +190,6 @@ def check_fine_tuning(document, claim):
     assert (claim.values["p"], claim.values["p_control"]) == (p, p_control)
 
 
-def check_cost(document, claim):
-    for letter, name in (("a", claim.subject), ("b", claim.other)):
-        model = document["models"][name]
-        assert claim.values[f"macs_{letter}"] == model["macs_per_prediction"]
-        assert claim.values[f"time_{letter}"] == model["total_seconds"]
-        assert claim.values[f"params_{letter}"] == model["n_params"]
-
-
 def check_fit(document, claim):
     model = document["models"][claim.subject]
     losses, accuracies = (list(model["history"][key]) for key in ("val_scaled_loss", "val_accuracy"))
@@ -874,7 +866,7 @@ def test_sections_hold_what_they_are_about(document):
     others, named = networks_of_part(1)[1:], {section: [row[0] for row in rows] for section, rows in found.items()}
     why = {section: [row for row in rows if row[0].startswith(("why_", "where_"))] for section, rows in found.items()}
     assert [row for row in found["part1"] if row not in why["part1"]] == [
-        *((kind, name, "mlp") for name in others for kind in ("compare", "cost")),
+        *(("compare", name, "mlp") for name in others),
         *(("fit", name, "") for name in networks_of_part(1)), *(("errors", name, "") for name in others),
     ]  # fmt: skip
     assert [row for row in found["part2"] if row not in why["part2"]] == [

@@ -106,16 +106,6 @@ def fine_tuning(results: Results) -> Claim:
     return Claim("fine_tuning", tuned, relation, head, values)
 
 
-def cost(results: Results, a: str, b: str) -> Claim:
-    """State the total costs of two models: operations per prediction over all views, parameters, and training time."""
-    values: dict[str, typing.Any] = {}
-    for letter, name in (("a", a), ("b", b)):
-        model = results["models"][name]
-        values |= {f"macs_{letter}": model["macs_per_prediction"], f"params_{letter}": model["n_params"]}
-        values[f"time_{letter}"] = model["total_seconds"]
-    return Claim("cost", a, "stated", b, values)
-
-
 def dear_and_cheap(results: Results) -> Claim:
     """Claim whether the network with the most operations per prediction is more accurate than the most accurate of
     those with fewer; among ties the last is taken, and if all are tied, it is compared with the first.

@@ -7,7 +7,6 @@ from fmnist_report.report.conclusions.claims import (
     calibration,
     chosen_classifier,
     compare,
-    cost,
     dear_and_cheap,
     ensemble,
     errors,
@@ -50,13 +49,12 @@ def decide(results: Results) -> dict[str, list[Claim]]:
 
 
 def decide_part1(results: Results) -> list[Claim]:
-    """Return the conclusions of part 1: each network against the perceptron, why, at what cost, and where it errs."""
+    """Return the conclusions of part 1: each network against the perceptron, why, and where it errs."""
     others = [name for name in networks_of_part(1) if name != "mlp"]
     stages = stages_of_part(1)
     found = []
     for name in others:
         found += [compare(results, name, "mlp"), *why_convolution(results, name), *where_gain(results, name, "mlp")]
-        found += [cost(results, name, "mlp")]
     found += [fit(results, name) for name in networks_of_part(1)]
     found += [claim for stage in stages for claim in own_runs(results, stage)]
     found += in_full(results, "cnn")

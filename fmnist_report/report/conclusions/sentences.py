@@ -64,10 +64,6 @@ MESSAGES = {
         "Fine-tuning raised the accuracy of the dense head from which it starts from {b} to {a}, by {difference} "
         "percentage points (Holm-adjusted interval {low} to {high}; {p}), but the head alone, trained further for as "
         "many epochs as fine-tuning, reaches {control}, significantly more ({p_control})."),
-    ("cost", "stated"): N_(
-        "Per prediction, with everything that a network builds on and averages over, {subject} takes {macs_a} "
-        "multiply–accumulate operations and {other} {macs_b}; they have {params_a} and {params_b} parameters, and "
-        "training took {time_a} and {time_b}."),
     ("fit", "overfits"): N_(
         "{subject:Nominative} overfits: its validation loss (after temperature scaling) was lowest {moment} "
         "({loss_lowest}) and {loss_last} at the end, while it classifies {train} of the training images correctly, but "

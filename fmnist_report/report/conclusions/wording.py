@@ -82,8 +82,6 @@ FORMATS: dict[str, Format] = {
     "signed": lambda language, value: language.points(value, 2),
     **dict.fromkeys(("difference",), lambda language, value: language.number(abs(100 * value), 2)),
     **dict.fromkeys(("p", "p_control"), lambda language, value: language.p_value(value)),
-    **dict.fromkeys(("macs_a", "macs_b", "params_a", "params_b"), lambda language, value: language.compact(value)),
-    **dict.fromkeys(("time_a", "time_b"), lambda language, value: language.duration(value)),
     **dict.fromkeys(("rivals", "models", "lowest", "highest_of"), lambda language, value: language.name_all(value)),
     **dict.fromkeys(("class_a", "class_b"), lambda language, value: language.quoted([language.class_name(value)])),
     **dict.fromkeys(

@@ -31,7 +31,7 @@ SHORTCUT = N_("residual connection")
 FROZEN = N_("frozen")
 EDGE, PALE = "#444444", 0.3  # opacity of a frozen box's colour
 ARROW = "#444444"
-BLOCK = re.compile(r"block(\d)")
+BLOCK = re.compile(r"(?:block|pool)(\d)")
 READ = 3  # last blocks of the base whose outputs the head reads
 ARROWHEAD = {"arrowstyle": "-|>", "color": ARROW, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
 GAP = 0.14  # between boxes
@@ -137,7 +137,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
         _name_blocks(ax, rows, ends, language)
         _draw_branches(ax, rows, ends)
         ax.set_xlim(-0.15, max(x, 4.5))
-        ax.set_ylim(-0.92, 1.0)
+        ax.set_ylim(-0.92, 1.06)
         ax.set_title(language.model(name), fontsize=8)
         ax.axis("off")
     shortcut = kinds.pop(SHORTCUT, None)
@@ -161,7 +161,7 @@ def _name_blocks(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float],
         if block:
             left = ends[numbers[0] - 1] + GAP if numbers[0] else 0.0
             text = language.text(N_("block {number}"), number=block)
-            ax.text((left + ends[numbers[-1]]) / 2, 0.74, text, ha="center", va="bottom", fontsize=7.5)
+            ax.text((left + ends[numbers[-1]]) / 2, 0.8, text, ha="center", va="bottom", fontsize=7.5)
 
 
 def _draw_branches(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float]) -> None:
@@ -171,10 +171,10 @@ def _draw_branches(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float
     if joined is None or len(blocks) < READ or joined < blocks[-1] or len(rows[joined]["shape"]) > 1:
         return
     end = ends[joined] - 0.2
-    for number, level in zip(blocks[-READ:-1], (0.64, 0.54), strict=True):
+    for number, level in zip(blocks[-READ:-1], (0.68, 0.56), strict=True):
         start = ends[number] + GAP / 2
         ax.plot([start, start, end], [0, level, level], color=ARROW, linewidth=0.9, solid_joinstyle="miter")
-    ax.annotate("", (end, 0.2), (end, 0.64), arrowprops=ARROWHEAD)
+    ax.annotate("", (end, 0.2), (end, 0.68), arrowprops=ARROWHEAD)
 
 
 def _bleach(colour: str) -> str:

@@ -35,8 +35,8 @@ def build_explanations(seen: dict[str, np.ndarray], language: Language) -> dict[
         return plot_activations(seen[f"{part}/images"][0], rows)
 
     return {
-        "filters_cnn": plot_filters(seen["cnn/filters"], 16),
-        "filters_base": plot_filters(seen["base/filters"], 16),
+        "filters_cnn": plot_filters(seen["cnn/filters"], 24),
+        "filters_base": plot_filters(seen["base/filters"], 24),
         "activations_part1": activations("part1", "cnn"),
         "activations_part2": activations("part2", "vgg_head", "vgg_finetuned"),
         "heat_part1": heat("part1", "cnn"),

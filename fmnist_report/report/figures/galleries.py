@@ -21,7 +21,7 @@ WIDTH = WIDTH_INCHES * POINTS_PER_INCH
 MARGIN = 66  # points, for titles on the left
 ROWS = 25  # of a column, if there are many classes
 FEW = 5  # classes per column
-MOST_HIGH = 290  # points, of the activation maps of one network
+MOST_HIGH = 210  # points, of the activation maps of one network
 HIGHEST = 560  # points, of a gallery with one row per class
 LINE = 1.25  # line spacing, in font sizes
 

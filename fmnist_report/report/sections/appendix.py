@@ -3,6 +3,8 @@
 import dataclasses
 import typing
 
+import markupsafe
+
 from fmnist_report import __version__
 from fmnist_report.networks import CHOSEN, COMPARED, MAIN, network_of_stage, networks_of_part, stages_of_part
 from fmnist_report.presets import reproduce_command
@@ -11,7 +13,7 @@ from fmnist_report.report.conclusions.claims import smoothing_of_networks
 from fmnist_report.report.conclusions.wording import Sentence
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Name
-from fmnist_report.report.references import Method
+from fmnist_report.report.references import PUBLISHED, Method
 from fmnist_report.report.sections.runs import Parameters, describe_parameters
 from fmnist_report.report.tables import (
     Column,
@@ -27,6 +29,9 @@ from fmnist_report.report.tables import (
     tabulate_layers,
 )
 from fmnist_report.settings import starts_at_pixels
+
+OFFICIAL = 10_000  # test images of Fashion-MNIST, for which accuracies were published
+LINK = markupsafe.Markup('<a href="{address}">{text}</a>')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +106,7 @@ class Appendix:
     studied: whether settings were varied in short runs; ablated: whether components were added one
     by one; first_studied: first block that the study trains.
     known: the parts whose earlier full runs stand here, because the reader's own stand in the body.
+    published: published accuracies; None for other data.
     smoothing_differs: whether label smoothing differs between the networks.
     same_operations: whether both networks on the base do the same operations.
     time, n_cached, n_stages: total time of the stages, and how many were taken from earlier runs.
@@ -116,6 +122,7 @@ class Appendix:
     first_studied: int
     known: list[Parameters]
     duplicates: Duplicates
+    published: Table | None
     calibration: list[Sentence]
     smoothing_differs: bool
     same_operations: bool
@@ -165,6 +172,7 @@ def describe(document: Document) -> Appendix:
         first_studied=max(settings.finetune.unfreeze, 4),
         known=[found for found in parameters if found.own and found.known],
         duplicates=describe_duplicates(document),
+        published=tabulate_published(document) if document.fashion else None,
         calibration=document.conclusions["calibration"],
         smoothing_differs=len(set(smoothing_of_networks(results).values())) > 1,
         same_operations=len(set(costs)) == 1,
@@ -305,3 +313,18 @@ def tabulate_stages(document: Document) -> Table:
     columns = [Column(t("Stage"), False), Column(t("State"), False), Column(t("Computed on"), False), Column(t("Time")),
                Column(t("Key"), False)]  # fmt: skip
     return Table("stages", columns, rows, "numbers long")
+
+
+def tabulate_published(document: Document) -> Table:
+    """Tabulate published accuracies beside those of this report, on the official test images and with VGG16 only."""
+    t, language = document.language.text, document.language
+    whole = document.results["data"]["n_test"] == OFFICIAL
+    rows = []
+    for row in PUBLISHED:
+        comparable = row.ours and whole and (document.vgg16 or row.ours != "vgg_finetuned")
+        ours = language.percent(document.models[row.ours]["test_accuracy"], 2) if comparable else "–"
+        source = LINK.format(address=row.address, text=row.source)
+        rows.append(Row([t(row.network), language.percent(row.accuracy, 2), ours, source]))
+    columns = [Column(t("Network"), False), Column(t("Published")), Column(t("This report")),
+               Column(t("Source"), False)]  # fmt: skip
+    return Table("published", columns, rows, "sortable numbers")

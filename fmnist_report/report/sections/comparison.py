@@ -2,16 +2,10 @@
 
 import dataclasses
 
-import markupsafe
-
 from fmnist_report.networks import MAIN
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import HARDEST, Name
-from fmnist_report.report.references import PUBLISHED
 from fmnist_report.report.tables import Column, Row, Table, comparison_rows, confused_pairs, mirror_list
-
-OFFICIAL = 10_000  # test images of Fashion-MNIST, for which accuracies were published
-LINK = markupsafe.Markup('<a href="{address}">{text}</a>')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +16,6 @@ class Comparison:
     mirror_gains: what averaging with the mirror image adds, as a list in words; empty if nothing is mirrored.
     n_hardest: number of classes that the figure shows if it does not show all; else empty.
     mistakes_shown, missed_shown: whether there are images of errors, of one network and of all.
-    published: published accuracies; None for other data.
     """
 
     pairs: Table
@@ -35,7 +28,6 @@ class Comparison:
     mistakes_shown: bool
     missed_shown: bool
     confused: Table
-    published: Table | None
 
 
 def describe(document: Document) -> Comparison:
@@ -52,7 +44,6 @@ def describe(document: Document) -> Comparison:
         mistakes_shown=bool(results["mistakes"] and n_shown),
         missed_shown=bool(results["missed_by_all"]["shown"] and n_shown > 1),
         confused=tabulate_confused(document),
-        published=tabulate_published(document) if document.fashion else None,
     )
 
 
@@ -101,18 +92,3 @@ def tabulate_confused(document: Document) -> Table:
     ]  # fmt: skip
     columns = [Column(t("Pair"), False), *(Column(language.model(name)) for name in MAIN)]
     return Table("confused", columns, rows, "sortable numbers")
-
-
-def tabulate_published(document: Document) -> Table:
-    """Tabulate published accuracies beside those of this report, on the official test images and with VGG16 only."""
-    t, language = document.language.text, document.language
-    whole = document.results["data"]["n_test"] == OFFICIAL
-    rows = []
-    for row in PUBLISHED:
-        comparable = row.ours and whole and (document.vgg16 or row.ours != "vgg_finetuned")
-        ours = language.percent(document.models[row.ours]["test_accuracy"], 2) if comparable else "–"
-        source = LINK.format(address=row.address, text=row.source)
-        rows.append(Row([t(row.network), language.percent(row.accuracy, 2), ours, source]))
-    columns = [Column(t("Network"), False), Column(t("Published")), Column(t("This report")),
-               Column(t("Source"), False)]  # fmt: skip
-    return Table("published", columns, rows, "sortable numbers")

@@ -42,13 +42,14 @@ class Parameters:
 
     own: the table of the reader's own runs, and their dates; None if there are none.
     known: earlier runs of the project; None for other data.
-    figure: name of the figure.
+    explains: whether this is the first such table of the report, whose caption explains the intervals.
     """
 
     part: int
     own: Table | None
     dates: str
     known: KnownRuns | None
+    explains: bool
 
     @property
     def figure(self) -> str:
@@ -67,7 +68,9 @@ def describe_parameters(document: Document, part: int) -> Parameters:
     own = tabulate_runs(f"runs_part{part}", rows["own"], language) if rows["own"] else None
     dates = language.days(row["date"] for row in rows["own"]) if own else ""
     known = describe_known(document, part, rows["known"]) if document.fashion and rows["known"] else None
-    return Parameters(part, own, dates, known)
+    former = document.runs(1) if part == 2 else {"own": [], "known": []}
+    explained = bool(former["own"] or (document.fashion and former["known"]))
+    return Parameters(part, own, dates, known, not explained)
 
 
 def describe_known(document: Document, part: int, rows: Rows) -> KnownRuns:
