@@ -7,6 +7,7 @@ numbers from the sample's results.json, redraws the charts, and copies image fig
 HTML; so it is only for changes of text, charts and styles.
 """
 
+import dataclasses
 import json
 import re
 import shutil
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from fmnist_report.evaluation.results import STAGES  # noqa: E402
 from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
+from fmnist_report.presets import preset  # noqa: E402
 from fmnist_report.report.document import Document  # noqa: E402
 from fmnist_report.report.explorer import list_words  # noqa: E402
 from fmnist_report.report.figures.charts import build_charts, in_style  # noqa: E402
@@ -54,7 +56,8 @@ def draw_charts(results: dict[str, typing.Any], language: Language) -> dict[str,
 def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
     """Render the page in a language."""
     language = Language(code)
-    settings = TypeAdapter(Settings).validate_python(results["run"]["settings"])
+    recorded = dataclasses.asdict(preset(results["run"]["preset"])) | results["run"]["settings"]  # which lack new ones
+    settings = TypeAdapter(Settings).validate_python(recorded)
     title_page = read_document([code], ROOT / "title_page.example.toml").title_page(code)
     found = EXAMPLES.search(former)
     if found is None:

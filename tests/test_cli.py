@@ -259,23 +259,23 @@ def test_changed_setting_changes_exactly_the_keys_that_depend_on_it(tmp_path, mo
         line = build_pipeline(settings, read_document([], None), find_data_set(None), tmp_path)
         return follow(Plan(line, Cache(tmp_path)))
 
-    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "duplicates"}
+    on_features = {"classifiers", "head", "finetune", "control", "explain", "study", "duplicates", "blocks"}
     on_seeds = {f"{name}-{number}" for name in (*stages_of_part(1), *stages_of_part(2)) for number in (1, 2)} | {
         "seeds"
     }
     end = {"evaluation", "examples", "figures-uk", "html-uk", "pdf-uk", "figures-en", "html-en", "pdf-en"}
     for assignment, expected in {
         "cnn.epochs=3": {"cnn", "explain", "browser_model"} | end,
-        "cnn.dropout=0.4": {"cnn", "explain", "browser_model", "study"} | end,
-        "head.width=64": {"head", "finetune", "control", "explain", "study"} | end,
+        "cnn.dropout=0.4": {"cnn", "explain", "browser_model", "permutation", "study"} | end,
+        "head.width=64": {"head", "finetune", "control", "explain", "study", "blocks"} | end,
         "study.n_train=500": {"study"} | end,
         "duplicates.rms=5": {"duplicates"} | end,
-        "finetune.epochs=9": {"finetune", "control", "explain"} | end,
+        "finetune.epochs=9": {"finetune", "control", "explain", "blocks"} | end,
         "finetune.unfreeze=5": {"features"} | on_features | end,  # the cache has another boundary
         "features.size=48": {"features", "inputs"} | on_features | end,
         "features.backbone=ResNet50": {"weights", "features", "inputs"} | on_features | end,
         "seeds.n=3": on_seeds | end,
-        "report.mistakes=6": end - {"evaluation", "examples"},
+        "report.mistakes=9": end - {"evaluation", "examples"},
         "report.accent=#000000": {"html-uk", "pdf-uk", "html-en", "pdf-en"},
     }.items():
         before, after = keys(), keys(assignment)

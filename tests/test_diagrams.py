@@ -86,4 +86,4 @@ def test_averages_of_several_blocks_are_one_pooling():
         layer("features", "InputLayer", 96),
         LAYERS[-1],
     ]
-    assert [(row["kind"], row["shape"]) for row in condense(layers)[-2:]] == [("pooling", (96,)), ("dense", (10,))]
+    assert [(row["kind"], row["shape"]) for row in condense(layers)[-2:]] == [("join", (96,)), ("dense", (10,))]

@@ -103,7 +103,7 @@ def test_no_english_word_is_left_in_the_translations(catalogue):
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"
     kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
     kept += r"|Fine-Tuning|DARTS|Adam|standard|quick|best|HTML|ReLU"
-    kept += r"|seed|one-cycle|precision|recall|fmnist_report|deterministic"
+    kept += r"|seed|one-cycle|precision|recall|fmnist_report|deterministic|max|global|average|pooling"
     names = [row.label for row in BY_NAME.values() if catalogue[row.label] == row.label]  # such as LeNet-5
     kept = "|".join([kept, *(re.escape(word) for name in names for word in name.split())])
     for message, translation in catalogue.items():

@@ -33,7 +33,7 @@ CLASSES = "".join(f"<tr><th scope=row>клас {n}<td>1<td>2<td>3<td>4</tr>" for
 LINES = "<br>".join(WORDS * 2)
 PAGE = f"""<html lang="uk"><title>Звіт</title><style>{FACES}{(TEMPLATES / "style.css").read_text("utf-8")}
 @page {{ size: 400pt 600pt; margin: 20pt }} figure img {{ width: 40pt; height: 30pt }}
-.narrow {{ width: 200pt }} #y {{ break-before: page }}</style>
+.narrow {{ width: 200pt; hyphens: auto }} #y {{ break-before: page }}</style>
 <body><header class="title-page"><h1>Звіт</h1>
 <dl><div><dt>Група</dt><dd>КН-31</dd></div><div><dt>Дата</dt><dd>2026</dd></div></dl></header>
 <nav class="contents"><h2>Зміст</h2><ol class="toc"><li><a href="#x">Розділ</a></li><li><a href="#y">Додаток</a></li>

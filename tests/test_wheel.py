@@ -14,8 +14,8 @@ from fmnist_report.forecast import KNOWN
 from fmnist_report.report.assets import FONTS, FULL_RUNS, TRIED_IN_BEST, template_digests
 from fmnist_report.report.language import Language
 assert KNOWN.is_file() and FULL_RUNS.is_file() and TRIED_IN_BEST.is_file()
-assert len(list(FONTS.glob("*.ttf"))) == 5
-assert {"report.html", "style.css", "pages.css", "uk.po"} <= set(template_digests("uk"))
+assert len(list(FONTS.glob("*.ttf"))) == 6
+assert {"report.html", "sections/part1.html", "style.css", "pages.css", "uk.po"} <= set(template_digests("uk"))
 assert Language("uk").model("cnn") != Language("en").model("cnn")
 assert "tensorflow" in declared_packages() and not missing_packages()
 print(FONTS)

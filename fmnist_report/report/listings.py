@@ -8,7 +8,7 @@ from fmnist_report.report.document import Document
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings
 
 PLAIN_DENSE = 128  # units of the dense layer of the plain convolutional network
-MEANS = "[103.939, 116.779, 123.68]"  # of ImageNet, in the order blue, green, red
+OFFSETS = "[-103.939, -116.779, -123.68]"  # minus ImageNet's means, in the order blue, green, red
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +101,10 @@ def write_finetuned(
     trained = tuple(f"block{number}" for number in range(settings.unfreeze, 6))
     dense = f'x = layers.Dense({head.width}, activation="relu", kernel_initializer="he_normal")(x)'
     return _join(
-        "from keras import Input, Model, applications, layers, ops",
+        "from keras import Input, Model, applications, layers",
         f"pixels = Input(({shape[0]}, {shape[1]}, 1))",
         f"grey = layers.Resizing({size}, {size})(pixels)",
-        f"colour = ops.subtract(layers.Concatenate()([grey] * 3), {MEANS})",
+        f"colour = layers.Rescaling(1, {OFFSETS})(layers.Concatenate()([grey] * 3))",
         'base = applications.VGG16(include_top=False, weights="imagenet", input_tensor=colour)',
         "for layer in base.layers:",
         f"    layer.trainable = layer.name.startswith({trained})",

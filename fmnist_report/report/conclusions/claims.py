@@ -118,6 +118,19 @@ def dear_and_cheap(results: Results) -> Claim:
     return Claim("dear_and_cheap", dear, relate(results, dear, other), other, values)
 
 
+def choice(results: Results) -> Claim:
+    """Claim which single network to use: of those that the most accurate one does not significantly exceed, the one
+    with the fewest operations per prediction; "best" if it is the most accurate one itself, else "cheaper".
+    """
+    first, *others = rank_models(results)
+    equal = [first, *(name for name in others if relate(results, first, name) != "above")]
+    chosen = min(equal, key=lambda name: results["models"][name]["macs_per_prediction"])
+    if chosen == first:
+        return Claim("choice", first, "alone" if len(equal) == 1 else "best")
+    macs = (results["models"][name]["macs_per_prediction"] for name in (first, chosen))
+    return Claim("choice", chosen, "cheaper", first, {"ratio": next(macs) / next(macs)})
+
+
 def most_confused(confusion: list[list[int]]) -> tuple[int, int, int] | None:
     """Return the pair of classes most often confused in either direction, and how often; None if there are several,
     or if nothing is confused.

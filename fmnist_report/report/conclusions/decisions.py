@@ -4,10 +4,9 @@ from fmnist_report.networks import networks_of_part, stages_of_part
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import (
     best,
-    calibration,
+    choice,
     chosen_classifier,
     compare,
-    dear_and_cheap,
     ensemble,
     errors,
     fine_tuning,
@@ -36,14 +35,12 @@ def decide(results: Results) -> dict[str, list[Claim]]:
         "part1": decide_part1(results),
         "part2": decide_part2(results),
         "overall": [
-            compare(results, "vgg_finetuned", "cnn"),
-            dear_and_cheap(results),
+            choice(results),
             ensemble(results),
             *why_confused(results),
             val_minus_test(results),
             *reference(results),
         ],
-        "calibration": [calibration(results)],
         **{f"study{part}": decide_study(results, part) for part in (1, 2)},
     }
 
@@ -78,8 +75,8 @@ def decide_part2(results: Results) -> list[Claim]:
 
 
 def decide_study(results: Results, part: int) -> list[Claim]:
-    """Return what the short runs of a part's networks show."""
+    """Return what the short runs of a part's networks show, beside what the caption of their ablation says."""
     return [
-        *ablation(results, f"part{part}"),
+        *ablation(results, f"part{part}")[1:],
         *(claim for stage in stages_of_part(part) for claim in effects(results, stage)),
     ]

@@ -29,7 +29,8 @@ def why_convolution(results: Results, name: str) -> list[Claim]:
     if own["high"] >= 0 or found["against"][name]["high"] >= 0:
         return []
     values = {"change": own["difference"], "change_low": own["low"], "change_high": own["high"]}
-    values |= {"change_other": other["difference"], "whole": own["whole"], "whole_other": other["whole"]}
+    values |= {"whole": own["whole"], "permuted": own["permuted"]}
+    values |= {"whole_other": other["whole"], "permuted_other": other["permuted"]}
     return [Claim("why_convolution", name, "neighbours", PERCEPTRON, values)]
 
 
@@ -102,21 +103,28 @@ def why_fine_tuning(results: Results) -> list[Claim]:
 
 def lesson_of_convolution(results: Results, name: str) -> Claim:
     """Claim what part 1 teaches, in half a line; "neighbours" if why_convolution holds, else relate's relation."""
-    difference = find_comparison(results, name, PERCEPTRON)["difference"]
-    relation = "neighbours" if why_convolution(results, name) else relate(results, name, PERCEPTRON)
-    values = {"difference": difference} if relation != "same" else {}
+    why, relation = why_convolution(results, name), relate(results, name, PERCEPTRON)
+    values = {"difference": find_comparison(results, name, PERCEPTRON)["difference"]} if relation != "same" else {}
+    if why:
+        relation, values = "neighbours", values | {"change": why[0].values["change"]}
     return Claim("lesson_of_convolution", name, relation, PERCEPTRON, values)
 
 
+def lesson_of_features(results: Results) -> Claim:
+    """State what frozen filters, learned from photographs, reach against the perceptron and the network of part 1."""
+    frozen, (a, b) = "vgg_features", (find_comparison(results, "vgg_features", name) for name in (PERCEPTRON, "cnn"))
+    values = {"a": results["models"][frozen]["test_accuracy"], "against_first": a["difference"], "p": a["p_holm"]}
+    values |= {"against_second": b["difference"], "p_second": b["p_holm"]}
+    return Claim("lesson_of_features", frozen, "stated", "cnn", values)
+
+
 def lesson_of_transfer(results: Results) -> Claim:
-    """Claim what part 2 teaches: fine-tuned features of photographs against the convolutional network of part 1."""
+    """Claim how the fine-tuned network compares with the convolutional network of part 1, and at what cost."""
     a, b = "vgg_finetuned", "cnn"
     macs = [results["models"][name]["macs_per_prediction"] for name in (a, b)]
-    relation = relate(results, a, b)
-    values = {"ratio": macs[0] / macs[1]} | (
-        {"difference": find_comparison(results, a, b)["difference"]} if relation != "same" else {}
-    )
-    return Claim("lesson_of_transfer", a, relation, b, values)
+    row = find_comparison(results, a, b)
+    values = {"ratio": macs[0] / macs[1], "difference": row["difference"], "p": row["p_holm"]}
+    return Claim("lesson_of_transfer", a, relate(results, a, b), b, values)
 
 
 def is_explanation(claim: Claim) -> bool:
@@ -127,4 +135,5 @@ def is_explanation(claim: Claim) -> bool:
 def learned(results: Results) -> list[Claim]:
     """Return the claims of what was learned, for the summary."""
     others = [name for name in ("cnn",) if name in BY_NAME]
-    return [*(lesson_of_convolution(results, name) for name in others), lesson_of_transfer(results)]
+    lessons = [lesson_of_convolution(results, name) for name in others]
+    return [*lessons, lesson_of_features(results), lesson_of_transfer(results)]

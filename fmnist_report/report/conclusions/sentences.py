@@ -85,22 +85,23 @@ MESSAGES = {
         "{loss_last} at the end; on training images its accuracy is {train}, less than that of the head from which it "
         "starts ({start})."),
     ("fit", "gap"): N_(
-        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
-        "images ({val}); its validation loss (after temperature scaling) was {loss_lowest} at its lowest, {moment}, "
-        "and {loss_last} at the end."),
+        "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of the "
+        "first {n_clean}) than on validation images ({val}); its validation loss (after temperature scaling) was "
+        "{loss_lowest} at its lowest, {moment}, and {loss_last} at the end."),
     ("fit", "gap_last"): N_(
-        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
-        "images ({val}); its validation loss (after temperature scaling) was lowest at the end ({loss_last})."),
+        "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of the "
+        "first {n_clean}) than on validation images ({val}); its validation loss (after temperature scaling) was "
+        "lowest at the end ({loss_last})."),
     ("fit", "gap_alone"): N_(
-        "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on validation "
-        "images ({val})."),
+        "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of the "
+        "first {n_clean}) than on validation images ({val})."),
     ("fit", "even"): N_(
         "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the first "
         "{n_clean}) is not significantly higher than on validation images ({val}), and its validation loss (after "
         "temperature scaling) was {loss_lowest} at its lowest and {loss_last} at the end."),
     ("fit", "even_alone"): N_(
-        "{subject:Nominative} is not significantly more accurate on training images ({train} of the first {n_clean}) "
-        "than on validation images ({val})."),
+        "{subject:Nominative} shows no sign of overfitting: it is not significantly more accurate on training images "
+        "({train} of the first {n_clean}) than on validation images ({val})."),
     ("fit", "short"): N_(
         "{subject:Nominative} reaches {train} on training images (the first {n_clean}) and {val} on validation "
         "images; so few epochs do not tell whether it overfits."),
@@ -282,8 +283,8 @@ MESSAGES = {
         "interval for independent samples the difference is not significant."),
     ("first_classifier", "equal"): N_("First place is shared: {rivals}."),
     ("unfreezing", "stated"): N_(
-        "On validation {before} before the upper blocks were unfrozen and {after} after; the head alone, trained "
-        "for as many further epochs: {control}."),
+        "Validation accuracy was {before} before unfreezing and {after} after it; the head alone, trained for as "
+        "many further epochs, reached {control}."),
     ("strongest", "named"): N_("The largest effect on cross-entropy: {largest}."),
     ("strongest", "none"): N_("No effect is confirmed."),
     ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
@@ -299,48 +300,58 @@ MESSAGES = {
         "{subject:Nominative} needs {ratio} times as many operations as {other} and does not differ from it "
         "significantly in accuracy: the observed difference is {signed} percentage points."),
     ("why_convolution", "neighbours"): N_(
-        "A convolution uses the same weights at every place and knows which pixels are neighbours; a perceptron is "
-        "given separate numbers. With the pixels of all images in another order, the same for all, the accuracy of "
-        "{subject} changes by {change} points in short training runs ({change_low} to {change_high}), that of {other}"
-        " by {change_other}."),
+        "A convolution looks at neighbouring pixels together, a perceptron is given separate numbers. With the pixels"
+        " of all images in another order, the same for all, the accuracy of {subject} falls in short training runs "
+        "from {whole} to {permuted} ({change} points; {change_low} to {change_high}), while that of {other} goes from"
+        " {whole_other} to {permuted_other}."),
     ("where_gain", "stated"): N_(
-        "Against {other}, {subject} saves most errors between {class_a} and {class_b}: {n_own} in place of {n_other};"
-        " these are {n_saved} of the {n_saved_all} errors saved between all pairs of classes."),
+        "Against {other}, {subject} saves most errors between {class_a} and {class_b}: {n_own} in place of {n_other},"
+        " which are {n_saved} of the {n_saved_all} errors saved between all pairs of classes."),
     ("why_confused", "alike"): N_(
-        "Classes are confused because they look alike at this size: of {n_pairs} pairs of classes, those whose "
-        "average images are more alike are confused more often (Spearman’s rank correlation {correlation}; Mantel’s "
-        "test, {p})."),
+        "What is confused looks alike: the more alike the average images of two classes, the more often the networks "
+        "confuse them ({n_pairs} pairs of classes; Spearman’s rank correlation {correlation}; Mantel’s test, {p})."),
     ("why_blocks", "earlier"): N_(
-        "The inner blocks of {backbone} respond to edges and textures, which clothes on grey images have too, the "
-        "last one to the objects of ImageNet. A linear classifier on the mean outputs of block {block} alone is right"
-        " for {of_block} of the validation images, on those of block {last_block} for {of_last} ({p})."),
+        "Block {block} of {backbone} serves best: a linear classifier on its mean outputs is right for {of_block} of "
+        "the validation images, on those of block {last_block} for {of_last} ({p}). The first blocks have only simple"
+        " features, and few; the last was trained to tell the classes of ImageNet apart and works at the coarsest "
+        "resolution. Which of the two weighs more, the measurement does not tell."),
     ("why_fine_tuning", "little"): N_(
-        "Fine-tuning turns the last block from the objects of ImageNet to these classes: a linear classifier on its "
-        "mean outputs rises from {of_last} to {of_last_tuned} on validation. The whole network changes less, by "
-        "{gain} points on test, because its head has read better blocks from the beginning (block {block}: "
-        "{of_block})."),
+        "Fine-tuning adapts the last block to these classes: a linear classifier on its mean outputs rises from "
+        "{of_last} to {of_last_tuned} on validation. The whole network changes less, by {gain} points on test, "
+        "because its head has read better blocks from the beginning (block {block}: {of_block})."),
     ("why_fine_tuning", "last"): N_(
-        "Fine-tuning turns the last block from the objects of ImageNet to these classes: a linear classifier on its "
-        "mean outputs rises from {of_last} to {of_last_tuned} on validation."),
+        "Fine-tuning adapts the last block to these classes: a linear classifier on its mean outputs rises from "
+        "{of_last} to {of_last_tuned} on validation."),
     ("lesson_of_convolution", "neighbours"): N_(
-        "To know which pixels are neighbours is worth much: by {difference} percentage points {subject} is more "
-        "accurate than {other}."),
+        "It matters which pixels are neighbours: {subject} is {difference} percentage points more accurate than "
+        "{other}, and with permuted pixels its accuracy changes by {change} points."),
     ("lesson_of_convolution", "above"): N_(
-        "By {difference} percentage points {subject} is more accurate than {other}."),
+        "{subject:Nominative} is {difference} percentage points more accurate than {other}."),
     ("lesson_of_convolution", "same"): N_(
         "That {subject} is more accurate than {other} is not shown."),
     ("lesson_of_convolution", "below"): N_(
-        "By {difference} percentage points {subject} is less accurate than {other}, so it was not the architecture "
-        "that decided here."),
+        "{subject:Nominative} is {difference} percentage points less accurate than {other}, so it was not the "
+        "architecture that decided here."),
+    ("lesson_of_features", "stated"): N_(
+        "Unchanged filters of {backbone}, learned from photographs, suffice for {a}: {against_first} points against "
+        "the perceptron ({p}) and {against_second} against {other} ({p_second})."),
     ("lesson_of_transfer", "above"): N_(
-        "Filters learned from photographs pay: {subject}, for {ratio} times the operations, is {difference} "
-        "percentage points more accurate than {other}, which learned from these images alone."),
+        "After fine-tuning, {subject} is {difference} points more accurate than {other} ({p}), with {ratio} times as "
+        "many operations."),
     ("lesson_of_transfer", "same"): N_(
-        "Filters learned from photographs serve small grey images as well as filters learned from these: {subject} "
-        "and {other} do not differ significantly, for {ratio} times the operations."),
+        "After fine-tuning, the difference between {subject} and {other} is not significant ({signed} points; {p}), "
+        "with {ratio} times as many operations."),
     ("lesson_of_transfer", "below"): N_(
-        "Filters learned from photographs are no substitute for training on these images: {subject} is {difference} "
-        "percentage points less accurate than {other}, for {ratio} times the operations."),
+        "After fine-tuning, {subject} is {difference} points less accurate than {other} ({p}), with {ratio} times as "
+        "many operations."),
+    ("choice", "alone"): N_(
+        "For use, {subject} is the choice: it is significantly more accurate than every other single network."),
+    ("choice", "best"): N_(
+        "For use, {subject} is the choice: no single network is more accurate, and of those that do not differ from "
+        "it significantly none needs fewer operations."),
+    ("choice", "cheaper"): N_(
+        "For use, {subject} is the choice: {other} is not significantly more accurate and needs {ratio} times as many"
+        " operations."),
     ("reference", "above"): N_(
         "Ridge regression on random convolutional features, in which nothing was chosen, is more accurate on "
         "validation than on test as well, by {difference} percentage points (95% interval {low} to {high}): this much "

@@ -145,9 +145,10 @@ def in_full(results: Results, stage: str) -> list[Claim]:
     """Claim which changes made a network better or worse in earlier full runs of the project, by verdict.
 
     Values better and worse are the changes of each kind, as (changes, effect, effect on cross-entropy), largest effect
-    first. Nothing if there were no such runs, if their variation is unknown, or if the reader tried changes.
+    first. Nothing if there were no such runs, if their variation is unknown, if the reader tried changes, or if this
+    network was trained with other settings than they.
     """
-    if own_runs(results, stage):
+    if own_runs(results, stage) or not is_trained_as("standard", results, stage):
         return []
     return _judge_changes(
         "in_full", stage, [row for row in results["full_runs"] if row["stage"] == stage and row["changes"]]

@@ -126,11 +126,11 @@ SLANTED: dict[str, typing.Any] = {"rotation": 60, "ha": "right", "rotation_mode"
 def plot_confusions(results: Results, names: tuple[str, ...], language: Language) -> Figure:
     """Draw confusion matrices side by side; numbers count images, shades are fractions of the true class."""
     n_rows = -(-len(names) // 2)
-    figure, axes = new_figure(2.75 * n_rows, n_rows, 2, sharey=True)
+    figure, axes = new_figure(2.9 * n_rows, n_rows, 2, sharey=True)
     n_classes, step = len(language.classes), 10 if language.many_classes else 1
     ticks = range(step - 1, n_classes, step)
     labels = [language.short_name(label) for label in ticks]
-    size = min(7.5, 75 / n_classes)
+    size = min(7.0, 70 / n_classes)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     for ax, name in zip(axes.flat, names, strict=False):

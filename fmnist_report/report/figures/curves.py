@@ -71,8 +71,8 @@ def plot_unfreezing(head: dict, finetuned: dict, language: Language) -> Figure:
     _cut_axis(ax, [*shown, *finetuned["accuracy"], *finetuned["val_accuracy"]])
     ax.axvline(n_head + 0.5, color="#333333", linewidth=0.8)
     text = language.text(N_("upper blocks unfrozen"))
-    ax.annotate(text, (n_head + 0.5, 0.06), xytext=(-4, 0), xycoords=("data", "axes fraction"),
-                textcoords="offset points", ha="right", color="#333333")  # fmt: skip
+    ax.annotate(text, (n_head + 0.5, 0.06), xytext=(4, 0), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="left", color="#333333")  # fmt: skip
     ax.plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
     ax.plot([], [], color="#333333", label=language.text(N_("on validation")))
     ax.set_xlabel(language.text(N_("Epoch")))

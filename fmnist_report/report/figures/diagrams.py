@@ -23,7 +23,7 @@ KINDS = {
     "MaxPooling2D": ("pooling", "#e69f00"),
     "AveragePooling2D": ("pooling", "#e69f00"),
     "GlobalAveragePooling2D": ("pooling", "#e69f00"),
-    "Concatenate": ("pooling", "#e69f00"),
+    "Concatenate": ("join", "#cc79a7"),
     "Dense": ("dense", "#009e73"),
     "InputLayer": ("input", "#999999"),
 }
@@ -41,6 +41,7 @@ KIND_NAMES = {
     "input": N_("image"),
     "convolution": N_("convolution"),
     "pooling": N_("pooling"),
+    "join": N_("concatenation"),
     "dense": N_("dense layer"),
 }
 
@@ -57,8 +58,9 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
 
     Returns:
         Rows of kind (a key of KIND_NAMES), colour, shape (a tuple), count, frozen (whether there are weights, none of
-        them trainable), block, the number of the block in the layer's name or "", and adds, the index of the row whose
-        output is added to this one's; None if nothing is added, or if boxes are merged by resolution.
+        them trainable), block, the number of the block in the layer's name or "", joins, whether it joins outputs, and
+        adds, the index of the row whose output is added to this one's; None if nothing is added, or if boxes are merged
+        by resolution.
     """
     joined = any(layer["type"] == "Concatenate" for layer in layers)
     rows: list[dict[str, typing.Any]] = []
@@ -70,7 +72,7 @@ def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]
             kind, colour = KINDS[layer["type"]]
             frozen = layer["n_params"] > 0 and not layer["n_trainable"]
             box = {"kind": kind, "colour": colour, "shape": shape, "count": 1, "frozen": frozen, "adds": None,
-                   "block": _find_block(layer["name"])}  # fmt: skip
+                   "block": _find_block(layer["name"]), "joins": layer["type"] == "Concatenate"}  # fmt: skip
             if rows and {**rows[-1], "count": 1} == box:
                 rows[-1]["count"] += 1
             else:
@@ -110,7 +112,7 @@ def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language
     Args:
         networks: {model name: its layers}.
     """
-    figure, axes = new_figure(1.25 * len(networks) + 0.25, len(networks))
+    figure, axes = new_figure(1.12 * len(networks) + 0.25, len(networks))
     kinds: dict[str, str] = {}
     any_frozen = False
     for ax, (name, layers) in zip(axes[:, 0], networks.items(), strict=True):
@@ -167,8 +169,8 @@ def _name_blocks(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float],
 def _draw_branches(ax: Axes, rows: list[dict[str, typing.Any]], ends: list[float]) -> None:
     """Draw lines from the outputs of inner blocks to the box in which the head joins them, if there is one."""
     blocks = [number for number, row in enumerate(rows) if row["kind"] == "pooling" and row["block"]]
-    joined = next((number for number, row in enumerate(rows) if row["kind"] == "pooling" and not row["block"]), None)
-    if joined is None or len(blocks) < READ or joined < blocks[-1] or len(rows[joined]["shape"]) > 1:
+    joined = next((number for number, row in enumerate(rows) if row["joins"]), None)
+    if joined is None or len(blocks) < READ:
         return
     end = ends[joined] - 0.2
     for number, level in zip(blocks[-READ:-1], (0.68, 0.56), strict=True):

@@ -69,7 +69,7 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     n_columns = -(-n_classes // ROWS) if language.many_classes else 2 if n_classes > FEW else 1
     n_rows, margin = -(-n_classes // n_columns), 18 if language.many_classes else MARGIN
     room = WIDTH / n_columns - margin
-    side = min(27.0, HIGHEST / n_rows, room)
+    side = min(24.0, HIGHEST / n_rows, room)
     n = min(n, int(room / side))
     high = side * (height + 2) / (width + 2)
     sheet, text = Sheet(high * n_rows), min(8.5, 0.8 * side)

@@ -123,7 +123,6 @@ class Appendix:
     known: list[Parameters]
     duplicates: Duplicates
     published: Table | None
-    calibration: list[Sentence]
     smoothing_differs: bool
     same_operations: bool
     costs: Table
@@ -173,7 +172,6 @@ def describe(document: Document) -> Appendix:
         known=[found for found in parameters if found.own and found.known],
         duplicates=describe_duplicates(document),
         published=tabulate_published(document) if document.fashion else None,
-        calibration=document.conclusions["calibration"],
         smoothing_differs=len(set(smoothing_of_networks(results).values())) > 1,
         same_operations=len(set(costs)) == 1,
         costs=tabulate_costs(document),

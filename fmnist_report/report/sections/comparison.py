@@ -50,7 +50,7 @@ def describe(document: Document) -> Comparison:
 def tabulate_pairs(document: Document) -> Table:
     """Tabulate the paired comparisons of models."""
     t, language = document.language.text, document.language
-    labels = (t("Only the first right"), t("Only the second right"), t("Difference (pp)"),
+    labels = (t("Only first correct"), t("Only second correct"), t("Difference (pp)"),
               t("Interval at Holm’s level"), "p")  # fmt: skip
     rows = [
         Row([

@@ -17,7 +17,7 @@ Rows = list[dict[str, typing.Any]]
 class KnownRuns:
     """Earlier full training runs of the project.
 
-    network: the network that was trained; dates: when.
+    network: the network that was trained.
     n_better, n_changes: how many changes were better, of how many.
     as_standard: whether this report's network has the settings that were varied.
     tried: accuracies of few settings of best, as a list in words; empty without any.
@@ -26,7 +26,6 @@ class KnownRuns:
     """
 
     network: Name
-    dates: str
     n_better: str
     n_changes: str
     as_standard: bool
@@ -40,14 +39,13 @@ class KnownRuns:
 class Parameters:
     """The full training runs that changed settings of a part's networks.
 
-    own: the table of the reader's own runs, and their dates; None if there are none.
+    own: the table of the reader's own runs; None if there are none.
     known: earlier runs of the project; None for other data.
     explains: whether this is the first such table of the report, whose caption explains the intervals.
     """
 
     part: int
     own: Table | None
-    dates: str
     known: KnownRuns | None
     explains: bool
 
@@ -66,11 +64,10 @@ def describe_parameters(document: Document, part: int) -> Parameters:
     """Gather the full training runs of a part."""
     rows, language = document.runs(part), document.language
     own = tabulate_runs(f"runs_part{part}", rows["own"], language) if rows["own"] else None
-    dates = language.days(row["date"] for row in rows["own"]) if own else ""
     known = describe_known(document, part, rows["known"]) if document.fashion and rows["known"] else None
     former = document.runs(1) if part == 2 else {"own": [], "known": []}
     explained = bool(former["own"] or (document.fashion and former["known"]))
-    return Parameters(part, own, dates, known, not explained)
+    return Parameters(part, own, known, not explained)
 
 
 def describe_known(document: Document, part: int, rows: Rows) -> KnownRuns:
@@ -79,7 +76,6 @@ def describe_known(document: Document, part: int, rows: Rows) -> KnownRuns:
     head, apart = full_runs.head_instead(results) if part == 2 else None, rows[0]["apart"]
     return KnownRuns(
         network=language.name("cnn" if part == 1 else "vgg_finetuned"),
-        dates=language.days(row["date"] for row in rows),
         n_better=language.integer(full_runs.count_better(results, part)),
         n_changes=language.integer(sum(bool(row["changes"]) for row in rows)),
         as_standard=is_trained_as("standard", results, "cnn" if part == 1 else "finetune"),
@@ -114,7 +110,7 @@ def _cells_of_run(row: dict[str, typing.Any], noted: bool, language: Language) -
     effect = write_effect(row, "", lambda value: language.points(value, 2))
     loss = t("diverged") if row["val_loss"] is None else write_effect(row, "loss_", language.difference)
     finding = {
-        "chosen": t("kept"), "better": t("better"), "worse": t("worse"), "same": t("no difference"),
+        "chosen": t("kept"), "better": t("better"), "worse": t("worse"), "same": t("not significant"),
         "unknown": t("undecided"),
     }[verdict(row)]  # fmt: skip
     notes = ["; ".join(row["notes"])] if noted else []
