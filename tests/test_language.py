@@ -335,3 +335,9 @@ def test_on_which_side_of_the_limit_p_lies_is_seen(p, said):
 )
 def test_a_bound_that_is_not_zero_is_not_written_as_zero(bound, said):
     assert Language("en").bound(bound) == said
+
+
+def test_bounds_of_losses_show_that_they_are_not_zero():
+    language = Language("en")
+    written = [language.loss_bound(value) for value in (0.0123, 0.0004, -0.0004, -0.00003, 0.0)]
+    assert written == ["+0.012", "+0.0004", "−0.0004", "−0.00003", "0.000"]

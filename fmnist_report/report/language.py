@@ -228,6 +228,13 @@ class Language:
         sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
         return sign + self.number(abs(rounded), digits)
 
+    def loss_bound(self, value: float) -> str:
+        """Format the bound of an interval like difference, with more digits if needed to show that it is not 0."""
+        digits = 3
+        while abs(value) > ROUNDING and not round(value, digits):
+            digits += 1
+        return self.difference(value, digits)
+
     def bound(self, difference: float) -> str:
         """Format the bound of an interval like points, with more digits if needed to show that it is not 0."""
         digits = 2

@@ -96,7 +96,7 @@ def tabulate_training(
              *("–" if value is None else language.value(str(value)) for value in row["values"])])
         for row in training_rows(settings, n_train, stages)
     ]  # fmt: skip
-    return Table(f"training_part{part}", columns, rows)
+    return Table(f"training_part{part}", columns, rows, "numbers narrow")
 
 
 def tabulate_layers(results: Results, name: str, table: str, with_trainable: bool, language: Language) -> Table:

@@ -152,4 +152,4 @@ def tabulate_blocks(document: Document) -> Table:
         )
         for row in found["rows"]
     ]
-    return Table("blocks", [*columns, *tuned], rows)
+    return Table("blocks", [*columns, *tuned], rows, "numbers narrow")

@@ -107,8 +107,9 @@ def _cells_of_run(row: dict[str, typing.Any], noted: bool, language: Language) -
     accuracy = language.percent(row["val_accuracy"], 2)
     if row["sd"] is not None:
         accuracy += f" ± {language.number(100 * row['sd'], 2)}"
-    effect = write_effect(row, "", lambda value: language.points(value, 2))
-    loss = t("diverged") if row["val_loss"] is None else write_effect(row, "loss_", language.difference)
+    effect = write_effect(row, "", lambda value: language.points(value, 2), language.bound)
+    loss = write_effect(row, "loss_", language.difference, language.loss_bound)
+    loss = t("diverged") if row["val_loss"] is None else loss
     finding = {
         "chosen": t("kept"), "better": t("better"), "worse": t("worse"), "same": t("not significant"),
         "unknown": t("undecided"),
@@ -117,9 +118,12 @@ def _cells_of_run(row: dict[str, typing.Any], noted: bool, language: Language) -
     return [language.changes(row["changes"]), *notes, language.integer(row["n_seeds"]), accuracy, effect, loss, finding]
 
 
-def write_effect(row: dict[str, typing.Any], prefix: str, write: typing.Callable[[float], str]) -> str:
-    """Format an effect with its interval; empty for the chosen settings."""
+Format = typing.Callable[[float], str]
+
+
+def write_effect(row: dict[str, typing.Any], prefix: str, write: Format, bound: Format) -> str:
+    """Format an effect, and the bounds of its interval; empty for the chosen settings."""
     effect, low, high = (row[f"{prefix}{key}"] for key in ("effect", "low", "high"))
     if effect is None:
         return ""
-    return write(effect) if low is None else f"{write(effect)} ({write(low)} … {write(high)})"
+    return write(effect) if low is None else f"{write(effect)} ({bound(low)} … {bound(high)})"
