@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which `python -I` and PYTHONSAFEPATH leave out
+
 from fmnist_report.doctor import stop_if_incomplete
 
 if __name__ == "__main__":

@@ -125,11 +125,18 @@ def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) 
     from fmnist_report.data.custom.detection import find_data_set
     from fmnist_report.data.custom.tree import describe_kinds
     from fmnist_report.data.fashion_mnist import data_sources, read_folder
-    from fmnist_report.machine import describe_hardware, describe_speed, find_devices, measure_speed, memory_bytes
+    from fmnist_report.machine import (
+        UNUSABLE,
+        describe_hardware,
+        describe_speed,
+        find_devices,
+        measure_speed,
+        memory_bytes,
+    )
     from fmnist_report.models.vgg16 import read_verified_weights, weight_sources
     from fmnist_report.report.assets import TEMPLATES
 
-    hardware = describe_hardware()
+    hardware, devices = describe_hardware(), find_devices()
     folder = next(path for path in (cache_dir, *cache_dir.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     fonts = len(list((TEMPLATES / "fonts").glob("*.ttf")))
@@ -140,7 +147,7 @@ def examine(data_dir: Path | None, cache_dir: Path, every_source: bool = False) 
         Finding("Pango", "ok" if has_pango() else "missing", "found" if has_pango() else f"run: {pango_command()}"),
         Finding("fonts", "ok" if fonts else "missing", f"{fonts} bundled with the project"),
         Finding("processor", "ok", f"{hardware['processor']}, {hardware['cores']} cores"),
-        Finding("Keras", "ok", find_devices()),
+        Finding("Keras", "missing" if UNUSABLE in devices else "ok", devices),
         Finding("speed", "ok", describe_speed(measure_speed())),
         _sized("memory", memory_bytes(), 8e9),
         _sized("disk", free, 6e9),

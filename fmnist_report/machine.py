@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import importlib
 import json
 import logging
 import os
@@ -13,23 +14,52 @@ import typing
 from pathlib import Path
 
 from fmnist_report.download import keras_home
+from fmnist_report.errors import ReportError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAFE_ISA = "AVX512_CORE_FP16"
 MEASURED = "FMNIST_REPORT_SPEED"  # this run's measurement, for the processes that it starts
 PROBE_SECONDS = 300  # of a very slow machine
+UNUSABLE = "which cannot be imported"  # of a backend
 MARGIN = 1.2  # what another precision or runtime must gain, more than repeated measurements differ
 KERAS, MNN = "keras", "mnn"  # the runtimes of feature extraction
 
 
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
 def find_backend() -> str:
-    """Return the name of the Keras backend, found as Keras does but without importing it."""
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"]
+    """Return the name of the Keras backend, found as Keras does but without importing it; an empty variable is none."""
+    return _locate_backend()[0]
+
+
+def _locate_backend() -> tuple[str, str]:
+    """Return the name of the Keras backend, and the variable or file that names it."""
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named, "the environment variable KERAS_BACKEND"
+    file = keras_home() / "keras.json"
     try:
-        return json.loads((keras_home() / "keras.json").read_text("utf-8")).get("backend", "tensorflow")
+        return json.loads(file.read_text("utf-8")).get("backend", "tensorflow"), str(file)
     except (OSError, ValueError, AttributeError):
-        return "tensorflow"
+        return "tensorflow", "Keras"
+
+
+def require_backend() -> None:
+    """Raise ReportError if the Keras backend is not one of BACKENDS."""
+    name, place = _locate_backend()
+    if name not in BACKENDS:
+        raise ReportError(
+            f"Keras 3 has no backend {name!r}, which {place} names; change it to {', '.join(BACKENDS)}, or set "
+            "KERAS_BACKEND=tensorflow."
+        )
+
+
+def settle_keras() -> None:
+    """Set Keras's floating-point type and image format, if it is imported: a keras.json may have others."""
+    if "keras" in sys.modules:
+        config = importlib.import_module("keras").config
+        config.set_floatx("float32")
+        config.set_image_data_format("channels_last")
 
 
 def describe_hardware() -> dict[str, str | int | float]:
@@ -195,7 +225,7 @@ def find_devices() -> str:
     )  # fmt: skip
     words = (done.stdout.splitlines() or [""])[-1].split()
     if done.returncode or not words:
-        return f"{find_backend()}, which cannot be imported: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+        return f"{find_backend()}, {UNUSABLE}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
     return f"{words[0]} on {', '.join(words[1:]) or 'unknown devices'}"
 
 

@@ -14,7 +14,7 @@ from fmnist_report.doctor import require_pango, require_space
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.forecast import WORTH_TELLING, Remaining, add_up, describe_plan, forecast, preset_seconds
 from fmnist_report.journal import NAME, Journal, record_plan, select_runs
-from fmnist_report.machine import describe_speed, measure_speed, prepare_libraries
+from fmnist_report.machine import describe_speed, measure_speed, prepare_libraries, require_backend
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json, require_folder
 from fmnist_report.pipeline.plan import Plan
@@ -176,6 +176,7 @@ def prepare_computation(request: Request, plan: Plan, pending: typing.Iterable[S
         plan: the first plan to compute.
         pending: the pending steps of all plans.
     """
+    require_backend()
     prepare_libraries()
     if request.deterministic:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"  # read by TensorFlow when it starts

@@ -615,3 +615,10 @@ def test_the_line_needs_no_name_that_posix_alone_has(real_run, tmp_path):
     for stage in ("mlp", "study", "inputs", "figures", "html", "pdf"):
         done = real_run("--force", stage, PYTHONPATH=str(tmp_path))
         assert done.returncode == 0 and "Unexpected" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("options", [["-I"], ["-P"]])
+def test_it_starts_without_the_folder_of_the_script(tmp_path, options):
+    command = [sys.executable, *options, str(ROOT / "run_all.py"), "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("fmnist_report "), done.stderr

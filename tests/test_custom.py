@@ -8,6 +8,7 @@ from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.data.custom.prepare import prepare_custom_data
 from fmnist_report.data.split import DatasetInfo, load_dataset_info
 from fmnist_report.errors import ReportError
+from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.settings import DataSettings
 
@@ -133,3 +134,33 @@ def test_what_is_no_image_is_named(tmp_path, prepare):
 def test_whether_images_may_be_mirrored_is_left_with_the_data(tmp_path, prepare, mirror):
     write_idx(tmp_path / "digits", load_digits())
     assert prepare(tmp_path / "digits", mirror=mirror)[0].mirror is mirror
+
+
+@pytest.mark.parametrize(("n_distinct", "said"), [(1, "are all the same"), (7, "are only 7 different ones"), (30, "")])
+def test_images_that_do_not_differ_are_refused(tmp_path, prepare, n_distinct, said):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (n_distinct, 10, 10)).astype("uint8")[np.arange(240) % n_distinct]
+    labels = (np.arange(240) % 2).astype("uint8")
+    folder = tmp_path / "alike"
+    folder.mkdir()
+    np.savez(folder / "alike.npz", x_train=images, y_train=labels, x_test=images[:40], y_test=labels[:40])
+    if not said:
+        prepare(folder)
+        return
+    with pytest.raises(ReportError, match=f"its 240 training images {said}, so nothing can be learned"):
+        prepare(folder)
+
+
+def test_a_cache_and_a_report_in_the_folder_are_no_data(tmp_path, prepare):
+    folder = tmp_path / "digits"
+    write_idx(folder, load_digits())
+    before = find_data_set(folder)
+    Cache(folder / "cache").work_folder("data", "0" * 64, fresh=True)
+    write_images(folder / "cache" / "datasets" / "pictures")
+    (folder / "report").mkdir()
+    for name in ("results.json", "predictions.npz", "picture.png"):
+        (folder / "report" / name).write_bytes(b"x")
+    after = find_data_set(folder)
+    assert (after.sha256, after.skipped, after.notes) == (before.sha256, before.skipped, before.notes)
+    (folder / "report" / "predictions.npz").unlink()  # now it is any folder
+    assert find_data_set(folder).skipped != before.skipped

@@ -119,3 +119,18 @@ def test_stage_explains_trained_networks(
     assert np.allclose(seen["map/before"], frozen, rtol=1e-3)
     assert np.allclose(seen["map/after"][:, 0], frozen[:, 0], rtol=1e-2)  # block 3 is not trained
     assert not np.allclose(seen["map/after"][:, 1], frozen[:, 1], rtol=1e-5)
+
+
+def test_features_that_hardly_differ_are_not_embedded():
+    """t-SNE is given only points that differ."""
+    same = np.repeat(np.random.default_rng(0).random((2, 8)), 40, axis=0)
+    assert (explain.embed(same, 0) == 0).all() and explain.embed(same, 0).shape == (80, 2)
+
+
+def test_infinite_features_end_in_a_sentence(monkeypatch):
+    from fmnist_report.errors import ReportError
+    from fmnist_report.training.prediction import check_finite
+
+    with pytest.raises(ReportError, match="The training of finetune diverged.*--set finetune.learning_rate"):
+        check_finite(np.array([1.0, np.inf]), "finetune")
+    assert check_finite(np.ones(2), "finetune").sum() == 2

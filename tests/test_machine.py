@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fmnist_report import machine
+from fmnist_report.errors import ReportError
 from fmnist_report.settings import CNNSettings, FeatureSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,3 +124,48 @@ def test_candidates_are_measured_in_turns_and_the_hopeless_and_broken_left(monke
     assert rates["a"] == pytest.approx(100) and rates["b"] == pytest.approx(50) and rates["slow"] <= 10
     assert "broken" not in rates and ("slow", 32) not in calls and ("a", 32) in calls
     assert [name for name, n in calls if n == 32][2:] == ["a", "b"] * probe.ROUNDS
+
+
+@pytest.mark.parametrize(("variable", "file", "found"), [
+    (None, None, "tensorflow"), ("", None, "tensorflow"), ("jax", {"backend": "torch"}, "jax"),
+    ("", {"backend": "torch"}, "torch"), (None, {}, "tensorflow"),
+])  # fmt: skip
+def test_the_backend_is_found_as_keras_finds_it(tmp_path, monkeypatch, variable, file, found):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("KERAS_BACKEND", variable)
+    if file is not None:
+        (tmp_path / "keras.json").write_text(json.dumps(file))
+    assert machine.find_backend() == found
+    machine.require_backend()
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"), [("theano", "the environment variable KERAS_BACKEND"), ("", "keras.json")]
+)
+def test_an_unknown_backend_is_named_with_its_place(tmp_path, monkeypatch, variable, place):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", variable)
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "cntk"}))
+    name = variable or "cntk"
+    with pytest.raises(ReportError, match=f"no backend '{name}', which .*{place} names; change it to tensorflow"):
+        machine.require_backend()
+
+
+def test_settings_of_keras_json_do_not_reach_a_stage(tmp_path):
+    (tmp_path / "keras.json").write_text(
+        json.dumps(
+            {"floatx": "float16", "image_data_format": "channels_first", "backend": "tensorflow", "epsilon": 1e-7}
+        )
+    )
+    (tmp_path / "stages_of_test.py").write_text(
+        "import keras\n"
+        "def show(out):\n"
+        "    layer = keras.layers.Conv2D(2, 3)\n"
+        "    print(keras.config.floatx(), keras.config.image_data_format(), layer.compute_dtype, layer.data_format)\n"
+    )
+    code = "from fmnist_report.pipeline.stage import call_stage; call_stage('stages_of_test:show', {'out': 1})"
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["float32", "channels_last", "float32", "channels_last"], done.stderr

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from fmnist_report.pipeline import progress
@@ -48,3 +49,10 @@ def test_a_note_is_shown_as_it_stands(monkeypatch):
     clock[0] = 60.0
     shown.update(1, 2, "reads [new] photos")
     assert text.getvalue().splitlines() == ["photos [b]: started", "photos [b]:  50% reads [new] photos"]
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "20"])
+def test_messages_are_printed_at_any_width(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    Progress().warn("something is missing")
+    assert "something is missing" in " ".join(capsys.readouterr().err.split())

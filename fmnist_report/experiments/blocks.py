@@ -12,7 +12,7 @@ from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import MechanismSettings, NetworkSettings
-from fmnist_report.training.prediction import as_pixels
+from fmnist_report.training.prediction import as_pixels, check_finite
 from fmnist_report.training.stores import FeatureStore, standardisation
 
 LOGISTIC_C = 0.01  # of the logistic regression, inverse regularisation strength
@@ -61,6 +61,8 @@ def probe(reader: keras.Model, x: dict[str, np.ndarray], y: dict[str, np.ndarray
         By block: (n_val,) bool, whether an image is classified correctly.
     """
     read = {split: read_blocks(reader, x[split]) for split in x}
+    for means in read["train"].values():
+        check_finite(means, "finetune")
     return {
         block: classify(train, y["train"], read["val"][block], seed) == y["val"]
         for block, train in read["train"].items()

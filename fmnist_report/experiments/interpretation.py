@@ -17,13 +17,14 @@ from fmnist_report.models.weights import load_base
 from fmnist_report.pipeline.files import load_arrays, save_arrays, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.settings import ExplainSettings, HeadSettings, NetworkSettings
-from fmnist_report.training.prediction import as_pixels
+from fmnist_report.training.prediction import as_pixels, check_finite
 from fmnist_report.training.stores import VIEWS, FeatureStore
 
 # The networks shown for each part, and the stage whose predictions select the images.
 PARTS = {"part1": (("cnn",), "cnn"), "part2": (("vgg_head", "vgg_finetuned"), "finetune")}
 FINE = 6  # minimum side of the convolutional network's maps for a heat map
 HEAT_BLOCK = 4
+MAP_NEIGHBOURS = 30  # perplexity of t-SNE
 N_CHANNELS = 8
 N_RIGHT = 4
 N_WRONG = 4
@@ -215,16 +216,21 @@ def tuned_features(assembled: keras.Model, store: FeatureStore, head: HeadSettin
     base, features, _ = assemble(store.given, head, n_classes=store.dataset.n_classes)
     reader = keras.Model(base.network.inputs[0], features)
     copy_layers(assembled, reader)
-    return reader.predict(as_pixels(images), verbose=0)
+    return check_finite(reader.predict(as_pixels(images), verbose=0), "finetune")
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
-    """Embed standardised features in the plane with t-SNE of their first 50 principal components; (n, 2) float32."""
+    """Embed standardised features in the plane with t-SNE of their first 50 principal components; (n, 2) float32.
+
+    Features that hardly differ are all placed at the origin.
+    """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 
+    if len(np.unique(features, axis=0)) <= len(features) // 2:  # t-SNE needs points that differ
+        return np.zeros((len(features), 2), "float32")
     n_components = min(50, len(features) - 1)
     reduced = PCA(n_components, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
-    perplexity = min(30, (len(features) - 1) / 3)
+    perplexity = min(MAP_NEIGHBOURS, (len(features) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced).astype("float32")

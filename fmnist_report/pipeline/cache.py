@@ -101,6 +101,17 @@ def join_provenance(parts: typing.Iterable[dict[str, typing.Any]]) -> dict[str, 
     return joined
 
 
+TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of fmnist_report; see https://bford.info/cachedir/\n"
+
+
+def tag_folder(root: Path) -> None:
+    """Mark a folder as a cache, so that backups and the search for data sets pass it by."""
+    tag = root / "CACHEDIR.TAG"
+    if not tag.is_file():
+        with contextlib.suppress(OSError):
+            tag.write_text(TAG, "utf-8")
+
+
 class Cache:
     """All entries under one folder."""
 
@@ -164,6 +175,7 @@ class Cache:
         if fresh and path.exists():
             shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
+        tag_folder(self.root)
         for leftover in path.rglob(".*.tmp"):  # left by a killed process
             leftover.unlink()
         return path

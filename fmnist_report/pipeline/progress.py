@@ -10,6 +10,7 @@ from rich.progress import Progress as Bar
 from fmnist_report.pipeline.output import make_table
 
 PLAIN_INTERVAL_SECONDS = 15.0
+LEAST_WIDTH = 40  # columns
 
 
 class Position(typing.Protocol):
@@ -30,6 +31,7 @@ class Progress:
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console.width = max(self.console.width, LEAST_WIDTH)  # COLUMNS=0 would leave no room for a letter
         self.quiet = quiet
         self.live = self.console.is_terminal and not quiet
         self._bar: Bar | None = None

@@ -8,7 +8,7 @@ import importlib
 import typing
 from dataclasses import dataclass, field
 
-from fmnist_report.machine import silent_imports
+from fmnist_report.machine import settle_keras, silent_imports
 from fmnist_report.pipeline.cache import Entry
 
 
@@ -137,6 +137,7 @@ def call_stage(function: str, arguments: dict[str, typing.Any]) -> None:
     """Import a stage's function, "package.module:name", and call it."""
     with silent_imports():
         imported = import_function(function)
+        settle_keras()
     imported(**arguments)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist_report.errors import ReportError, UsageError
-from fmnist_report.machine import find_backend, prepare_libraries, silent_imports
+from fmnist_report.machine import find_backend, prepare_libraries, settle_keras, silent_imports
 from fmnist_report.pipeline.files import sha256_file
 
 if typing.TYPE_CHECKING:
@@ -233,6 +233,7 @@ def import_quietly() -> None:
     """Import libraries that tasks need without their messages, before a task's arguments import them."""
     with silent_imports():
         importlib.import_module("keras")
+        settle_keras()
 
 
 def _digest_of(path: str) -> str | None:

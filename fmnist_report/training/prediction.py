@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 from scipy.special import softmax
 
+from fmnist_report.errors import ReportError
+
 PREDICT_BATCH = 250
 FEATURE_BATCH = 2_000
 TIMED_IMAGES = 1_000
@@ -40,6 +42,16 @@ def view_features(views: typing.Sequence[np.ndarray]) -> list[Batches]:
         return (features[i : i + FEATURE_BATCH].astype("float32") for i in range(0, len(features), FEATURE_BATCH))
 
     return [cut(features) for features in views]
+
+
+def check_finite(values: np.ndarray, stage: str) -> np.ndarray:
+    """Return the outputs of a network; raise ReportError if they are infinite or NaN, because its training diverged."""
+    if not np.isfinite(values).all():
+        raise ReportError(
+            f"The training of {stage} diverged: its features are infinite. "
+            f"Try a lower learning rate: --set {stage}.learning_rate=…"
+        )
+    return values
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:

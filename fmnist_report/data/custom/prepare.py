@@ -1,5 +1,6 @@
 """Preparation of custom data sets: read, split and check them, and write the same arrays as for Fashion-MNIST."""
 
+import hashlib
 import typing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ MOST_CLASSES = 100
 LEAST_TRAIN = 120
 LEAST_OF_CLASS = 8  # in total, so that training, validation, test and the maps have some of each class
 LEAST_VAL = 20
+LEAST_DISTINCT = 20  # different training images
 NAMED = 5  # classes listed in a message
 
 
@@ -46,6 +48,7 @@ def prepare_custom_data(
         names = name_labels(read, data_set)
         check_splits(arrays)
         check_counts(arrays, names)
+        check_variation(arrays)
         notes = list(data_set.notes)
         if "x_test" not in arrays:
             arrays |= set_test_apart(arrays, data.split_seed)
@@ -152,6 +155,18 @@ def check_counts(arrays: dict[str, np.ndarray], names: dict[int, str]) -> None:
         raise ValueError(
             f"there are too few images of {_list(labels[rare], names)}: {', '.join(map(str, counts[rare][:NAMED]))}; "
             f"each class needs at least {LEAST_OF_CLASS} for training. Add some, or remove the class"
+        )
+
+
+def check_variation(arrays: dict[str, np.ndarray]) -> None:
+    """Check that the training images differ; raise ValueError if there are fewer than LEAST_DISTINCT different ones."""
+    images = arrays["x_train"]
+    distinct = {hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images}
+    if len(distinct) < LEAST_DISTINCT:
+        which = "are all the same" if len(distinct) == 1 else f"are only {len(distinct)} different ones"
+        raise ValueError(
+            f"its {len(images):,} training images {which}, so nothing can be learned from them; at least "
+            f"{LEAST_DISTINCT} must differ. Are the values of the images where they should be?"
         )
 
 

@@ -16,6 +16,8 @@ IMAGE_SUFFIXES = frozenset(
 )  # fmt: skip
 UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"})  # images too
 DROPPINGS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
+CACHE_TAG = "CACHEDIR.TAG"
+REPORT_FILES = ("results.json", "predictions.npz")
 MOST_FILES = 2_000_000
 DEEPEST = 16  # maximum depth below the given folder
 
@@ -60,7 +62,8 @@ class Folder:
 def walk(path: Path) -> Folder:
     """Read a folder and its subfolders, following links but no cycles.
 
-    Hidden files and folders, and files left by operating systems and archivers, are skipped.
+    Hidden files and folders, files left by operating systems and archivers, and caches and reports of this program are
+    skipped.
 
     Raises:
         OSError: the folder cannot be read.
@@ -71,6 +74,8 @@ def walk(path: Path) -> Folder:
     def read(path: Path, above: tuple[str, ...]) -> Folder:
         nonlocal count
         folder, here = Folder(path), (*above, os.path.realpath(path))
+        if is_ours(path):
+            return folder
         for entry in sorted(os.scandir(path), key=lambda entry: sort_key(entry.name)):
             if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
                 continue
@@ -85,6 +90,11 @@ def walk(path: Path) -> Folder:
         return folder
 
     return read(path, ())
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether a folder is a cache or a report of this program, which may lie in the folder of a data set."""
+    return (path / CACHE_TAG).is_file() or all((path / name).is_file() for name in REPORT_FILES)
 
 
 def show_name(name: str) -> str:
