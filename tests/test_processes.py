@@ -98,3 +98,27 @@ def test_processes_are_as_many_as_processors_and_memory_hold(monkeypatch, memory
     monkeypatch.setattr(processes, "memory_bytes", lambda: memory)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     assert processes.count_processes() == n
+
+
+MAIN = """
+import sys
+import numpy  # which a new process imports with this module, before it is told how many threads to use
+import threadpoolctl
+from fmnist_report.pipeline import processes
+
+def count():
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+if __name__ == "__main__":
+    processes.count_processes = lambda: 2
+    with processes.open_processes() as pool:
+        print(*(threads for _, found in pool.compute(count, [(), ()]) for threads in found))
+"""
+
+
+def test_processes_of_a_pool_use_one_thread_of_each_library(tmp_path):
+    (tmp_path / "main.py").write_text(MAIN)
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, tmp_path / "main.py"], env={**environment, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True)  # fmt: skip
+    assert set(done.stdout.split()) == {"1"}, done.stderr

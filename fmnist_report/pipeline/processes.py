@@ -12,6 +12,8 @@ import traceback
 import typing
 from multiprocessing.connection import Connection
 
+import threadpoolctl
+
 from fmnist_report.errors import ReportError
 from fmnist_report.machine import count_cores, memory_bytes, prepare_libraries
 from fmnist_report.pipeline.workers import ONE_THREAD, WorkerPool, import_quietly
@@ -149,3 +151,4 @@ def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_quietly()
+    threadpoolctl.threadpool_limits(1)  # of libraries that were loaded before the variables were set
