@@ -32,7 +32,7 @@ MOST_SEED = 2**31  # libraries accept seeds below 2**32, and repeated runs count
 PRESETS = {
     "quick": Settings(
         preset="quick",
-        data=DataSettings(n_train=3_000, n_val=500),
+        data=DataSettings(n_train=3_000, n_val=500, n_test=4_000),
         mlp=MLPSettings(widths=(512, 512), epochs=8, batch_size=128, optimizer="adamw", learning_rate=1e-3),
         cnn=CNNSettings(stem=16, widths=(32, 64, 128), epochs=6, batch_size=64, learning_rate=6e-3),
         features=FeatureSettings(size=32),
