@@ -16,7 +16,7 @@ from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
 from fmnist_report.report.pdf import writer
 from fmnist_report.report.pdf.archive import ends_plainly
-from fmnist_report.report.pdf.writer import drawings_to_images, write_pdf
+from fmnist_report.report.pdf.writer import drawings_to_images, leave_out_screen, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
 
@@ -145,3 +145,12 @@ def test_nothing_on_the_first_page_lies_over_anything_else(real_run, text):
             near = other == number and abs(top + high / 2 - y - height / 2) < 0.35 * (height + high)
             if near and (left, top) != (x, y):
                 assert left >= x + width - 1 or left + wide <= x + 1, (words, others)
+
+
+def test_what_only_a_screen_shows_is_not_printed():
+    page = (
+        '<p>a</p><details class="data"><summary>b</summary><table></table></details><p>c</p>'
+        '<section id="explorer" hidden><div><p>d</p></div></section><section id="part1"><p>e</p></section>'
+        '<section id="network" hidden><p>f</p></section><script type="application/json">{"g": 1}</script><p>h</p>'
+    )
+    assert leave_out_screen(page) == '<p>a</p><p>c</p><section id="part1"><p>e</p></section><p>h</p>'

@@ -21,6 +21,10 @@ from fmnist_report.report.pdf.tree import Tagged, remember_elements
 
 ATTACHMENT = "report-results.json"  # not results.json, which also describes the run that published the report
 MOST_PRINTS = 4  # one run in a hundred needs a second attempt
+ON_SCREEN = re.compile(
+    r'<details class="data">.*?</details>|<script.*?</script>|<section id="(?:explorer|network)".*?</section>',
+    re.DOTALL,
+)
 DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)><title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
 
 
@@ -32,7 +36,7 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
     import weasyprint
 
     embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
-    text = drawings_to_images((html / "report.html").read_text("utf-8"))
+    text = drawings_to_images(leave_out_screen((html / "report.html").read_text("utf-8")))
     page = weasyprint.HTML(string=text, url_fetcher=embedded_only)
     running_heads = weasyprint.CSS(string=(TEMPLATES / "pages.css").read_text("utf-8"), url_fetcher=embedded_only)
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
@@ -93,6 +97,14 @@ def _temporary_files_in(folder: Path) -> typing.Iterator[None]:
             yield
         finally:
             tempfile.tempdir = former
+
+
+def leave_out_screen(html: str) -> str:
+    """Remove what a page shows on a screen alone: scripts, interactive sections, and the numbers of figures.
+
+    The style sheet hides them in print too, but WeasyPrint computes the style of every hidden element.
+    """
+    return ON_SCREEN.sub("", html)
 
 
 def drawings_to_images(html: str) -> str:
