@@ -20,6 +20,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 SAFE_ISA = "AVX512_CORE_FP16"
 MEASURED = "FMNIST_REPORT_SPEED"  # this run's measurement, for the processes that it starts
 PROBE_SECONDS = 300  # of a very slow machine
+# Memory limits of a container, in versions 2 and 1 of control groups.
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 UNUSABLE = "which cannot be imported"  # of a backend
 MARGIN = 1.2  # what another precision or runtime must gain, more than repeated measurements differ
 KERAS, MNN = "keras", "mnn"  # the runtimes of feature extraction
@@ -79,10 +81,20 @@ def count_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Return the machine's memory in bytes, or 0 if unknown."""
+    """Return the memory in bytes that this process may use, 0 if unknown; a container may have less than its host."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
+        physical = 0
+    limits = [limit for limit in map(_read_limit, CGROUP_LIMITS) if limit]
+    return min([physical, *limits]) if physical else min(limits, default=0)
+
+
+def _read_limit(file: str) -> int:
+    """Return the memory limit in a file of the control group, in bytes; 0 without any."""
+    try:
+        return int(Path(file).read_text("ascii"))
+    except (OSError, ValueError):  # "max" is no limit
         return 0
 
 

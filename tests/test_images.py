@@ -19,7 +19,7 @@ def encode(image, kind="PNG", **options):
 
 
 def read(*sources, side=28):
-    found, numbers, faults, _ = read_images(sources, side)
+    found, numbers, faults, *_ = read_images(sources, side)
     assert not faults and numbers == list(range(len(sources)))
     return found
 
@@ -62,7 +62,7 @@ def test_what_is_transparent_differs_from_what_is_drawn(ink, ground, mode):
 def test_images_stand_upright(turn, corner, kind):
     exif = Image.Exif()
     exif[0x0112] = turn
-    found, _, _, sizes = read_images([encode(Image.fromarray(SHADES), kind, exif=exif)], 28)
+    found, _, _, sizes, _ = read_images([encode(Image.fromarray(SHADES), kind, exif=exif)], 28)
     assert np.unravel_index(found[0].argmax(), found[0].shape) == corner
     assert sizes == {0: found[0].shape[::-1]}
 
@@ -98,7 +98,7 @@ def test_large_photos_keep_their_middle():
 def test_what_cannot_be_read_is_reported_with_its_place(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as some libraries do
     whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60)).astype("uint8")), "JPEG")
-    found, numbers, faults, _ = read_images([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
+    found, numbers, faults, *_ = read_images([whole, b"", whole[: len(whole) // 2], b"\0\0\0\x18ftypheic"], 28)
     assert len(found) == 1 and numbers == [0] and list(faults) == [1, 2, 3]
     assert faults[1] == "not an image that Pillow can read" and "truncated" in faults[2]
 

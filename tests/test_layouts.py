@@ -881,3 +881,64 @@ def test_a_table_of_pixels_without_labels_is_reported(tmp_path, prepare):
     write_rows(tmp_path / "set", ["pixels", " ".join(["0"] * 64)], "test.csv")
     prepare(tmp_path / "set")
     assert "test.csv has no column of labels, so it is not used" in prepare.data_set.notes
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What the stage says."""
+    found = []
+    monkeypatch.setattr(Progress, "say", lambda self, text: found.append(text))
+    return found
+
+
+def test_masks_beside_their_images_are_left_out(tmp_path, prepare, said):
+    write_images(tmp_path / "set", n=90, classes=["cat", "dog"])
+    for path in sorted((tmp_path / "set" / "cat").iterdir()):
+        Image.open(path).save(path.with_name(f"{path.stem}_mask.png"))
+    Image.open(path).save(tmp_path / "set" / "dog" / "gas_mask.png")  # there is no gas.png, so it is an image
+    prepare(tmp_path / "set")
+    kept = [piece.path.name for piece in prepare.data_set.pieces]
+    assert len(kept) == 181 and "gas_mask.png" in kept and "003_mask.png" not in kept
+    assert any("90 masks in 'cat' are not used, such as 000_mask.png" in text for text in said)
+
+
+def test_files_with_several_frames_are_counted(tmp_path, prepare, said):
+    write_images(tmp_path / "set", n=90, classes=["cat", "dog"])
+    frames = [Image.fromarray(np.full((30, 20), 40 * shade, "uint8")) for shade in range(3)]
+    frames[0].save(tmp_path / "set" / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
+    prepare(tmp_path / "set")
+    told = "of 1 files with several frames or pages only the first is used, such as cat/moving.gif with 3"
+    assert any(told in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [(((20, 30),), ""), (((20, 30), (30, 40), (25, 30)), "the ends are cut off of 60 images with one side"),
+     (((20, 100), (30, 90), (25, 30)), "such as cat/000.png with 20 × 100"), (((260, 500),), "cut off of 180")],
+)  # fmt: skip
+def test_what_is_cropped_is_told(tmp_path, prepare, said, sizes, told):
+    write_images(tmp_path / "set", n=90, sizes=sizes, classes=["cat", "dog"])
+    prepare(tmp_path / "set", side=16)
+    assert any(told in text for text in said) if told else not any("cropped" in text for text in said)
+
+
+@pytest.mark.parametrize(("top", "told"), [(1.0, ""), (9.0, "values up to 9, but 99.9 % of them are at most 1")])
+def test_stray_values_are_told(tmp_path, prepare, said, top, told):
+    values = arrays()
+    for name in ("x_train", "x_test"):
+        values[name] = values[name] / values[name].max()
+    values["x_train"][0, 0, 0] = top
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", **values)
+    prepare(tmp_path / "set")
+    assert any(told in text for text in said) if told else not any("strays" in text for text in said)
+
+
+def test_an_image_without_numbers_is_told(tmp_path, prepare, said):
+    values = arrays()
+    values |= {name: values[name].astype("float32") for name in ("x_train", "x_test")}
+    values["x_train"][4] = np.nan
+    (tmp_path / "set").mkdir()
+    np.savez(tmp_path / "set" / "a.npz", **values)
+    prepare(tmp_path / "set")
+    assert any("1 train images have no value that is a number, such as image 4" in text for text in said)

@@ -169,3 +169,17 @@ def test_settings_of_keras_json_do_not_reach_a_stage(tmp_path):
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["float32", "channels_last", "float32", "channels_last"], done.stderr
+
+
+@pytest.mark.parametrize(("limits", "found"), [
+    (["700000000"], 700_000_000), (["max"], None), (["max", "500000000"], 500_000_000), ([], None),
+    (["999999999999999999"], None),
+])  # fmt: skip
+def test_the_limit_of_a_container_counts_as_memory(tmp_path, monkeypatch, limits, found):
+    monkeypatch.setattr(machine, "CGROUP_LIMITS", ())
+    physical = machine.memory_bytes()
+    files = [tmp_path / str(number) for number in range(2)]
+    for file, limit in zip(files, limits, strict=False):
+        file.write_text(limit + "\n")
+    monkeypatch.setattr(machine, "CGROUP_LIMITS", tuple(map(str, files)))
+    assert machine.memory_bytes() == (found or physical)

@@ -1,6 +1,7 @@
 """Data sets with one folder of images per class."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from fmnist_report.data.custom.roles import SPLITS, Layout, Piece, read_role, split_words
@@ -10,6 +11,7 @@ from fmnist_report.data.custom.tree import UNREAD_SUFFIXES, Folder, count_kinds,
 DIVISION = re.compile(
     r"(images?|imgs?|pictures|photos|data|part|fold|batch)[\W_]*\d*|.*[\W_]part[\W_]*\d+", re.IGNORECASE
 )
+MASK = re.compile(r"(?P<of>.+?)[ _.-]+(masks?|seg|segm|segmentation|gt|groundtruth|annotation)([ _.-]*\d+)?")
 DRAWN = {"masks", "mask_images", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "trimaps", "labels"}
 
 
@@ -94,12 +96,23 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
     for one in classes:
         drawn = [inner for inner in one.filled() if inner.name.casefold() in DRAWN]
         left_out = {path for inner in drawn for path in inner.every_image()}
-        images = [path for path in one.every_image() if path not in left_out]
+        masks = find_masks(one.every_image())
+        images = [path for path in one.every_image() if path not in left_out | masks]
+        if masks:
+            notes.append(f"{len(masks):,} masks in {one.name!r} are not used, such as {show_name(min(masks).name)}")
         pieces += [Piece(split, one.name, path) for path in images]
         if n := len(images) - len(one.images):
             notes.append(f"{n:,} images in folders within {one.name!r} count as {one.name!r}")
         notes += [f"the images in {one.name!r}/{inner.name!r} are not used" for inner in drawn]
     return pieces, notes
+
+
+def find_masks(images: Iterable[Path]) -> set[Path]:
+    """Return the images that are masks of others in the same folder, by their names: x_mask.png beside x.png."""
+    images = list(images)
+    stems = {(path.parent, path.stem.casefold()) for path in images}
+    found = {path: MASK.fullmatch(path.stem.casefold()) for path in images}
+    return {path for path, named in found.items() if named and (path.parent, named["of"]) in stems}
 
 
 def _check_classes(classes: list[Folder], split: str) -> None:

@@ -27,12 +27,14 @@ class DecodedImages(typing.NamedTuple):
     read: their indices in the sources.
     faults: the reason why each of the others cannot be read, by index.
     sizes: width and height in pixels of each image that could be opened, by index.
+    frames: number of frames or pages of each file that has several, by index; only the first is read.
     """
 
     grey: np.ndarray
     read: list[int]
     faults: dict[int, str]
     sizes: dict[int, tuple[int, int]]
+    frames: dict[int, int]
 
 
 @contextlib.contextmanager
@@ -63,6 +65,7 @@ def read_images(
     """
     sizes: dict[int, tuple[int, int]] = {}
     faults: dict[int, str] = {}
+    frames: dict[int, int] = {}
     low, high, integer = np.inf, -np.inf, True
     for number, source in enumerate(sources):
         with _noting(faults, number), _open(source) as image:
@@ -75,6 +78,8 @@ def read_images(
                 low, high = min(low, finite.min()), max(high, finite.max())
                 integer &= np.issubdtype(values.dtype, np.integer)
             sizes[number] = size
+            if (n_frames := getattr(image, "n_frames", 1)) > 1:
+                frames[number] = n_frames
     different = set(sizes.values())
     keep = len(different) == 1 and max(next(iter(different))) <= LARGEST
     width, height = next(iter(different)) if keep else (side, side)
@@ -90,7 +95,7 @@ def read_images(
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
-    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes)
+    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes, frames)
 
 
 def _open(source: Encoded) -> Image.Image:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
-from fmnist_report.data.custom.images import arrays_to_grey, read_images
+from fmnist_report.data.custom.images import LARGEST, arrays_to_grey, read_images
 from fmnist_report.data.custom.parquet import read_tables
 from fmnist_report.data.custom.roles import read_role
 from fmnist_report.data.custom.tables import read_columns, read_rows
@@ -17,6 +17,8 @@ from fmnist_report.settings import DataSettings
 
 MOST_NAMED = 10  # unreadable images listed in a message
 MOST_APART = 50.0  # maximum ratio of the brightest values of two splits
+USUAL, STRAY = 0.999, 4.0  # a value so many times above this quantile is told
+LONG = 1.5  # ratio of the sides of an image whose cropping is told
 LEAST_BELOW = 0.12  # centred values reach at least this far below zero, as a fraction of the maximum
 NUMPY = (b"\x93NUMPY", b"PK")  # first bytes of .npy and .npz
 Tick = typing.Callable[[int, int], None]  # (images done, total)
@@ -187,7 +189,7 @@ def _decode(
     Raises:
         ValueError: images cannot be read and must not be skipped; the message lists them.
     """
-    images, read, faults, sizes = read_images(sources, data.side, lambda n: tick(n, len(sources)))
+    images, read, faults, sizes, frames = read_images(sources, data.side, lambda n: tick(n, len(sources)))
     if faults and not data.skip_unreadable:
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
@@ -206,20 +208,36 @@ def _decode(
     images, labels, splits = images[order], labels[order], splits[order]
     arrays = {f"x_{split}": images[splits == split] for split in dict.fromkeys(splits.tolist())}
     arrays |= {f"y_{split}": labels[splits == split] for split in dict.fromkeys(splits.tolist())}
-    return RawDataSet(arrays, names, len(faults), _describe_sizes(sizes, origin, data.side))
+    notes = (*_describe_sizes(sizes, origin, data.side), *_describe_frames(frames, origin))
+    return RawDataSet(arrays, names, len(faults), notes)
+
+
+def _describe_frames(frames: dict[int, int], origin: list[str]) -> tuple[str, ...]:
+    """Describe files with several frames or pages, if there are any."""
+    if not frames:
+        return ()
+    first, n = next(iter(frames.items()))
+    told = f"of {len(frames):,} files with several frames or pages only the first is used"
+    return (f"{told}, such as {origin[first]} with {n:,}",)
 
 
 def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
-    """Describe images whose size differs from that of most, if there are any."""
+    """Describe images that are cropped to squares because sizes differ or are too large, and what is cut off."""
     counts = collections.Counter(sizes.values()).most_common()
-    if len(counts) < 2 or 2 * counts[0][1] <= len(sizes):
+    if not counts or len(counts) == 1 and max(counts[0][0]) <= LARGEST:
         return ()
     (width, height), n = counts[0]
-    other = next(place for place, size in sizes.items() if size != (width, height))
-    return (
-        f"{n:,} images have {width} × {height} pixels, {len(sizes) - n:,} another size, such as {origin[other]} with "
-        f"{' × '.join(map(str, sizes[other]))}; all are cropped to squares of {side} × {side} (--set data.side)",
-    )
+    cropped = f"all are cropped to squares of {side} × {side} (--set data.side)"
+    if len(counts) > 1 and 2 * n > len(sizes):
+        other = next(place for place, size in sizes.items() if size != (width, height))
+        odd = f"{len(sizes) - n:,} another size, such as {origin[other]} with {' × '.join(map(str, sizes[other]))}"
+        return (f"{n:,} images have {width} × {height} pixels, {odd}; {cropped}",)
+    ratios = {place: max(size) / min(size) for place, size in sizes.items()}
+    most, n_long = max(ratios, key=ratios.__getitem__), sum(ratio >= LONG for ratio in ratios.values())
+    if not n_long:
+        return ()
+    told = f"{cropped}; the ends are cut off of {n_long:,} images with one side at least {LONG:g} times the other"
+    return (f"{told}, such as {origin[most]} with {' × '.join(map(str, sizes[most]))}",)
 
 
 def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
@@ -241,6 +259,7 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in images.items())
         raise ValueError(f"the splits have images of different types, so they have no common scale: {types}")
     _check_ranges(images)
+    notes = _describe_strays(images)
     grey = arrays_to_grey(images)
     shapes = {split: grey[f"x_{split}"].shape[1:] for split in splits}
     if len(set(shapes.values())) > 1:
@@ -250,14 +269,36 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
     if all(values.dtype.kind in "US" for values in labels.values()):
         names = tuple(sorted({str(value) for values in labels.values() for value in values}, key=sort_key))
         number = {name: place for place, name in enumerate(names)}
-        return RawDataSet(
-            grey | {name: np.array([number[str(v)] for v in values]) for name, values in labels.items()}, names
-        )
+        numbered = {name: np.array([number[str(v)] for v in values]) for name, values in labels.items()}
+        return RawDataSet(grey | numbered, names, notes=notes)
     for name, values in labels.items():
         whole = values.dtype.kind in "bui" or (values.dtype.kind == "f" and np.isfinite(values).all())
         if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
-    return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()})
+    return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()}, notes=notes)
+
+
+def _describe_strays(images: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Describe images without any number, and values far above nearly all others, by which all images are scaled."""
+    notes = []
+    for name, values in images.items():
+        if values.dtype.kind != "f":
+            continue
+        is_finite = np.isfinite(values)
+        empty = ~is_finite.reshape(len(values), -1).any(axis=1)
+        if 0 < empty.sum() < len(values):
+            notes.append(
+                f"{int(empty.sum()):,} {name[2:]} images have no value that is a number, such as image "
+                f"{int(empty.argmax())}; they are of one shade. Remove them, with their labels"
+            )
+        finite = values[is_finite]
+        usual = float(np.quantile(finite, USUAL)) if finite.size else 0.0
+        if usual > 0 and finite.max() > STRAY * usual:
+            notes.append(
+                f"the {name[2:]} images have values up to {finite.max():g}, but {100 * USUAL:g} % of them are at most "
+                f"{usual:g}; all are scaled by the highest, so the images are dark. Clip the values if they are strays"
+            )
+    return tuple(notes)
 
 
 def _check_ranges(images: dict[str, np.ndarray]) -> None:
