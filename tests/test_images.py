@@ -5,9 +5,10 @@ import struct
 
 import numpy as np
 import pytest
+from custom_data_sets import load_digits
 from PIL import Image, ImageFile
 
-from fmnist_report.data.custom.images import arrays_to_grey, find_scale, read_images, scale_values
+from fmnist_report.data.custom.images import arrays_to_grey, find_form, find_scale, read_images, scale_values
 
 SHADES = np.arange(0, 240, 10, "uint8").reshape(4, 6)  # 6 wide, 4 high; the brightest at the lower right
 
@@ -134,3 +135,39 @@ def test_arrays_are_scaled_alike():
     assert arrays_to_grey({"x_train": eight})["x_train"] is eight
     green = np.zeros((1, 2, 2, 3), "uint8") + np.array([0, 200, 0], "uint8")
     assert arrays_to_grey({"x": green})["x"][0, 0, 0] == round(200 * 0.587)
+
+
+def make_smooth(side, n=30, seed=0):
+    """Return smooth colour images, (n, side, side, 3) float32 from 0 to 255, whose channels differ."""
+    from scipy import ndimage
+
+    noise = np.random.default_rng(seed).random((n, side, side, 3))
+    smooth = ndimage.gaussian_filter(noise, (0, 2, 2, 0)) + np.array([0.0, 0.3, 0.6])
+    return (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype("float32")
+
+
+@pytest.mark.parametrize("side", [8, 14, 28])
+def test_rows_of_values_are_read_in_the_form_in_which_they_are(side):
+    colour = make_smooth(side)
+    four = np.concatenate([colour, colour[..., :1] * 0.4 + 150], axis=-1)
+    grey = make_smooth(2 * side)[..., 0]
+    for images, form in (
+        (colour, (side, side, 3)), (np.moveaxis(colour, -1, 1), (3, side, side)), (four, (side, side, 4)),
+        (np.moveaxis(four, -1, 1), (4, side, side)), (grey, (2 * side, 2 * side)),
+    ):  # fmt: skip
+        assert find_form(images.reshape(len(images), -1)) == form
+    rows = {"interleaved": colour, "planar": np.moveaxis(colour, -1, 1), "four": four}
+    found = arrays_to_grey({name: images.reshape(len(images), -1) for name, images in rows.items()})
+    assert all((one == found["interleaved"]).all() for one in found.values())
+    np.testing.assert_allclose(found["interleaved"], colour @ np.array([0.299, 0.587, 0.114]), atol=1)
+
+
+def test_rows_that_are_no_square_have_no_form():
+    assert find_form(np.zeros((3, 10))) is None and find_form(np.zeros((3, 784))) == (28, 28)
+
+
+def test_grey_images_stay_grey():
+    """Also noise, and digits: half of their side in four channels would have as many values."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 784)).astype("uint8")
+    digits = load_digits()["x_train"].repeat(2, axis=1).repeat(2, axis=2).reshape(-1, 256)
+    assert find_form(noise) == (28, 28) and find_form(digits) == (16, 16)

@@ -101,7 +101,7 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
         if masks:
             notes.append(f"{len(masks):,} masks in {one.name!r} are not used, such as {show_name(min(masks).name)}")
         pieces += [Piece(split, one.name, path) for path in images]
-        if n := len(images) - len(one.images):
+        if n := sum(path.parent != one.path for path in images):
             notes.append(f"{n:,} images in folders within {one.name!r} count as {one.name!r}")
         notes += [f"the images in {one.name!r}/{inner.name!r} are not used" for inner in drawn]
     return pieces, notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import typing
 import warnings
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ LARGEST = 224  # pixels; images of one size up to this are not resized
 SIDEWAYS = (5, 6, 7, 8)  # orientations in EXIF
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # weights of red, green and blue (ITU-R Recommendation BT.601)
 EIGHT_BITS = (0.0, 255.0)
+LEAST_SIDE = 8  # of colour images in rows of values
+MOST_COMPARED = 200  # rows
+CLEARLY = 0.7  # neighbours must differ so much less in colour, for rows to be no image in grey
 FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # maxima of images with 1, 4, 8, 10, 12, 14 and 16 bits
 Encoded = Path | bytes
 
@@ -207,10 +211,49 @@ def arrays_to_grey(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
+def list_forms(n_values: int) -> list[tuple[int, ...]]:
+    """List the shapes of a square image that a row of so many values may hold.
+
+    Returns:
+        (side, side) in grey, (side, side, channels) with 3 or 4 channels, pixel by pixel, and (channels, side, side),
+        channel by channel; the sides are at least LEAST_SIDE, but for grey ones.
+    """
+    side = math.isqrt(n_values)
+    forms: list[tuple[int, ...]] = [(side, side)] if side * side == n_values else []
+    for channels in (3, 4):
+        side = math.isqrt(n_values // channels)
+        if side >= LEAST_SIDE and channels * side * side == n_values:
+            forms += [(side, side, channels), (channels, side, side)]
+    return forms
+
+
+def find_form(values: np.ndarray) -> tuple[int, ...] | None:
+    """Return the form of rows of values, (n, values), in which neighbouring pixels differ least; None if there is none.
+
+    Values that are read in a wrong form are neighbours of others, from which they differ more.
+    """
+    forms = list_forms(values.shape[1])
+    if len(forms) < 2:
+        return forms[0] if forms else None
+    some = np.nan_to_num(values[:: max(1, len(values) // MOST_COMPARED)].astype("float32"))
+
+    def differ(form: tuple[int, ...]) -> float:
+        first = 2 if len(form) == 3 and form[0] < form[-1] else 1  # axis of the height
+        images = some.reshape(-1, *form)
+        return sum(float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (first, first + 1))
+
+    differences = {form: differ(form) for form in forms}
+    best = min(forms, key=differences.__getitem__)
+    grey = forms[0] if len(forms[0]) == 2 else None
+    return grey if grey and differences[best] > CLEARLY * differences[grey] else best
+
+
 def _to_planes(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    if values.ndim == 2 and round(values.shape[1] ** 0.5) ** 2 == values.shape[1]:
-        side = round(values.shape[1] ** 0.5)
-        return values.reshape(-1, side, side)
+    if values.ndim == 2 and (form := find_form(values)):
+        values = values.reshape(-1, *form)
+        if len(form) == 3:
+            values = values if form[-1] < form[0] else np.moveaxis(values, 1, -1)
+            values = values[..., :3]  # a fourth channel of a table is no transparency, but near infrared or the like
     if values.ndim == 4 and values.shape[-1] not in (1, 3, 4) and values.shape[1] in (1, 3, 4):
         values = np.moveaxis(values, 1, -1)
     if values.ndim == 4 and values.shape[-1] == 1:

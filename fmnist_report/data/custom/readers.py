@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
-from fmnist_report.data.custom.images import LARGEST, arrays_to_grey, read_images
+from fmnist_report.data.custom.images import LARGEST, arrays_to_grey, find_form, read_images
 from fmnist_report.data.custom.parquet import read_tables
 from fmnist_report.data.custom.roles import read_role
 from fmnist_report.data.custom.tables import read_columns, read_rows
@@ -259,7 +259,7 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         types = ", ".join(f"{name[2:]} {values.dtype}" for name, values in images.items())
         raise ValueError(f"the splits have images of different types, so they have no common scale: {types}")
     _check_ranges(images)
-    notes = _describe_strays(images)
+    notes = (*_describe_strays(images), *_describe_rows(images))
     grey = arrays_to_grey(images)
     shapes = {split: grey[f"x_{split}"].shape[1:] for split in splits}
     if len(set(shapes.values())) > 1:
@@ -276,6 +276,19 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
     return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()}, notes=notes)
+
+
+def _describe_rows(images: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Describe rows of values that are read as images in colour."""
+    rows = next((values for values in images.values() if values.ndim == 2), None)
+    form = None if rows is None else find_form(rows)
+    if form is None or len(form) < 3:
+        return ()
+    side, channels = max(form), min(form)
+    rest = "" if channels == 3 else ", of which the first three are used"
+    return (
+        f"rows of {side * side * channels:,} values are read as {side} × {side} pixels in {channels} channels{rest}",
+    )
 
 
 def _describe_strays(images: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 
+from fmnist_report.data.custom.images import list_forms
+
 LABEL_NAMES = {"label", "labels", "class", "target", "y", "digit", "character", "letter", "emotion", "category"}
 PACKED = "pixels"  # a column of all pixels, separated by spaces, as in FER2013
 USAGE = {"usage", "split", "part", "subset"}  # a column of the split
@@ -76,9 +78,9 @@ def read_columns(path: Path) -> Columns | None:
     labels = [number for number, name in enumerate(names) if name in LABEL_NAMES]
     usage = next((number for number, name in enumerate(names) if name in USAGE), None)
     pixels = (names.index(PACKED),) if PACKED in names else _find_pixels(names, path)
-    if len(pixels) == len(inner) > LEAST_SIDE**2 and not _is_square(len(pixels)):
+    if len(pixels) == len(inner) > LEAST_SIDE**2 and not _is_image(len(pixels)):
         return _read_unnamed(path, separator, row, True, n_before)  # V1, V2, …, as R names them
-    if PACKED not in names and not _is_square(len(pixels)):
+    if PACKED not in names and not _is_image(len(pixels)):
         return None
     if len(labels) > 1:
         labels = [number for number in labels if names[number] == "label"] or labels
@@ -91,6 +93,11 @@ def read_columns(path: Path) -> Columns | None:
 
 def _is_square(n: int) -> bool:
     return n >= LEAST_PIXELS and isqrt(n) ** 2 == n
+
+
+def _is_image(n: int) -> bool:
+    """Return whether so many columns may be the values of a square image, in grey or in colour."""
+    return n >= LEAST_PIXELS and bool(list_forms(n))
 
 
 def _is_counted(names: list[str]) -> bool:
