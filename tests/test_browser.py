@@ -90,8 +90,8 @@ def test_the_theme_follows_the_reader(show):
 
 def test_every_link_of_the_contents_leads_to_its_heading(show):
     page = show()
-    links = page.locator(".contents a")
-    assert links.count() == 7
+    links = page.locator(".toc a")
+    assert links.count() == 8
     for number in range(links.count()):
         links.nth(number).click()
         heading = page.locator(links.nth(number).get_attribute("href") + " h2")

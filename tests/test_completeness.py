@@ -11,7 +11,7 @@ from fmnist_report.pipeline.plan import list_functions
 
 # These do not affect results: display of a run, and distribution of tasks.
 UNCOUNTED = {"fmnist_report.pipeline.progress", "fmnist_report.pipeline.workers", "fmnist_report.pipeline.stage"}
-SILENT = {"silent_imports", "_silent"}  # which hide messages of libraries
+SILENT = {"silent_imports", "_silent", "settle_keras"}  # which hide messages of libraries, or undo a keras.json
 
 
 def definitions():
