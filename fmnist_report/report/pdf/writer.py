@@ -25,7 +25,9 @@ ON_SCREEN = re.compile(
     r'<details class="data">.*?</details>|<script.*?</script>|<section id="(?:explorer|network)".*?</section>',
     re.DOTALL,
 )
-DRAWING = re.compile(r"<svg (?P<attributes>[^>]*)>\s*<title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL)
+DRAWING = re.compile(
+    r"<svg (?P<attributes>[^>]*)>\s*<title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL
+)
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
