@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 
+import h5py
 import numpy as np
 import pytest
 from custom_data_sets import write_idx, write_images
@@ -12,6 +13,7 @@ from PIL import Image
 from fmnist_report.data.custom.detection import find_data_set
 from fmnist_report.data.custom.parquet import find_columns
 from fmnist_report.data.custom.prepare import prepare_custom_data
+from fmnist_report.data.custom.readers import READERS
 from fmnist_report.data.split import load_dataset_info
 from fmnist_report.errors import ReportError
 from fmnist_report.pipeline.files import load_arrays, read_json
@@ -942,3 +944,67 @@ def test_an_image_without_numbers_is_told(tmp_path, prepare, said):
     np.savez(tmp_path / "set" / "a.npz", **values)
     prepare(tmp_path / "set")
     assert any("1 train images have no value that is a number, such as image 4" in text for text in said)
+
+
+def write_h5(folder, n_last=()):
+    """Write one file for each split and for images and labels, as in PatchCamelyon."""
+    for name, values in arrays().items():
+        what, split = name.split("_")
+        with h5py.File(folder / f"camelyonpatch_split_{split}_{what}.h5", "w") as file:
+            colour = values[..., None].repeat(3, axis=-1) if what == "x" else values.reshape(-1, *n_last)
+            file[what] = colour
+
+
+@pytest.mark.parametrize("n_last", [(), (1, 1, 1)])
+def test_hdf5_with_one_file_an_array_is_read(tmp_path, prepare, n_last):
+    (tmp_path / "pcam").mkdir()
+    write_h5(tmp_path / "pcam", n_last)
+    images, labels = prepare(tmp_path / "pcam")
+    for split in ("train", "test"):
+        assert (named(images[split]) == labels[split]).all()
+    assert len(images["test"]) == N_TEST and prepare.origin["given"] == ["train", "test"]
+
+
+def test_hdf5_with_all_arrays_and_labels_as_text_is_read(tmp_path, prepare):
+    own = arrays()
+    with h5py.File(tmp_path / "train_catvnoncat.h5", "w") as file:
+        file["train_set_x"] = own["x_train"]
+        file["train_set_y"] = np.array([f"class {label}" for label in own["y_train"]], object)
+        file["list_classes"] = np.array([b"a", b"b"])
+        file["elsewhere"] = h5py.ExternalLink("another.h5", "x_test")
+    images, labels = prepare(tmp_path)
+    assert prepare.origin["names"] == [f"class {label}" for label in range(4)]
+    assert (named(images["train"]) == labels["train"]).all()
+
+
+def test_hdf5_whose_values_are_in_another_file_or_that_is_damaged_is_refused(tmp_path):
+    own = arrays()
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        file["y_train"] = own["y_train"]
+        file.create_dataset("x_train", own["x_train"].shape, "uint8", external=[("other.raw", 0, h5py.h5f.UNLIMITED)])
+    data_set = find_data_set(tmp_path)
+    with pytest.raises(ValueError, match="'x_train' are in another file"):
+        READERS[data_set.form](data_set, DataSettings(), lambda done, total: None)
+    (tmp_path / "set.h5").write_bytes((tmp_path / "set.h5").read_bytes()[:900])
+    with pytest.raises(ReportError, match="set.h5 cannot be read"):
+        find_data_set(tmp_path)
+
+
+def test_one_npy_file_a_class_is_read(tmp_path, prepare):
+    own = arrays()
+    for label, name in enumerate(["ant", "bee", "cat", "full moon"]):
+        np.save(tmp_path / f"full_numpy_bitmap_{name}.npy", own["x_train"][own["y_train"] == label].reshape(-1, 64))
+    images, labels = prepare(tmp_path)
+    assert prepare.origin["names"] == ["ant", "bee", "cat", "full moon"] and prepare.data_set.form == "class_arrays"
+    for split in ("train", "test"):
+        assert (named(images[split]) == labels[split]).all()
+    read = READERS["class_arrays"](prepare.data_set, DataSettings(), lambda done, total: None)
+    assert len(set(read.arrays["y_train"][:8].tolist())) > 1  # shuffled
+
+
+def test_npy_files_that_are_no_classes_are_refused(tmp_path):
+    np.save(tmp_path / "ids.npy", np.arange(100))
+    np.save(tmp_path / "features.npy", np.zeros((100, 64), "float32"))
+    data_set = find_data_set(tmp_path)
+    with pytest.raises(ValueError, match="not the images of one class each: values per image are none, 64|64"):
+        READERS[data_set.form](data_set, DataSettings(), lambda done, total: None)

@@ -187,7 +187,7 @@ def _describe(
     if len({len(listed) for listed in names.values()}) > 1:
         raise ValueError(f"{CLASSES_FILE} names more classes in one language than in the other")
     known = []
-    if layout.form == "images":
+    if layout.form in ("images", "class_arrays"):
         known = sorted({piece.what for piece in layout.pieces}, key=sort_key)
     elif layout.form == "parquet":
         known = [show_name(name) for name in name_classes([piece.path for piece in layout.pieces])]

@@ -1,11 +1,13 @@
 """Detection of the data-set format from names of files and folders, and from the first rows of tables."""
 
+import os
 import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from fmnist_report.data.custom import hdf5
 from fmnist_report.data.custom.class_folders import find_images
 from fmnist_report.data.custom.roles import SPLITS, WHAT, Layout, Piece, find_split, read_role, split_words
 from fmnist_report.data.custom.tables import read_columns
@@ -15,6 +17,7 @@ from fmnist_report.data.custom.tree import (
     Folder,
     count_kinds,
     describe_kinds,
+    show_name,
     show_path,
 )
 
@@ -25,8 +28,9 @@ IDX_NAME = re.compile(
 MOST_NAMED = 8  # arrays listed in a message
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
-    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz or .npy arrays "
-    "named x_train, y_train, x_test, y_test or train_images, train_labels, …; .csv tables with a label and one column "
+    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz, .npy or "
+    ".h5 arrays named x_train, y_train, x_test, y_test or train_images, train_labels, …; one .npy array of images "
+    "per class; .csv tables with a label and one column "
     "per pixel; .parquet tables with a column of images and one of labels"
 )
 
@@ -50,7 +54,8 @@ def find_layout(tree: Folder) -> Layout:
             return find_images(tree)
         except ValueError as error:
             troubles["images"] = error
-    for form, find in {".parquet tables": find_parquet, ".csv tables": find_csv}.items():
+    others = {".parquet tables": find_parquet, ".csv tables": find_csv, ".npy arrays": find_class_arrays}
+    for form, find in others.items():
         try:
             if layout := find(files, tree.path):
                 passed = [f"its {other} are not used: {error}" for other, error in troubles.items()]
@@ -94,7 +99,7 @@ def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:
 
 
 def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
-    """Find arrays of images and labels in .npz and .npy files."""
+    """Find arrays of images and labels in .npz, .npy and HDF5 files."""
     pieces: dict[tuple[str, str], list[tuple[int, Piece]]] = {}
     for path in files:
         for key in _list_arrays(path):
@@ -134,6 +139,8 @@ def _name_piece(piece: Piece, folder: Path) -> str:
 def _list_arrays(path: Path) -> list[str]:
     if path.suffix.lower() == ".npy":
         return [""]
+    if path.suffix.lower() in hdf5.SUFFIXES:
+        return hdf5.list_arrays(path)
     if path.suffix.lower() != ".npz":
         return []
     try:
@@ -141,6 +148,31 @@ def _list_arrays(path: Path) -> list[str]:
             return [name.removesuffix(".npy") for name in file.namelist() if name.endswith(".npy")]
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path.name} cannot be read ({error})") from None
+
+
+def find_class_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
+    """Find .npy arrays of images that are named after their classes, as in Quick, Draw!.
+
+    What all names begin with is not part of the classes' names: full_numpy_bitmap_.
+    """
+    paths = [path for path in files if path.suffix.lower() == ".npy"]
+    if any(read_role(path.stem)[1] for path in paths):  # images or labels of some split, but not all that are needed
+        return None
+    common = os.path.commonprefix([path.stem for path in paths])
+    start = re.match(r"(.*[\W_])?", common).end()  # type: ignore[union-attr]
+    if len({path.stem for path in paths}) < 2 or any(not path.stem[start:] for path in paths):
+        return None
+    parts = [path.relative_to(folder).parent.parts for path in paths]
+    pieces = [
+        Piece(next((split for name in reversed(part) if (split := read_role(name)[0])), ""), show_name(name), path)
+        for path, part in zip(paths, parts, strict=True)
+        for name in [path.stem[start:]]
+    ]
+    if len({(piece.split, piece.what) for piece in pieces}) < len(pieces):
+        raise ValueError(
+            "several .npy files have the same name; keep one of each class in the folder, or in each split"
+        )
+    return _keep_divided("class_arrays", pieces, "each .npy file is one class, named after the file")
 
 
 def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:

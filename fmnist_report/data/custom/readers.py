@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fmnist_report.data.custom import hdf5
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
 from fmnist_report.data.custom.images import LARGEST, arrays_to_grey, find_form, read_images
 from fmnist_report.data.custom.parquet import read_tables
-from fmnist_report.data.custom.roles import read_role
+from fmnist_report.data.custom.roles import Piece, read_role
 from fmnist_report.data.custom.tables import read_columns, read_rows
 from fmnist_report.data.custom.tree import show_path, sort_key
 from fmnist_report.data.idx import check_pair, parse_idx
@@ -61,27 +62,62 @@ def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> RawData
 
 
 def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
-    """Read .npz and .npy files; labels may be one column or row, one-hot rows, text or Boolean values."""
+    """Read .npz, .npy and HDF5 files; labels may be one column or row, one-hot rows, text or Boolean values."""
     found: dict[str, np.ndarray] = {}
     for piece in data_set.pieces:
-        name = piece.path.name
-        try:
-            with open(piece.path, "rb") as file:
-                begins = file.read(6)
-            loaded = np.load(piece.path, allow_pickle=False)
-            values = loaded[piece.key] if piece.key else loaded
-        except MemoryError:
-            raise
-        except Exception as error:  # from zip, zlib, tokenize and numpy
-            fault = "it contains Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
-            fault = fault if begins.startswith(NUMPY) else "it is not a NumPy file; download it again"
-            raise ValueError(f"{name}: {fault}") from None
-        if not isinstance(values, np.ndarray) or values.ndim == 0:
-            raise ValueError(f"{name}: it contains no array of images or labels")
-        if piece.what == "x" and values.dtype.kind not in "buif":
-            raise ValueError(f"{name}: values of the type {values.dtype} are not images")
-        found[f"{piece.what}_{piece.split or 'train'}"] = _flatten(values, name) if piece.what == "y" else values
+        values = _load_array(piece)
+        if piece.what == "x":
+            _check_type(values, piece.path.name)
+        flat = _flatten(values, piece.path.name) if piece.what == "y" else values
+        found[f"{piece.what}_{piece.split or 'train'}"] = flat
     return _join_splits(found)
+
+
+def read_class_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
+    """Read .npy files with the images of one class each, and shuffle them, because they are in order of the classes."""
+    rng = np.random.default_rng(data.split_seed)
+    arrays: dict[str, np.ndarray] = {}
+    for split in dict.fromkeys(piece.split for piece in data_set.pieces):
+        found = {piece: _load_array(piece) for piece in data_set.pieces if piece.split == split}
+        for piece, values in found.items():
+            _check_type(values, piece.path.name)
+        shapes = {values.shape[1:]: piece.path.name for piece, values in found.items()}
+        if len(shapes) > 1 or {values.ndim for values in found.values()} == {1}:
+            each = ", ".join(f"{name} {' × '.join(map(str, shape)) or 'none'}" for shape, name in shapes.items())
+            raise ValueError(f"its .npy files are not the images of one class each: values per image are {each}")
+        if len({values.dtype.kind in "fb" for values in found.values()}) > 1:
+            raise ValueError("its .npy files have images of different types, so they have no common scale")
+        images = np.concatenate(list(found.values()))
+        labels = np.repeat([piece.what for piece in found], [len(values) for values in found.values()])
+        order = rng.permutation(len(labels))
+        arrays |= {f"x_{split or 'train'}": images[order], f"y_{split or 'train'}": labels[order]}
+    return _join_splits(arrays)
+
+
+def _load_array(piece: Piece) -> np.ndarray:
+    """Return an array with at least one axis of a .npz, .npy or HDF5 file; nothing is unpickled."""
+    name, begins = piece.path.name, b""
+    if piece.path.suffix.lower() in hdf5.SUFFIXES:
+        return hdf5.read_array(piece.path, piece.key)
+    try:
+        with open(piece.path, "rb") as file:
+            begins = file.read(6)
+        loaded = np.load(piece.path, allow_pickle=False)
+        values = loaded[piece.key] if piece.key else loaded
+    except MemoryError:
+        raise
+    except Exception as error:  # from zip, zlib, tokenize and numpy
+        fault = "it contains Python objects, which are never unpickled" if "allow_pickle" in str(error) else error
+        fault = fault if begins.startswith(NUMPY) else "it is not a NumPy file; download it again"
+        raise ValueError(f"{name}: {fault}") from None
+    if not isinstance(values, np.ndarray) or values.ndim == 0:
+        raise ValueError(f"{name}: it contains no array of images or labels")
+    return values
+
+
+def _check_type(values: np.ndarray, name: str) -> None:
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"{name}: values of the type {values.dtype} are not images")
 
 
 def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
@@ -92,7 +128,7 @@ def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
             raise ValueError(f"{name}: the labels are not in UTF-8") from None
     if labels.dtype.kind == "U":
         labels = np.char.strip(labels)
-    if labels.ndim == 2 and 1 in labels.shape:
+    if labels.ndim > 1 and labels.size == max(labels.shape):
         return labels.reshape(-1)
     numbers = labels.ndim == 2 and labels.dtype.kind in "buif"
     if numbers and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
@@ -330,5 +366,6 @@ def _check_ranges(images: dict[str, np.ndarray]) -> None:
 
 
 READERS: dict[str, typing.Callable[[DataSet, DataSettings, Tick], RawDataSet]] = {
-    "idx": read_idx_files, "arrays": read_arrays, "csv": read_csv, "parquet": read_parquet, "images": read_folders,
+    "idx": read_idx_files, "arrays": read_arrays, "class_arrays": read_class_arrays, "csv": read_csv,
+    "parquet": read_parquet, "images": read_folders,
 }  # fmt: skip

@@ -20,7 +20,7 @@ class Piece:
     """A file of a data set, or an array in it.
 
     split: "train", "val", "test", or "" if the data set is not split.
-    what: the class of an image; "x" or "y" for an array; "xy" for a table, which has both.
+    what: the class of an image or of an array of images; "x" or "y" for an array; "xy" for a table, which has both.
     key: the array's name in its file; "" for the only one.
     """
 
@@ -34,7 +34,7 @@ class Piece:
 class Layout:
     """A detected data set: its format and its files.
 
-    form: "idx", "arrays", "csv", "parquet" or "images".
+    form: "idx", "arrays", "class_arrays", "csv", "parquet" or "images".
     notes: messages for the user.
     """
 
