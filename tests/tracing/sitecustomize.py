@@ -8,6 +8,7 @@ Modules of the package are compiled with a call at the start of each function, s
 import ast
 import builtins
 import importlib.machinery
+import itertools
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ FOLDER = os.environ.get("FMNIST_TRACE")
 PACKAGE = str(Path(__file__).resolve().parents[2] / "fmnist_report") + os.sep
 RUNNER = "fmnist_report.pipeline.runner"
 NOTE = "_note_of_trace"
+NUMBERS = itertools.count()  # of the traces of this process
 OF_THREAD = threading.local()  # found: places executed by the stage of this thread; absent outside stages
 
 
@@ -53,7 +55,7 @@ def watch(call_stage):
         finally:
             threading.setprofile(None)
             del OF_THREAD.found
-            path = Path(FOLDER) / f"{function.replace(':', '-')}.{os.getpid()}.{id(found)}.json"
+            path = Path(FOLDER) / f"{function.replace(':', '-')}.{os.getpid()}.{next(NUMBERS)}.json"
             path.write_text(json.dumps(sorted(found)), "utf-8")
 
     return watched
