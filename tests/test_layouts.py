@@ -1002,9 +1002,23 @@ def test_one_npy_file_a_class_is_read(tmp_path, prepare):
     assert len(set(read.arrays["y_train"][:8].tolist())) > 1  # shuffled
 
 
+@pytest.mark.parametrize("names", [("train_cat", "train_dog", "test_cat", "test_dog"), ("cat", "dog", "cat_test")])
+def test_npy_files_whose_names_have_splits_are_refused(tmp_path, names):
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", arrays()["x_train"])
+    with pytest.raises(ReportError, match="seem to be the same class; put the files of each split into a folder"):
+        find_data_set(tmp_path)
+
+
+def test_a_class_may_be_named_train(tmp_path):
+    for name in ("bus", "train"):
+        np.save(tmp_path / f"full_numpy_bitmap_{name}.npy", arrays()["x_train"])
+    assert [piece.what for piece in find_data_set(tmp_path).pieces] == ["bus", "train"]
+
+
 def test_npy_files_that_are_no_classes_are_refused(tmp_path):
     np.save(tmp_path / "ids.npy", np.arange(100))
     np.save(tmp_path / "features.npy", np.zeros((100, 64), "float32"))
     data_set = find_data_set(tmp_path)
-    with pytest.raises(ValueError, match="not the images of one class each: values per image are none, 64|64"):
+    with pytest.raises(ValueError, match="values per image are features.npy 64, ids.npy none$"):
         READERS[data_set.form](data_set, DataSettings(), lambda done, total: None)

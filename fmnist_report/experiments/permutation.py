@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_report.data.split import load_dataset_info
 from fmnist_report.experiments.trials import Subset, SubsetSource, train_settings
 from fmnist_report.networks import TrialSpec
 from fmnist_report.pipeline.files import read_finished, write_finished, write_json
@@ -43,8 +42,7 @@ def compare_permuted(
     found = {
         stage: {arm: [finished[name_run(stage, arm, each)] for each in seeds] for arm in ARMS} for stage in networks
     }
-    n = load_dataset_info(data).n_classes
-    counts = {"n_train": mechanisms.n_train, "n_val": mechanisms.n_val, "n_steps": n_steps, "n_classes": n}
+    counts = {"n_train": mechanisms.n_train, "n_val": mechanisms.n_val, "n_steps": n_steps}
     write_json(out / "permutation.json", {**counts, "runs": found})
 
 

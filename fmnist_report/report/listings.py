@@ -3,7 +3,6 @@
 import dataclasses
 import typing
 
-from fmnist_report.networks import BY_NAME
 from fmnist_report.report.document import Document
 from fmnist_report.settings import CNNSettings, FineTuneSettings, HeadSettings, MLPSettings
 
@@ -33,7 +32,7 @@ def list_code(document: Document, names: typing.Iterable[str]) -> list[Listing]:
     if document.vgg16:
         size = settings.features.size
         written["vgg_finetuned"] = lambda: write_finetuned(settings.finetune, settings.head, size, shape, n_classes)
-    return [Listing(name, written[name]()) for name in names if name in written and name in BY_NAME]
+    return [Listing(name, written[name]()) for name in names if name in written]
 
 
 def _join(*lines: str) -> str:

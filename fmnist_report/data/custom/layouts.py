@@ -28,10 +28,10 @@ IDX_NAME = re.compile(
 MOST_NAMED = 8  # arrays listed in a message
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
-    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz, .npy or "
-    ".h5 arrays named x_train, y_train, x_test, y_test or train_images, train_labels, …; one .npy array of images "
-    "per class; .csv tables with a label and one column "
-    "per pixel; .parquet tables with a column of images and one of labels"
+    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz, .npy or .h5 "
+    "arrays named x_train, y_train, x_test, y_test or train_images, train_labels, …; one .npy array of images per "
+    "class; .csv tables with a label and one column per pixel; .parquet tables with a column of images and one of "
+    "labels"
 )
 
 
@@ -162,17 +162,26 @@ def find_class_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
     start = re.match(r"(.*[\W_])?", common).end()  # type: ignore[union-attr]
     if len({path.stem for path in paths}) < 2 or any(not path.stem[start:] for path in paths):
         return None
-    parts = [path.relative_to(folder).parent.parts for path in paths]
-    pieces = [
-        Piece(next((split for name in reversed(part) if (split := read_role(name)[0])), ""), show_name(name), path)
-        for path, part in zip(paths, parts, strict=True)
-        for name in [path.stem[start:]]
-    ]
-    if len({(piece.split, piece.what) for piece in pieces}) < len(pieces):
-        raise ValueError(
-            "several .npy files have the same name; keep one of each class in the folder, or in each split"
-        )
+    pieces = []
+    for path in paths:
+        folders = reversed(path.relative_to(folder).parent.parts)
+        split = next((split for name in folders if (split := read_role(name)[0])), "")
+        pieces.append(Piece(split, show_name(path.stem[start:]), path))
+    _check_class_names(pieces, folder)
     return _keep_divided("class_arrays", pieces, "each .npy file is one class, named after the file")
+
+
+def _check_class_names(pieces: list[Piece], folder: Path) -> None:
+    """Reject files of one split whose names differ at most by a split, as train_cat.npy and test_cat.npy."""
+    seen: dict[tuple[str, ...], Path] = {}
+    for piece in pieces:
+        words = (word for word in re.split(r"[\W_]+", piece.what.casefold()) if word not in SPLITS)
+        former = seen.setdefault((piece.split, *words), piece.path)
+        if former != piece.path:
+            names = " and ".join(show_path(path, folder) for path in (former, piece.path))
+            raise ValueError(
+                f"{names} seem to be the same class; put the files of each split into a folder train or test"
+            )
 
 
 def find_parquet(files: Iterable[Path], folder: Path) -> Layout | None:

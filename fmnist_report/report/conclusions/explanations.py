@@ -4,7 +4,6 @@ import itertools
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.networks import BY_NAME
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import find_comparison, relate
 
@@ -134,6 +133,4 @@ def is_explanation(claim: Claim) -> bool:
 
 def learned(results: Results) -> list[Claim]:
     """Return the claims of what was learned, for the summary."""
-    others = [name for name in ("cnn",) if name in BY_NAME]
-    lessons = [lesson_of_convolution(results, name) for name in others]
-    return [*lessons, lesson_of_features(results), lesson_of_transfer(results)]
+    return [lesson_of_convolution(results, "cnn"), lesson_of_features(results), lesson_of_transfer(results)]
