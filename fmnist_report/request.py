@@ -9,6 +9,7 @@ import time
 import typing
 from pathlib import Path
 
+from fmnist_report.data.custom.conversions import PACKED, PICKLE, describe_archive
 from fmnist_report.data.custom.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_pango, require_space
 from fmnist_report.errors import ReportError, UsageError
@@ -66,7 +67,13 @@ class Request:
     def data_set(self) -> DataSet:
         """Return the data set in --data-dir; raise ReportError if there is none."""
         if self.data_dir and self.data_dir.is_file():
-            raise UsageError(f"--data-dir expects a folder, but {str(self.data_dir)!r} is a file; give its folder.")
+            archive = PACKED.fullmatch(self.data_dir.name) and not PICKLE.fullmatch(self.data_dir.name)
+            way = (
+                f"{describe_archive(self.data_dir)} (in its folder), and give the folder"
+                if archive
+                else "give its folder"
+            )
+            raise UsageError(f"--data-dir expects a folder, but {str(self.data_dir)!r} is a file; {way}.")
         if self.data_dir and not self.data_dir.is_dir():
             raise UsageError(f"The folder {str(self.data_dir)!r} given with --data-dir does not exist.")
         return find_data_set(self.data_dir)

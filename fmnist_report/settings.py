@@ -40,6 +40,8 @@ class DataSettings:
     n_test: Maximum number of test images.
     split_seed: Seed for the train/validation split.
     side: Side in pixels to which images are resized if their sizes differ or exceed 224 pixels.
+    aspect_ratio: How such images become squares: crop cuts off the ends, pad adds black on both sides.
+    pages: Pages of TIFF files that are images; auto takes all if they are the only file of a class, and otherwise asks.
     skip_unreadable: Skip images that cannot be read instead of stopping with an error that lists them.
     """
 
@@ -48,6 +50,8 @@ class DataSettings:
     n_test: Annotated[int, Field(ge=100)] = 10_000
     split_seed: Count = 0
     side: Annotated[int, Field(ge=8, le=224)] = 28
+    aspect_ratio: Literal["crop", "pad"] = "crop"
+    pages: Literal["auto", "first", "all"] = "auto"
     skip_unreadable: bool = False
 
 

@@ -24,7 +24,7 @@ def test_no_folder_means_fashion_mnist():
     ("files", "sentence"),
     [
         ((), "the folder is empty. Supported: one folder of images per class"),
-        (("archive.zip",), r"no supported data set found \(1 .zip file\); unpack the archives"),
+        (("archive.zip",), r"\(1 .zip file\); archive.zip is compressed; unpack it: python -m zipfile -e"),
         (("a.docx", "b.docx", "c"), r"no supported data set found \(2 .docx files, 1 file without an extension\)"),
         (("cat.0.jpg", "dog.0.jpg"), "2 .jpg files and no class folder.*'cat.0.jpg' into 'cat', for example"),
         (("scans/1.tif", "scans/2.tif"), "images of one class only"),
@@ -86,7 +86,10 @@ def test_classes_are_named_in_both_languages(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('colour = "red"', "unknown key 'colour' in classes.toml; choose from: name, mirror, transposed, uk, en"),
+        (
+            'colour = "red"',
+            "unknown key 'colour' in classes.toml; choose from: name, label, mirror, transposed, uk, en",
+        ),
         ('mirror = "yes"', "mirror expects a bool, not 'yes'"),
         ('uk = ["а"]\nen = ["a", "b"]', "more classes in one language"),
         ("name =", "cannot be used"),

@@ -1022,3 +1022,131 @@ def test_npy_files_that_are_no_classes_are_refused(tmp_path):
     data_set = find_data_set(tmp_path)
     with pytest.raises(ValueError, match="values per image are features.npy 64, ids.npy none$"):
         READERS[data_set.form](data_set, DataSettings(), lambda done, total: None)
+
+
+def write_pages(folder, per_class=1, sizes=((8, 8),)):
+    """Write the training images as pages of TIFF files, per_class files a class; return their labels."""
+    own = arrays()
+    for label in range(4):
+        place = folder / "abcd"[label]
+        place.mkdir(parents=True)
+        chosen = own["x_train"][own["y_train"] == label]
+        for number, part in enumerate(np.array_split(chosen, per_class)):
+            pages = [Image.fromarray(image).resize(sizes[i % len(sizes)]) for i, image in enumerate(part)]
+            pages[0].save(place / f"{number}.tif", save_all=True, append_images=pages[1:])
+
+
+def test_pages_of_the_only_file_of_a_class_are_images(tmp_path, prepare, said):
+    write_pages(tmp_path / "set")
+    images, labels = prepare(tmp_path / "set")
+    assert sum(map(len, labels.values())) == N
+    assert all((named(images[split]) == labels[split]).all() for split in images)
+    assert any("each page is an image: 160 in 4 files (--set data.pages)" in text for text in said)
+    write_pages(tmp_path / "first")
+    with pytest.raises(ValueError, match="1 TIFF|4 files with several frames or pages only the first"):
+        data_set = find_data_set(tmp_path / "first")
+        read = READERS[data_set.form](data_set, DataSettings(pages="first"), lambda n, total: None)
+        assert len(read.arrays["x_train"]) == 4
+        raise ValueError(read.notes[0])
+
+
+def test_pages_of_several_files_a_class_need_a_decision(tmp_path, prepare):
+    write_pages(tmp_path / "set", per_class=10)
+    with pytest.raises(
+        ReportError, match="40 TIFF files have several pages .* 0.tif with 4. --set data.pages=all takes"
+    ):
+        prepare(tmp_path / "set")
+    data_set = find_data_set(tmp_path / "set")
+    for pages, n in (("all", N), ("first", 40)):
+        read = READERS[data_set.form](data_set, DataSettings(pages=pages), lambda n, total: None)
+        assert len(read.arrays["x_train"]) == n
+
+
+def test_pages_of_other_sizes_are_previews(tmp_path):
+    write_pages(tmp_path, sizes=((8, 8), (4, 4)))
+    data_set = find_data_set(tmp_path)
+    read = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+    assert (
+        len(read.arrays["x_train"]) == 4 and "of 4 files with several frames or pages only the first" in read.notes[0]
+    )
+
+
+def test_images_can_be_padded_in_place_of_cropped(tmp_path):
+    write_images(tmp_path, n=4, sizes=((20, 100), (90, 30)))
+    data_set = find_data_set(tmp_path)
+    read = READERS[data_set.form](data_set, DataSettings(aspect_ratio="pad"), lambda n, total: None)
+    assert (read.arrays["x_train"][read.arrays["y_train"] == 1] == 0).mean() > 0.6
+    assert read.notes == ("all are padded to squares of 28 × 28 (--set data.side)",)
+    cropped = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+    assert (cropped.arrays["x_train"][cropped.arrays["y_train"] == 1] == 0).mean() == 0
+
+
+def test_images_of_many_bands_are_refused_in_one_sentence(tmp_path, prepare, capfd):
+    rng = np.random.default_rng(0)
+    for name in ("field", "forest"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(12):
+            write_bands(tmp_path / "set" / name / f"{i}.tif", rng.integers(0, 9, (8, 8, 13)).astype("uint8"))
+    with pytest.raises(ReportError, match="24 images cannot be read, such as field/0.tif: .*13$"):
+        prepare(tmp_path / "set")
+    assert capfd.readouterr().err == ""
+
+
+def write_bands(path, values):
+    """Write an uncompressed TIFF file, of any number of bands."""
+    height, width, bands = values.shape
+    data = values.tobytes()
+    fields = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8),
+              (277, 3, 1, bands), (278, 4, 1, height), (279, 4, 1, len(data))]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", *field) for field in fields)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(fields)) + entries
+                     + bytes(4))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("convert", "sentence"),
+    [
+        (
+            lambda y: np.eye(4)[y] * 0.9 + 0.025,
+            r"set.npz, y_train: .* are no one-hot rows of 0 and 1; if .*argmax\(axis=1\)",
+        ),
+        (lambda y: 2 * np.eye(4)[y] - 1, r"labels.argmax\(axis=1\) in their place"),
+        (lambda y: np.eye(4)[y].T, r"are a transposed one-hot array; .* save labels.argmax\(axis=0\)"),
+        (lambda y: np.random.default_rng(0).dirichlet(np.ones(4), len(y)), r"labels.argmax\(axis=1\)"),
+        (lambda y: np.ones((len(y), 4)), "more than one class per image$"),
+        (lambda y: np.tile([[1, 1, 0, 0]], (len(y), 1)), "more than one class per image$"),
+    ],
+)
+def test_labels_with_several_values_are_named_with_a_way_out(tmp_path, convert, sentence):
+    write_npz(tmp_path, KERAS, y=convert)
+    data_set = find_data_set(tmp_path)
+    with pytest.raises(ValueError, match=sentence):
+        READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+
+
+def test_images_on_the_last_axis_are_named_with_a_way_out(tmp_path):
+    write_npz(tmp_path, KERAS, x=lambda x: np.moveaxis(x, 0, -1))
+    data_set = find_data_set(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"shape \(8, 8, 160\), with the 160 images on the last axis; save np.moveaxis"
+    ):
+        READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("horse-or-human", "validation-horse-or-human"), ("rps", "rps-test-set"), ("rps", "rps-test-set", "rps-validation"),
+     ("Pets Dataset", "Pets test")],
+)  # fmt: skip
+def test_a_folder_named_like_those_of_splits_is_the_training_split(tmp_path, names):
+    write_images(tmp_path, n=2, splits=names)
+    found = find_data_set(tmp_path)
+    splits = {piece.path.relative_to(tmp_path).parts[0]: piece.split for piece in found.pieces}
+    assert splits.pop(names[0]) == "train" and "train" not in splits.values() and len(splits) == len(names) - 1
+    assert f"{names[0]!r} names no split: used for training" in found.notes
+
+
+def test_a_folder_named_otherwise_is_not(tmp_path):
+    write_images(tmp_path, n=2, splits=("horses", "test-cows"))
+    with pytest.raises(ReportError, match="ambiguous"):
+        find_data_set(tmp_path)

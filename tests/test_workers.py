@@ -137,3 +137,25 @@ def test_nobody_at_the_address_is_one_sentence(monkeypatch):
     nobody = pytest.raises(ReportError, match="tcp://127.0.0.1:9 or its workers cannot be reached")
     with nobody, Workers("tcp://127.0.0.1:9").open():
         pass
+
+
+def test_workers_that_cannot_start_are_one_sentence(monkeypatch):
+    import distributed
+
+    def fail(**settings):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    monkeypatch.setattr(cluster, "describe_shared_memory", lambda: ", because of the moon")
+    with pytest.raises(ReportError, match="cannot be started: Nanny failed to start, because of the moon; run without"):
+        with cluster.start_workers(Workers(n=2)):
+            pass
+
+
+def test_missing_shared_memory_is_named(tmp_path, monkeypatch):
+    assert cluster.describe_shared_memory(tmp_path / "none") == ""
+    assert cluster.describe_shared_memory(tmp_path) == ""
+    monkeypatch.setattr(cluster, "LEAST_SHARED", 2**62)
+    assert "KiB free" in cluster.describe_shared_memory(tmp_path)
+    monkeypatch.setattr(cluster.os, "access", lambda path, mode: False)
+    assert cluster.describe_shared_memory(tmp_path) == f", because {tmp_path} is read-only"

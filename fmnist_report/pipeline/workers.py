@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import logging
 import os
+import shutil
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ ONE_THREAD = dict.fromkeys(
 )
 AHEAD = 2  # tasks submitted per worker, so that none is idle
 WAIT_SECONDS = 20.0
+LEAST_SHARED = 2**20  # bytes of shared memory
 
 
 @dataclass
@@ -151,7 +153,7 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
     Each has one thread, in a process that ends with this one; they listen on this machine only.
 
     Raises:
-        ReportError: distributed is not installed.
+        ReportError: distributed is not installed, or the workers cannot be started.
     """
     if workers and importlib.util.find_spec("distributed") is None:
         raise ReportError("Dask is not installed; run `.venv/bin/pip install distributed`, then run again.")
@@ -161,20 +163,37 @@ def start_workers(workers: Workers) -> typing.Iterator[None]:
     from distributed import Client, LocalCluster
 
     prepare_libraries()
-    with LocalCluster(
-        n_workers=workers.n,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-        env=ONE_THREAD,
-    ) as cluster:
-        with Client(cluster.scheduler_address, set_as_default=False) as client:
-            client.run(import_quietly)
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers.n,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                    env=ONE_THREAD,
+                )
+            )
+            with Client(cluster.scheduler_address, set_as_default=False) as client:
+                client.run(import_quietly)
+        except (RuntimeError, OSError, TimeoutError) as error:
+            reason = f"{str(error).rstrip('.')}{describe_shared_memory()}"
+            raise ReportError(f"The workers cannot be started: {reason}; run without --workers.") from error
         workers.scheduler = cluster.scheduler_address
         yield
+
+
+def describe_shared_memory(folder: Path = Path("/dev/shm")) -> str:
+    """Say whether shared memory, which processes need in order to start, is missing; "" if it is not."""
+    if not folder.is_dir():
+        return ""
+    n_free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        return f", because {folder} is read-only"
+    return f", because {folder} has only {n_free // 1024:,} KiB free" if n_free < LEAST_SHARED else ""
 
 
 def check_request(n: int, scheduler: str) -> None:

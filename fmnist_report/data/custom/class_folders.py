@@ -21,12 +21,14 @@ def find_images(tree: Folder) -> Layout:
     Raises:
         ValueError: the folders are not class folders; the message gives the reason.
     """
-    top = _descend(tree)
+    top = descend(tree)
     splits: dict[str, list[Folder]] = {}
     for folder in top.filled():
         if folder.filled() and (split := read_role(folder.name)[0]):
             splits.setdefault(split, []).append(folder)
-    alike = len(top.filled()) > 1 and all(folder.filled() for folder in top.filled())
+    if unsplit := _find_unsplit(top, splits):
+        splits["train"] = [unsplit]
+    alike = not unsplit and len(top.filled()) > 1 and all(folder.filled() for folder in top.filled())
     if alike and [len(folders) for folders in splits.values()] == [1]:
         splits = {}  # a class may be called train
     if not splits:
@@ -34,8 +36,10 @@ def find_images(tree: Folder) -> Layout:
     else:
         _check_splits(top, splits)
         pieces, notes = [], _describe_strays(top)
+        if unsplit:
+            notes.append(f"{unsplit.name!r} names no split: used for training")
         for split, folders in splits.items():
-            of_split, more = _find_classes(split, _descend(folders[0]))
+            of_split, more = _find_classes(split, descend(folders[0]))
             pieces, notes = pieces + of_split, notes + more
     if len({piece.what for piece in pieces}) < 2:
         raise ValueError(
@@ -45,7 +49,23 @@ def find_images(tree: Folder) -> Layout:
     return Layout("images", tuple(pieces), tuple(notes))
 
 
-def _descend(folder: Folder) -> Folder:
+def _find_unsplit(top: Folder, splits: dict[str, list[Folder]]) -> Folder | None:
+    """Return the folder beside those of splits whose name is theirs without the split, as horse-or-human."""
+    known = [folder for folders in splits.values() for folder in folders]
+    others = [folder for folder in top.filled() if folder not in known]
+    if "train" in splits or not known or len(others) != 1 or not others[0].filled():
+        return None
+    own = _list_words(others[0].name)
+    same = own and all(_list_words(folder.name) == own for folder in known)
+    return others[0] if same else None
+
+
+def _list_words(name: str) -> list[str]:
+    """List the words of a name that say neither the split nor that it is a set."""
+    return [word for word in split_words(name) if word not in SPLITS and word not in ("set", "data", "dataset")]
+
+
+def descend(folder: Folder) -> Folder:
     """Skip folders that contain only one folder of folders."""
     while len(inner := folder.filled()) == 1 and inner[0].filled():
         folder = inner[0]
@@ -86,7 +106,7 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
         found = describe_kinds(count_kinds(folder.images))
         raise ValueError(
             f"it contains {found} and no class folder; put the images of each class into a folder named after "
-            f"it{_give_example(folder.images)}"
+            f"it{_give_example(folder.images)}; or add a table labels.csv with the columns file and label"
         )
     _check_classes(classes, split)
     notes = _describe_strays(folder)

@@ -90,9 +90,12 @@ def find_data_set(folder: Path | None) -> DataSet:
         return DataSet(FASHION_MNIST, data_digest())
     try:
         tree = walk(folder)
-        layout = find_layout(tree)
+        toml = _read_description(folder)
+        layout = find_layout(tree, toml.get("label"))
         digests = _digest_pieces(layout)
         notes = list(layout.notes)
+        if tree.n_outside:
+            notes.append(f"{tree.n_outside:,} links lead out of the folder; what they lead to is read")
         if layout.form == "idx":
             own = [digest in FASHION_MNIST_SHA256.values() for digest in digests]
             if all(own):
@@ -101,9 +104,9 @@ def find_data_set(folder: Path | None) -> DataSet:
             _require_all(layout)
             if any(own):
                 notes.append("only some of its files are Fashion-MNIST's, so it is treated as a custom data set")
-        used = {piece.path for piece in layout.pieces} | {folder / CLASSES_FILE}
+        used = {piece.path for piece in layout.pieces} | {folder / CLASSES_FILE, *layout.tables}
         skipped = collections.Counter(show_name(p.suffix.lower()) for p in tree.every_file() if p not in used)
-        return _describe(folder, layout, digests, dict(skipped.most_common()), tuple(notes))
+        return _describe(folder, layout, toml, digests, dict(skipped.most_common()), tuple(notes))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ReportError(f"The data set in {str(folder)!r} cannot be used: {error}") from None
 
@@ -163,21 +166,27 @@ def _require_all(layout: Layout) -> None:
                 raise ValueError(f"the IDX file with the {split} {noun} is missing; add it")
 
 
-def _describe(
-    folder: Path, layout: Layout, digests: list[str], skipped: dict[str, int], notes: tuple[str, ...]
-) -> DataSet:
-    """Add the values of classes.toml: name, mirror, transposed, and the class names as lists uk and en."""
+def _read_description(folder: Path) -> dict[str, typing.Any]:
+    """Return the fields of classes.toml, if there is one; raise ValueError if it is not valid."""
     path = folder / CLASSES_FILE
     try:
         toml = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{CLASSES_FILE} is not valid TOML in UTF-8 ({error})") from None
-    kinds = {"name": str, "mirror": bool, "transposed": bool, **dict.fromkeys(LANGUAGES, list)}
+    kinds = {"name": str, "label": str, "mirror": bool, "transposed": bool, **dict.fromkeys(LANGUAGES, list)}
     for key, value in toml.items():
         if key not in kinds:
             raise ValueError(f"unknown key {key!r} in {CLASSES_FILE}; choose from: {', '.join(kinds)}")
         if not isinstance(value, kinds[key]):
             raise ValueError(f"in {CLASSES_FILE}, {key} expects a {kinds[key].__name__}, not {value!r}")
+    return toml
+
+
+def _describe(
+    folder: Path, layout: Layout, toml: dict[str, typing.Any], digests: list[str], skipped: dict[str, int],
+    notes: tuple[str, ...],
+) -> DataSet:  # fmt: skip
+    """Add the values of classes.toml: name, mirror, transposed, and the class names as lists uk and en."""
     names = {lang: [show_name(str(name)) for name in toml[lang]] for lang in LANGUAGES if lang in toml}
     for lang, listed in names.items():
         if len(set(listed)) < len(listed) or not all(name.strip() for name in listed):

@@ -12,18 +12,23 @@ SUFFIXES = frozenset({".h5", ".hdf5", ".hdf"})
 
 
 def list_arrays(path: Path) -> list[str]:
-    """Return the full names of the data sets in a file that have at least one axis.
+    """Return the full names of the data sets in a file that have at least one axis; see list_shapes."""
+    return list(list_shapes(path))
+
+
+def list_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the data sets in a file that have at least one axis, by their full names.
 
     Soft and external links are not followed, so that no other file is read.
 
     Raises:
         ValueError: the file cannot be read.
     """
-    found: list[str] = []
+    found: dict[str, tuple[int, ...]] = {}
 
     def note(name: str, node: typing.Any) -> None:
-        if getattr(node, "shape", None):
-            found.append(name)
+        if shape := getattr(node, "shape", None):
+            found[name] = shape
 
     with _opening(path) as file:
         file.visititems(note)

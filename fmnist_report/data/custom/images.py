@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import math
 import typing
 import warnings
@@ -21,7 +22,16 @@ LEAST_SIDE = 8  # of colour images in rows of values
 MOST_COMPARED = 200  # rows
 CLEARLY = 0.7  # neighbours must differ so much less in colour, for rows to be no image in grey
 FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)  # maxima of images with 1, 4, 8, 10, 12, 14 and 16 bits
-Encoded = Path | bytes
+
+
+class Page(typing.NamedTuple):
+    """One page of an image file, counted from 0."""
+
+    path: Path
+    number: int
+
+
+Encoded = Path | bytes | Page
 
 
 class DecodedImages(typing.NamedTuple):
@@ -31,7 +41,7 @@ class DecodedImages(typing.NamedTuple):
     read: their indices in the sources.
     faults: the reason why each of the others cannot be read, by index.
     sizes: width and height in pixels of each image that could be opened, by index.
-    frames: number of frames or pages of each file that has several, by index; only the first is read.
+    frames: number of frames or pages of each whole file that has several, by index; only the first is read.
     """
 
     grey: np.ndarray
@@ -41,30 +51,49 @@ class DecodedImages(typing.NamedTuple):
     frames: dict[int, int]
 
 
+class _LastMessage(logging.Handler):
+    """Keeps what a logger said last, instead of showing it."""
+
+    said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said = record.getMessage()
+
+
+PILLOW = _LastMessage()  # says more than the exceptions, such as the number of bands
+
+
 @contextlib.contextmanager
 def _whole_alone() -> typing.Iterator[None]:
-    """Make Pillow reject truncated images, regardless of its current configuration, and suppress its warnings."""
+    """Make Pillow reject truncated images, regardless of its current configuration, and suppress its messages."""
     former, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    logger = logging.getLogger("PIL")
+    propagate, level, logger.propagate = logger.propagate, logger.level, False
+    logger.addHandler(PILLOW)
+    logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # far too large images are errors
             yield
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = former
+        ImageFile.LOAD_TRUNCATED_IMAGES, logger.propagate = former, propagate
+        logger.removeHandler(PILLOW)
+        logger.setLevel(level)
 
 
 @_whole_alone()
 def read_images(
-    sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None
+    sources: Sequence[Encoded], side: int, tick: typing.Callable[[int], None] = lambda n: None, *, pad: bool = False
 ) -> DecodedImages:
     """Decode images to 8-bit greyscale.
 
-    If all have one size of at most LARGEST pixels, they keep it; otherwise they are centre-cropped to squares and
-    resized to side pixels. Images of more than eight bits are scaled by their common range. Only one image at a time
-    is held in its original size.
+    If all have one size of at most LARGEST pixels, they keep it; otherwise they are centre-cropped or padded to squares
+    and resized to side pixels. Images of more than eight bits are scaled by their common range. Only one image at a
+    time is held in its original size.
 
     Args:
-        sources: files, or their content.
+        sources: files, their pages, or their content.
+        pad: pad with black instead of cropping.
         tick: called with the number of images done.
     """
     sizes: dict[int, tuple[int, int]] = {}
@@ -82,7 +111,8 @@ def read_images(
                 low, high = min(low, finite.min()), max(high, finite.max())
                 integer &= np.issubdtype(values.dtype, np.integer)
             sizes[number] = size
-            if (n_frames := getattr(image, "n_frames", 1)) > 1:
+            n_frames = 1 if isinstance(source, Page) else getattr(image, "n_frames", 1)
+            if n_frames > 1:
                 frames[number] = n_frames
     different = set(sizes.values())
     keep = len(different) == 1 and max(next(iter(different))) <= LARGEST
@@ -95,15 +125,38 @@ def read_images(
                 image.draft(None, (2 * side, 2 * side))  # JPEG can be decoded at reduced resolution
             rotate(image)
             shades = to_grey(image, scale)
-            fitted = shades if keep else ImageOps.fit(shades, (width, height), Image.Resampling.LANCZOS)
+            fit = ImageOps.pad if pad else ImageOps.fit
+            fitted = shades if keep else fit(shades, (width, height), Image.Resampling.LANCZOS)
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
     return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes, frames)
 
 
-def _open(source: Encoded) -> Image.Image:
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+@contextlib.contextmanager
+def _open(source: Encoded) -> typing.Iterator[Image.Image]:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source.path if isinstance(source, Page) else source
+    PILLOW.said = ""
+    with Image.open(file) as image:
+        if isinstance(source, Page):
+            image.seek(source.number)
+        yield image
+
+
+@_whole_alone()
+def count_pages(path: Path) -> int:
+    """Return the number of pages of a file if all have the same size and mode; otherwise 1, also if it is damaged."""
+    kinds = set()
+    try:
+        with Image.open(path) as image:
+            for number in range(getattr(image, "n_frames", 1)):
+                image.seek(number)
+                kinds.add((image.size, image.mode))
+            return number + 1 if len(kinds) == 1 else 1
+    except MemoryError:
+        raise
+    except Exception:  # the reason is given when the image is read
+        return 1
 
 
 @contextlib.contextmanager
@@ -114,7 +167,7 @@ def _noting(faults: dict[int, str], number: int) -> typing.Iterator[None]:
     except MemoryError:
         raise
     except Image.UnidentifiedImageError:
-        faults[number] = "not an image that Pillow can read"
+        faults[number] = "not an image that Pillow can read" + (f": {PILLOW.said}" if PILLOW.said else "")
     except OSError as error:
         faults[number] = error.strerror or str(error)
     except Exception as error:

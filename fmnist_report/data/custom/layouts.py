@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from fmnist_report.data.custom import hdf5
-from fmnist_report.data.custom.class_folders import find_images
+from fmnist_report.data.custom.conversions import advise
+from fmnist_report.data.custom.labelling import find_labelled_images
 from fmnist_report.data.custom.roles import SPLITS, WHAT, Layout, Piece, find_split, read_role, split_words
 from fmnist_report.data.custom.tables import read_columns
 from fmnist_report.data.custom.tree import (
     IMAGE_SUFFIXES,
-    UNREAD_SUFFIXES,
     Folder,
     count_kinds,
     describe_kinds,
@@ -26,20 +26,23 @@ IDX_NAME = re.compile(
     re.IGNORECASE,
 )
 MOST_NAMED = 8  # arrays listed in a message
-ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".bz2", ".xz"}
 LOOKED_FOR = (
-    "one folder of images per class, optionally in train, val and test; IDX files as in MNIST; .npz, .npy or .h5 "
+    "one folder of images per class, optionally in train, val and test; a table that names the images and their "
+    "classes; IDX files as in MNIST; .npz, .npy or .h5 "
     "arrays named x_train, y_train, x_test, y_test or train_images, train_labels, …; one .npy array of images per "
     "class; .csv tables with a label and one column per pixel; .parquet tables with a column of images and one of "
     "labels"
 )
 
 
-def find_layout(tree: Folder) -> Layout:
+def find_layout(tree: Folder, label: str | None = None) -> Layout:
     """Return the layout of the data set in a folder.
 
     IDX files and arrays take precedence; tables often accompany the images that they describe, so they are used only
     if the images are not a data set.
+
+    Args:
+        label: the column of the class in a table that labels images, as in find_labelled_images.
 
     Raises:
         ValueError: there is no supported or complete data set; the message says what was found and how to fix it.
@@ -51,7 +54,7 @@ def find_layout(tree: Folder) -> Layout:
     troubles: dict[str, ValueError] = {}
     if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
         try:
-            return find_images(tree)
+            return find_labelled_images(tree, label)
         except ValueError as error:
             troubles["images"] = error
     others = {".parquet tables": find_parquet, ".csv tables": find_csv, ".npy arrays": find_class_arrays}
@@ -64,21 +67,20 @@ def find_layout(tree: Folder) -> Layout:
             troubles[form] = error
     for trouble in troubles.values():
         raise trouble
-    found = f"no supported data set found ({describe_kinds(count_kinds(files))})" if files else "the folder is empty"
-    raise ValueError(f"{found}{_advise(files)}. Supported: {LOOKED_FOR}")
+    if not files:
+        raise ValueError(f"the folder is empty. Supported: {LOOKED_FOR}")
+    advice = [*advise(files), *_name_arrays(files)]
+    ways = "".join(f"; {sentence}" for sentence in advice) if advice else f". Supported: {LOOKED_FOR}"
+    raise ValueError(f"no supported data set found ({describe_kinds(count_kinds(files))}){ways}")
 
 
-def _advise(files: Iterable[Path]) -> str:
-    """Suggest a fix for files that are nearly a data set."""
-    suffixes = {path.suffix.lower() for path in files}
-    advice = "; unpack the archives" if suffixes & ARCHIVES else ""
-    if unread := sorted(suffixes & UNREAD_SUFFIXES):
-        advice += f"; convert the images in {' and '.join(unread)} to JPEG or PNG"
+def _name_arrays(files: Iterable[Path]) -> list[str]:
+    """Name the arrays in a file that is nearly a data set."""
     for path in files:
         if names := [name for name in _list_arrays(path) if name]:
             listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-            return f"{advice}; the arrays in {path.name} are called {listed}"
-    return advice
+            return [f"the arrays in {path.name} are called {listed}; call them x_train, y_train, x_test and y_test"]
+    return []
 
 
 def find_idx(files: Iterable[Path], folder: Path) -> Layout | None:

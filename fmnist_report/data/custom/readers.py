@@ -2,17 +2,18 @@
 
 import collections
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from fmnist_report.data.custom import hdf5
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
-from fmnist_report.data.custom.images import LARGEST, arrays_to_grey, find_form, read_images
+from fmnist_report.data.custom.images import LARGEST, Encoded, Page, arrays_to_grey, count_pages, find_form, read_images
 from fmnist_report.data.custom.parquet import read_tables
 from fmnist_report.data.custom.roles import Piece, read_role
 from fmnist_report.data.custom.tables import read_columns, read_rows
-from fmnist_report.data.custom.tree import show_path, sort_key
+from fmnist_report.data.custom.tree import show_name, show_path, sort_key
 from fmnist_report.data.idx import check_pair, parse_idx
 from fmnist_report.settings import DataSettings
 
@@ -68,7 +69,7 @@ def read_arrays(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet
         values = _load_array(piece)
         if piece.what == "x":
             _check_type(values, piece.path.name)
-        flat = _flatten(values, piece.path.name) if piece.what == "y" else values
+        flat = _flatten(values, _name_array(piece)) if piece.what == "y" else values
         found[f"{piece.what}_{piece.split or 'train'}"] = flat
     return _join_splits(found)
 
@@ -134,8 +135,26 @@ def _flatten(labels: np.ndarray, name: str) -> np.ndarray:
     if numbers and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
         return labels.argmax(axis=1)
     if labels.ndim != 1:
-        raise ValueError(f"{name}: labels of the shape {labels.shape} have more than one class per image")
+        raise ValueError(f"{name}: labels of the shape {labels.shape} {_advise_on_labels(labels)}")
     return labels
+
+
+def _advise_on_labels(labels: np.ndarray) -> str:
+    """Say what labels with several values per image may be, and how to convert them."""
+    if labels.ndim != 2 or labels.dtype.kind not in "buif":
+        return "have more than one class per image"
+    for axis, values in (("axis=1", labels), ("axis=0", labels.T)):
+        order = np.sort(values, axis=1)
+        if values.shape[1] > 1 and len(values) >= values.shape[1] and (order[:, -1] > order[:, -2]).all():
+            kind = "a transposed one-hot array" if axis == "axis=0" else "no one-hot rows of 0 and 1"
+            alike = len(np.unique(order.round(5), axis=0)) == 1  # smoothed one-hot, or -1 and 1
+            if alike or axis == "axis=1" and np.allclose(values.sum(axis=1), 1):
+                return f"are {kind}; if the largest value shows the class, save labels.argmax({axis}) in their place"
+    return "have more than one class per image"
+
+
+def _name_array(piece: Piece) -> str:
+    return piece.path.name + (f", {piece.key}" if piece.key else "")
 
 
 def read_csv(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
@@ -206,16 +225,49 @@ def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSe
     """Read one folder of images per class; the classes are in the order of their names."""
     names = tuple(sorted({piece.what for piece in data_set.pieces}, key=sort_key))
     number = {name: place for place, name in enumerate(names)}
-    labels = np.array([number[piece.what] for piece in data_set.pieces])
-    splits = np.array([piece.split or "train" for piece in data_set.pieces])
     assert data_set.folder is not None, "images are in a folder"
-    origin = [show_path(piece.path, data_set.folder) for piece in data_set.pieces]
-    return _decode([piece.path for piece in data_set.pieces], labels, splits, names, origin, data, tick)
+    n_pages = _count_pages(data_set, data.pages)
+    pieces, sources, origin = [], [], []
+    for piece in data_set.pieces:
+        where = show_path(piece.path, data_set.folder)
+        for page in range(n_pages.get(piece.path, 1)):
+            pieces.append(piece)
+            sources.append(Page(piece.path, page) if piece.path in n_pages else piece.path)
+            origin.append(f"{where}, page {page + 1}" if piece.path in n_pages else where)
+    labels = np.array([number[piece.what] for piece in pieces])
+    splits = np.array([piece.split or "train" for piece in pieces])
+    read = _decode(sources, labels, splits, names, origin, data, tick)
+    if not n_pages:
+        return read
+    told = f"each page is an image: {sum(n_pages.values()):,} in {len(n_pages):,} files (--set data.pages)"
+    return replace(read, notes=(*read.notes, told))
+
+
+def _count_pages(data_set: DataSet, pages: str) -> dict[Path, int]:
+    """Return the number of pages of each TIFF file whose pages are images of their own.
+
+    Args:
+        pages: data.pages; with "auto", the pages of the only file of each class are images.
+
+    Raises:
+        ValueError: pages may be images, or parts of one.
+    """
+    tiff = [piece for piece in data_set.pieces if piece.path.suffix.lower() in (".tif", ".tiff")]
+    counts = {piece: count_pages(piece.path) for piece in tiff} if pages != "first" else {}
+    several = {piece.path: n for piece, n in counts.items() if n > 1}
+    alone = len({(piece.split, piece.what) for piece in data_set.pieces}) == len(data_set.pieces)
+    if several and pages == "auto" and not alone:
+        path, n = next(iter(several.items()))
+        raise ValueError(
+            f"{len(several):,} TIFF files have several pages of one size, such as {show_name(path.name)} with {n:,}. "
+            "--set data.pages=all takes each page as an image; data.pages=first takes only the first of each file"
+        )
+    return several
 
 
 def _decode(
-    sources: list, labels: np.ndarray, splits: np.ndarray, names: tuple[str, ...], origin: list[str],
-    data: DataSettings, tick: Tick,
+    sources: typing.Sequence[Encoded], labels: np.ndarray, splits: np.ndarray, names: tuple[str, ...],
+    origin: list[str], data: DataSettings, tick: Tick,
 ) -> RawDataSet:  # fmt: skip
     """Decode images and divide them into splits, shuffled because files are in the order of the classes.
 
@@ -225,8 +277,12 @@ def _decode(
     Raises:
         ValueError: images cannot be read and must not be skipped; the message lists them.
     """
-    images, read, faults, sizes, frames = read_images(sources, data.side, lambda n: tick(n, len(sources)))
+    pad = data.aspect_ratio == "pad"
+    images, read, faults, sizes, frames = read_images(sources, data.side, lambda n: tick(n, len(sources)), pad=pad)
     if faults and not data.skip_unreadable:
+        if len(faults) > MOST_NAMED and len(set(faults.values())) == 1:
+            reason, place = next(iter(faults.values())), next(iter(faults))
+            raise ValueError(f"{len(faults):,} images cannot be read, such as {origin[place]}: {reason}")
         named = "".join(f"\n  {origin[place]}: {reason}" for place, reason in list(faults.items())[:MOST_NAMED])
         further = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
         raise ValueError(
@@ -244,7 +300,7 @@ def _decode(
     images, labels, splits = images[order], labels[order], splits[order]
     arrays = {f"x_{split}": images[splits == split] for split in dict.fromkeys(splits.tolist())}
     arrays |= {f"y_{split}": labels[splits == split] for split in dict.fromkeys(splits.tolist())}
-    notes = (*_describe_sizes(sizes, origin, data.side), *_describe_frames(frames, origin))
+    notes = (*_describe_sizes(sizes, origin, data.side, pad), *_describe_frames(frames, origin))
     return RawDataSet(arrays, names, len(faults), notes)
 
 
@@ -257,13 +313,13 @@ def _describe_frames(frames: dict[int, int], origin: list[str]) -> tuple[str, ..
     return (f"{told}, such as {origin[first]} with {n:,}",)
 
 
-def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int) -> tuple[str, ...]:
-    """Describe images that are cropped to squares because sizes differ or are too large, and what is cut off."""
+def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int, pad: bool) -> tuple[str, ...]:
+    """Describe images that become squares because sizes differ or are too large, and what is cut off."""
     counts = collections.Counter(sizes.values()).most_common()
     if not counts or len(counts) == 1 and max(counts[0][0]) <= LARGEST:
         return ()
     (width, height), n = counts[0]
-    cropped = f"all are cropped to squares of {side} × {side} (--set data.side)"
+    cropped = f"all are {'padded' if pad else 'cropped'} to squares of {side} × {side} (--set data.side)"
     if len(counts) > 1 and 2 * n > len(sizes):
         other = next(place for place, size in sizes.items() if size != (width, height))
         odd = f"{len(sizes) - n:,} another size, such as {origin[other]} with {' × '.join(map(str, sizes[other]))}"
@@ -272,8 +328,21 @@ def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: 
     most, n_long = max(ratios, key=ratios.__getitem__), sum(ratio >= LONG for ratio in ratios.values())
     if not n_long:
         return ()
+    if pad:
+        return (cropped,)
     told = f"{cropped}; the ends are cut off of {n_long:,} images with one side at least {LONG:g} times the other"
-    return (f"{told}, such as {origin[most]} with {' × '.join(map(str, sizes[most]))}",)
+    longest = f"{origin[most]} with {' × '.join(map(str, sizes[most]))}"
+    return (f"{told}, such as {longest}; --set data.aspect_ratio=pad keeps them",)
+
+
+def _check_order(images: np.ndarray, labels: np.ndarray, split: str) -> None:
+    """Raise ValueError if the number of images is the last axis, as MATLAB's users save them."""
+    n = len(labels)
+    if images.ndim in (3, 4) and len(images) != n == images.shape[-1]:
+        raise ValueError(
+            f"the {split} images have the shape {images.shape}, with the {n:,} images on the last axis; save "
+            "np.moveaxis(images, -1, 0) in their place"
+        )
 
 
 def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
@@ -287,6 +356,7 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         for what, noun in (("x", "images"), ("y", "labels")):
             if f"{what}_{split}" not in found:
                 raise ValueError(f"the {split} {noun} are missing")
+        _check_order(found[f"x_{split}"], found[f"y_{split}"], split)
         check_pair(found[f"x_{split}"], found[f"y_{split}"])
     images = {name: values for name, values in found.items() if name.startswith("x")}
     if not all(values.size for values in images.values()):

@@ -36,11 +36,13 @@ class Layout:
 
     form: "idx", "arrays", "class_arrays", "csv", "parquet" or "images".
     notes: messages for the user.
+    tables: files that label or divide the images.
     """
 
     form: str
     pieces: tuple[Piece, ...]
     notes: tuple[str, ...] = ()
+    tables: tuple[Path, ...] = ()
 
 
 def split_words(name: str) -> list[str]:

@@ -61,7 +61,7 @@ def read_columns(path: Path) -> Columns | None:
     Raises:
         ValueError: the column of labels or the order of the pixels is ambiguous.
     """
-    with open(path, encoding=_find_encoding(path), errors="replace") as file:
+    with open(path, encoding=find_encoding(path), errors="replace") as file:
         line = file.readline(MOST_IN_ROW)
     separator = max(",;\t", key=line.count)
     with _naming(path):
@@ -146,7 +146,7 @@ def _read_unnamed(path: Path, separator: str, first: list[str], has_header: bool
     if not _is_square(width - n_before - 1):
         return None
     ends: dict[int, collections.Counter] = {n_before: collections.Counter(), width - 1: collections.Counter()}
-    with open(path, encoding=_find_encoding(path), errors="replace") as file:
+    with open(path, encoding=find_encoding(path), errors="replace") as file:
         file.readline()
         for line in file:
             if line.strip():
@@ -178,7 +178,7 @@ def read_rows(path: Path, columns: Columns) -> typing.Iterator[Row]:
         ValueError: a row has more or fewer values than the first, or is not readable text; the message names its line.
     """
     assert columns.label is not None, "a table without labels is not a split of a data set"
-    with open(path, encoding=_find_encoding(path), newline="") as file, _naming(path) as place:
+    with open(path, encoding=find_encoding(path), newline="") as file, _naming(path) as place:
         reader = csv.reader(file, delimiter=columns.separator)
         for number, row in enumerate(reader):
             place["line"] = reader.line_num + 1  # where the next row begins
@@ -224,6 +224,7 @@ def _naming(path: Path) -> typing.Iterator[dict[str, int]]:
         csv.field_size_limit(former)
 
 
-def _find_encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:
+    """Return the encoding of a text table: UTF-16 if it begins with a byte-order mark of it, else UTF-8."""
     with open(path, "rb") as file:
         return "utf-16" if file.read(2) in UTF_16 else "utf-8-sig"

@@ -24,11 +24,15 @@ DEEPEST = 16  # maximum depth below the given folder
 
 @dataclass
 class Folder:
-    """A folder with its files and folders, in the order of their names."""
+    """A folder with its files and folders, in the order of their names.
+
+    n_outside: number of links to files or folders that are not in the whole tree; of its root only.
+    """
 
     path: Path
     files: list[Path] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
+    n_outside: int = 0
 
     @property
     def name(self) -> str:
@@ -69,16 +73,19 @@ def walk(path: Path) -> Folder:
         OSError: the folder cannot be read.
         ValueError: it contains more than MOST_FILES files.
     """
-    count = 0
+    count = n_outside = 0
+    root = os.path.join(os.path.realpath(path), "")
 
     def read(path: Path, above: tuple[str, ...]) -> Folder:
-        nonlocal count
+        nonlocal count, n_outside
         folder, here = Folder(path), (*above, os.path.realpath(path))
         if is_ours(path):
             return folder
         for entry in sorted(os.scandir(path), key=lambda entry: sort_key(entry.name)):
             if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
                 continue
+            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(root):
+                n_outside += 1
             if not entry.is_dir():
                 if entry.is_file() or entry.is_symlink():  # not a pipe, device or broken link
                     folder.files.append(path / entry.name)
@@ -89,7 +96,9 @@ def walk(path: Path) -> Folder:
             raise ValueError(f"it contains more than {MOST_FILES:,} files; pass the folder of the data set itself")
         return folder
 
-    return read(path, ())
+    tree = read(path, ())
+    tree.n_outside = n_outside
+    return tree
 
 
 def is_ours(path: Path) -> bool:
