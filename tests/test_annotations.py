@@ -70,8 +70,8 @@ def test_a_table_of_ids_and_labels_is_read(tmp_path, ids, write):
     found, data_set = found_in(tmp_path)
     assert found == expected(names, "train")
     assert data_set.notes == (
-        "the classes are in column 'label' of train.csv",
-        "2 images have no class, so they are not used, such as test/x.png",
+        "the classes are in 'label' of 'train.csv'",
+        "2 images have no class, so they are not used, such as 'test/x.png'",
     )
     assert data_set.skipped == {".png": 2, ".csv": 1}
 
@@ -87,7 +87,7 @@ def test_metadata_of_hugging_face_is_read_beside_its_images(tmp_path):
     names = [f"{i}.png" for i in range(12)]
     both = [expected([f"{split}/{name}" for name in names], split, classes()) for split in ("train", "test")]
     assert found == both[0] | both[1]
-    assert "1 rows of metadata.jsonl name no image here" in data_set.notes
+    assert "1 rows of 'metadata.jsonl' name no image here" in data_set.notes
 
 
 def test_several_tables_label_the_splits_and_others_are_told(tmp_path):
@@ -101,7 +101,7 @@ def test_several_tables_label_the_splits_and_others_are_told(tmp_path):
     table(tmp_path / "Meta.csv", [header, (28, 0, "Meta/0.png"), (28, 1, "Meta/1.png")])
     found, data_set = found_in(tmp_path)
     assert len(found) == 60 and found["Test/00004.png"] == ("test", "1") and found["Train/00002.png"] == ("train", "2")
-    assert "2 labelled images are in none of the splits, so they are not used" in data_set.notes
+    assert "2 images are in none of the splits, so they are not used" in data_set.notes
 
 
 def test_class_folders_of_one_split_join_a_table_of_another(tmp_path):
@@ -116,7 +116,7 @@ def test_class_folders_of_one_split_join_a_table_of_another(tmp_path):
     found, data_set = found_in(tmp_path)
     train = {f"train/{c}/images/{c}_{i}.png": ("train", c) for c in CLASSES for i in range(4)}
     assert found == train | expected(names, "val")
-    assert "2 images have no class, so they are not used, such as test/images/test_0.png" in data_set.notes
+    assert "2 images have no class, so they are not used, such as 'test/images/test_0.png'" in data_set.notes
 
 
 def test_one_column_a_class_is_read(tmp_path):
@@ -126,7 +126,7 @@ def test_one_column_a_class_is_read(tmp_path):
     table(tmp_path / "GroundTruth.csv", [["image", *CLASSES], *rows])
     found, data_set = found_in(tmp_path)
     assert found == expected(names, "")
-    assert data_set.notes == ("the classes are in columns 'bag', 'boot' and 'coat' of GroundTruth.csv",)
+    assert data_set.notes == ("the classes are in 'bag', 'boot' and 'coat' of 'GroundTruth.csv'",)
     rows[5][1] = rows[5][2] = 1.0
     table(tmp_path / "GroundTruth.csv", [["image", *CLASSES], *rows])
     with pytest.raises(
@@ -181,7 +181,7 @@ def test_lists_of_splits_divide_class_folders(tmp_path, form):
     (tmp_path / "meta" / "classes.txt").write_text("\n".join(CLASSES))
     found, data_set = found_in(tmp_path)
     assert found == {f"images/{c}/{i:03}.png": ("test" if i == 1 else "train", c) for c in CLASSES for i in range(4)}
-    assert data_set.notes == ("the splits are those in meta/test.txt and meta/train.txt",)
+    assert data_set.notes == ("the splits are those in 'meta/test.txt' and 'meta/train.txt'",)
     assert data_set.skipped == {".txt": 1}
 
 
@@ -318,7 +318,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
     rows = [*((f"{i}.png", c) for i, c in enumerate(classes())), ("../secret/x.png", "bag")]
     table(tmp_path / "set" / "labels.csv", [("file", "label"), *rows])
     found, data_set = found_in(tmp_path / "set")
-    assert len(found) == 12 and "1 rows of labels.csv name no image here" in data_set.notes
+    assert len(found) == 12 and "1 rows of 'labels.csv' name no image here" in data_set.notes
     (tmp_path / "set" / "linked").symlink_to(tmp_path / "secret")
     found, data_set = found_in(tmp_path / "set")
     assert found["linked/x.png"] == ("", "bag")
@@ -334,9 +334,9 @@ def test_damaged_rows_are_counted_and_missing_classes_too(tmp_path):
         file.write("images/12.png,\n")
     _, data_set = found_in(tmp_path)
     assert data_set.notes[1:] == (
-        "1 rows of labels.csv name no image here", "1 rows of labels.csv have no class",
-        "1 rows of labels.csv have more or fewer values than the first",
-        "1 images have no class, so they are not used, such as images/12.png",
+        "1 rows of 'labels.csv' name no image here", "1 rows of 'labels.csv' have no class",
+        "1 rows of 'labels.csv' have more or fewer values than the first",
+        "1 images have no class, so they are not used, such as 'images/12.png'",
     )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def test_a_translation_has_its_numbers_in_the_order_of_the_original(catalogue):
 def test_no_english_word_is_left_in_the_translations(catalogue):
     kept = r"VGG16|Fashion-MNIST|AdamW|ImageNet|HDF5|MAC|F1|MIT|SE|Zalando|IBM|Plex|SIL|CC|BY|dropout"
     kept += r"|TensorFlow|deterministic|Visual|Geometry|Group|Open|Font|License|Optuna|TPE|fANOVA"
-    kept += r"|Keras|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
+    kept += r"|Keras|NumPy|Applications|Muon|cutout|Grad-CAM|t-SNE|SNE|ResNet-18|WRN-28-10|WRN-40-4|DenseNet-BC"
     kept += r"|Fine-Tuning|DARTS|Adam|standard|quick|best|HTML|ReLU"
     kept += r"|seed|one-cycle|precision|recall|fmnist_report|deterministic|max|global|average|pooling"
     names = [row.label for row in BY_NAME.values() if catalogue[row.label] == row.label]  # such as LeNet-5

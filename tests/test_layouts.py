@@ -179,7 +179,7 @@ def test_images_and_labels_of_every_form_belong_together(tmp_path, prepare, form
     for split, values in images.items():
         assert (named(values) == labels[split]).all() and values.dtype == np.uint8 and values.max() == 250
     assert prepare.origin == {"given": ["train", "val", "test"] if given else ["train", "test"],
-                              "skipped": {}, "unreadable": 0, "names": NAMES.get(form, [])}  # fmt: skip
+                              "skipped": {}, "unreadable": 0, "names": NAMES.get(form, []), "notes": []}  # fmt: skip
     assert prepare.dataset.labels == (0, 1, 2, 3) and not prepare.data_set.notes
 
 
@@ -188,8 +188,11 @@ def test_a_table_without_labels_is_reported_and_not_used(tmp_path, prepare):
     write_kaggle_digits(tmp_path / "set")
     images, labels = prepare(tmp_path / "set")
     assert len(labels["test"]) == N // 6 and (named(images["test"]) == labels["test"]).all()
-    assert prepare.origin == {"given": ["train"], "skipped": {".csv": 2}, "unreadable": 0, "names": []}
-    assert prepare.data_set.notes == ("test.csv has no column of labels, so it is not used",)
+    assert prepare.origin == {
+        "given": ["train"], "skipped": {".csv": 2}, "unreadable": 0, "names": [],
+        "notes": [{"message": "{file} has no column of labels, so it is not used", "values": {"file": "test.csv"}}],
+    }  # fmt: skip
+    assert prepare.data_set.notes == ("'test.csv' has no column of labels, so it is not used",)
 
 
 def test_names_in_parquet_name_the_classes(tmp_path):
@@ -307,7 +310,9 @@ def test_images_that_a_table_is_taken_for_are_reported(tmp_path):
     write_csv(tmp_path)
     found = find_data_set(tmp_path)
     assert found.form == "csv"
-    assert found.notes[0].startswith("its images are not used: it contains 3 .png files and no class folder; put the")
+    assert found.notes[0].startswith(
+        "the images in the folder are not used: it contains 3 .png files and no class folder; put the"
+    )
 
 
 def test_sets_in_folders_of_their_own_are_distinguished(tmp_path):
@@ -356,7 +361,7 @@ def test_droppings_are_ignored_and_the_rest_is_counted(tmp_path):
     found = find_data_set(tmp_path)
     assert len(found.pieces) == 8 and found.skipped == {".txt": 2, ".csv": 1, "": 1}
     assert found.notes == (
-        "the folder 'hamster' contains no images", "2 images in folders within 'dog' count as 'dog'",
+        "the folder 'hamster' contains no images", "2 images in folders within 'dog' belong to the same class",
     )  # fmt: skip
 
 
@@ -813,8 +818,9 @@ def test_one_image_of_another_size_is_named(tmp_path, prepare, monkeypatch):
     odd = sorted((tmp_path / "set" / "cat").iterdir())[3]
     Image.open(odd).resize((33, 40)).save(odd)
     prepare(tmp_path / "set", side=16)
-    sentence = f"1 another size, such as cat/{odd.name} with 33 × 40; all are cropped to squares of 16 × 16"
+    sentence = f"1 another size, such as 'cat/{odd.name}' with 33 × 40"
     assert any(sentence in text for text in said)
+    assert any("all images are cropped to squares of 16 × 16 pixels (--set data.side)" in text for text in said)
 
 
 def test_classes_may_be_called_train(tmp_path, prepare):
@@ -869,7 +875,7 @@ def test_a_single_file_that_is_not_read_is_only_reported(tmp_path):
     (tmp_path / "cat" / "000.dng").write_bytes(b"raw")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "readme.txt").write_text("read me")
-    assert "not read in 'cat': 1 .dng file" in find_data_set(tmp_path).notes
+    assert "files in formats that are not read in 'cat': .dng (1)" in find_data_set(tmp_path).notes
 
 
 def test_numbered_parts_are_no_classes(tmp_path):
@@ -882,7 +888,7 @@ def test_a_table_of_pixels_without_labels_is_reported(tmp_path, prepare):
     write_rows(tmp_path / "set", rows_of(header=f"label,{PIXELS}"))
     write_rows(tmp_path / "set", ["pixels", " ".join(["0"] * 64)], "test.csv")
     prepare(tmp_path / "set")
-    assert "test.csv has no column of labels, so it is not used" in prepare.data_set.notes
+    assert "'test.csv' has no column of labels, so it is not used" in prepare.data_set.notes
 
 
 @pytest.fixture
@@ -901,7 +907,7 @@ def test_masks_beside_their_images_are_left_out(tmp_path, prepare, said):
     prepare(tmp_path / "set")
     kept = [piece.path.name for piece in prepare.data_set.pieces]
     assert len(kept) == 181 and "gas_mask.png" in kept and "003_mask.png" not in kept
-    assert any("90 masks in 'cat' are not used, such as 000_mask.png" in text for text in said)
+    assert any("90 masks in 'cat' are not used, such as '000_mask.png'" in text for text in said)
 
 
 def test_files_with_several_frames_are_counted(tmp_path, prepare, said):
@@ -909,14 +915,14 @@ def test_files_with_several_frames_are_counted(tmp_path, prepare, said):
     frames = [Image.fromarray(np.full((30, 20), 40 * shade, "uint8")) for shade in range(3)]
     frames[0].save(tmp_path / "set" / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
     prepare(tmp_path / "set")
-    told = "of 1 files with several frames or pages only the first is used, such as cat/moving.gif with 3"
+    told = "of 1 files with several frames or pages only the first is used, such as 'cat/moving.gif' with 3"
     assert any(told in text for text in said)
 
 
 @pytest.mark.parametrize(
     ("sizes", "told"),
     [(((20, 30),), ""), (((20, 30), (30, 40), (25, 30)), "the ends are cut off of 60 images with one side"),
-     (((20, 100), (30, 90), (25, 30)), "such as cat/000.png with 20 × 100"), (((260, 500),), "cut off of 180")],
+     (((20, 100), (30, 90), (25, 30)), "such as 'cat/000.png', 20 × 100"), (((260, 500),), "cut off of 180")],
 )  # fmt: skip
 def test_what_is_cropped_is_told(tmp_path, prepare, said, sizes, told):
     write_images(tmp_path / "set", n=90, sizes=sizes, classes=["cat", "dog"])
@@ -924,7 +930,7 @@ def test_what_is_cropped_is_told(tmp_path, prepare, said, sizes, told):
     assert any(told in text for text in said) if told else not any("cropped" in text for text in said)
 
 
-@pytest.mark.parametrize(("top", "told"), [(1.0, ""), (9.0, "values up to 9, but 99.9 % of them are at most 1")])
+@pytest.mark.parametrize(("top", "told"), [(1.0, ""), (9.0, "some values reach 9, but 99.9 % are at most 1")])
 def test_stray_values_are_told(tmp_path, prepare, said, top, told):
     values = arrays()
     for name in ("x_train", "x_test"):
@@ -943,7 +949,7 @@ def test_an_image_without_numbers_is_told(tmp_path, prepare, said):
     (tmp_path / "set").mkdir()
     np.savez(tmp_path / "set" / "a.npz", **values)
     prepare(tmp_path / "set")
-    assert any("1 train images have no value that is a number, such as image 4" in text for text in said)
+    assert any("1 images have no value that is a number, such as number 4" in text for text in said)
 
 
 def write_h5(folder, n_last=()):
@@ -1076,7 +1082,7 @@ def test_images_can_be_padded_in_place_of_cropped(tmp_path):
     data_set = find_data_set(tmp_path)
     read = READERS[data_set.form](data_set, DataSettings(aspect_ratio="pad"), lambda n, total: None)
     assert (read.arrays["x_train"][read.arrays["y_train"] == 1] == 0).mean() > 0.6
-    assert read.notes == ("all are padded to squares of 28 × 28 (--set data.side)",)
+    assert read.notes == ("all images are padded with black to squares of 28 × 28 pixels (--set data.side)",)
     cropped = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
     assert (cropped.arrays["x_train"][cropped.arrays["y_train"] == 1] == 0).mean() == 0
 
@@ -1135,9 +1141,13 @@ def test_images_on_the_last_axis_are_named_with_a_way_out(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [("horse-or-human", "validation-horse-or-human"), ("rps", "rps-test-set"), ("rps", "rps-test-set", "rps-validation"),
-     ("Pets Dataset", "Pets test")],
-)  # fmt: skip
+    [
+        ("horse-or-human", "validation-horse-or-human"),
+        ("rps", "rps-test-set"),
+        ("rps", "rps-test-set", "rps-validation"),
+        ("Pets Dataset", "Pets test"),
+    ],
+)
 def test_a_folder_named_like_those_of_splits_is_the_training_split(tmp_path, names):
     write_images(tmp_path, n=2, splits=names)
     found = find_data_set(tmp_path)

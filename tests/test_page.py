@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import pickle
 import re
 
 import numpy as np
@@ -474,3 +475,29 @@ def test_a_note_is_escaped(results):
     rows[-1]["note"] = "<script>alert(1)</script>"
     results["journal"] = average_seeds(rows)
     assert "<script>alert" not in fill_page(results, preset("standard"))
+
+
+def test_what_readers_tell_stands_in_the_report(results):
+    from fmnist_report.data.custom import notes as messages
+    from fmnist_report.data.custom.notes import Note
+
+    notes = [
+        Note(messages.MASKS, n=1_200, folder="cat", file="<b>_mask.png"),
+        Note(messages.CLASSES_FROM, " (hint)", columns=["a", "b"], table="labels.csv"),
+        Note(messages.NOT_READ, folder="cat", kinds={".dng": 3}),
+        Note(messages.CUT, n=7, ratio=1.5, file="x.png", w=30, h=90),
+    ]
+    assert [str(note) for note in notes] == [
+        "1,200 masks in 'cat' are not used, such as '<b>_mask.png'",
+        "the classes are in 'a' and 'b' of 'labels.csv' (hint)",
+        "files in formats that are not read in 'cat': .dng (3)",
+        "the ends are cut off of 7 images with one side at least 1.5 times the other, such as 'x.png', 30 × 90",
+    ]  # fmt: skip
+    results["data"] |= {"given": ["train"], "notes": [note.as_json() for note in notes]}
+    page = read_text(render(results, preset("quick"), Language("en", list("abcdefghij")), data_name="Pets"))
+    assert "1,200 masks in “cat” are not used, such as “&lt;b&gt;_mask.png”." in page.replace("<b>_m", "&lt;b&gt;_m")
+    assert "The classes are in “a”, “b” of “labels.csv”." in page and "hint" not in page
+    page = read_text(render(results, preset("quick"), Language("uk", list("abcdefghij")), data_name="Pets"))
+    assert "принаймні в 1,5 раза більша за іншу, наприклад «x.png», 30 × 90." in page.replace("\u00a0", " ")
+    copied = pickle.loads(pickle.dumps(notes[1]))
+    assert copied == notes[1] and copied.as_json() == notes[1].as_json()

@@ -147,9 +147,9 @@ def test_workers_that_cannot_start_are_one_sentence(monkeypatch):
 
     monkeypatch.setattr(distributed, "LocalCluster", fail)
     monkeypatch.setattr(cluster, "describe_shared_memory", lambda: ", because of the moon")
-    with pytest.raises(ReportError, match="cannot be started: Nanny failed to start, because of the moon; run without"):
-        with cluster.start_workers(Workers(n=2)):
-            pass
+    sentence = "cannot be started: Nanny failed to start, because of the moon; run without"
+    with pytest.raises(ReportError, match=sentence), cluster.start_workers(Workers(n=2)):
+        pass
 
 
 def test_missing_shared_memory_is_named(tmp_path, monkeypatch):

@@ -12,7 +12,13 @@ from fmnist_report.settings import DataSettings
 
 SPLITS = ("train", "val", "test")
 ORIGIN = "origin.json"  # in the data entry of a custom data set
-FASHION_ORIGIN: dict[str, typing.Any] = {"given": ["train", "test"], "skipped": {}, "unreadable": 0, "names": []}
+FASHION_ORIGIN: dict[str, typing.Any] = {
+    "given": ["train", "test"],
+    "skipped": {},
+    "unreadable": 0,
+    "names": [],
+    "notes": [],
+}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from fmnist_report.data.custom import notes as notes_of
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.roles import read_role, split_words
 from fmnist_report.data.custom.tables import LABEL_NAMES, MOST_IN_ROW, USAGE, find_encoding, read_columns
 from fmnist_report.data.custom.tree import Folder, show_name, show_path
@@ -116,7 +118,7 @@ class Annotations:
 
     n_images: number of images that it names.
     labels, splits: class and split by image; empty if it has none.
-    column: the column of the class, or the columns of which one is 1, in words; "" without classes.
+    columns: names of the column of the class, or of the columns of which one is 1; or the column's number, from 1.
     doubt: why its classes or splits cannot be used; "" if they can, or if it has none.
     notes: messages for the user if the table is used.
     """
@@ -125,9 +127,9 @@ class Annotations:
     n_images: int = 0
     labels: dict[Path, str] = field(default_factory=dict)
     splits: dict[Path, str] = field(default_factory=dict)
-    column: str = ""
+    columns: list[str] | int = 0
     doubt: str = ""
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def name_split(self) -> str:
@@ -186,9 +188,7 @@ def _read_table(path: Path, index: ImageIndex, column: str | None) -> Annotation
         read.doubt = f"{show_name(path.name)}: {error}"
     _collect(rows, index, read, names, file, split, chosen, rivals)
     if chosen and not read.doubt:
-        listed = [repr(names[i]) for i in chosen] if names else [f"number {chosen[0] + 1}"]
-        shown = listed[: MOST_NAMED - 1] + ["…"] if len(listed) > MOST_NAMED else listed
-        read.column = f"column {shown[0]}" if len(shown) == 1 else f"columns {', '.join(shown[:-1])} and {shown[-1]}"
+        read.columns = [names[i] for i in chosen] if names else chosen[0] + 1
     return read
 
 
@@ -384,12 +384,8 @@ def _collect(
                 f"{names[rival]!r}; name it in classes.toml, as in label = {names[label[0]]!r}"
             )
     read.labels = _drop_fractions(read.labels)
-    told = {
-        "name no image here": n_unknown,
-        "have no class": n_blank,
-        "have more or fewer values than the first": n_short,
-    }
-    read.notes += [f"{n:,} rows of {show_name(read.path.name)} {what}" for what, n in told.items() if n]
+    counts = ((notes_of.ROWS_UNKNOWN, n_unknown), (notes_of.ROWS_BLANK, n_blank), (notes_of.ROWS_SHORT, n_short))
+    read.notes += [Note(message, n=n, table=show_name(read.path.name)) for message, n in counts if n]
 
 
 def _name_class(row: list[str], names: list[str], label: tuple[int, ...], path: Path, index: ImageIndex) -> str:

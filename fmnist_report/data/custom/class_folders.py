@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from fmnist_report.data.custom import notes as notes_of
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.roles import SPLITS, Layout, Piece, read_role, split_words
 from fmnist_report.data.custom.tree import UNREAD_SUFFIXES, Folder, count_kinds, describe_kinds, show_name
 
@@ -37,7 +39,7 @@ def find_images(tree: Folder) -> Layout:
         _check_splits(top, splits)
         pieces, notes = [], _describe_strays(top)
         if unsplit:
-            notes.append(f"{unsplit.name!r} names no split: used for training")
+            notes.append(Note(notes_of.NO_SPLIT, name=unsplit.name))
         for split, folders in splits.items():
             of_split, more = _find_classes(split, descend(folders[0]))
             pieces, notes = pieces + of_split, notes + more
@@ -92,7 +94,7 @@ def _check_splits(top: Folder, splits: dict[str, list[Folder]]) -> None:
         raise ValueError(f"there is {names}, but no folder 'train' next to it")
 
 
-def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
+def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[Note]]:
     classes = folder.filled()
     unread = {one.name: one.every_unread() for one in folder.folders}
     for one in folder.folders:
@@ -110,8 +112,9 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
         )
     _check_classes(classes, split)
     notes = _describe_strays(folder)
-    notes += [f"not read in {name!r}: {describe_kinds(count_kinds(left))}" for name, left in unread.items() if left]
-    notes += [f"the folder {one.name!r} contains no images" for one in folder.folders if one not in classes]
+    for name, left in unread.items():
+        notes += [Note(notes_of.NOT_READ, folder=name, kinds=count_kinds(left))] if left else []
+    notes += [Note(notes_of.EMPTY_FOLDER, folder=one.name) for one in folder.folders if one not in classes]
     pieces = []
     for one in classes:
         drawn = [inner for inner in one.filled() if inner.name.casefold() in DRAWN]
@@ -119,11 +122,11 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[str]]:
         masks = find_masks(one.every_image())
         images = [path for path in one.every_image() if path not in left_out | masks]
         if masks:
-            notes.append(f"{len(masks):,} masks in {one.name!r} are not used, such as {show_name(min(masks).name)}")
+            notes.append(Note(notes_of.MASKS, n=len(masks), folder=one.name, file=show_name(min(masks).name)))
         pieces += [Piece(split, one.name, path) for path in images]
         if n := sum(path.parent != one.path for path in images):
-            notes.append(f"{n:,} images in folders within {one.name!r} count as {one.name!r}")
-        notes += [f"the images in {one.name!r}/{inner.name!r} are not used" for inner in drawn]
+            notes.append(Note(notes_of.INNER, n=n, folder=one.name))
+        notes += [Note(notes_of.DRAWN, folder=f"{one.name}/{inner.name}") for inner in drawn]
     return pieces, notes
 
 
@@ -186,6 +189,6 @@ def _give_example(images: list[Path]) -> str:
     return f", {show_name(first)!r} into {show_name(longest)!r}, for example"
 
 
-def _describe_strays(folder: Folder) -> list[str]:
+def _describe_strays(folder: Folder) -> list[Note]:
     n = len(folder.images)
-    return [f"{n:,} images are outside the folders of classes or splits, so they are not used"] if n else []
+    return [Note(notes_of.STRAYS, n=n)] if n else []

@@ -12,7 +12,9 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fmnist_report.data.custom import notes as notes_of
 from fmnist_report.data.custom.layouts import find_layout
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.parquet import name_classes
 from fmnist_report.data.custom.roles import Layout, Piece
 from fmnist_report.data.custom.tree import show_name, sort_key, walk
@@ -52,7 +54,7 @@ class DataSet:
     mirror: bool = True
     transposed: bool = False
     skipped: dict[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_custom(self) -> bool:
@@ -95,7 +97,7 @@ def find_data_set(folder: Path | None) -> DataSet:
         digests = _digest_pieces(layout)
         notes = list(layout.notes)
         if tree.n_outside:
-            notes.append(f"{tree.n_outside:,} links lead out of the folder; what they lead to is read")
+            notes.append(Note(notes_of.LINKS, n=tree.n_outside))
         if layout.form == "idx":
             own = [digest in FASHION_MNIST_SHA256.values() for digest in digests]
             if all(own):
@@ -103,7 +105,7 @@ def find_data_set(folder: Path | None) -> DataSet:
                 return DataSet(FASHION_MNIST, data_digest(), Path(place))
             _require_all(layout)
             if any(own):
-                notes.append("only some of its files are Fashion-MNIST's, so it is treated as a custom data set")
+                notes.append(Note(notes_of.FASHION_PART))
         used = {piece.path for piece in layout.pieces} | {folder / CLASSES_FILE, *layout.tables}
         skipped = collections.Counter(show_name(p.suffix.lower()) for p in tree.every_file() if p not in used)
         return _describe(folder, layout, toml, digests, dict(skipped.most_common()), tuple(notes))
@@ -184,7 +186,7 @@ def _read_description(folder: Path) -> dict[str, typing.Any]:
 
 def _describe(
     folder: Path, layout: Layout, toml: dict[str, typing.Any], digests: list[str], skipped: dict[str, int],
-    notes: tuple[str, ...],
+    notes: tuple[Note, ...],
 ) -> DataSet:  # fmt: skip
     """Add the values of classes.toml: name, mirror, transposed, and the class names as lists uk and en."""
     names = {lang: [show_name(str(name)) for name in toml[lang]] for lang in LANGUAGES if lang in toml}

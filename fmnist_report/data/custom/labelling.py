@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from fmnist_report.data.custom import notes as notes_of
 from fmnist_report.data.custom.annotations import WHOLE, Annotations, find_annotations
 from fmnist_report.data.custom.class_folders import DIVISION, descend, find_images
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.roles import Layout, Piece, find_split, read_role, split_words
 from fmnist_report.data.custom.tree import Folder, show_name, show_path
 
@@ -46,9 +48,10 @@ def _check_agreement(layout: Layout, table: Annotations, tree: Folder) -> None:
     n = 0 if table.doubt else sum(path in folders for path in table.labels)
     if n < WHOLE * len(folders) or len({a for a, _ in both}) == len({b for _, b in both}) == len(both):
         return
-    name = show_path(table.path, tree.path)
+    name, columns = show_path(table.path, tree.path), table.columns
+    column = f"column number {columns}" if isinstance(columns, int) else f"column {columns[0]!r}"
     raise ValueError(
-        f"the classes are ambiguous: {name} ({table.column}) gives others than the folders' names. In classes.toml, "
+        f"the classes are ambiguous: {name} ({column}) gives others than the folders' names. In classes.toml, "
         f'write label = "" for the folders, or label = "…" with the name of the column for the table'
     )
 
@@ -62,16 +65,20 @@ def _divide(layout: Layout, tables: list[Annotations], tree: Folder) -> Layout:
     used = [table for table in named if not table.doubt]
     splits = _join_splits(used, tree)
     found = {splits[path] for path in images if path in splits}
-    notes = [*layout.notes, *(f"its splits are not used: {table.doubt}" for table in named if table.doubt)]
+    notes = [*layout.notes]
+    notes += [
+        Note(notes_of.SPLITS_UNUSED, f": {table.doubt}", table=show_path(table.path, tree.path))
+        for table in named
+        if table.doubt
+    ]
     if len(found) < 2 and "train" in found or not found:
         return replace(layout, notes=tuple(notes))
     rest = "" if "train" in found else "train"  # lists of test and validation images alone
     pieces = [replace(piece, split=splits.get(piece.path, rest)) for piece in layout.pieces]
     kept = tuple(piece for piece in pieces if piece.split)
-    names = " and ".join(sorted({show_path(table.path, tree.path) for table in used}))
-    notes.append(f"the splits are those in {names}")
+    notes.append(Note(notes_of.SPLITS_FROM, tables=sorted({show_path(table.path, tree.path) for table in used})))
     if n := len(pieces) - len(kept):
-        notes.append(f"{n:,} images are in none of the splits, so they are not used")
+        notes.append(Note(notes_of.NO_MEMBER, n=n))
     return Layout(layout.form, kept, tuple(notes), tuple(table.path for table in used))
 
 
@@ -120,15 +127,17 @@ def _label_images(tree: Folder, tables: list[Annotations], column: str = "") -> 
     for table in tables:
         if table.doubt and table.n_images >= most:
             raise ValueError(table.doubt)
-    passed, tables = [table.doubt for table in tables if table.doubt], usable
+    passed, tables = [table for table in tables if table.doubt], usable
     if not tables:
         raise ValueError(f"no table that names the images has a column {column!r}, as classes.toml has it")
     labels, splits = _join_labels(tables, tree), _join_splits(tables, tree)
     pieces = [
         Piece(splits.get(path) or find_split(path, tree.path), show_name(label), path) for path, label in labels.items()
     ]
-    notes = [f"the classes are in {table.column} of {show_path(table.path, tree.path)}" for table in tables]
-    notes += [note for table in tables for note in table.notes] + [f"not used: {doubt}" for doubt in passed]
+    notes = [_describe_columns(table, tree) for table in tables] + [note for table in tables for note in table.notes]
+    notes += [
+        Note(notes_of.CLASSES_UNUSED, f": {table.doubt}", table=show_path(table.path, tree.path)) for table in passed
+    ]
     found = {piece.split for piece in pieces}
     if found & {"val", "test"} and "train" not in found and "" not in found:
         more, told = _find_training(tree, set(labels))
@@ -136,18 +145,23 @@ def _label_images(tree: Folder, tables: list[Annotations], column: str = "") -> 
     elif len(found) > 1 and "" in found:
         more = [piece for piece in pieces if not piece.split]
         if "train" in found:
-            notes.append(f"{len(more):,} labelled images are in none of the splits, so they are not used")
+            notes.append(Note(notes_of.NO_MEMBER, n=len(more)))
             pieces = [piece for piece in pieces if piece.split]
         else:
             pieces = [replace(piece, split=piece.split or "train") for piece in pieces]
     known = {piece.path for piece in pieces}
     if rest := [path for path in tree.every_image() if path not in known]:
-        notes.append(
-            f"{len(rest):,} images have no class, so they are not used, such as {show_path(rest[0], tree.path)}"
-        )
+        notes.append(Note(notes_of.UNLABELLED, n=len(rest), file=show_path(rest[0], tree.path)))
     if len({piece.what for piece in pieces}) < 2:
         raise ValueError(f"the tables give all images one class, {pieces[0].what!r}; at least two are needed")
     return Layout("images", tuple(pieces), tuple(notes), tuple(table.path for table in tables))
+
+
+def _describe_columns(table: Annotations, tree: Folder) -> Note:
+    name, columns = show_path(table.path, tree.path), table.columns
+    if isinstance(columns, int):
+        return Note(notes_of.CLASSES_NUMBER, n=columns, table=name)
+    return Note(notes_of.CLASSES_FROM, columns=columns, table=name)
 
 
 def _join_labels(tables: list[Annotations], tree: Folder) -> dict[Path, str]:
@@ -166,7 +180,7 @@ def _join_labels(tables: list[Annotations], tree: Folder) -> dict[Path, str]:
     return labels
 
 
-def _find_training(tree: Folder, labelled: set[Path]) -> tuple[list[Piece], list[str]]:
+def _find_training(tree: Folder, labelled: set[Path]) -> tuple[list[Piece], list[Note]]:
     """Return the training images in class folders, if tables label only those of other splits, as in Tiny ImageNet."""
     rest = _without(tree, labelled, set())
     flat = {folder.path for folder in descend(rest).filled() if read_role(folder.name)[0] and _is_flat(folder)}

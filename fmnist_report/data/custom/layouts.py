@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fmnist_report.data.custom import hdf5
+from fmnist_report.data.custom import notes as notes_of
 from fmnist_report.data.custom.conversions import advise
 from fmnist_report.data.custom.labelling import find_labelled_images
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.roles import SPLITS, WHAT, Layout, Piece, find_split, read_role, split_words
 from fmnist_report.data.custom.tables import read_columns
 from fmnist_report.data.custom.tree import (
@@ -61,7 +63,10 @@ def find_layout(tree: Folder, label: str | None = None) -> Layout:
     for form, find in others.items():
         try:
             if layout := find(files, tree.path):
-                passed = [f"its {other} are not used: {error}" for other, error in troubles.items()]
+                passed = [
+                    Note(notes_of.IMAGES_UNUSED if other == "images" else notes_of.TABLES_UNUSED, f": {error}")
+                    for other, error in troubles.items()
+                ]
                 return replace(layout, notes=(*layout.notes, *passed))
         except ValueError as error:
             troubles[form] = error
@@ -114,7 +119,7 @@ def find_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
     notes = []
     if {("", "x"), ("", "y")} <= set(pieces) and not {("train", "x"), ("train", "y")} & set(pieces):
         if any(split for split, _ in pieces):
-            notes.append("arrays without a split in their names are the training split")
+            notes.append(Note(notes_of.ARRAYS_TRAIN))
         pieces = {(split or "train", what): found for (split, what), found in pieces.items()}  # X, y, X_test, y_test
     splits = {split for split, _ in pieces}
     if not any({(split, "x"), (split, "y")} <= set(pieces) for split in splits):
@@ -170,7 +175,7 @@ def find_class_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
         split = next((split for name in folders if (split := read_role(name)[0])), "")
         pieces.append(Piece(split, show_name(path.stem[start:]), path))
     _check_class_names(pieces, folder)
-    return _keep_divided("class_arrays", pieces, "each .npy file is one class, named after the file")
+    return _keep_divided("class_arrays", pieces, Note(notes_of.CLASS_ARRAYS))
 
 
 def _check_class_names(pieces: list[Piece], folder: Path) -> None:
@@ -210,14 +215,15 @@ def find_csv(files: Iterable[Path], folder: Path) -> Layout | None:
         same = [_name_piece(piece, folder) for piece in pieces if piece.split == split]
         if len(same) > 1:
             raise ValueError(f"{' and '.join(same)} are the same split of several sets; keep one set in the folder")
-    return _keep_divided("csv", pieces, *(f"{name} has no column of labels, so it is not used" for name in blind))
+    return _keep_divided("csv", pieces, *(Note(notes_of.NO_LABELS, file=name) for name in blind))
 
 
-def _keep_divided(form: str, pieces: list[Piece], *notes: str) -> Layout | None:
+def _keep_divided(form: str, pieces: list[Piece], *notes: Note) -> Layout | None:
     """Omit pieces without a split if others have one; use them as the training split if there is none."""
     splits = {piece.split for piece in pieces}
     if "" in splits and len(splits) > 1 and "train" not in splits:
-        notes += tuple(f"{piece.path.name} names no split: used for training" for piece in pieces if not piece.split)
+        unnamed = [show_name(piece.path.name) for piece in pieces if not piece.split]
+        notes += tuple(Note(notes_of.NO_SPLIT, name=name) for name in unnamed)
         pieces = [replace(piece, split=piece.split or "train") for piece in pieces]
     kept = [piece for piece in pieces if piece.split] or pieces
     return Layout(form, tuple(kept), notes) if kept else None

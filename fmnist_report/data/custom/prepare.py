@@ -30,8 +30,8 @@ def prepare_custom_data(
 
     Labels are numbered from 0 in the order of those that occur. Without a test split, a sixth of each class is held
     out for the test, drawn with data.split_seed. origin.json has the original splits, given; the number of unused
-    files, skipped, {file extension: files}; the number of images omitted because they cannot be read, unreadable; and
-    the class names in the files, names.
+    files, skipped, {file extension: files}; the number of images omitted because they cannot be read, unreadable; the
+    class names in the files, names; and notes for the report, as in Note.as_json.
 
     Raises:
         ReportError: the images cannot be used, or have changed since the run was planned.
@@ -49,24 +49,25 @@ def prepare_custom_data(
         check_splits(arrays)
         check_counts(arrays, names)
         check_variation(arrays)
-        notes = list(data_set.notes)
+        told: list[str] = []
         if "x_test" not in arrays:
             arrays |= set_test_apart(arrays, data.split_seed)
-            notes.append("there is no test split, so a sixth of each class is held out for the test")
+            told.append("there is no test split, so a sixth of each class is held out for the test")
         labels = number_labels(arrays, names)
         check_size(arrays, len(labels), data_set)
     except (OSError, ValueError) as error:
         raise ReportError(f"The data set in {str(data_set.folder)!r} cannot be used: {error}") from None
     n_train, height, width = arrays["x_train"].shape
     progress.say(f"{data_set.name}: {n_train:,} images of {height} × {width} pixels in {len(labels)} classes.")
-    for note in [*notes, *read.notes, *describe_rest(data_set, read)]:
+    notes = [*data_set.notes, *read.notes]
+    for note in [*notes, *told, *describe_rest(data_set, read)]:
         progress.say(f"{data_set.name}: {note}.")
     write_splits(out, arrays, data, DatasetInfo(height, width, labels, mirror))
     given = [split for split in SPLITS if f"x_{split}" in read.arrays]
     known = all(0 <= label < len(read.names) for label in labels)
     named = [show_name(read.names[label]) for label in labels] if known else []
     origin = {"given": given, "skipped": data_set.skipped, "unreadable": read.unreadable, "names": named}
-    write_json(out / ORIGIN, origin)
+    write_json(out / ORIGIN, {**origin, "notes": [note.as_json() for note in notes]})
 
 
 def describe_rest(data_set: DataSet, read: RawDataSet) -> list[str]:

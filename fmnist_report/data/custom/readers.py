@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data.custom import hdf5
+from fmnist_report.data.custom import notes as notes_of
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
 from fmnist_report.data.custom.images import LARGEST, Encoded, Page, arrays_to_grey, count_pages, find_form, read_images
+from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.parquet import read_tables
 from fmnist_report.data.custom.roles import Piece, read_role
 from fmnist_report.data.custom.tables import read_columns, read_rows
@@ -40,7 +42,7 @@ class RawDataSet:
     arrays: dict[str, np.ndarray]
     names: tuple[str, ...] = ()
     unreadable: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def read_idx_files(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSet:
@@ -239,7 +241,7 @@ def read_folders(data_set: DataSet, data: DataSettings, tick: Tick) -> RawDataSe
     read = _decode(sources, labels, splits, names, origin, data, tick)
     if not n_pages:
         return read
-    told = f"each page is an image: {sum(n_pages.values()):,} in {len(n_pages):,} files (--set data.pages)"
+    told = Note(notes_of.PAGES, " (--set data.pages)", n=sum(n_pages.values()), files=len(n_pages))
     return replace(read, notes=(*read.notes, told))
 
 
@@ -304,35 +306,33 @@ def _decode(
     return RawDataSet(arrays, names, len(faults), notes)
 
 
-def _describe_frames(frames: dict[int, int], origin: list[str]) -> tuple[str, ...]:
+def _describe_frames(frames: dict[int, int], origin: list[str]) -> tuple[Note, ...]:
     """Describe files with several frames or pages, if there are any."""
     if not frames:
         return ()
     first, n = next(iter(frames.items()))
-    told = f"of {len(frames):,} files with several frames or pages only the first is used"
-    return (f"{told}, such as {origin[first]} with {n:,}",)
+    return (Note(notes_of.FRAMES, n=len(frames), file=origin[first], frames=n),)
 
 
-def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int, pad: bool) -> tuple[str, ...]:
+def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int, pad: bool) -> tuple[Note, ...]:
     """Describe images that become squares because sizes differ or are too large, and what is cut off."""
     counts = collections.Counter(sizes.values()).most_common()
     if not counts or len(counts) == 1 and max(counts[0][0]) <= LARGEST:
         return ()
     (width, height), n = counts[0]
-    cropped = f"all are {'padded' if pad else 'cropped'} to squares of {side} × {side} (--set data.side)"
+    squares = Note(notes_of.PADDED if pad else notes_of.CROPPED, " (--set data.side)", side=side)
     if len(counts) > 1 and 2 * n > len(sizes):
         other = next(place for place, size in sizes.items() if size != (width, height))
-        odd = f"{len(sizes) - n:,} another size, such as {origin[other]} with {' × '.join(map(str, sizes[other]))}"
-        return (f"{n:,} images have {width} × {height} pixels, {odd}; {cropped}",)
+        w, h = sizes[other]
+        odd = Note(notes_of.SIZES, n=n, width=width, height=height, others=len(sizes) - n, file=origin[other], w=w, h=h)
+        return odd, squares
     ratios = {place: max(size) / min(size) for place, size in sizes.items()}
     most, n_long = max(ratios, key=ratios.__getitem__), sum(ratio >= LONG for ratio in ratios.values())
-    if not n_long:
-        return ()
-    if pad:
-        return (cropped,)
-    told = f"{cropped}; the ends are cut off of {n_long:,} images with one side at least {LONG:g} times the other"
-    longest = f"{origin[most]} with {' × '.join(map(str, sizes[most]))}"
-    return (f"{told}, such as {longest}; --set data.aspect_ratio=pad keeps them",)
+    if not n_long or pad:
+        return (squares,)
+    w, h = sizes[most]
+    hint = "; --set data.aspect_ratio=pad keeps them"
+    return squares, Note(notes_of.CUT, hint, n=n_long, ratio=LONG, file=origin[most], w=w, h=h)
 
 
 def _check_order(images: np.ndarray, labels: np.ndarray, split: str) -> None:
@@ -384,20 +384,18 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
     return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()}, notes=notes)
 
 
-def _describe_rows(images: dict[str, np.ndarray]) -> tuple[str, ...]:
+def _describe_rows(images: dict[str, np.ndarray]) -> tuple[Note, ...]:
     """Describe rows of values that are read as images in colour."""
     rows = next((values for values in images.values() if values.ndim == 2), None)
     form = None if rows is None else find_form(rows)
     if form is None or len(form) < 3:
         return ()
     side, channels = max(form), min(form)
-    rest = "" if channels == 3 else ", of which the first three are used"
-    return (
-        f"rows of {side * side * channels:,} values are read as {side} × {side} pixels in {channels} channels{rest}",
-    )
+    message = notes_of.ROWS if channels == 3 else notes_of.ROWS_CUT
+    return (Note(message, n=side * side * channels, side=side, channels=channels),)
 
 
-def _describe_strays(images: dict[str, np.ndarray]) -> tuple[str, ...]:
+def _describe_strays(images: dict[str, np.ndarray]) -> tuple[Note, ...]:
     """Describe images without any number, and values far above nearly all others, by which all images are scaled."""
     notes = []
     for name, values in images.items():
@@ -406,17 +404,14 @@ def _describe_strays(images: dict[str, np.ndarray]) -> tuple[str, ...]:
         is_finite = np.isfinite(values)
         empty = ~is_finite.reshape(len(values), -1).any(axis=1)
         if 0 < empty.sum() < len(values):
-            notes.append(
-                f"{int(empty.sum()):,} {name[2:]} images have no value that is a number, such as image "
-                f"{int(empty.argmax())}; they are of one shade. Remove them, with their labels"
-            )
+            where = f" (in {name}; remove them, with their labels)"
+            notes.append(Note(notes_of.BLANK, where, n=int(empty.sum()), first=int(empty.argmax())))
         finite = values[is_finite]
         usual = float(np.quantile(finite, USUAL)) if finite.size else 0.0
         if usual > 0 and finite.max() > STRAY * usual:
-            notes.append(
-                f"the {name[2:]} images have values up to {finite.max():g}, but {100 * USUAL:g} % of them are at most "
-                f"{usual:g}; all are scaled by the highest, so the images are dark. Clip the values if they are strays"
-            )
+            where = f" (in {name}; clip the values if they are strays)"
+            high = float(f"{finite.max():g}")
+            notes.append(Note(notes_of.DARK, where, high=high, share=100 * USUAL, usual=float(f"{usual:g}")))
     return tuple(notes)
 
 

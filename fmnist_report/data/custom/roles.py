@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist_report.data.custom.notes import Note
+
 SPLITS = {
     **dict.fromkeys(("train", "training", "trainset", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "valset", "dev"), "val"),
@@ -41,7 +43,7 @@ class Layout:
 
     form: str
     pieces: tuple[Piece, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     tables: tuple[Path, ...] = ()
 
 

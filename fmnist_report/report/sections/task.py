@@ -1,9 +1,10 @@
 """The task, and the data with the split and the classes."""
 
 import dataclasses
+import typing
 
 from fmnist_report.report.document import Document
-from fmnist_report.report.language import Name
+from fmnist_report.report.language import Language, Name
 from fmnist_report.report.references import HUMAN
 from fmnist_report.report.tables import list_skipped
 from fmnist_report.report.terms import ORIGINAL_CLASS_NAMES
@@ -18,6 +19,7 @@ class Task:
     smallest, largest: number of training images of the smallest and the largest class.
     human: accuracy of people, as text.
     skipped: unused files of the folder, as a list in words; n_unreadable: images left out.
+    notes: what was left out, cut, scaled or taken for something, a sentence each.
     """
 
     fashion: bool
@@ -40,6 +42,7 @@ class Task:
     human: str
     skipped: str
     n_unreadable: str
+    notes: list[str]
 
 
 def describe(document: Document) -> Task:
@@ -67,4 +70,22 @@ def describe(document: Document) -> Task:
         human=language.percent(HUMAN.accuracy),
         skipped=list_skipped(document.results, language),
         n_unreadable=language.integer(data["unreadable"]) if data["unreadable"] else "",
+        notes=[tell(note, language) for note in data.get("notes", ())],
     )
+
+
+def tell(note: dict[str, typing.Any], language: Language) -> str:
+    """Return a note on custom data, as written by Note.as_json, as a sentence."""
+    values = {name: _show(value, language) for name, value in note["values"].items()}
+    text = language.text(note["message"], **values)
+    return text[:1].upper() + text[1:] + "."
+
+
+def _show(value: typing.Any, language: Language) -> str:
+    if isinstance(value, int):
+        return language.integer(value)
+    if isinstance(value, float):
+        return language.value(f"{value:g}")
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({language.integer(n)})" for name, n in value.items())
+    return language.quoted([value] if isinstance(value, str) else value)
