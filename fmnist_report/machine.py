@@ -57,10 +57,11 @@ def require_backend() -> None:
 
 
 def settle_keras() -> None:
-    """Set Keras's floating-point type and image format, if it is imported: a keras.json may have others."""
+    """Set what a keras.json may have changed, if Keras is imported: floating-point type, epsilon and image format."""
     if "keras" in sys.modules:
         config = importlib.import_module("keras").config
         config.set_floatx("float32")
+        config.set_epsilon(1e-7)
         config.set_image_data_format("channels_last")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pypdf
 import pytest
 import typer
+from conftest import CACHE_NAME, call_real_pipeline
 from fontTools.ttLib import TTFont
 from PIL import Image
 
@@ -633,3 +634,36 @@ def test_it_starts_without_the_folder_of_the_script(tmp_path, options):
     command = [sys.executable, *options, str(ROOT / "run_all.py"), "--version"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("fmnist_report "), done.stderr
+
+
+@pytest.mark.slow
+def test_the_users_environment_changes_neither_keys_nor_results(real_run, tmp_path):
+    """Everything that others set for their own programs is set at once; equal bytes show that none of it counts."""
+    home = tmp_path / "keras"
+    home.mkdir()
+    (home / "keras.json").write_text(
+        json.dumps(
+            {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.01, "backend": "tensorflow"}
+        )
+    )
+    for path in [*real_run.cache.glob("datasets/*"), *real_run.cache.glob("weights/*.h5")]:
+        copy = tmp_path / CACHE_NAME / path.relative_to(real_run.cache)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    done = call_real_pipeline(
+        tmp_path, KERAS_HOME=str(home), KERAS_BACKEND="", KERAS_MAX_EPOCHS="1", KERAS_MAX_STEPS_PER_EPOCH="1",
+        TF_CPP_MIN_LOG_LEVEL="0", PYTHONSAFEPATH="", PYTHONHASHSEED="7", PYTHONOPTIMIZE="1", COLUMNS="0", TZ="UTC-9",
+        LC_ALL="C", PYTHONUTF8="1", HDF5_USE_FILE_LOCKING="BEST_EFFORT", SOURCE_DATE_EPOCH="1", MPLBACKEND="TkAgg",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    def entries(cache):
+        return {f"{path.parent.parent.name}/{path.parent.name}" for path in cache.glob("*/*/manifest.json")}
+
+    assert entries(tmp_path / CACHE_NAME) == entries(real_run.cache) and len(entries(real_run.cache)) > 10
+    own, theirs = (folder / "predictions.npz" for folder in (tmp_path / "report", real_run.first_report))
+    assert own.read_bytes() == theirs.read_bytes()
+    for kind in ("mlp", "features"):
+        for path in (tmp_path / CACHE_NAME / kind).glob("*/*.h5"):
+            same = real_run.cache / path.relative_to(tmp_path / CACHE_NAME)
+            assert path.read_bytes() == same.read_bytes(), path.name

@@ -156,19 +156,20 @@ def test_an_unknown_backend_is_named_with_its_place(tmp_path, monkeypatch, varia
 def test_settings_of_keras_json_do_not_reach_a_stage(tmp_path):
     (tmp_path / "keras.json").write_text(
         json.dumps(
-            {"floatx": "float16", "image_data_format": "channels_first", "backend": "tensorflow", "epsilon": 1e-7}
+            {"floatx": "float16", "image_data_format": "channels_first", "backend": "tensorflow", "epsilon": 1e-3}
         )
     )
     (tmp_path / "stages_of_test.py").write_text(
         "import keras\n"
         "def show(out):\n"
         "    layer = keras.layers.Conv2D(2, 3)\n"
-        "    print(keras.config.floatx(), keras.config.image_data_format(), layer.compute_dtype, layer.data_format)\n"
+        "    print(keras.config.floatx(), keras.config.image_data_format(), layer.compute_dtype, layer.data_format,\n"
+        "          keras.config.epsilon())\n"
     )
     code = "from fmnist_report.pipeline.stage import call_stage; call_stage('stages_of_test:show', {'out': 1})"
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["float32", "channels_last", "float32", "channels_last"], done.stderr
+    assert done.stdout.split() == ["float32", "channels_last", "float32", "channels_last", "1e-07"], done.stderr
 
 
 @pytest.mark.parametrize(("limits", "found"), [

@@ -74,6 +74,7 @@ def _whole_alone() -> typing.Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # far too large images are errors
+            warnings.filterwarnings("ignore", module="PIL")  # on damage, for which there is an exception if it matters
             yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES, logger.propagate = former, propagate
@@ -110,8 +111,8 @@ def read_images(
                     raise ValueError("none of its values is a number")
                 low, high = min(low, finite.min()), max(high, finite.max())
                 integer &= np.issubdtype(values.dtype, np.integer)
+            n_frames = 1 if isinstance(source, Page) else getattr(image, "n_frames", 1)  # fails if a page is damaged
             sizes[number] = size
-            n_frames = 1 if isinstance(source, Page) else getattr(image, "n_frames", 1)
             if n_frames > 1:
                 frames[number] = n_frames
     different = set(sizes.values())
