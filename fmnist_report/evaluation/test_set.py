@@ -94,7 +94,7 @@ def evaluate(
     }
     write_json(out / "evaluation.json", document)
     arrays = {name: candidate.test.astype("float32") for name, candidate in candidates.items()}
-    save_arrays(out / "predictions.npz", y_test=labels["test"], **arrays)
+    save_arrays(out / "predictions.npz", y_test=labels["test"], near_duplicates=near["test"], **arrays)
     shown = {"mistakes": document["mistakes"], "missed_by_all": document["missed_by_all"]["shown"]}
     pictured = {name: images["test"][[row["index"] for row in rows]] for name, rows in shown.items()}
     save_arrays(out / "images.npz", **pictured, samples=sample_rows(images, labels), pairs=near["pairs"])

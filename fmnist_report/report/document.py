@@ -30,6 +30,7 @@ class Document:
         data_name: name of the data set; fashion: whether it is Fashion-MNIST.
         figures: view box and content of every SVG, by name.
         explorer: from build_explorer.
+        predictions: file of record.pack_predictions; empty for a page that cannot be checked.
     """
 
     results: dict[str, typing.Any]
@@ -40,6 +41,14 @@ class Document:
     fashion: bool
     figures: dict[str, dict[str, typing.Any]]
     explorer: dict[str, typing.Any]
+    predictions: bytes = b""
+
+    @functools.cached_property
+    def record(self) -> dict[str, typing.Any]:
+        """The results, with what else the text of this report depends on."""
+        own = None if self.fashion else self.language.classes
+        described = {"lang": self.language.code, "title_page": self.title_page, "data_name": self.data_name}
+        return {**self.results, "document": {**described, "classes": own}}
 
     @property
     def models(self) -> dict[str, dict[str, typing.Any]]:

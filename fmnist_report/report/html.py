@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import re
 import typing
@@ -14,13 +15,14 @@ from fmnist_report import __version__
 from fmnist_report.evaluation.results import assemble_results, stages_behind
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, COMPARED
-from fmnist_report.pipeline.files import load_arrays, read_json, replacing, write_json
+from fmnist_report.pipeline.files import format_json, load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import full_runs
 from fmnist_report.report.assets import FONTS, TEMPLATES
 from fmnist_report.report.document import Document
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import Language, Name, name_classes
+from fmnist_report.report.record import pack_predictions
 from fmnist_report.report.sections import (
     appendix,
     comparison,
@@ -68,7 +70,7 @@ def render_html(
     browser_model: Path,
     journal: typing.Sequence[dict[str, typing.Any]] = (),
 ) -> None:
-    """Stage `html`: write report.html, a self-contained file that makes no network requests, and its results.
+    """Stage `html`: write report.html, self-contained and without network requests, and its results and predictions.
 
     Args:
         data_set: its name, and classes as in name_classes.
@@ -85,10 +87,13 @@ def render_html(
     network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
     explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)
     drawn = read_figures(figures)
-    document = Document(results, settings, language, title_page, data_set["name"], fashion, drawn, explorer)
+    packed = pack_predictions(load_arrays(evaluation / "predictions.npz"))
+    document = Document(results, settings, language, title_page, data_set["name"], fashion, drawn, explorer, packed)
     with replacing(out / "report.html") as temporary:
         temporary.write_text(render_page(document), "utf-8")
-    write_json(out / "results.json", results)
+    write_json(out / "results.json", document.record)
+    with replacing(out / "predictions.npz") as temporary:
+        temporary.write_bytes(packed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +117,8 @@ class Page:
     version: str
     sections: list[markupsafe.Markup]
     explorer: dict[str, typing.Any]
+    record: str
+    predictions: str
 
 
 def render_page(document: Document) -> str:
@@ -133,8 +140,14 @@ def render_page(document: Document) -> str:
         version=__version__,
         sections=[render_section(environment, name, document) for name in SECTIONS],
         explorer=document.explorer,
+        record=_encode(gzip.compress(format_json(document.record).encode(), mtime=0)),
+        predictions=_encode(document.predictions),
     )
     return document.numbering.number_all(environment.get_template("report.html").render(s=page))
+
+
+def _encode(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def make_environment(document: Document) -> jinja2.Environment:

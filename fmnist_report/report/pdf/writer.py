@@ -18,8 +18,8 @@ from fmnist_report.report.pdf.lines import keep_spaces, remember_cuts
 from fmnist_report.report.pdf.links import join_link_areas
 from fmnist_report.report.pdf.tagging import complete_tags
 from fmnist_report.report.pdf.tree import Tagged, remember_elements
+from fmnist_report.report.record import PREDICTIONS, RESULTS
 
-ATTACHMENT = "report-results.json"  # not results.json, which also describes the run that published the report
 MOST_PRINTS = 4  # one run in a hundred needs a second attempt
 ON_SCREEN = re.compile(
     r'<details class="data">.*?</details>|<script.*?</script>|<section id="(?:explorer|network)".*?</section>',
@@ -31,7 +31,7 @@ DRAWING = re.compile(
 
 
 def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
-    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and archivable (PDF/A-3a), with the results attached.
+    """Stage `pdf`: write report.pdf, accessible (PDF/UA-1) and archivable (PDF/A-3a), with results and predictions.
 
     The same HTML and results give the same bytes: the attachment has the date of the evaluation.
     """
@@ -47,7 +47,10 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
             options = {
                 "stylesheets": [running_heads],
                 "pdf_variant": "pdf/a-3a",
-                "attachments": [_attach(html / "results.json", evaluated)],
+                "attachments": [
+                    _attach(html / "results.json", RESULTS, "All figures of this report", evaluated),
+                    _attach(html / "predictions.npz", PREDICTIONS, "The predictions for the test images", evaluated),
+                ],
             }
             with remember_cuts(), remember_elements() as made:
                 document = page.render(**options)
@@ -59,14 +62,14 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
                 break
 
 
-def _attach(results: Path, date: datetime) -> typing.Any:
-    """Attach results.json; WeasyPrint reads an attachment once."""
+def _attach(file: Path, name: str, description: str, date: datetime) -> typing.Any:
+    """Attach a file; WeasyPrint reads an attachment once."""
     import weasyprint
 
     return weasyprint.Attachment(
-        string=results.read_bytes(),
-        name=ATTACHMENT,
-        description="All figures of this report",
+        string=file.read_bytes(),
+        name=name,
+        description=description,
         created=date,
         modified=date,
         relationship="Data",

@@ -1,0 +1,115 @@
+"""The tagged text of a PDF, in reading order; what a screen reader reads."""
+
+from __future__ import annotations
+
+import re
+import typing
+
+from fmnist_report.verification.blocks import Block
+
+BLOCKS = frozenset({"/P", "/H1", "/H2", "/H3", "/H4", "/TD", "/TH", "/Caption", "/LBody", "/LI", "/Figure", "/Code", "/Div"})
+CONTAINERS = frozenset({"/TD", "/TH", "/LBody", "/LI", "/Div", "/Caption"})
+LEFT_OUT = frozenset({"/TOC", "/Lbl"})  # page numbers, and markers of lists
+PAGE_REFERENCE = re.compile(r"\s*\([pс]\.\s*\d+\)")
+MOST_ELEMENTS = 500_000
+DEEPEST = 60
+
+
+class TaggedText:
+    """Text of marked content and the structure tree of a PDF that this program wrote.
+
+    Args:
+        pdf: a pypdf.PdfReader.
+    """
+
+    def __init__(self, pdf: typing.Any) -> None:
+        from pypdf.generic import ContentStream
+
+        self.pdf = pdf
+        self.pages = {page.indirect_reference.idnum: number for number, page in enumerate(pdf.pages)}
+        self.texts: dict[tuple[int, int], str] = {}
+        self.fonts: dict[typing.Any, dict[bytes, str]] = {}
+        self.n_elements = 0
+        for number, page in enumerate(pdf.pages):
+            self._read(number, page, ContentStream(page["/Contents"].get_object(), pdf).operations)
+
+    def _read(self, number: int, page: typing.Any, operations: typing.Any) -> None:
+        within: list[tuple[str, typing.Any]] = []
+        letters: dict[bytes, str] = {}
+        for operands, operator in operations:
+            if operator in (b"BDC", b"BMC"):
+                properties = operands[1] if operator == b"BDC" else {}
+                within.append((operands[0], properties if hasattr(properties, "get") else {}))
+            elif operator == b"EMC" and within:
+                within.pop()
+            elif operator == b"Tf":
+                letters = self._letters(page["/Resources"]["/Font"].raw_get(operands[0]))
+            elif operator == b"TJ":
+                place = next(((number, int(p["/MCID"])) for _, p in reversed(within) if "/MCID" in p), None)
+                if place is None:
+                    continue
+                shown = b"".join(item.original_bytes for item in operands[0] if isinstance(item, (str, bytes)))
+                text = "".join(letters.get(shown[at : at + 2], "�") for at in range(0, len(shown), 2))
+                instead = [str(p["/ActualText"]) for _, p in within if "/ActualText" in p]
+                apart = "\n" if within[-1][0] == "/Figure" else ""  # every label of a drawing is a text of its own
+                self.texts[place] = self.texts.get(place, "") + (instead[0] if instead else text) + apart
+
+    def _letters(self, reference: typing.Any) -> dict[bytes, str]:
+        key = getattr(reference, "idnum", id(reference))
+        if key not in self.fonts:
+            written = reference.get_object()["/ToUnicode"].get_object().get_data().decode("latin-1")
+            pairs = re.findall(r"<([0-9a-f]{4})> <((?:[0-9a-f]{4})+)>", written, re.IGNORECASE)
+            self.fonts[key] = {
+                bytes.fromhex(glyph): bytes.fromhex(text).decode("utf-16-be", "replace") for glyph, text in pairs
+            }
+        return self.fonts[key]
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks from the first section on, in reading order."""
+        found: list[Block] = []
+        (top,) = self._kids(self.pdf.trailer["/Root"]["/StructTreeRoot"])
+        self._gather(top, found, "text", 0)
+        return found
+
+    def _gather(self, element: typing.Any, found: list[Block], kind: str, depth: int) -> str:
+        """Collect the blocks below an element, and return the text that belongs to none of them."""
+        self.n_elements += 1
+        if self.n_elements > MOST_ELEMENTS or depth > DEEPEST:
+            raise ValueError("its structure tree is too large")
+        role = str(element.get("/S", ""))
+        if role in LEFT_OUT:
+            return ""
+        kind = "table" if role == "/Table" else "figure" if role == "/Figure" else kind
+        texts: list[str] = []
+        for kid in self._kids(element):
+            if isinstance(kid, int):
+                page = element.raw_get("/Pg").idnum
+                texts.append(self.texts.get((self.pages[page], kid), ""))
+            elif "/MCID" in kid:
+                page = (kid if "/Pg" in kid else element).raw_get("/Pg").idnum
+                texts.append(self.texts.get((self.pages[page], int(kid["/MCID"])), ""))
+            elif kid.get("/Type") != "/OBJR":
+                if texts and str(kid.get("/S", "")) in BLOCKS:
+                    self._add(found, "".join(texts), kind)
+                    texts = []
+                texts.append(self._gather(kid, found, kind, depth + 1))
+        text = "".join(texts)
+        if role in BLOCKS:
+            if kind == "figure":
+                for label in text.split("\n"):
+                    self._add(found, label, kind)
+            else:
+                self._add(found, text, kind)
+            return ""
+        return text
+
+    def _add(self, found: list[Block], text: str, kind: str) -> None:
+        text = " ".join(PAGE_REFERENCE.sub("", text).split())
+        if text:
+            found.append(Block("", text, kind))
+
+    def _kids(self, element: typing.Any) -> list[typing.Any]:
+        kids = element.get("/K", [])
+        kids = kids.get_object() if hasattr(kids, "get_object") else kids
+        listed = kids if isinstance(kids, list) else [kids]
+        return [kid.get_object() if hasattr(kid, "get_object") else kid for kid in listed]
