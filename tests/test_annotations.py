@@ -9,8 +9,10 @@ import pytest
 from custom_data_sets import write_images
 from PIL import Image
 
-from fmnist_report.data.custom.annotations import N_FIRST, ImageIndex, find_annotations
+from fmnist_report.data.custom.annotations import find_annotations
 from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.data.custom.image_index import ImageIndex
+from fmnist_report.data.custom.rows import N_FIRST
 from fmnist_report.data.custom.tree import walk
 from fmnist_report.errors import ReportError
 
@@ -149,8 +151,10 @@ def test_a_column_of_splits_divides_the_images(tmp_path):
     splits = ["train", "valid", "TEST"] * 4
     rows = zip(names, classes()[::-1], splits, strict=True)
     table(tmp_path / "labels.csv", [["filepaths", "labels", "data set"], *rows])
-    with pytest.raises(ReportError, match="the column of the class is ambiguous|is ambiguous"):
-        table(tmp_path / "labels.csv", [["file", "a", "b"], *zip(names, classes()[::-1], splits, strict=True)])
+    table(tmp_path / "labels.csv", [["file", "a", "b"], *zip(names, classes()[::-1], splits, strict=True)])
+    assert found_in(tmp_path)[0]["images/2.png"] == ("test", "bag")
+    table(tmp_path / "labels.csv", [["file", "a", "b"], *zip(names, classes()[::-1], "xyz" * 4, strict=True)])
+    with pytest.raises(ReportError, match="the column of the class is ambiguous, 'a' or 'b'"):
         find_data_set(tmp_path)
     table(tmp_path / "labels.csv", [["file", "label", "split"], *zip(names, classes()[::-1], splits, strict=True)])
     found, _ = found_in(tmp_path)
@@ -282,7 +286,7 @@ def test_folders_and_a_table_that_disagree_are_refused_until_one_is_chosen(tmp_p
     write_images(tmp_path, n=6, classes=("morning", "evening"))
     names = [f"{folder}/{i:03}.png" for folder in ("morning", "evening") for i in range(6)]
     table(tmp_path / "labels.csv", [("file", "label"), *zip(names, classes(), strict=True)])
-    with pytest.raises(ReportError, match="classes are ambiguous: labels.csv .column 'label'. gives others than the"):
+    with pytest.raises(ReportError, match="classes are ambiguous: those of labels.csv .column 'label'. are not the"):
         find_data_set(tmp_path)
     (tmp_path / "classes.toml").write_text('label = ""')
     assert set(found_in(tmp_path)[0].values()) == {("", "morning"), ("", "evening")}
@@ -356,7 +360,8 @@ def test_one_text_file_an_image_is_no_table(tmp_path):
     write_images(tmp_path, n=30, classes=("cat", "dog"))
     for i in range(60):
         (tmp_path / "cat" / f"{i:03}.txt").write_text("0 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1 0.1\n")
-    assert not find_annotations(walk(tmp_path))
+    tree = walk(tmp_path)
+    assert not find_annotations(tree, ImageIndex(tree))
 
 
 @pytest.mark.slow
@@ -370,7 +375,7 @@ def test_a_table_of_a_million_rows_is_read_in_seconds(tmp_path):
         )
     tree = walk(tmp_path)
     began = time.process_time()
-    read = find_annotations(tree)[0]
+    read = find_annotations(tree, ImageIndex(tree))[0]
     assert len(read.labels) == len(names) and not read.notes
     assert time.process_time() - began < 60  # 4 s on a fast machine
 
@@ -406,3 +411,216 @@ def test_prepared_images_have_the_classes_of_the_table(tmp_path, quiet):
     images, read = load_arrays(out / "images.npz"), load_arrays(out / "labels.npz")
     assert data_set.classes["en"] == list(CLASSES)
     assert (images["train"].astype(float).mean(axis=2).argmax(axis=1) == read["train"]).all()
+
+
+# What a newcomer's trial with other people's layouts found.
+
+
+def rows_of(n=12, label=None):
+    return list(zip([f"{i}.png" for i in range(n)], label or classes(n), strict=True))
+
+
+def test_test_images_of_the_same_name_do_not_stand_for_missing_training_images(tmp_path):
+    put(tmp_path, [f"train/{i}.png" for i in range(6)] + [f"test/{i}.png" for i in range(12)])
+    for form in ("train/{}", "{}"):
+        table(tmp_path / "train.csv", [("file", "label"), *((form.format(f), c) for f, c in rows_of())])
+        found, data_set = found_in(tmp_path)
+        assert set(found) == {f"train/{i}.png" for i in range(6)}
+        assert "6 rows of 'train.csv' name no image here" in data_set.notes
+
+
+def test_an_image_in_another_folder_than_the_table_names_is_another_image(tmp_path):
+    put(tmp_path, ["cat/0.png", "dog/1.png", "dog/2.png", "cat/3.png"])
+    table(
+        tmp_path / "l.csv",
+        [("file", "label"), ("cat/0.png", "a"), ("cat/1.png", "a"), ("dog/2.png", "b"), ("d/3.png", "b")],
+    )
+    (tmp_path / "classes.toml").write_text('label = "label"')
+    assert set(found_in(tmp_path)[0]) == {"cat/0.png", "dog/2.png", "cat/3.png"}  # there is no folder d
+
+
+@pytest.mark.parametrize("masks", ["annotations/trimaps/{}", "masks/{}", "images/{}_mask"])
+def test_masks_are_not_the_images_of_a_table(tmp_path, masks):
+    put(tmp_path, [f"images/x{i}.png" for i in range(12)] + [masks.format(f"x{i}") + ".png" for i in range(12)])
+    lines = [f"x{i} {c}" for i, c in enumerate(classes())]
+    (tmp_path / "annotations").mkdir(exist_ok=True)
+    (tmp_path / "annotations" / "trainval.txt").write_text("\n".join(lines))
+    found, data_set = found_in(tmp_path)
+    assert set(found) == {f"images/x{i}.png" for i in range(12)}
+    assert any("not used" in note for note in data_set.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (["Unnamed: 0", "id", "label"], lambda i, name, c: [i, name, c]),
+        (["", "id", "label"], lambda i, name, c: [i, name, c]),
+        (["id", "label"], lambda i, name, c: [i + 1, name, c]),  # as R writes the names of its rows
+        (["no", "image", "label"], lambda i, name, c: [i + 1, f"{name}.png", c]),
+    ],
+)
+def test_row_numbers_are_not_names_of_images(tmp_path, header, row):
+    names = [f"{i * 7 % 12}" for i in range(12)]
+    put(tmp_path, [f"{name}.png" for name in names])
+    table(
+        tmp_path / "l.csv",
+        [header, *(row(i, name, c) for i, (name, c) in enumerate(zip(names, classes(), strict=True)))],
+    )
+    assert found_in(tmp_path)[0] == expected([f"{name}.png" for name in names], "")
+
+
+def test_a_table_that_is_not_in_utf_8_is_refused(tmp_path):
+    put(tmp_path, [f"{i}.png" for i in range(12)])
+    text = "file,label\n" + "\n".join(f"{i}.png,{'кіт' if i % 2 else 'пес'}" for i in range(12))
+    (tmp_path / "labels.csv").write_bytes(text.encode("cp1251"))
+    with pytest.raises(ReportError, match="labels.csv is not in UTF-8; save it as “CSV UTF-8”"):
+        find_data_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "splits", "told"),
+    [
+        (None, ["TRAIN", "VALIDATION", "TEST"], "the splits are those in 'l.csv'"),
+        (
+            ["partition", "file", "label"],
+            ["0", "1", "2"],
+            "the splits 0, 1 and 2 in 'l.csv' are read as train, val and test",
+        ),
+        (["is_train", "file", "label"], ["1", "1", "0"], "in 'istrain' of 'l.csv', 0 is read as 'test'"),
+        (["test", "file", "label"], ["False", "False", "True"], "in 'test' of 'l.csv', 0 is read as 'train'"),
+    ],
+)
+def test_splits_are_known_by_values_and_flags(tmp_path, header, splits, told):
+    put(tmp_path, [f"{i}.png" for i in range(12)])
+    rows = [[splits[i // 4], file, label] for i, (file, label) in enumerate(rows_of())]
+    table(tmp_path / "l.csv", [*([header] if header else []), *rows])
+    found, data_set = found_in(tmp_path)
+    middle = "val" if splits[1] in ("VALIDATION", "1") and splits[0] != splits[1] else "train"
+    assert [found[f"{i}.png"][0] for i in (0, 4, 8)] == ["train", middle, "test"] and found["1.png"][1] == "boot"
+    assert told in data_set.notes
+
+
+def test_lists_divide_images_that_another_table_labels(tmp_path):
+    put(tmp_path, [f"{i}.png" for i in range(12)])
+    table(tmp_path / "labels.csv", [("file", "label"), *rows_of()])
+    for name, numbers in (("train_list.txt", range(8)), ("test_list.txt", range(8, 12))):
+        (tmp_path / name).write_text("\n".join(f"{i}.png" for i in numbers))
+    found, data_set = found_in(tmp_path)
+    assert [found[f"{i}.png"][0] for i in (0, 7, 8, 11)] == ["train", "train", "test", "test"]
+    assert "the splits are those in 'test_list.txt' and 'train_list.txt'" in data_set.notes
+
+
+def test_a_split_in_a_name_is_no_split(tmp_path):
+    names = [f"images/rapid_test_{i}.png" for i in range(6)] + [f"test_bench/{i}.png" for i in range(6)]
+    put(tmp_path, names)
+    table(tmp_path / "labels.csv", [("file", "label"), *zip(names, ["train", "bus", "car"] * 4, strict=True)])
+    (tmp_path / "classes.toml").write_text('label = "label"')
+    assert {split for split, _ in found_in(tmp_path)[0].values()} == {""}
+
+
+def test_folders_of_the_same_name_but_for_the_split_divide(tmp_path):
+    for split in ("Training", "Test"):
+        names = [f"ISIC_{split}_Input/{split}{i}.png" for i in range(12)]
+        put(tmp_path, names)
+        table(tmp_path / f"{split}.csv", [("image", "label"), *((name[:-4].split("/")[1], c) for name, c in
+                                                                  zip(names, classes(), strict=True))])  # fmt: skip
+    (tmp_path / "Training.csv").rename(tmp_path / "a.csv")
+    (tmp_path / "Test.csv").rename(tmp_path / "b.csv")
+    found, data_set = found_in(tmp_path)
+    assert found["ISIC_Test_Input/Test3.png"][0] == "test" and found["ISIC_Training_Input/Training3.png"][0] == "train"
+    assert "the splits are those of the folders 'ISIC_Test_Input' and 'ISIC_Training_Input'" in data_set.notes
+
+
+@pytest.mark.parametrize("name", ["sample_solution.csv", "sample_sub.csv", "mySubmission.csv", "dummy_labels.csv"])
+def test_placeholders_are_no_labels(tmp_path, name):
+    put(tmp_path, [f"train/{i}.png" for i in range(12)] + [f"test/t{i}.png" for i in range(4)])
+    table(tmp_path / "train.csv", [("file", "label"), *rows_of()])
+    table(tmp_path / name, [("file", "label"), *((f"t{i}.png", CLASSES[i % 2]) for i in range(4))])
+    assert {split for split, _ in found_in(tmp_path)[0].values()} == {"train"}
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "None", "N/A"])
+def test_unlabelled_rows_are_counted(tmp_path, value):
+    label_flat(tmp_path, lambda names: [(name, value if i < 2 else c) for i, (name, c) in
+                                        enumerate(zip(names, classes(), strict=True))])  # fmt: skip
+    found, data_set = found_in(tmp_path)
+    assert len(found) == 10 and "2 rows of 'labels.csv' have no class" in data_set.notes
+
+
+def test_a_second_column_that_disagrees_is_told_and_one_in_words_names_the_classes(tmp_path):
+    put(tmp_path, [f"{i}.png" for i in range(12)])
+    rows = [(file, CLASSES.index(c), c) for file, c in rows_of()]
+    table(tmp_path / "l.csv", [("file", "label", "class_name"), *rows])
+    assert found_in(tmp_path)[0] == expected([f"{i}.png" for i in range(12)], "")
+    rows[0] = ("0.png", 1, "bag")
+    table(tmp_path / "l.csv", [("file", "label", "class_name"), *rows])
+    assert (
+        "1 rows of 'l.csv' have another class in 'class_name' than in 'label', which is used"
+        in found_in(tmp_path)[1].notes
+    )
+
+
+def test_a_doubtful_table_gives_way_to_a_clear_one(tmp_path):
+    put(tmp_path, [f"{i}.png" for i in range(24)])
+    rows = [(f"{i}", *(float(k == i % 3) for k in range(3))) for i in range(24)]
+    table(tmp_path / "GroundTruth.csv", [("image", *CLASSES), *rows])
+    table(tmp_path / "Metadata.csv", [("image", "age", "sex"), *((f"{i}", 30 + i % 5, "mf"[i % 2]) for i in range(24))])
+    found, data_set = found_in(tmp_path)
+    assert found == expected([f"{i}.png" for i in range(24)], "")
+    assert any(note.startswith("'Metadata.csv' names the images, but is not used: ") for note in data_set.notes)
+
+
+def test_numbers_of_rows_and_of_boxes_are_no_classes(tmp_path):
+    write_images(tmp_path / "images", n=12, classes=CLASSES)
+    names = [f"{c}/{i:03}.png" for c in CLASSES for i in range(12)]
+    (tmp_path / "images.txt").write_text("\n".join(f"{i + 1} {name}" for i, name in enumerate(names)))
+    found, _ = found_in(tmp_path)
+    assert {label for _, label in found.values()} == set(CLASSES)
+
+
+def test_names_of_classes_with_spaces_are_read_from_lists(tmp_path):
+    put(tmp_path, [f"data/{i:05}.png" for i in range(24)])
+    labels = ["Boeing 707", "DC-10", "Cessna 172"] * 8
+    (tmp_path / "variant_train.txt").write_text("\n".join(f"{i:05} {label}" for i, label in enumerate(labels)))
+    assert found_in(tmp_path)[0] == expected([f"data/{i:05}.png" for i in range(24)], "train", labels)
+
+
+def test_a_table_of_the_classes_names_no_images(tmp_path):
+    put(tmp_path, [f"{i}.png" for i in range(40)])
+    table(tmp_path / "train.csv", [("id", "label"), *((i * 7 % 40, i % 3) for i in range(40))])
+    table(tmp_path / "classes.csv", [("id", "name"), *((i, f"a {i}") for i in range(3))])
+    assert {label for _, label in found_in(tmp_path)[0].values()} == {"0", "1", "2"}
+
+
+def test_folders_of_patients_are_no_classes(tmp_path):
+    write_images(tmp_path / "train", n=2, classes=[f"{i:05}" for i in range(12)])
+    table(tmp_path / "labels.csv", [("id", "value"), *((i, i % 2) for i in range(12))])
+    with pytest.raises(
+        ReportError, match="folders are named in column 'id' of labels.csv, which gives them classes in"
+    ):
+        find_data_set(tmp_path)
+
+
+def test_classes_that_differ_in_case_or_are_combined_are_told(tmp_path):
+    label_flat(tmp_path, lambda names: [(name, ["Cat", "cat", "cat|dog"][i % 3]) for i, name in enumerate(names)])
+    notes = found_in(tmp_path)[1].notes
+    assert "class names differ only in case: 'Cat' and 'cat'" in notes
+    assert "1 classes are combinations, such as 'cat|dog'" in notes
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("labels.xlsx", "", "labels.xlsx is not read beside images; if it has their classes, save it as labels.csv"),
+        (
+            "labels.csv",
+            "file,label\np0.jpg,cat\np1.jpg,dog\n",
+            "labels.csv names none of the images: there is no 'p0.jpg'",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(tmp_path, name, content, sentence):
+    put(tmp_path, [f"images/p{i}.png" for i in range(12)])
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ReportError, match=sentence):
+        find_data_set(tmp_path)

@@ -19,6 +19,7 @@ from fmnist_report.cli import parse_size
 from fmnist_report.data.custom.annotations import find_annotations
 from fmnist_report.data.custom.conversions import advise
 from fmnist_report.data.custom.detection import find_data_set
+from fmnist_report.data.custom.image_index import ImageIndex
 from fmnist_report.data.custom.images import Page, count_pages, read_images
 from fmnist_report.data.custom.readers import READERS
 from fmnist_report.data.custom.tree import walk
@@ -215,7 +216,8 @@ def test_table_of_any_bytes_beside_images(raw, name):
         for number in range(4):
             Image.new("L", (8, 8), 40 * number).save(folder / ("a" * (number > 1)) / f"{number}.png")
         (folder / name).write_bytes(raw)
-        for table in find_annotations(walk(folder)):
+        tree = walk(folder)
+        for table in find_annotations(tree, ImageIndex(tree)):
             images = {*table.labels, *table.splits}
             assert all(path.is_relative_to(folder) and path.suffix == ".png" for path in images)
         check_folder(folder)

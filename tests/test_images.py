@@ -63,7 +63,7 @@ def test_what_is_transparent_differs_from_what_is_drawn(ink, ground, mode):
 def test_images_stand_upright(turn, corner, kind):
     exif = Image.Exif()
     exif[0x0112] = turn
-    found, _, _, sizes, _ = read_images([encode(Image.fromarray(SHADES), kind, exif=exif)], 28)
+    found, _, _, sizes, *_ = read_images([encode(Image.fromarray(SHADES), kind, exif=exif)], 28)
     assert np.unravel_index(found[0].argmax(), found[0].shape) == corner
     assert sizes == {0: found[0].shape[::-1]}
 

@@ -1160,3 +1160,51 @@ def test_a_folder_named_otherwise_is_not(tmp_path):
     write_images(tmp_path, n=2, splits=("horses", "test-cows"))
     with pytest.raises(ReportError, match="ambiguous"):
         find_data_set(tmp_path)
+
+
+def test_one_npy_file_an_image_is_refused_with_a_way_out(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            np.save(tmp_path / name / f"{i}.npy", arrays()["x_train"][i])
+    with pytest.raises(ReportError, match="each .npy file seems to be one image, as cat/0.npy; convert them: in its"):
+        find_data_set(tmp_path)
+
+
+def test_images_labelled_minus_one_are_left_out_with_their_number(tmp_path):
+    write_npz(tmp_path, KERAS, y=lambda y: np.where(y == 3, -1, y.astype(int)))
+    data_set = find_data_set(tmp_path)
+    read = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+    assert set(read.arrays["y_train"].tolist()) == {0, 1, 2} and len(read.arrays["x_train"]) == N * 3 // 4
+    assert (named(read.arrays["x_train"]) == read.arrays["y_train"]).all()
+    assert f"{(N + N_TEST) // 4} images have the label −1, so they are not used" in read.notes
+
+
+@pytest.mark.parametrize(("value", "told"), [(65_535, "some values reach 65535"), (-999.0, "some values fall to -999")])
+def test_stray_values_of_image_files_are_told(tmp_path, value, told):
+    for label, name in enumerate(("cat", "dog")):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            image = np.random.default_rng(i).integers(0, 2_000, (28, 28)).astype("float32")
+            image[label] = 2_000
+            image[0, 0] = value if i == 3 else image[0, 0]
+            Image.fromarray(image).save(tmp_path / name / f"{i}.tif")
+    data_set = find_data_set(tmp_path)
+    read = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+    assert any(note.startswith(told) for note in read.notes)
+
+
+def test_the_value_of_missing_data_in_a_geotiff_is_black(tmp_path):
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    for name in ("field", "forest"):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            image = np.random.default_rng(i).integers(0, 255, (8, 8)).astype("float32")
+            image[:2] = -9_999
+            tags = ImageFileDirectory_v2()
+            tags[42113] = "-9999"
+            Image.fromarray(image).save(tmp_path / name / f"{i}.tif", tiffinfo=tags)
+    data_set = find_data_set(tmp_path)
+    images = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None).arrays["x_train"]
+    assert (images[:, :2] == 0).all() and images[:, 2:].mean() > 100

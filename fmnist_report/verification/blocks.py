@@ -13,8 +13,9 @@ import unicodedata
 NUMBER = re.compile(r"[−-]?\d+(?:[.,]\d+)*")
 SIGNED_RANGE = re.compile(r"(?<=[\d%])[-–](?=\d)")  # a dash between two numbers is no sign
 BREAKING = frozenset(
-    {"p", "li", "td", "th", "caption", "figcaption", "h1", "h2", "h3", "h4", "h5", "dt", "dd", "div", "section", "table",
-     "tr", "ul", "ol", "dl", "figure", "header", "nav", "main", "text", "tspan", "pre", "summary", "details", "legend",
+    {"p", "li", "td", "th", "caption", "figcaption", "h1", "h2", "h3", "h4", "h5", "dt", "dd", "div", "section",
+     "table", "tr", "ul", "ol", "dl", "figure", "header", "nav", "main", "text", "tspan", "pre", "summary",
+     "details", "legend",
      "label", "button", "fieldset", "option", "svg", "body", "thead", "tbody", "article", "blockquote"}
 )  # fmt: skip
 VOID = frozenset({"meta", "link", "br", "img", "input", "hr", "col", "source", "use", "path", "rect", "line", "circle"})

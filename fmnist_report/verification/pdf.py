@@ -7,7 +7,9 @@ import typing
 
 from fmnist_report.verification.blocks import Block
 
-BLOCKS = frozenset({"/P", "/H1", "/H2", "/H3", "/H4", "/TD", "/TH", "/Caption", "/LBody", "/LI", "/Figure", "/Code", "/Div"})
+BLOCKS = frozenset(
+    {"/P", "/H1", "/H2", "/H3", "/H4", "/TD", "/TH", "/Caption", "/LBody", "/LI", "/Figure", "/Code", "/Div"}
+)
 CONTAINERS = frozenset({"/TD", "/TH", "/LBody", "/LI", "/Div", "/Caption"})
 LEFT_OUT = frozenset({"/TOC", "/Lbl"})  # page numbers, and markers of lists
 PAGE_REFERENCE = re.compile(r"\s*\([pс]\.\s*\d+\)")
@@ -48,7 +50,7 @@ class TaggedText:
                 place = next(((number, int(p["/MCID"])) for _, p in reversed(within) if "/MCID" in p), None)
                 if place is None:
                     continue
-                shown = b"".join(item.original_bytes for item in operands[0] if isinstance(item, (str, bytes)))
+                shown = b"".join(item.original_bytes for item in operands[0] if hasattr(item, "original_bytes"))
                 text = "".join(letters.get(shown[at : at + 2], "�") for at in range(0, len(shown), 2))
                 instead = [str(p["/ActualText"]) for _, p in within if "/ActualText" in p]
                 apart = "\n" if within[-1][0] == "/Figure" else ""  # every label of a drawing is a text of its own

@@ -14,7 +14,11 @@ DIVISION = re.compile(
     r"(images?|imgs?|pictures|photos|data|part|fold|batch)[\W_]*\d*|.*[\W_]part[\W_]*\d+", re.IGNORECASE
 )
 MASK = re.compile(r"(?P<of>.+?)[ _.-]+(masks?|seg|segm|segmentation|gt|groundtruth|annotation)([ _.-]*\d+)?")
-DRAWN = {"masks", "mask_images", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "trimaps", "labels"}
+UNKNOWN = {"unlabeled", "unlabelled", "unknown", "unsorted", "unclassified", "other", "misc"}
+DRAWN = {
+    "masks", "mask_images", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "trimaps", "labels",
+    "segmentationclass", "segmentationobject", "segmentations",
+}  # fmt: skip
 
 
 def find_images(tree: Folder) -> Layout:
@@ -115,6 +119,7 @@ def _find_classes(split: str, folder: Folder) -> tuple[list[Piece], list[Note]]:
     for name, left in unread.items():
         notes += [Note(notes_of.NOT_READ, folder=name, kinds=count_kinds(left))] if left else []
     notes += [Note(notes_of.EMPTY_FOLDER, folder=one.name) for one in folder.folders if one not in classes]
+    notes += [Note(notes_of.UNKNOWN_CLASS, name=one.name) for one in classes if one.name.casefold() in UNKNOWN]
     pieces = []
     for one in classes:
         drawn = [inner for inner in one.filled() if inner.name.casefold() in DRAWN]

@@ -178,6 +178,16 @@ def _describe_binary(paths: list[Path]) -> str:
     return f"{show_name(paths[0].name)} seems to be CIFAR's; {_run(code)}"
 
 
+def describe_single_arrays() -> str:
+    """Return how to convert .npy files of one image each."""
+    code = (
+        "import pathlib, numpy as np, PIL.Image as I; [I.fromarray(a if a.dtype == 'uint8' else ((a - a.min()) * 255 / "
+        "max(1e-9, np.ptp(a))).astype('uint8')).save(p.with_suffix('.png')) for p in pathlib.Path('.').rglob('*.npy') "
+        "for a in [np.load(p)]]"
+    )
+    return f"convert them: {_run(code)}"
+
+
 def _describe_unnamed(paths: list[Path]) -> str:
     suffix = next(end for start, end in IMAGE_BYTES.items() if _begins(paths[0], start))
     code = (

@@ -208,6 +208,11 @@ def _describe(
             raise ValueError(
                 f"{CLASSES_FILE} has {listed[place]!r} as class {place + 1}, which is {known[place]!r} in the data set"
             )
+    folded: dict[str, list[str]] = {}
+    for name in known:
+        folded.setdefault(name.casefold().strip(), []).append(name)
+    if same := next((listed for listed in folded.values() if len(listed) > 1), None):
+        notes += (Note(notes_of.CASE, names=same),)
     if names:
         classes = {lang: names.get(lang, next(iter(names.values()))) for lang in LANGUAGES}
     else:

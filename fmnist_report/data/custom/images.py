@@ -15,9 +15,11 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 LARGEST = 224  # pixels; images of one size up to this are not resized
+GDAL_NODATA = 42113  # tag of the value that marks missing data
 SIDEWAYS = (5, 6, 7, 8)  # orientations in EXIF
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # weights of red, green and blue (ITU-R Recommendation BT.601)
 EIGHT_BITS = (0.0, 255.0)
+NEARLY_ALL = 0.998  # share of an image's values that strays are compared with
 LEAST_SIDE = 8  # of colour images in rows of values
 MOST_COMPARED = 200  # rows
 CLEARLY = 0.7  # neighbours must differ so much less in colour, for rows to be no image in grey
@@ -34,6 +36,15 @@ class Page(typing.NamedTuple):
 Encoded = Path | bytes | Page
 
 
+class Spread(typing.NamedTuple):
+    """Lowest and highest values of all images, and without those outside NEARLY_ALL of each image."""
+
+    low: float
+    usual_low: float
+    usual_high: float
+    high: float
+
+
 class DecodedImages(typing.NamedTuple):
     """The result of read_images.
 
@@ -42,6 +53,7 @@ class DecodedImages(typing.NamedTuple):
     faults: the reason why each of the others cannot be read, by index.
     sizes: width and height in pixels of each image that could be opened, by index.
     frames: number of frames or pages of each whole file that has several, by index; only the first is read.
+    spread: of the values of images of more than eight bits; None if there are none.
     """
 
     grey: np.ndarray
@@ -49,6 +61,7 @@ class DecodedImages(typing.NamedTuple):
     faults: dict[int, str]
     sizes: dict[int, tuple[int, int]]
     frames: dict[int, int]
+    spread: Spread | None
 
 
 class _LastMessage(logging.Handler):
@@ -101,15 +114,18 @@ def read_images(
     faults: dict[int, str] = {}
     frames: dict[int, int] = {}
     low, high, integer = np.inf, -np.inf, True
+    usual_low, usual_high = np.inf, -np.inf
     for number, source in enumerate(sources):
         with _noting(faults, number), _open(source) as image:
             size = read_size(image)
             if is_wide(image):
-                values = np.asarray(image)
+                values = read_values(image)
                 finite = values[np.isfinite(values)]
                 if not finite.size:
                     raise ValueError("none of its values is a number")
                 low, high = min(low, finite.min()), max(high, finite.max())
+                outermost = np.quantile(finite, (1 - NEARLY_ALL, NEARLY_ALL))
+                usual_low, usual_high = min(usual_low, outermost[0]), max(usual_high, outermost[1])
                 integer &= np.issubdtype(values.dtype, np.integer)
             n_frames = 1 if isinstance(source, Page) else getattr(image, "n_frames", 1)  # fails if a page is damaged
             sizes[number] = size
@@ -131,7 +147,8 @@ def read_images(
             grey[number] = np.asarray(fitted, "uint8")
         tick(number)
     found = np.stack(list(grey.values())) if grey else np.empty((0, height, width), "uint8")
-    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes, frames)
+    spread = Spread(float(low), float(usual_low), float(usual_high), float(high)) if high > -np.inf else None
+    return DecodedImages(found, list(grey), dict(sorted(faults.items())), sizes, frames, spread)
 
 
 @contextlib.contextmanager
@@ -200,6 +217,16 @@ def is_wide(image: Image.Image) -> bool:
     return image.mode.startswith(("I", "F"))
 
 
+def read_values(image: Image.Image) -> np.ndarray:
+    """Return the values of an image of more than eight bits; NaN where a GeoTIFF marks missing data."""
+    values = np.asarray(image)
+    try:
+        missing = float(str(getattr(image, "tag_v2", {}).get(GDAL_NODATA, "")).strip("\0 "))
+    except ValueError:
+        return values
+    return np.where(values == missing, np.nan, values.astype("float64")) if (values == missing).any() else values
+
+
 def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
     """Convert an image to greyscale.
 
@@ -209,7 +236,7 @@ def to_grey(image: Image.Image, scale: tuple[float, float]) -> Image.Image:
         scale: the values that become black and white in images of more than eight bits.
     """
     if is_wide(image):
-        return Image.fromarray(scale_values(np.asarray(image), scale))
+        return Image.fromarray(scale_values(read_values(image), scale))
     if not image.has_transparency_data:
         return image.convert("L")
     coloured = image.convert("RGBA")

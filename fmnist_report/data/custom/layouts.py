@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fmnist_report.data.custom import hdf5
 from fmnist_report.data.custom import notes as notes_of
-from fmnist_report.data.custom.conversions import advise
+from fmnist_report.data.custom.conversions import advise, describe_single_arrays
 from fmnist_report.data.custom.labelling import find_labelled_images
 from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.roles import SPLITS, WHAT, Layout, Piece, find_split, read_role, split_words
@@ -169,6 +169,7 @@ def find_class_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
     start = re.match(r"(.*[\W_])?", common).end()  # type: ignore[union-attr]
     if len({path.stem for path in paths}) < 2 or any(not path.stem[start:] for path in paths):
         return None
+    _check_one_file_a_class(paths, folder)
     pieces = []
     for path in paths:
         folders = reversed(path.relative_to(folder).parent.parts)
@@ -176,6 +177,15 @@ def find_class_arrays(files: Iterable[Path], folder: Path) -> Layout | None:
         pieces.append(Piece(split, show_name(path.stem[start:]), path))
     _check_class_names(pieces, folder)
     return _keep_divided("class_arrays", pieces, Note(notes_of.CLASS_ARRAYS))
+
+
+def _check_one_file_a_class(paths: list[Path], folder: Path) -> None:
+    """Raise ValueError if several folders, which are no splits, have several files each: one file an image."""
+    places = [path.parent for path in paths if path.parent != folder and not read_role(path.parent.name)[0]]
+    if len(set(places)) > 1 and len(places) >= 2 * len(set(places)):
+        raise ValueError(
+            f"each .npy file seems to be one image, as {show_path(paths[0], folder)}; {describe_single_arrays()}"
+        )
 
 
 def _check_class_names(pieces: list[Piece], folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_report.data.custom.detection import DataSet, find_data_set
+from fmnist_report.data.custom.notes import SPLITS_FROM
 from fmnist_report.data.custom.readers import READERS, RawDataSet
 from fmnist_report.data.custom.tree import describe_kinds, show_name
 from fmnist_report.data.split import ORIGIN, SPLITS, DatasetInfo, divide, write_splits
@@ -48,7 +49,7 @@ def prepare_custom_data(
         names = name_labels(read, data_set)
         check_splits(arrays)
         check_counts(arrays, names)
-        check_variation(arrays)
+        check_variation(arrays, read.notes)
         told: list[str] = []
         if "x_test" not in arrays:
             arrays |= set_test_apart(arrays, data.split_seed)
@@ -56,7 +57,8 @@ def prepare_custom_data(
         labels = number_labels(arrays, names)
         check_size(arrays, len(labels), data_set)
     except (OSError, ValueError) as error:
-        raise ReportError(f"The data set in {str(data_set.folder)!r} cannot be used: {error}") from None
+        why = "".join(f" ({note})" for note in data_set.notes if note.message == SPLITS_FROM)
+        raise ReportError(f"The data set in {str(data_set.folder)!r} cannot be used: {error}{why}") from None
     n_train, height, width = arrays["x_train"].shape
     progress.say(f"{data_set.name}: {n_train:,} images of {height} × {width} pixels in {len(labels)} classes.")
     notes = [*data_set.notes, *read.notes]
@@ -159,15 +161,16 @@ def check_counts(arrays: dict[str, np.ndarray], names: dict[int, str]) -> None:
         )
 
 
-def check_variation(arrays: dict[str, np.ndarray]) -> None:
+def check_variation(arrays: dict[str, np.ndarray], notes: typing.Sequence[str] = ()) -> None:
     """Check that the training images differ; raise ValueError if there are fewer than LEAST_DISTINCT different ones."""
     images = arrays["x_train"]
     distinct = {hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images}
     if len(distinct) < LEAST_DISTINCT:
+        told = next((f": {note}" for note in notes if "the scale" in note or "is black" in note), "")
         which = "are all the same" if len(distinct) == 1 else f"are only {len(distinct)} different ones"
         raise ValueError(
             f"its {len(images):,} training images {which}, so nothing can be learned from them; at least "
-            f"{LEAST_DISTINCT} must differ. Are the values of the images where they should be?"
+            f"{LEAST_DISTINCT} must differ. Are the values of the images where they should be?{told}"
         )
 
 

@@ -10,7 +10,17 @@ import numpy as np
 from fmnist_report.data.custom import hdf5
 from fmnist_report.data.custom import notes as notes_of
 from fmnist_report.data.custom.detection import MAX_BYTES, DataSet, open_unpacked
-from fmnist_report.data.custom.images import LARGEST, Encoded, Page, arrays_to_grey, count_pages, find_form, read_images
+from fmnist_report.data.custom.images import (
+    LARGEST,
+    NEARLY_ALL,
+    Encoded,
+    Page,
+    Spread,
+    arrays_to_grey,
+    count_pages,
+    find_form,
+    read_images,
+)
 from fmnist_report.data.custom.notes import Note
 from fmnist_report.data.custom.parquet import read_tables
 from fmnist_report.data.custom.roles import Piece, read_role
@@ -280,7 +290,9 @@ def _decode(
         ValueError: images cannot be read and must not be skipped; the message lists them.
     """
     pad = data.aspect_ratio == "pad"
-    images, read, faults, sizes, frames = read_images(sources, data.side, lambda n: tick(n, len(sources)), pad=pad)
+    images, read, faults, sizes, frames, spread = read_images(
+        sources, data.side, lambda n: tick(n, len(sources)), pad=pad
+    )
     if faults and not data.skip_unreadable:
         if len(faults) > MOST_NAMED and len(set(faults.values())) == 1:
             reason, place = next(iter(faults.values())), next(iter(faults))
@@ -302,7 +314,11 @@ def _decode(
     images, labels, splits = images[order], labels[order], splits[order]
     arrays = {f"x_{split}": images[splits == split] for split in dict.fromkeys(splits.tolist())}
     arrays |= {f"y_{split}": labels[splits == split] for split in dict.fromkeys(splits.tolist())}
-    notes = (*_describe_sizes(sizes, origin, data.side, pad), *_describe_frames(frames, origin))
+    notes = (
+        *_describe_sizes(sizes, origin, data.side, pad),
+        *_describe_frames(frames, origin),
+        *_describe_spread(spread),
+    )
     return RawDataSet(arrays, names, len(faults), notes)
 
 
@@ -312,6 +328,20 @@ def _describe_frames(frames: dict[int, int], origin: list[str]) -> tuple[Note, .
         return ()
     first, n = next(iter(frames.items()))
     return (Note(notes_of.FRAMES, n=len(frames), file=origin[first], frames=n),)
+
+
+def _describe_spread(spread: Spread | None) -> tuple[Note, ...]:
+    """Describe values far from nearly all others of images of more than eight bits, by which all images are scaled."""
+    if spread is None:
+        return ()
+    usual, share, notes = spread.usual_high, 100 * NEARLY_ALL, []
+    if spread.high > STRAY * usual > 0:
+        hint = "; clip the values if they are strays"
+        notes.append(Note(notes_of.DARK, hint, high=spread.high, share=share, usual=usual))
+    if spread.usual_low >= 0 and spread.low < -LEAST_BELOW * usual:
+        hint = "; replace values that stand for missing data"
+        notes.append(Note(notes_of.LOW, hint, low=spread.low, share=share, usual=spread.usual_low))
+    return tuple(notes)
 
 
 def _describe_sizes(sizes: dict[int, tuple[int, int]], origin: list[str], side: int, pad: bool) -> tuple[Note, ...]:
@@ -372,6 +402,8 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         listed = ", ".join(f"{split} {' × '.join(map(str, shape))}" for split, shape in shapes.items())
         raise ValueError(f"the images of the splits have different sizes in pixels: {listed}")
     labels = {name: values for name, values in found.items() if name.startswith("y")}
+    grey, labels, more = _leave_out_unlabelled(grey, labels)
+    notes += more
     if all(values.dtype.kind in "US" for values in labels.values()):
         names = tuple(sorted({str(value) for values in labels.values() for value in values}, key=sort_key))
         number = {name: place for place, name in enumerate(names)}
@@ -382,6 +414,24 @@ def _join_splits(found: dict[str, np.ndarray]) -> RawDataSet:
         if not whole or (values != np.floor(values.astype("float64"))).any():
             raise ValueError(f"the {name[2:]} labels are not whole numbers")
     return RawDataSet(grey | {name: values.astype("int64") for name, values in labels.items()}, notes=notes)
+
+
+def _leave_out_unlabelled(
+    images: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], tuple[Note, ...]]:
+    """Leave out images whose label is −1, if that is the only negative label, as of unlabelled images."""
+    images, labels = dict(images), dict(labels)
+    n = 0
+    for name, values in labels.items():
+        if values.dtype.kind not in "if" or not (values < 0).any() or (values[values < 0] != -1).any():
+            continue
+        has_label = values != -1
+        n += int((~has_label).sum())
+        labels[name], images[f"x{name[1:]}"] = values[has_label], images[f"x{name[1:]}"][has_label]
+    empty = [name for name, values in labels.items() if not len(values)]
+    for name in empty:
+        del labels[name], images[f"x{name[1:]}"]
+    return images, labels, (Note(notes_of.NO_LABEL, n=n),) if n else ()
 
 
 def _describe_rows(images: dict[str, np.ndarray]) -> tuple[Note, ...]:
