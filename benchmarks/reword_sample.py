@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fmnist_report.evaluation.results import STAGES  # noqa: E402
-from fmnist_report.pipeline.files import read_json, write_json  # noqa: E402
+from fmnist_report.pipeline.files import load_arrays, read_json, write_json  # noqa: E402
 from fmnist_report.pipeline.progress import Progress  # noqa: E402
 from fmnist_report.presets import preset  # noqa: E402
 from fmnist_report.report.document import Document  # noqa: E402
@@ -33,6 +33,7 @@ from fmnist_report.report.full_runs import read_full_runs  # noqa: E402
 from fmnist_report.report.html import render_page, split_svg  # noqa: E402
 from fmnist_report.report.language import Language  # noqa: E402
 from fmnist_report.report.pdf.writer import write_pdf  # noqa: E402
+from fmnist_report.report.record import pack_predictions  # noqa: E402
 from fmnist_report.report.title_page import read_document  # noqa: E402
 from fmnist_report.settings import LANGUAGES, Settings  # noqa: E402
 
@@ -53,8 +54,8 @@ def draw_charts(results: dict[str, typing.Any], language: Language) -> dict[str,
         return {name: split_svg(figure_to_svg(figure, name)) for name, figure in charts.items()}
 
 
-def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
-    """Render the page in a language."""
+def make_document(results: dict[str, typing.Any], code: str, former: str) -> Document:
+    """Return the document in a language."""
     language = Language(code)
     recorded = dataclasses.asdict(preset(results["run"]["preset"])) | results["run"]["settings"]  # which lack new ones
     settings = TypeAdapter(Settings).validate_python(recorded)
@@ -64,7 +65,8 @@ def fill_page(results: dict[str, typing.Any], code: str, former: str) -> str:
         raise SystemExit("The sample's page has no explorer.")
     explorer = json.loads(found[1]) | {"words": list_words(language)}
     figures = take_figures(former) | draw_charts(results, language)
-    return render_page(Document(results, settings, language, title_page, "Fashion-MNIST", True, figures, explorer))
+    packed = pack_predictions(load_arrays(SAMPLE / "predictions.npz"))
+    return Document(results, settings, language, title_page, "Fashion-MNIST", True, figures, explorer, packed)
 
 
 def drop_former_study(study: dict[str, typing.Any]) -> dict[str, typing.Any]:
@@ -82,8 +84,10 @@ def main() -> None:
             html, pdf = Path(folder) / "html", Path(folder) / "pdf"
             html.mkdir()
             pdf.mkdir()
-            (html / "report.html").write_text(fill_page(results, code, shown.read_text("utf-8")), "utf-8")
-            write_json(html / "results.json", results)
+            document = make_document(results, code, shown.read_text("utf-8"))
+            (html / "report.html").write_text(render_page(document), "utf-8")
+            write_json(html / "results.json", document.record)
+            (html / "predictions.npz").write_bytes(document.predictions)
             write_pdf(pdf, Progress(quiet=True), html=html)
             shutil.copyfile(html / "report.html", shown)
             shutil.copyfile(pdf / "report.pdf", shown.with_suffix(".pdf"))

@@ -28,6 +28,7 @@ from fmnist_report.renamed import rename_assignments, rename_stages
 from fmnist_report.request import BuildPipeline, Request, run_request
 
 STATES = {"cached": "cached", "skip": "cached", "compute": "stale", "undecided": "undecided"}
+MOST_DIFFERENCES = 50  # listed by check
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = (  # options of a run that commands accept too
     "--cache-dir", "--preset", "--set", "--lang", "--data-dir", "--out", "--title-page", "--seed", "--quiet", "--debug",
@@ -296,6 +297,81 @@ def doctor(
     rows = [(finding.name, finding.state, finding.text) for finding in findings]
     print_table(("check", "status", "details"), rows)
     raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
+
+
+@app.command(short_help="Check a report's numbers against its own predictions.")
+def check(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A report in PDF or HTML, or its results.json.", exists=True, dir_okay=False
+        ),
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+) -> None:
+    """Check whether the numbers of a report follow from the predictions in it and the official labels; offline.
+
+    Results are computed again from the predictions, the report is made again from the results, and every printed number
+    is compared. The exit code is 1 if anything differs. Also accepts --data-dir and --cache-dir, where the files of
+    Fashion-MNIST may be.
+    """
+    from fmnist_report.verification.check import KINDS, check_document, describe_limits
+
+    request: Request = context.obj
+    submission, verdict = check_document(file, request.data_dir, request.cache_dir)
+    differences = [(KINDS[kind], found.place, found.printed, found.right) for kind, found in verdict.differences]
+    if json_:
+        named = [dict(zip(("kind", "place", "found", "right"), row, strict=True)) for row in differences]
+        found = {"agreed": verdict.n_agreed, "differences": named, "remarks": verdict.remarks}
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        raise typer.Exit(1 if differences else 0)
+    print_table(("what", "agree", "differ"), verdict.rows)
+    if differences:
+        print_table(("what", "where", "found", "right"), differences[:MOST_DIFFERENCES])
+    for line in [*verdict.remarks, *describe_limits(submission)]:
+        print_line(line)
+    n_agreed = sum(verdict.n_agreed.values())
+    if not n_agreed and not differences:
+        raise ReportError("Nothing in it could be compared.")
+    print_line(
+        f"{len(differences):,} values differ; {n_agreed:,} agree." if differences else f"All {n_agreed:,} values agree."
+    )
+    raise typer.Exit(1 if differences else 0)
+
+
+@app.command(short_help="Compare two reports or results.")
+def compare(
+    context: typer.Context,
+    first: Annotated[Path, typer.Argument(metavar="A", exists=True, dir_okay=False)],
+    second: Annotated[Path, typer.Argument(metavar="B", exists=True, dir_okay=False)],
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+) -> None:
+    """Compare two reports in PDF or HTML, or results.json: settings, data, machine, versions, and accuracies.
+
+    Where both have predictions for the same test images, the differences are tested by McNemar's test with Holm's
+    correction for the number of models.
+    """
+    from fmnist_report.verification.compare import compare_documents
+
+    found = compare_documents(first, second)
+    if json_:
+        typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+        return
+    rows = [(*row,) for row in [*found.circumstances, *found.settings]]
+    if rows:
+        print_table(("what", "A", "B"), rows)
+    else:
+        print_line("Settings, data, machine and versions are the same.")
+    print_table(("model", "A", "B", "B − A (points)", "adjusted 95% CI", "right in A or B alone", "p"), [
+        (row["label"], f"{row['first']:.2%}", f"{row['second']:.2%}", f"{100 * (row['second'] - row['first']):+.2f}",
+         f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}" if "low" in row else "",
+         f"{row['only_first']:,}, {row['only_second']:,}" if "low" in row else "",
+         f"{row['p_holm']:.3g}" if "low" in row else "")
+        for row in found.models
+    ])  # fmt: skip
+    for line in found.remarks:
+        print_line(line)
 
 
 @cache_app.command("ls")

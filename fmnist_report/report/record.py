@@ -62,12 +62,13 @@ def quantise(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     share = np.round(highest * TOP).astype("uint16")
     steps = np.round(-np.log(np.maximum(others, 1e-300)) * STEPS)
     codes = np.clip(steps, 0, TOP).astype("uint16")
-    for _ in range(MOST_ROUNDS):  # nearly equal probabilities must keep their order
+    for number in range(MOST_ROUNDS):  # equal and nearly equal probabilities must keep their order
         chosen = restore(top, share, codes).argmax(axis=1)
         wrong = np.flatnonzero(chosen != top)
         if not len(wrong):
             break
         codes[wrong, chosen[wrong] - (chosen[wrong] > top[wrong])] += 1
+        share[wrong] += np.minimum(number > 1, TOP - share[wrong]).astype("uint16")
     return top, share, codes
 
 

@@ -12,6 +12,7 @@ import unicodedata
 
 NUMBER = re.compile(r"[−-]?\d+(?:[.,]\d+)*")
 SIGNED_RANGE = re.compile(r"(?<=[\d%])[-–](?=\d)")  # a dash between two numbers is no sign
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 BREAKING = frozenset(
     {"p", "li", "td", "th", "caption", "figcaption", "h1", "h2", "h3", "h4", "h5", "dt", "dd", "div", "section",
      "table", "tr", "ul", "ol", "dl", "figure", "header", "nav", "main", "text", "tspan", "pre", "summary",
@@ -108,27 +109,32 @@ def read_page(page: str) -> list[Block]:
     return reader.blocks
 
 
+def plain(text: str) -> str:
+    """Return a text in one Unicode form, without invisible characters."""
+    return INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+
+
 def list_numbers(text: str) -> list[str]:
     """Return the numbers in a text, in order."""
-    return NUMBER.findall(SIGNED_RANGE.sub(" – ", unicodedata.normalize("NFKC", text)))
+    return NUMBER.findall(SIGNED_RANGE.sub(" – ", plain(text)))
 
 
 def mask(text: str) -> str:
     """Return a text without its numbers and spaces, to find the same text with other numbers."""
-    plain = SIGNED_RANGE.sub("–", unicodedata.normalize("NFKC", text).replace("\u00ad", ""))
-    return re.sub(r"\s+", "", NUMBER.sub("#", plain))
+    return re.sub(r"\s+", "", NUMBER.sub("#", SIGNED_RANGE.sub("–", plain(text))))
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """Something that a report prints and that does not follow from its data.
 
-    place: where; printed: what stands there; right: what should.
+    place: where; printed: what stands there; right: what should; kind: of the block.
     """
 
     place: str
     printed: str
     right: str
+    kind: str = "text"
 
 
 @dataclasses.dataclass
@@ -159,7 +165,8 @@ def compare_blocks(expected: list[Block], printed: list[Block]) -> Comparison:
                 found.n_agreed[expected[i].kind] += len(list_numbers(text))
                 continue
             place = (printed[k:m] or expected[i:j])[0].place
-            found.differences.append(Difference(place, _cut(text, right_text), _cut(right_text, text)))
+            kind = (printed[k:m] or expected[i:j])[0].kind
+            found.differences.append(Difference(place, _cut(text, right_text), _cut(right_text, text), kind))
     return found
 
 
@@ -170,7 +177,7 @@ def _compare_numbers(right: Block, shown: Block, found: Comparison) -> None:
     if wrong:
         place = shown.place if shown.place != shown.text else right.place
         near = "" if shown.kind == "figure" else f" (in “{_shorten(shown.text)}”)"
-        found.differences += [Difference(f"{place}{near}", a, b) for a, b in wrong]
+        found.differences += [Difference(f"{place}{near}", a, b, shown.kind) for a, b in wrong]
 
 
 def _cut(text: str, other: str) -> str:
@@ -181,3 +188,22 @@ def _cut(text: str, other: str) -> str:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= CONTEXT else text[: CONTEXT - 1] + "…"
+
+
+def compare_drawings(expected: dict[str, str], printed: dict[str, str], found: Comparison) -> None:
+    """Compare the texts of drawings, by name, as a whole: a PDF draws them letter by letter, without spaces."""
+    for name, right in expected.items():
+        own, theirs = ("".join(plain(text).split()) for text in (right, printed.get(name, "")))
+        if own == theirs:
+            found.n_agreed["figure"] += len(list_numbers(right))
+        else:
+            found.differences.append(Difference(f"figure {name}", _cut(theirs, own), _cut(own, theirs), "figure"))
+
+
+def join_drawings(blocks: list[Block]) -> dict[str, str]:
+    """Return the whole text of each drawing, by name."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for block in blocks:
+        if block.kind == "figure":
+            found[block.figure].append(block.text)
+    return {name: " ".join(texts) for name, texts in found.items()}

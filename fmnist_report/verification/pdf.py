@@ -7,14 +7,19 @@ import typing
 
 from fmnist_report.verification.blocks import Block
 
-BLOCKS = frozenset(
-    {"/P", "/H1", "/H2", "/H3", "/H4", "/TD", "/TH", "/Caption", "/LBody", "/LI", "/Figure", "/Code", "/Div"}
-)
-CONTAINERS = frozenset({"/TD", "/TH", "/LBody", "/LI", "/Div", "/Caption"})
+INLINE = frozenset({"/Span", "/Link", "/Em", "/Strong", "/Reference", "/Quote", "/Annot"})
+KINDS = {"/Table": "table", "/Figure": "figure", "/Caption": "text"}
 LEFT_OUT = frozenset({"/TOC", "/Lbl"})  # page numbers, and markers of lists
 PAGE_REFERENCE = re.compile(r"\s*\([pс]\.\s*\d+\)")
+MOST_GROUPS = 8  # one within another
 MOST_ELEMENTS = 500_000
 DEEPEST = 60
+
+
+def _parse(content: typing.Any, pdf: typing.Any) -> typing.Any:
+    from pypdf.generic import ContentStream
+
+    return ContentStream(content, pdf).operations
 
 
 class TaggedText:
@@ -25,18 +30,20 @@ class TaggedText:
     """
 
     def __init__(self, pdf: typing.Any) -> None:
-        from pypdf.generic import ContentStream
-
         self.pdf = pdf
         self.pages = {page.indirect_reference.idnum: number for number, page in enumerate(pdf.pages)}
         self.texts: dict[tuple[int, int], str] = {}
         self.fonts: dict[typing.Any, dict[bytes, str]] = {}
-        self.n_elements = 0
+        self.n_elements = self.n_figures = 0
         for number, page in enumerate(pdf.pages):
-            self._read(number, page, ContentStream(page["/Contents"].get_object(), pdf).operations)
+            self._read(number, page, _parse(page["/Contents"].get_object(), pdf))
 
-    def _read(self, number: int, page: typing.Any, operations: typing.Any) -> None:
-        within: list[tuple[str, typing.Any]] = []
+    def _read(
+        self, number: int, page: typing.Any, operations: typing.Any, within: list[tuple[str, typing.Any]] | None = None
+    ) -> None:
+        """Collect the text of a page or, within the marked content that draws it, of a group on it."""
+        depth = len(within or ())
+        within = list(within or ())
         letters: dict[bytes, str] = {}
         for operands, operator in operations:
             if operator in (b"BDC", b"BMC"):
@@ -46,6 +53,10 @@ class TaggedText:
                 within.pop()
             elif operator == b"Tf":
                 letters = self._letters(page["/Resources"]["/Font"].raw_get(operands[0]))
+            elif operator == b"Do" and depth < MOST_GROUPS:
+                drawn = page["/Resources"]["/XObject"][operands[0]].get_object()
+                if drawn.get("/Subtype") == "/Form":
+                    self._read(number, drawn, _parse(drawn, self.pdf), [*within, ("/Form", {})])
             elif operator == b"TJ":
                 place = next(((number, int(p["/MCID"])) for _, p in reversed(within) if "/MCID" in p), None)
                 if place is None:
@@ -53,8 +64,7 @@ class TaggedText:
                 shown = b"".join(item.original_bytes for item in operands[0] if hasattr(item, "original_bytes"))
                 text = "".join(letters.get(shown[at : at + 2], "�") for at in range(0, len(shown), 2))
                 instead = [str(p["/ActualText"]) for _, p in within if "/ActualText" in p]
-                apart = "\n" if within[-1][0] == "/Figure" else ""  # every label of a drawing is a text of its own
-                self.texts[place] = self.texts.get(place, "") + (instead[0] if instead else text) + apart
+                self.texts[place] = self.texts.get(place, "") + (instead[0] if instead else text)
 
     def _letters(self, reference: typing.Any) -> dict[bytes, str]:
         key = getattr(reference, "idnum", id(reference))
@@ -79,9 +89,12 @@ class TaggedText:
         if self.n_elements > MOST_ELEMENTS or depth > DEEPEST:
             raise ValueError("its structure tree is too large")
         role = str(element.get("/S", ""))
+        if role == "/TOC":
+            found.clear()  # the title page
         if role in LEFT_OUT:
             return ""
-        kind = "table" if role == "/Table" else "figure" if role == "/Figure" else kind
+        self.n_figures += role == "/Figure"
+        kind = KINDS.get(role, kind)
         texts: list[str] = []
         for kid in self._kids(element):
             if isinstance(kid, int):
@@ -91,24 +104,20 @@ class TaggedText:
                 page = (kid if "/Pg" in kid else element).raw_get("/Pg").idnum
                 texts.append(self.texts.get((self.pages[page], int(kid["/MCID"])), ""))
             elif kid.get("/Type") != "/OBJR":
-                if texts and str(kid.get("/S", "")) in BLOCKS:
+                if texts and str(kid.get("/S", "")) not in INLINE:
                     self._add(found, "".join(texts), kind)
                     texts = []
                 texts.append(self._gather(kid, found, kind, depth + 1))
         text = "".join(texts)
-        if role in BLOCKS:
-            if kind == "figure":
-                for label in text.split("\n"):
-                    self._add(found, label, kind)
-            else:
-                self._add(found, text, kind)
+        if role not in INLINE:
+            self._add(found, text, kind)
             return ""
         return text
 
     def _add(self, found: list[Block], text: str, kind: str) -> None:
         text = " ".join(PAGE_REFERENCE.sub("", text).split())
         if text:
-            found.append(Block("", text, kind))
+            found.append(Block("", text, kind, str(self.n_figures - 1) if kind == "figure" else ""))
 
     def _kids(self, element: typing.Any) -> list[typing.Any]:
         kids = element.get("/K", [])
