@@ -386,9 +386,28 @@ def cache_ls(context: typer.Context) -> None:
 
 
 @cache_app.command("verify", short_help="Verify the digest of every cached file.")
-def cache_verify(context: typer.Context) -> None:
-    """Verify the digest of every cached file; exit code 1 if any differs."""
+def cache_verify(
+    context: typer.Context,
+    recompute: Annotated[
+        str | None,
+        typer.Option("--recompute", metavar="STAGE", help="Compute a cached stage again, and compare the results."),
+    ] = None,
+) -> None:
+    """Verify the digest of every cached file; exit code 1 if any differs.
+
+    With --recompute, one stage is computed again from its cached inputs, beside its entry, and every file is compared:
+    whether the bytes are the same, or by how much the numbers differ. Nothing is replaced. Results are the same bit for
+    bit only with the same versions, number of cores and kind of processor. Also accepts the options of a run.
+    """
     request: Request = context.obj
+    if recompute:
+        from fmnist_report.pipeline.repetition import repeat_stage
+
+        name = rename_stages([recompute], request.progress.warn)[0]
+        files = repeat_stage(request.plan(request.cache()), name, request.progress)
+        request.progress.close()
+        print_table(("file", "repetition"), list(files))
+        raise typer.Exit(0 if all(file.agrees for file in files) else 1)
     n_damaged = 0
     for stage, key, entry, damage in request.cache().entries():
         damage = entry.damage(deep=True) if entry else damage

@@ -25,12 +25,15 @@ RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"
 def page(tmp_path):
     (tmp_path / "report.html").write_text("<html lang='uk'><title>Звіт</title><p>Їжак і ґанок", "utf-8")
     write_json(tmp_path / "results.json", RESULTS)
+    (tmp_path / "predictions.npz").write_bytes(b"predictions")
     return tmp_path
 
 
 def test_results_are_attached(page, quiet):
     write_pdf(page, quiet, html=page)
-    assert json.loads(pypdf.PdfReader(page / "report.pdf").attachments["report-results.json"][0]) == RESULTS
+    attached = pypdf.PdfReader(page / "report.pdf").attachments
+    assert json.loads(attached["report-results.json"][0]) == RESULTS
+    assert attached["report-predictions.npz"] == [b"predictions"]
 
 
 def test_headers_say_what_they_head_and_links_are_printed(page, quiet):
@@ -100,6 +103,7 @@ def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
     assert tempfile.tempdir == str(common)
     assert sorted(path.name for path in page.iterdir()) == [
         "common",
+        "predictions.npz",
         "report.html",
         "report.pdf",
         "results.json",

@@ -20,7 +20,7 @@ from run_all import build_pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
-PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report")
+PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report", "verification")
 INNER = {"data": ("custom",), "report": ("conclusions", "figures", "pdf", "sections")}
 BINARY = (".png", ".ttf", ".pdf", ".npz")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")

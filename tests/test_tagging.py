@@ -63,6 +63,7 @@ PAGE = f"""<html lang="uk"><title>Звіт</title><style>{FACES}{(TEMPLATES / "s
 def spoken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("printed")
     (folder / "report.html").write_text(PAGE, "utf-8")
+    (folder / "predictions.npz").write_bytes(b"")
     write_json(folder / "results.json", {"run": {"started": "2026-02-03T04:05:06+00:00"}})
     write_pdf(folder, Progress(quiet=True), html=folder)
     return Spoken(folder / "report.pdf")
