@@ -24,7 +24,9 @@ from fmnist_report.training.metrics import measure_accuracy, score_scaled
 NAME = "journal.jsonl"  # in the cache folder, by default
 STAGES = (*stages_of_part(1), *stages_of_part(2))  # that train a network
 # Settings that determine the validation images, so that runs with other values cannot be compared.
-OF_VALIDATION = ("data.n_val", "data.split_seed", "data.side", "data.skip_unreadable")
+OF_VALIDATION = (
+    "data.n_val", "data.split_seed", "data.side", "data.aspect_ratio", "data.pages", "data.skip_unreadable",
+)  # fmt: skip
 MOST_NOTE = 500  # characters
 
 Warn = typing.Callable[[str], None]

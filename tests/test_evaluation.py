@@ -231,8 +231,8 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     (row,) = [row for row in found["comparisons"] if {row["a"], row["b"]} == {"mlp", "vgg_finetuned"}]
     assert abs(row["difference"]) == pytest.approx(3 / 6) and len(found["comparisons"]) == len(PAIRS)
     arrays = load_arrays(out / "predictions.npz")
-    assert np.array_equal(arrays["y_test"], TEST) and set(arrays) == {"y_test", *found["models"]}
-    assert {values.dtype for name, values in arrays.items() if name != "y_test"} == {np.dtype("float32")}
+    assert np.array_equal(arrays["y_test"], TEST) and set(arrays) == {"y_test", "near_duplicates", *found["models"]}
+    assert {arrays[name].dtype for name in found["models"]} == {np.dtype("float32")}
     assert np.array_equal(arrays["vgg_finetuned"].argmax(axis=1) == TEST, np.arange(6) < 5)
     shown = load_arrays(out / "images.npz")
     assert np.array_equal(shown["mistakes"], np.arange(80, 96).reshape(1, 4, 4)) and shown["samples"].shape == (
