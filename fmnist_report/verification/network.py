@@ -9,6 +9,8 @@ import typing
 import numpy as np
 
 BATCH = 50
+MOST_OPERATIONS = 500
+MOST_SIDE = 15  # of a kernel
 MOST_OUTPUT = 2**28  # values of an operation for one batch
 
 
@@ -28,6 +30,8 @@ def run_network(network: dict[str, typing.Any], images: np.ndarray, most_seconds
     try:
         whole = np.frombuffer(base64.b64decode(network["whole"], validate=True), "int8")
         fine = np.frombuffer(base64.b64decode(network["fine"], validate=True), "<f4")
+        if len(network["operations"]) > MOST_OPERATIONS:
+            raise ValueError("the network of the page is too large")
         steps = [_prepare(step, whole, fine) for step in network["operations"]]
         began = time.process_time()
         found: list[np.ndarray] = []
@@ -45,7 +49,9 @@ def run_network(network: dict[str, typing.Any], images: np.ndarray, most_seconds
 def _prepare(step: dict[str, typing.Any], whole: np.ndarray, fine: np.ndarray) -> dict[str, typing.Any]:
     """Return an operation with its arrays."""
     ready, channels = dict(step), int(step["shape"][-1])
-    if np.prod(step["shape"]) * BATCH > MOST_OUTPUT:
+    large = np.prod(step["shape"], dtype="float64") * BATCH > MOST_OUTPUT
+    large |= max(step.get("kernel", [1])[:-2], default=1) > MOST_SIDE
+    if large or min(step["shape"]) < 1 or any(not number >= 0 for number in step["inputs"]):
         raise ValueError("the network of the page is too large")
     if "kernel" in step:
         n = int(np.prod(step["kernel"]))

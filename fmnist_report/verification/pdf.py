@@ -11,6 +11,9 @@ INLINE = frozenset({"/Span", "/Link", "/Em", "/Strong", "/Reference", "/Quote", 
 KINDS = {"/Table": "table", "/Figure": "figure", "/Caption": "text"}
 LEFT_OUT = frozenset({"/TOC", "/Lbl"})  # page numbers, and markers of lists
 PAGE_REFERENCE = re.compile(r"\s*\([pс]\.\s*\d+\)")
+MARKER = re.compile(r"[•\d.\s]*")
+PAGE_NUMBER = re.compile(r"[\d\s/.]*")
+MOST_DRAWN = 50_000
 MOST_GROUPS = 8  # one within another
 MOST_ELEMENTS = 500_000
 DEEPEST = 60
@@ -34,7 +37,11 @@ class TaggedText:
         self.pages = {page.indirect_reference.idnum: number for number, page in enumerate(pdf.pages)}
         self.texts: dict[tuple[int, int], str] = {}
         self.fonts: dict[typing.Any, dict[bytes, str]] = {}
-        self.n_elements = self.n_figures = 0
+        self.n_elements = self.n_figures = self.n_groups = 0
+        self.artifacts: list[tuple[int, str]] = []
+        self.untagged: list[tuple[int, str]] = []
+        self.markers: list[str] = []
+        self.invisible: set[int] = set()
         for number, page in enumerate(pdf.pages):
             self._read(number, page, _parse(page["/Contents"].get_object(), pdf))
 
@@ -55,14 +62,22 @@ class TaggedText:
                 letters = self._letters(page["/Resources"]["/Font"].raw_get(operands[0]))
             elif operator == b"Do" and depth < MOST_GROUPS:
                 drawn = page["/Resources"]["/XObject"][operands[0]].get_object()
+                self.n_groups += 1
+                if self.n_groups > MOST_DRAWN:
+                    raise ValueError("it draws more groups than any report")
                 if drawn.get("/Subtype") == "/Form":
                     self._read(number, drawn, _parse(drawn, self.pdf), [*within, ("/Form", {})])
-            elif operator == b"TJ":
+            elif operator == b"Tr" and operands[0] in (3, 7):
+                self.invisible.add(number)
+            elif operator in (b"TJ", b"Tj", b"'", b'"'):
+                operands = operands if operator == b"TJ" else [[operands[-1]]]
                 place = next(((number, int(p["/MCID"])) for _, p in reversed(within) if "/MCID" in p), None)
-                if place is None:
-                    continue
                 shown = b"".join(item.original_bytes for item in operands[0] if hasattr(item, "original_bytes"))
                 text = "".join(letters.get(shown[at : at + 2], "�") for at in range(0, len(shown), 2))
+                if place is None:
+                    artifact = any(tag == "/Artifact" for tag, _ in within)
+                    (self.artifacts if artifact else self.untagged).append((number, text))
+                    continue
                 instead = [str(p["/ActualText"]) for _, p in within if "/ActualText" in p]
                 self.texts[place] = self.texts.get(place, "") + (instead[0] if instead else text)
 
@@ -91,7 +106,9 @@ class TaggedText:
         role = str(element.get("/S", ""))
         if role == "/TOC":
             found.clear()  # the title page
+            self.markers.clear()
         if role in LEFT_OUT:
+            self.markers += [self._whole(element, 0)] if role == "/Lbl" else []
             return ""
         self.n_figures += role == "/Figure"
         kind = KINDS.get(role, kind)
@@ -113,6 +130,31 @@ class TaggedText:
             self._add(found, text, kind)
             return ""
         return text
+
+    def _whole(self, element: typing.Any, depth: int) -> str:
+        """Return all text of an element."""
+        texts = []
+        for kid in self._kids(element) if depth < DEEPEST else ():
+            if isinstance(kid, int):
+                texts.append(self.texts.get((self.pages[element.raw_get("/Pg").idnum], kid), ""))
+            elif kid.get("/Type") != "/OBJR":
+                texts.append(self._whole(kid, depth + 1))
+        return "".join(texts)
+
+    def find_strange(self) -> list[str]:
+        """List what is drawn or added outside the text that blocks returns, and is no running head or page number."""
+        whole = "".join("".join(self.texts.values()).split())
+        untagged = [(number, text) for number, text in self.untagged if text.strip()]
+        found = [f"page {number + 1}, text outside the structure: {text[:40]!r}" for number, text in untagged]
+        for number, text in self.artifacts:
+            if not PAGE_NUMBER.fullmatch(text) and "".join(text.split()) not in whole:
+                found.append(f"page {number + 1}, text as decoration: {text[:40]!r}")
+        found += [f"a list's marker: {text[:40]!r}" for text in self.markers if not MARKER.fullmatch(text)]
+        found += [f"page {number + 1}, invisible text" for number in sorted(self.invisible)]
+        for number, page in enumerate(self.pdf.pages):
+            kinds = {str(note.get_object().get("/Subtype")) for note in page.get("/Annots") or ()}
+            found += [f"page {number + 1}, an annotation {kind}" for kind in sorted(kinds - {"/Link"})]
+        return found
 
     def _add(self, found: list[Block], text: str, kind: str) -> None:
         text = " ".join(PAGE_REFERENCE.sub("", text).split())

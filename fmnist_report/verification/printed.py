@@ -17,6 +17,8 @@ from fmnist_report.settings import Settings
 from fmnist_report.verification.blocks import Block, read_page
 
 FIGURE = re.compile(r'<figure id="figure-(\w+)"')
+DATA = re.compile(r'<script type="application/[^>]*>.*?</script>', re.DOTALL)
+DRAWING = re.compile(r'<figure id="figure-(\w+)"(.*?<svg .*?</svg>)(.*?</figure>)', re.DOTALL)
 EMPTY = {"box": "0 0 1 1", "body": ""}  # in place of a figure of images, which cannot be drawn again
 
 
@@ -32,8 +34,9 @@ class Drawings(dict):
 
 def print_again(
     results: dict[str, typing.Any], explorer: dict[str, typing.Any]
-) -> tuple[list[Block], set[str], list[str]]:
-    """Return what a report with these results prints, the names of the figures that were drawn again, and of all.
+) -> tuple[list[Block], set[str], list[str], str]:
+    """Return what a report with these results prints, the names of the figures that were drawn again and of all,
+    and the page.
 
     Args:
         results: with the section document.
@@ -56,4 +59,10 @@ def print_again(
         Drawings(drawn), {**explorer, **texts},
     )  # fmt: skip
     page = render_page(document)
-    return read_page(page), set(drawn), FIGURE.findall(page)
+    return read_page(page), set(drawn), FIGURE.findall(page), page
+
+
+def strip_data(page: str, drawn: set[str]) -> str:
+    """Return the source of a page without its data and without the figures that were not drawn again."""
+    text = DATA.sub("", page)
+    return DRAWING.sub(lambda found: found[0] if found[1] in drawn else f"<figure {found[1]}>{found[3]}", text)

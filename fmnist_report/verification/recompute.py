@@ -12,7 +12,7 @@ import numpy as np
 from fmnist_report.evaluation.calibration import calibration_error, reliability
 from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.evaluation.metrics import score_classes
-from fmnist_report.evaluation.test_set import compare
+from fmnist_report.evaluation.test_set import N_MISTAKES, compare
 from fmnist_report.networks import MAIN, PAIRS
 from fmnist_report.report.record import LABELS, NEAR
 from fmnist_report.training.metrics import measure_accuracy, scale_temperature, wilson_interval
@@ -20,6 +20,8 @@ from fmnist_report.training.metrics import measure_accuracy, scale_temperature, 
 EXACT, ROUNDED = 1e-9, 1e-4  # tolerances: of counts and what follows from them; of what depends on quantised values
 SCALED = 1e-3  # of calibration after scaling, which magnifies the quantisation
 N_BINS = 15
+TUNED = "vgg_finetuned"  # whose mistakes are shown
+BUILT = ("mlp", "cnn", "vgg_head", TUNED)  # networks whose layers are listed in full
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +65,20 @@ def recompute(results: dict[str, typing.Any], predictions: dict[str, np.ndarray]
         predictions: labels and probabilities, as in record.unpack_predictions.
     """
     labels = predictions[LABELS]
-    fields: list[Field] = [Field("count", "data.n_test", results["data"]["n_test"], len(labels))]
+    fields: list[Field] = [
+        Field("count", "data.n_test", results["data"]["n_test"], len(labels)),
+        Field("count", "the models", sorted(results["models"]), sorted({*MAIN, *results["models"]})),
+        Field("count", "data.n_train", results["data"]["n_train"], sum(results["class_counts"])),
+    ]
     for name, model in results["models"].items():
+        if name in BUILT:  # the layers of a classifier on features are those of the base alone
+            parts = sum(layer["n_params"] for layer in model["layers"])
+            fields.append(Field("count", f"models.{name}.n_params", model["n_params"], parts))
         if name in predictions:
             near = predictions.get(NEAR)
             fields += _of_model(f"models.{name}", model, predictions[name], labels, near, results["data"])
     fields += _of_comparisons(results, predictions)
+    fields += _of_ensemble(results, predictions)
     fields += _of_images(results, predictions)
     rounded = results.get("browser_model", {})
     if rounded.get("fits") and "cnn" in predictions:
@@ -113,14 +123,20 @@ def _of_model(
         for name, value in right.items():
             tolerance = float(n_moved) if name == "n" else n_moved / right["n"] + ROUNDED
             found.append(Field("calibration", f"{place}.reliability.{number}.{name}", own.get(name), value, tolerance))
+    n_in_bins = sum(int(row.get("n", 0)) for row in recorded)
+    found.append(Field("calibration", f"{place}.reliability, images in all bins", n_in_bins, len(y)))
+    n_bins, tolerance = len(reliability(probabilities, y, N_BINS)), float(n_moved > 0)
+    found.append(Field("calibration", f"{place}.reliability, number of bins", len(recorded), n_bins, tolerance))
     return found
 
 
 def _of_comparisons(results: dict[str, typing.Any], predictions: dict[str, np.ndarray]) -> list[Field]:
     """Compute the comparisons of pairs, if the predictions of all their models are there."""
     needed = {name for pair in PAIRS for name in pair}
-    if not needed <= set(predictions) or not results.get("comparisons"):
-        return []
+    pairs = [[row.get("a"), row.get("b")] for row in results["comparisons"]]
+    listed = [Field("test", "comparisons, their pairs", pairs, [list(pair) for pair in PAIRS])]
+    if not needed <= set(predictions):
+        return listed
     candidates: dict[str, typing.Any] = {}
     for name in needed:
         same = (other for other in candidates if np.array_equal(predictions[other], predictions[name]))
@@ -128,7 +144,7 @@ def _of_comparisons(results: dict[str, typing.Any], predictions: dict[str, np.nd
         candidates[name] = candidates[twin] if twin else types.SimpleNamespace(test=predictions[name])
     rows = compare(candidates, predictions[LABELS])
     recorded = {(row.get("a"), row.get("b")): row for row in results["comparisons"]}
-    found = []
+    found = listed
     for row in rows:
         a, b = row["a"], row["b"]
         own = recorded.get((a, b), {})
@@ -137,16 +153,38 @@ def _of_comparisons(results: dict[str, typing.Any], predictions: dict[str, np.nd
     return found
 
 
+def _of_ensemble(results: dict[str, typing.Any], predictions: dict[str, np.ndarray]) -> list[Field]:
+    """Compute the ensemble's probabilities from its members, and name the classifier that stands for the features."""
+    weights = results["ensemble_weights"]
+    found = [Field("score", "ensemble_weights, their sum", float(sum(weights.values())), 1.0, ROUNDED)]
+    if "ensemble" in predictions and set(weights) <= set(predictions):
+        members = [
+            weight * scale_temperature(predictions[name], results["models"][name]["temperature"])
+            for name, weight in weights.items()
+        ]
+        mixed = np.sum(members, axis=0)
+        n_other = int((mixed.argmax(axis=1) != predictions["ensemble"].argmax(axis=1)).sum())
+        found.append(Field("image", "classes of the ensemble unlike its members'", n_other, 0, 2 + 0.001 * len(mixed)))
+    return found
+
+
 def _of_images(results: dict[str, typing.Any], predictions: dict[str, np.ndarray]) -> list[Field]:
     """Compute the counts of images that all networks miss, and what is said of single images."""
     if not set(MAIN) <= set(predictions):
         return []
     labels = predictions[LABELS]
+    n_shown = {"mistakes": (results["mistakes"], int((predictions[TUNED].argmax(axis=1) != labels).sum()))}
     predicted = np.stack([predictions[name].argmax(axis=1) for name in MAIN])
     missed = (predicted != labels).all(axis=0)
     agreed = missed & (predicted == predicted[0]).all(axis=0)
     own = results["missed_by_all"]
+    n_shown["missed_by_all.shown"] = (own.get("shown", []), int(agreed.sum()))
     found = [
+        *(Field("image", f"{place}, how many", len(rows), min(N_MISTAKES, n)) for place, (rows, n) in n_shown.items()),
+        *(
+            Field("image", f"{place}, each once", len({row["index"] for row in rows}), len(rows))
+            for place, (rows, _) in n_shown.items()
+        ),
         Field("count", "missed_by_all.n", own.get("n"), int(missed.sum())),
         Field("count", "missed_by_all.n_agreed", own.get("n_agreed"), int(agreed.sum())),
     ]

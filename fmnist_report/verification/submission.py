@@ -23,7 +23,7 @@ from fmnist_report.verification.blocks import Block, read_page
 
 MOST_BYTES = 64 * 2**20  # of a document
 MOST_PAGES = 400
-MOST_SECONDS = 300
+MOST_SECONDS = 120
 MEMORY = 3 * 2**30  # bytes that reading may take in addition
 RECORD = re.compile(r'<script type="application/octet-stream" id="(record|predictions)">([A-Za-z0-9+/=]*)</script>')
 EXAMPLES = re.compile(r'<script type="application/json" id="examples">(.*?)</script>', re.DOTALL)
@@ -38,6 +38,7 @@ class Submission:
     predictions: labels and probabilities, as in record.unpack_predictions; empty if there are none.
     blocks: the printed texts; empty for results.json.
     page: the HTML page; "" for others. explorer: the data of its script.
+    strange: what a PDF draws or adds outside its text.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Submission:
     blocks: list[Block] = dataclasses.field(default_factory=list)
     page: str = ""
     explorer: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    strange: list[str] = dataclasses.field(default_factory=list)
 
 
 def read_submission(path: Path) -> Submission:
@@ -58,17 +60,14 @@ def read_submission(path: Path) -> Submission:
         if path.stat().st_size > MOST_BYTES:
             raise ReportError(f"{path.name} has more than {MOST_BYTES // 2**20} MB, as no report has.")
         raw = path.read_bytes()
-        with _limits():
-            if raw.startswith(b"%PDF"):
-                return _read_pdf(raw)
-            text = raw.decode("utf-8")
-            return _read_results(text, path) if text.lstrip().startswith("{") else _read_html(text)
+        if raw.startswith(b"%PDF"):
+            return _read_pdf(raw)
+        text = raw.decode("utf-8-sig")
+        return _read_results(text, path) if text.lstrip().startswith("{") else _read_html(text)
     except ReportError:
         raise
-    except MemoryError:
-        raise ReportError(f"{path.name} needs more memory than any report.") from None
-    except RecursionError:
-        raise ReportError(f"{path.name} is nested more deeply than any report.") from None
+    except (MemoryError, RecursionError):
+        raise
     except OSError as error:
         raise ReportError(f"{path.name} cannot be read ({error.strerror or error}).") from None
     except Exception as error:  # of a damaged or forged document
@@ -76,8 +75,23 @@ def read_submission(path: Path) -> Submission:
 
 
 @contextlib.contextmanager
+def limits(name: str) -> typing.Iterator[None]:
+    """Limit time and memory, where the system allows it.
+
+    Raises:
+        ReportError: more is needed.
+    """
+    try:
+        with _limits():
+            yield
+    except MemoryError:
+        raise ReportError(f"{name} needs more memory than any report.") from None
+    except RecursionError:
+        raise ReportError(f"{name} is nested more deeply than any report.") from None
+
+
+@contextlib.contextmanager
 def _limits() -> typing.Iterator[None]:
-    """Limit time and memory, where the system allows it."""
     try:
         import resource
     except ImportError:
@@ -121,7 +135,8 @@ def _read_pdf(raw: bytes) -> Submission:
         raise ReportError("The PDF has no attached results: it is not a report of this program, or they were removed.")
     results = _check_results(json.loads(attached[RESULTS]))
     predictions = unpack_predictions(attached[PREDICTIONS]) if PREDICTIONS in attached else {}
-    return Submission("pdf", results, predictions, TaggedText(pdf).blocks())
+    text = TaggedText(pdf)
+    return Submission("pdf", results, predictions, text.blocks(), strange=text.find_strange())
 
 
 def _read_html(text: str) -> Submission:
