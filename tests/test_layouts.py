@@ -75,6 +75,11 @@ def write_npz(folder, names, **kinds):
     np.savez_compressed(folder / "set.npz", **{names[name]: kinds.get(name[0], lambda a: a)(own[name]) for name in own})
 
 
+def raise_version(path):
+    """Require an unknown version of the zip format for every member."""
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02-\x03-", b"PK\x01\x02-\x03z"))
+
+
 def write_medmnist(folder):
     own = arrays()
     np.savez(
@@ -211,6 +216,10 @@ def test_names_in_parquet_name_the_classes(tmp_path):
             "no supported data set found .1 .npz file.; the arrays",
         ),
         (lambda folder: (folder / "a.npz").write_bytes(b"no zip"), "a.npz cannot be read"),
+        (
+            lambda folder: (write_npz(folder, KERAS), raise_version(folder / "set.npz")),
+            "set.npz cannot be read .zip file",
+        ),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: np.ones((len(y), 3))), "more than one class per image"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y / 2), "labels are not whole numbers"),
         (lambda folder: write_npz(folder, KERAS, y=lambda y: y.astype(object)), "Python objects, which are never"),

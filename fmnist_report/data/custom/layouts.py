@@ -153,7 +153,7 @@ def _list_arrays(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as file:
             return [name.removesuffix(".npy") for name in file.namelist() if name.endswith(".npy")]
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:  # the second for an unknown version
         raise ValueError(f"{path.name} cannot be read ({error})") from None
 
 
