@@ -13,7 +13,7 @@ from fmnist_report.evaluation.calibration import calibration_error, reliability
 from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.evaluation.metrics import score_classes
 from fmnist_report.evaluation.test_set import N_MISTAKES, compare
-from fmnist_report.networks import MAIN, PAIRS
+from fmnist_report.networks import MAIN, PAIRS, network_of_stage, stages_of_part
 from fmnist_report.report.record import LABELS, NEAR
 from fmnist_report.training.metrics import measure_accuracy, scale_temperature, wilson_interval
 
@@ -21,7 +21,9 @@ EXACT, ROUNDED = 1e-9, 1e-4  # tolerances: of counts and what follows from them;
 SCALED = 1e-3  # of calibration after scaling, which magnifies the quantisation
 N_BINS = 15
 TUNED = "vgg_finetuned"  # whose mistakes are shown
-BUILT = ("mlp", "cnn", "vgg_head", TUNED)  # networks whose layers are listed in full
+BUILT = tuple(
+    map(network_of_stage, (*stages_of_part(1), *stages_of_part(2)))
+)  # networks whose layers are listed in full
 
 
 @dataclasses.dataclass(frozen=True)
