@@ -624,3 +624,8 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path, name, content, sentence)
     (tmp_path / name).write_text(content)
     with pytest.raises(ReportError, match=sentence):
         find_data_set(tmp_path)
+
+
+def test_minus_one_beside_one_is_a_class(tmp_path):
+    label_flat(tmp_path, lambda names: [(name, (-1, 1)[i % 2]) for i, name in enumerate(names)])
+    assert {label for _, label in found_in(tmp_path)[0].values()} == {"-1", "1"}

@@ -1217,3 +1217,10 @@ def test_the_value_of_missing_data_in_a_geotiff_is_black(tmp_path):
     data_set = find_data_set(tmp_path)
     images = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None).arrays["x_train"]
     assert (images[:, :2] == 0).all() and images[:, 2:].mean() > 100
+
+
+def test_labels_of_minus_one_and_one_are_two_classes(tmp_path):
+    write_npz(tmp_path, KERAS, y=lambda y: 2 * (y % 2).astype(int) - 1)
+    data_set = find_data_set(tmp_path)
+    read = READERS[data_set.form](data_set, DataSettings(), lambda n, total: None)
+    assert set(read.arrays["y_train"].tolist()) == {-1, 1} and len(read.arrays["x_train"]) == N and not read.notes

@@ -650,3 +650,9 @@ def test_networks_that_would_need_much_memory_are_refused():
             run_network({"whole": "", "fine": "", "operations": [start, step]}, images)
     with pytest.raises(ValueError, match="too large"):
         run_network({"whole": "", "fine": "", "operations": [start] * 501}, images)
+
+
+def test_hostile_documents_are_compared_within_the_same_limits(tmp_path, report):
+    (tmp_path / "deep.json").write_bytes(HOSTILE["deep JSON"])
+    with pytest.raises(ReportError, match="nested more deeply|cannot be read"):
+        compare_documents(report.html, tmp_path / "deep.json")

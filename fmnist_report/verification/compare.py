@@ -9,7 +9,7 @@ import numpy as np
 from fmnist_report.evaluation.comparison import compare_pairs
 from fmnist_report.networks import BY_NAME
 from fmnist_report.report.record import LABELS
-from fmnist_report.verification.submission import Submission, read_submission
+from fmnist_report.verification.submission import Submission, limits, read_submission
 
 READING = (
     "Comparing accuracies on the test images is a reading of their labels: a choice between the two by it makes the "
@@ -35,7 +35,11 @@ class Comparison:
 
 def compare_documents(first: Path, second: Path) -> Comparison:
     """Compare two reports or results; raise ReportError if one cannot be read."""
-    a, b = read_submission(first), read_submission(second)
+    read = []
+    for path in (first, second):
+        with limits(path.name):
+            read.append(read_submission(path))
+    a, b = read
     runs = a.results["run"], b.results["run"]
     settings = list_differences(runs[0].get("settings", {}), runs[1].get("settings", {}))
     circumstances = [

@@ -64,9 +64,7 @@ def read_submission(path: Path) -> Submission:
             return _read_pdf(raw)
         text = raw.decode("utf-8-sig")
         return _read_results(text, path) if text.lstrip().startswith("{") else _read_html(text)
-    except ReportError:
-        raise
-    except (MemoryError, RecursionError):
+    except (ReportError, MemoryError, RecursionError):
         raise
     except OSError as error:
         raise ReportError(f"{path.name} cannot be read ({error.strerror or error}).") from None

@@ -114,6 +114,7 @@ class Form:
     names: column names; empty if there are none.
     label: the column of the class, or those of which one is 1 in each row; rivals: others that say the same or not.
     splits: the split that each value of the column split has.
+    no_class: values that stand for a missing class.
     """
 
     names: list[str]
@@ -123,6 +124,7 @@ class Form:
     splits: dict[str, str]
     label: tuple[int, ...]
     rivals: tuple[int, ...]
+    no_class: frozenset[str] = NO_CLASS
 
 
 def find_annotations(tree: Folder, index: ImageIndex, column: str | None = None) -> list[Annotations]:
@@ -178,7 +180,8 @@ def _read_table(path: Path, index: ImageIndex, column: str | None) -> Annotation
         read.question(str(error))
     if split is None:
         read.name_split = read_role(path.stem)[0]
-    form = Form(names, len(columns), file, split, splits, label, rivals)
+    signs = len(label) == 1 and columns[label[0]].words == {"-1", "1"}  # two classes
+    form = Form(names, len(columns), file, split, splits, label, rivals, frozenset({""}) if signs else NO_CLASS)
     _collect(rows, index, read, form)
     if label and not read.doubt:
         read.columns = [names[i] for i in label] if names else label[0] + 1
@@ -313,7 +316,7 @@ def _collect(rows: Rows, index: ImageIndex, read: Annotations, form: Form) -> No
         except ValueError as error:
             read.question(str(error))
             continue
-        if name.casefold() in NO_CLASS:
+        if name.casefold() in form.no_class:
             n_blank += 1
             continue
         name = words.setdefault(name, name)

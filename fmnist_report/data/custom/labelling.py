@@ -209,7 +209,7 @@ def _label_images(tree: Folder, index: ImageIndex, tables: list[Annotations], co
     )
     by_folder = {show_path(path.parent, tree.path) for path in labels if path not in splits and path.parent in folders}
     notes += [Note(notes_of.SPLIT_FOLDERS, folders=sorted(by_folder))] if by_folder else []
-    pieces, more = _complete_splits(pieces, tree, index)
+    pieces, more = _complete_splits(pieces, tree)
     notes += more
     known = {piece.path for piece in pieces}
     if rest := [path for path in index.images if path not in known]:
@@ -223,7 +223,7 @@ def _label_images(tree: Folder, index: ImageIndex, tables: list[Annotations], co
     return Layout("images", tuple(pieces), tuple(notes), tuple(used))
 
 
-def _complete_splits(pieces: list[Piece], tree: Folder, index: ImageIndex) -> tuple[list[Piece], list[Note]]:
+def _complete_splits(pieces: list[Piece], tree: Folder) -> tuple[list[Piece], list[Note]]:
     """Add training images in class folders if tables label only those of other splits; leave out those of no split."""
     found = {piece.split for piece in pieces}
     if found & {"val", "test"} and not found & {"train", ""}:

@@ -421,6 +421,8 @@ def _leave_out_unlabelled(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], tuple[Note, ...]]:
     """Leave out images whose label is −1, if that is the only negative label, as of unlabelled images."""
     images, labels = dict(images), dict(labels)
+    if {value for values in labels.values() for value in np.unique(values).tolist()} == {-1, 1}:
+        return images, labels, ()  # two classes
     n = 0
     for name, values in labels.items():
         if values.dtype.kind not in "if" or not (values < 0).any() or (values[values < 0] != -1).any():
