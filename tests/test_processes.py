@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,49 @@ def test_an_error_is_raised_here():
 def test_a_process_that_dies_is_named():
     with pytest.raises(ReportError, match="The process for first ended before it was finished"):
         run_in_processes(os._exit, {"first": (9,)})
+
+
+def fail_after(path):
+    wait_for(lambda: path.with_suffix(".pid").exists())
+    raise ValueError("failed")
+
+
+def test_an_error_ends_the_other_processes_at_once(tmp_path):
+    def count():
+        return [int(path.read_text()) for path in tmp_path.glob("*.pid")]
+
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="failed"):
+        run_in_processes(act, {"bad": (fail_after, tmp_path / "other"), "other": (sleep_and_tell, tmp_path / "other")})
+    assert time.monotonic() - started < 45 and count()
+    wait_for(lambda: not any(Path(f"/proc/{child}").is_dir() for child in count()))
+
+
+def act(function, path):
+    return function(path)
+
+
+def end_and_tell(path):
+    path.with_suffix(".pid").write_text(str(os.getpid()))
+
+
+def wait_for_the_end(path):
+    """Return whether the process that wrote the path has ended while this one is still running."""
+    wait_for(lambda: path.with_suffix(".pid").exists() and path.with_suffix(".pid").read_text())
+    child = int(path.with_suffix(".pid").read_text())
+    wait_for(lambda: not Path(f"/proc/{child}").is_dir() or "State:\tZ" in Path(f"/proc/{child}/status").read_text())
+    return True
+
+
+def test_a_process_ends_with_its_task(tmp_path):
+    tasks = {"short": (end_and_tell, tmp_path / "a"), "long": (wait_for_the_end, tmp_path / "a")}
+    assert run_in_processes(act, tasks) == {"short": None, "long": True}
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="without masks of signals")
+def test_ctrl_c_does_not_reach_a_starting_process():
+    assert signal.SIGINT in run_in_processes(signal.pthread_sigmask, {"mask": (signal.SIG_BLOCK, ())})["mask"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def sleep_and_tell(path):

@@ -1,16 +1,14 @@
 """Parallel tasks in processes that end with this one."""
 
-import concurrent.futures
-import concurrent.futures.process
 import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
-import traceback
 import typing
-from multiprocessing.connection import Connection
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 import threadpoolctl
 
@@ -23,7 +21,7 @@ MOST_PROCESSES = 8
 
 
 def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict[str, typing.Any]:
-    """Call function(*arguments) for every task, each in a new process that ends with this one.
+    """Call function(*arguments) for every task in parallel, each in a new process that ends with its task.
 
     Args:
         function: a module-level function that returns a picklable value.
@@ -35,57 +33,64 @@ def run_in_processes(function: typing.Callable, tasks: dict[str, tuple]) -> dict
     Raises:
         ReportError: the error of the first task that failed, or its name if its process died.
     """
-    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow threads can hang
-    working: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
-    try:
+    with contextlib.ExitStack() as executors:
+        futures = {}
         for name, arguments in tasks.items():
-            receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(sender, function, arguments), name=name)
-            with _blocking_interrupts():
-                process.start()
-            sender.close()
-            working[name] = (process, receiver)
-        return {name: _receive(name, receiver) for name, (_, receiver) in working.items()}
-    finally:
-        for started, _ in working.values():
-            started.terminate()
-            started.join()
+            executor = executors.enter_context(_open_executor(1, one_thread=False))
+            futures[name] = _submit(executor, function, arguments)
+            executor.shutdown(wait=False)  # the process ends, and frees its memory, when its task is done
+        return {name: _result(future, f"The process for {name} ended before it was finished; run again.")
+                for name, future in futures.items()}  # fmt: skip
 
 
 @contextlib.contextmanager
-def _blocking_interrupts() -> typing.Iterator[None]:
-    """Block Ctrl-C in processes started inside the block; this process handles it and ends them.
+def _open_executor(n: int, one_thread: bool) -> typing.Iterator[ProcessPoolExecutor]:
+    """Yield an executor of up to n new processes; if the block fails, they are terminated with their tasks."""
+    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow threads can hang
+    others = multiprocessing.active_children()
+    executor = ProcessPoolExecutor(n, context, _begin, (one_thread,))
+    try:
+        yield executor
+    except BaseException:
+        for child in multiprocessing.active_children():
+            if child not in others:
+                child.terminate()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
 
-    Windows cannot block signals; there the child process ignores them as soon as it has started.
+
+def _submit(executor: ProcessPoolExecutor, function: typing.Callable, arguments: tuple) -> Future:
+    """Submit a task; a process that starts for it has Ctrl-C blocked, because this process handles it and ends them.
+
+    Windows cannot block signals; there a process ignores them as soon as it has started.
     """
     if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
+        return executor.submit(function, *arguments)
     former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        return executor.submit(function, *arguments)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def _receive(name: str, receiver: Connection) -> typing.Any:
+def _result(future: Future, death: str) -> typing.Any:
+    """Return a task's result, or raise its error, or a ReportError with the given sentence if its process died."""
     try:
-        value, error = receiver.recv()
-    except EOFError:
-        raise ReportError(f"The process for {name} ended before it was finished; run again.") from None
-    if error is not None:
-        raise error
-    return value
+        return future.result()
+    except BrokenProcessPool:
+        raise ReportError(death) from None
 
 
-def _work(sender: Connection, function: typing.Callable, arguments: tuple) -> None:
+def _begin(one_thread: bool) -> None:
+    """Initialise a process; one with one thread before it imports anything that starts threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        sender.send((function(*arguments), None))
-    except Exception as error:  # noqa: BLE001  (re-raised in the parent)
-        error.add_note(traceback.format_exc())
-        sender.send((None, error))
+    if one_thread:
+        os.environ.update(ONE_THREAD)
+        prepare_libraries()
+        import_quietly()
+        threadpoolctl.threadpool_limits(1)  # of libraries that were loaded before the variables were set
 
 
 def _end_with_parent() -> None:
@@ -102,53 +107,34 @@ class ProcessPool(WorkerPool):
     than sequential runs.
     """
 
-    def __init__(self, pool: concurrent.futures.Executor) -> None:
-        self.pool = pool
+    def __init__(self, executor: ProcessPoolExecutor) -> None:
+        self.executor = executor
 
     def compute(
         self, function: typing.Callable, tasks: typing.Iterable[tuple]
     ) -> typing.Iterator[tuple[int, typing.Any]]:
-        """Yield (index of the task, function(*task)) as results arrive; function and tasks must be picklable."""
-        futures = {self.pool.submit(function, *task): number for number, task in enumerate(tasks)}
-        for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.result()
+        """Yield (index of the task, function(*task)) as results arrive; function and tasks must be picklable.
+
+        Raises:
+            ReportError: a process died.
+        """
+        death = "A training process ended before it was finished, perhaps because memory ran out; run again."
+        futures = {_submit(self.executor, function, task): number for number, task in enumerate(tasks)}
+        for future in as_completed(futures):
+            yield futures[future], _result(future, death)
 
 
 @contextlib.contextmanager
 def open_processes() -> typing.Iterator[WorkerPool]:
-    """Yield a pool of processes, or of this process only if there is one processor or little memory.
-
-    Raises:
-        ReportError: a process died.
-    """
+    """Yield a pool of processes, or of this process only if there is one processor or little memory."""
     n = count_processes()
     if n == 1:
         yield WorkerPool()
         return
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(n, context, _begin)
-    try:
-        yield ProcessPool(pool)
-    except concurrent.futures.process.BrokenProcessPool:
-        raise ReportError(
-            "A training process ended before it was finished, perhaps because memory ran out; run again."
-        ) from None
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    with _open_executor(n, one_thread=True) as executor:
+        yield ProcessPool(executor)
 
 
 def count_processes() -> int:
     """Return the number of training runs that fit on this machine in parallel."""
     return max(1, min(count_cores(), memory_bytes() // PROCESS_BYTES, MOST_PROCESSES))
-
-
-def _begin() -> None:
-    """Initialise a process of a pool, before it imports anything that starts threads."""
-    os.environ.update(ONE_THREAD)
-    prepare_libraries()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import_quietly()
-    threadpoolctl.threadpool_limits(1)  # of libraries that were loaded before the variables were set
