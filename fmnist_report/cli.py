@@ -15,7 +15,6 @@ from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 from typer.core import TyperGroup, TyperOption
 
 from fmnist_report import __version__
-from fmnist_report.attempts import JOURNAL_COLUMNS, check_note, list_attempts, list_journal, run_attempts
 from fmnist_report.doctor import examine
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.pipeline.output import print_line, print_table
@@ -251,6 +250,8 @@ def try_(
     are recorded in the journal. Also accepts the options of a run: --preset and --set (the values to compare with),
     --seed, --data-dir, --cache-dir, --journal, and --only STAGE for one of several networks.
     """
+    from fmnist_report.attempts import check_note, list_attempts, run_attempts
+
     request: Request = context.obj
     run_attempts(request, list_attempts(request, words, grid), seeds, check_note(note))
 
@@ -264,6 +265,8 @@ def tried(
 
     Also accepts the options of a run: --preset, --set, --data-dir, --cache-dir, --journal.
     """
+    from fmnist_report.attempts import JOURNAL_COLUMNS, list_journal
+
     request: Request = context.obj
     runs = [run for run in request.journal.read() if run.data == request.data_set.sha256]
     if json_:

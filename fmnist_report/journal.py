@@ -19,7 +19,6 @@ from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.stage import Step
 from fmnist_report.presets import list_values, preset
 from fmnist_report.settings import Settings
-from fmnist_report.training.metrics import measure_accuracy, score_scaled
 
 NAME = "journal.jsonl"  # in the cache folder, by default
 STAGES = (*stages_of_part(1), *stages_of_part(2))  # that train a network
@@ -230,6 +229,8 @@ def measure_validation(network: Path, data: Path) -> tuple[float, float | None, 
     Args:
         network, data: entries of the training and of the data.
     """
+    from fmnist_report.training.metrics import measure_accuracy, score_scaled  # imports SciPy, for new runs alone
+
     probabilities = load_arrays(network / "probabilities.npz")["val"]
     labels = load_arrays(data / "labels.npz")["val"]
     loss = score_scaled(probabilities, labels)

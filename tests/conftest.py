@@ -35,6 +35,7 @@ hypothesis.settings.register_profile(
 )  # for mutants
 hypothesis.settings.load_profile("usual")
 ROOT = Path(__file__).resolve().parent.parent
+SLOW_IMPORTS = {"h5py", "keras", "matplotlib", "pandas", "scipy", "sklearn", "tensorflow", "weasyprint"}
 CACHE_NAME = "cache of ґ's"
 
 
@@ -239,7 +240,7 @@ def call_real_pipeline(folder, *more, **environment):
     for assignment in (*TINY, "features.shard=200"):
         arguments += ["--set", assignment]
     code = "import sys; sys.argv[0] = 'run_all.py'; from run_all import *; code = main(build_pipeline); " \
-           "print('imported', 'tensorflow' in sys.modules, 'keras' in sys.modules); sys.exit(code)"  # fmt: skip
+           f"print('imported:', *sorted({SLOW_IMPORTS} & sys.modules.keys())); sys.exit(code)"  # fmt: skip
     command = [sys.executable, "-c", code, *arguments, *more]
     env = {**os.environ, **environment}
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
