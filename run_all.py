@@ -30,13 +30,14 @@ Runs = Sequence[dict[str, Any]]
 
 def build_pipeline(
     s: Settings, document: Document, data_set: DataSet, cache_dir: Path, workers: Workers = LOCAL,
-    no_test: bool = False, journal: Runs = (),
+    no_test: bool = False, journal: Runs = (), n_evaluations: int = 1,
 ) -> Pipeline:  # fmt: skip
     """Build the pipeline: the stages in order, each with its inputs.
 
     Args:
         no_test: end the pipeline with the validation metrics, without reading the test labels.
         journal: full training runs with other settings, which the report compares with these, from select_runs.
+        n_evaluations: settings, these included, with which the test set has been evaluated.
     """
     pipeline, by = Pipeline("fmnist_report"), {"workers": workers}
     exact = {"operations": "deterministic"} if s.deterministic else {}
@@ -126,8 +127,9 @@ def build_pipeline(
         html = pipeline.stage(
             f"html-{lang}", "report.html:render_html", lang=lang, settings=s, title_page=document.title_page(lang),
             data_set={"name": data_set.name, "classes": classes}, evaluation=evaluation, figures=figures,
-            examples=examples, browser_model=browser_model, digests=template_digests(lang) | tried,
-            places={"journal": journal},
+            examples=examples, browser_model=browser_model,
+            digests=template_digests(lang) | tried | {"n_evaluations": str(n_evaluations)},
+            places={"journal": journal, "n_evaluations": n_evaluations},
             execution=Execution.PARALLEL, published=True,
         )  # fmt: skip
         pipeline.stage(f"pdf-{lang}", "report.pdf.writer:write_pdf", html=html, execution=Execution.PARALLEL)

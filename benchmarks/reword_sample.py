@@ -77,7 +77,7 @@ def drop_former_study(study: dict[str, typing.Any]) -> dict[str, typing.Any]:
 def main() -> None:
     results = read_json(SAMPLE / "results.json")
     results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] in STAGES]
-    results |= read_full_runs(fashion=True) | {"study": drop_former_study(results["study"])}
+    results |= read_full_runs(fashion=True) | {"n_evaluations": 1, "study": drop_former_study(results["study"])}
     for code in LANGUAGES:
         shown = SAMPLE / f"report.{code}.html"
         with tempfile.TemporaryDirectory() as folder:

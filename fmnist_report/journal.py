@@ -1,4 +1,4 @@
-"""The journal: one line of JSON for every full training run, which outlives the cache."""
+"""The journal: one line of JSON for every full training run and every evaluation; it outlives the cache."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from fmnist_report.errors import ReportError
 from fmnist_report.machine import describe_hardware
 from fmnist_report.networks import BY_STAGE, stages_of_part
 from fmnist_report.pipeline.cache import MEASURED, Entry
-from fmnist_report.pipeline.files import canonical_json, load_arrays, read_json
+from fmnist_report.pipeline.files import canonical_json, digest_json, load_arrays, read_json
 from fmnist_report.pipeline.locks import hold
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.stage import Step
@@ -71,6 +71,29 @@ class Run:
         return {name: value for name, value in self.settings.items() if name in own and own[name] != value}
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation on the test set, which counts as one however often it is repeated with equal settings.
+
+    evaluation: digest of the settings, from digest_settings.
+    data: SHA-256 of the data set.
+    preset, seed: of the run.
+    date: of the first.
+    """
+
+    evaluation: str
+    data: str
+    preset: str
+    seed: int
+    date: str
+
+
+def digest_settings(settings: Settings) -> str:
+    """Return a digest of the settings, the seed included, that can change a prediction."""
+    chosen = {name: value for name, value in list_values(settings).items() if not name.startswith("report.")}
+    return digest_json(json.loads(json.dumps({**chosen, "seed": settings.seed})))
+
+
 def select_settings(settings: Settings, stage: str) -> dict[str, typing.Any]:
     """Return the settings that determine how a stage trains its network, "section.name": value, as in JSON."""
     sections = BY_STAGE[stage].determined_by
@@ -79,7 +102,8 @@ def select_settings(settings: Settings, stage: str) -> dict[str, typing.Any]:
 
 
 class Journal:
-    """A file with one run per line, newest last; a later line about the same cache entry replaces an earlier one.
+    """A file with one run or evaluation per line, newest last; a later line about the same cache entry replaces an
+    earlier one.
 
     Args:
         path: the file; it need not exist.
@@ -98,21 +122,42 @@ class Journal:
             ReportError: the file exists, but cannot be read.
         """
         found: dict[str, Run] = {}
+        for run in self._parse():
+            if isinstance(run, Run):
+                former = found.pop(run.key, None)
+                found[run.key] = dataclasses.replace(run, note=run.note or (former.note if former else ""))
+        return list(found.values())
+
+    def read_evaluations(self, data: str) -> dict[str, Evaluation]:
+        """Return the evaluations on the test set of a data set, by digest of their settings.
+
+        Args:
+            data: SHA-256 of the data set.
+
+        Raises:
+            ReportError: the file exists, but cannot be read.
+        """
+        found: dict[str, Evaluation] = {}
+        for entry in self._parse():
+            if isinstance(entry, Evaluation) and entry.data == data:
+                found.setdefault(entry.evaluation, entry)
+        return found
+
+    def _parse(self) -> list[Run | Evaluation]:
+        """Return the content of all lines, and warn once of those that cannot be read."""
+        entries: list[Run | Evaluation] = []
         damaged = []
         for number, line in enumerate(self._read_lines(), 1):
             if not line.strip():
                 continue
             try:
-                run = parse_run(line)
+                entries.append(parse_line(line))
             except (ValueError, TypeError, KeyError, RecursionError):
                 damaged.append(str(number))
-                continue
-            former = found.pop(run.key, None)
-            found[run.key] = dataclasses.replace(run, note=run.note or (former.note if former else ""))
         if damaged and (lines := f"line{'s' * (len(damaged) > 1)} {', '.join(damaged)}") != self._reported:
             self._reported = lines  # once, however often the journal is read
             self.warn(f"The journal {str(self.path)!r} is damaged in {lines}; the other lines are used.")
-        return list(found.values())
+        return entries
 
     def add(self, runs: typing.Iterable[Run]) -> None:
         """Append the runs that are new, or have a new note; several processes may do so at once.
@@ -128,6 +173,16 @@ class Journal:
             new = [run for run in runs if run.key not in known or run.note not in ("", known[run.key].note)]
             if new:
                 self._append([json.dumps(dataclasses.asdict(run), ensure_ascii=False) for run in new])
+
+    def add_evaluation(self, entry: Evaluation) -> None:
+        """Append an evaluation on the test set, if it is the first with its settings.
+
+        Raises:
+            ReportError: the file cannot be written.
+        """
+        with _explaining_errors(self.path, "written"), hold(self.locks, "journal", self.warn):
+            if entry.evaluation not in Journal(self.path, self.locks).read_evaluations(entry.data):
+                self._append([json.dumps(dataclasses.asdict(entry), ensure_ascii=False)])
 
     def _append(self, lines: list[str]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,13 +216,26 @@ def _explaining_errors(path: Path, done: str) -> typing.Iterator[None]:
         ) from error
 
 
-def parse_run(line: str) -> Run:
+def parse_line(line: str) -> Run | Evaluation:
     """Read a line of the journal; fields that this version does not know are ignored.
 
     Raises:
         ValueError, TypeError, KeyError, RecursionError: the line is damaged.
     """
     values = json.loads(line)
+    return parse_evaluation(values) if "evaluation" in values else parse_run(values)
+
+
+def parse_evaluation(values: dict[str, typing.Any]) -> Evaluation:
+    """Return an evaluation from its fields; errors as of parse_line."""
+    entry = Evaluation(**{field.name: values[field.name] for field in dataclasses.fields(Evaluation)})
+    if not all(isinstance(text, str) for text in (entry.evaluation, entry.data, entry.preset, entry.date)):
+        raise ValueError("a text is missing")
+    return entry
+
+
+def parse_run(values: dict[str, typing.Any]) -> Run:
+    """Return a run from its fields; errors as of parse_line."""
     run = Run(**{field.name: values[field.name] for field in dataclasses.fields(Run)})
     texts = (run.key, run.data, run.preset, run.processor, run.date, run.note)
     numbers = (run.val_accuracy, run.val_loss or 0, run.seconds, run.seed, run.n_val)
@@ -197,6 +265,14 @@ def record_plan(plan: Plan, settings: Settings, data: str, note: str = "", only:
         for name, step in steps.items()
         if (stage := find_stage(name)) and step.entry
     ]
+
+
+def record_evaluation(plan: Plan, settings: Settings, data: str) -> Evaluation | None:
+    """Return the evaluation on the test set of a plan; None if it has no entry in the cache. Arguments: record_plan."""
+    step = plan.steps.get("evaluation")
+    if not step or not step.entry:
+        return None
+    return Evaluation(digest_settings(settings), data, settings.preset, settings.seed, step.entry.created[:10])
 
 
 def find_stage(name: str) -> str:

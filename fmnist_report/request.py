@@ -14,7 +14,7 @@ from fmnist_report.data.custom.detection import DataSet, find_data_set
 from fmnist_report.doctor import require_pango, require_space
 from fmnist_report.errors import ReportError, UsageError
 from fmnist_report.forecast import WORTH_TELLING, Remaining, add_up, describe_plan, forecast, preset_seconds
-from fmnist_report.journal import NAME, Journal, record_plan, select_runs
+from fmnist_report.journal import NAME, Journal, digest_settings, record_evaluation, record_plan, select_runs
 from fmnist_report.machine import describe_speed, measure_speed, prepare_libraries, require_backend
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import read_json, require_folder
@@ -96,21 +96,25 @@ class Request:
         """Return the runs in the journal that the report compares with the chosen settings."""
         return select_runs(self.journal.read(), self.settings, self.data_set.sha256)
 
+    def count_evaluations(self) -> int:
+        """Return with how many settings, the chosen ones included, the test set has been evaluated."""
+        return len({*self.journal.read_evaluations(self.data_set.sha256), digest_settings(self.settings)})
+
     def plan(self, cache: Cache, force: typing.Sequence[str] | None = None) -> Plan:
         """Plan the pipeline; raise UsageError for an invalid request.
 
         Args:
             force: stages to recompute; those of the request by default.
         """
-        stages = self._build(self.settings, self.no_test, self.select_journal())
+        stages = self._build(self.settings, self.no_test, self.select_journal(), self.count_evaluations())
         return Plan(stages, cache, self.force if force is None else force, self.only)
 
     def plan_training(self, cache: Cache, settings: Settings, stage: str) -> Plan:
         """Plan one training run with other settings, without reading the test labels."""
         return Plan(self._build(settings, no_test=True), cache, only=stage)
 
-    def _build(self, settings: Settings, no_test: bool, journal: typing.Sequence[dict] = ()) -> list[Stage]:
-        arguments = (self.document, self.data_set, self.cache_dir, self.workers, no_test, journal)
+    def _build(self, settings: Settings, no_test: bool, journal: typing.Sequence[dict] = (), n: int = 1) -> list[Stage]:
+        arguments = (self.document, self.data_set, self.cache_dir, self.workers, no_test, journal, n)
         return self.build_pipeline(settings, *arguments)
 
 
@@ -156,6 +160,10 @@ def _record(request: Request, plan: Plan, stage: str = "") -> None:
     """Record the training run of one stage, or of all, in the journal; a run does not fail for want of a journal."""
     try:
         request.journal.add(record_plan(plan, request.settings, request.data_set.sha256, only=stage))
+        if stage in ("", "evaluation") and (
+            evaluation := record_evaluation(plan, request.settings, request.data_set.sha256)
+        ):
+            request.journal.add_evaluation(evaluation)
     except ReportError as error:
         request.progress.warn(str(error))
 

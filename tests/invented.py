@@ -70,6 +70,7 @@ def invent_results(accuracy, n_test=400, n_classes=10, seed=0, n_val=200, **part
         "mechanisms": invent_mechanisms(rng),
         "run": {"preset": "standard", "settings": dataclasses.asdict(preset("standard"))},
         "journal": [],
+        "n_evaluations": 1,
         "full_runs": [],
         "tried": {"preset": "best", "rows": []},
     }
@@ -452,4 +453,9 @@ def invent_full_runs(rows, rng):
     tried = [{"stage": stage, "changes": changes, "val_accuracy": 0.92 + effect, "effect": effect}
              for stage in ("mlp", "cnn")
              for changes, effect in (({}, 0.0), ({"dropout": "0.3"}, float(rng.normal(0, 0.002))))]  # fmt: skip
-    return {"journal": [], "full_runs": average_seeds(full), "tried": {"preset": "best", "rows": tried}}
+    return {
+        "journal": [],
+        "n_evaluations": 1,
+        "full_runs": average_seeds(full),
+        "tried": {"preset": "best", "rows": tried},
+    }

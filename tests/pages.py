@@ -47,7 +47,7 @@ ENVIRONMENT = functools.partial(jinja2.Environment, bytecode_cache=Compiled())  
 def prepare_results(document):
     """Return a results.json as input of the page: without stages that render it or are gone; with full runs."""
     stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] in STAGES]
-    known = read_full_runs(fashion=True) | {"study": drop_former_study(document["study"])}
+    known = read_full_runs(fashion=True) | {"n_evaluations": 1, "study": drop_former_study(document["study"])}
     return {**document, "stages": stages, **known}
 
 

@@ -196,6 +196,28 @@ def test_a_value_is_tried_in_full_without_the_test_labels_and_only_once(real_run
     assert f"{100 * (accuracies[1] - accuracies[0]):+.2f}" in first.stdout
 
 
+def test_the_report_counts_evaluations_on_the_test_set(real_run, tmp_path):
+    path = tmp_path / "j"
+    journal, words = Journal(path, tmp_path / "locks"), ("--journal", str(path), "--out", str(tmp_path / "report"))
+    for n, more in ((1, ()), (1, ()), (2, ("--set", "classifiers.neighbours=7")), (2, ())):
+        run = real_run(*words, *more, "--lang", "en")
+        assert run.returncode == 0, run.stderr
+        assert (
+            len(
+                {
+                    entry
+                    for line in path.read_text("utf-8").splitlines()
+                    if (entry := json.loads(line).get("evaluation"))
+                }
+            )
+            == n
+        )
+        page = (tmp_path / "report" / "report.en.html").read_text("utf-8")
+        assert f"these included: {n}." in " ".join(page.split())
+        assert ("A choice among them" in page) == (n > 1)
+    assert len(journal.read_evaluations(journal.read()[0].data)) == 2
+
+
 def test_pruning_the_cache_keeps_the_journal(real_run, tmp_path):
     (tmp_path / "cache").mkdir()
     path = tmp_path / "cache" / "journal.jsonl"

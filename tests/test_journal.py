@@ -13,11 +13,14 @@ from fmnist_report.errors import ReportError
 from fmnist_report.journal import (
     OF_VALIDATION,
     STAGES,
+    Evaluation,
     Journal,
     Run,
+    digest_settings,
     find_stage,
     measure_validation,
-    parse_run,
+    parse_line,
+    record_evaluation,
     record_plan,
     select_runs,
     select_settings,
@@ -82,13 +85,13 @@ def test_a_damaged_line_is_reported_and_costs_nothing_else(journal, damage):
 )  # fmt: skip
 def test_a_line_with_a_wrong_value_is_damaged(changes):
     line = json.loads(json.dumps(dataclasses.asdict(run_of())))
-    assert parse_run(json.dumps(line)) == run_of()
+    assert parse_line(json.dumps(line)) == run_of()
     with pytest.raises((ValueError, TypeError, KeyError)):
-        parse_run(json.dumps(line | changes))
+        parse_line(json.dumps(line | changes))
 
 
 def test_a_field_of_a_later_version_is_ignored():
-    assert parse_run(json.dumps(dataclasses.asdict(run_of()) | {"colour": "red"})) == run_of()
+    assert parse_line(json.dumps(dataclasses.asdict(run_of()) | {"colour": "red"})) == run_of()
 
 
 def test_a_line_that_a_killed_process_left_unfinished_does_not_swallow_the_next(journal):
@@ -179,6 +182,43 @@ def test_of_a_plan_the_networks_with_an_entry_are_recorded(tmp_path):
     assert first.processor and not second.processor  # where a cached entry was computed is not known
     assert first.settings == select_settings(settings, "cnn") and "mlp.epochs" not in first.settings
     assert record_plan(SimpleNamespace(steps={**steps, "data": step(None)}), settings, "5a") == []
+
+
+def evaluation_of(*assignments, data="5a", date="2026-01-02", **changes):
+    settings = dataclasses.replace(override(preset("quick"), list(assignments)), **changes)
+    return Evaluation(digest_settings(settings), data, "quick", settings.seed, date)
+
+
+def test_evaluations_with_equal_settings_count_once(journal):
+    first, other, seed = evaluation_of(), evaluation_of("cnn.dropout=0.5"), evaluation_of(seed=1)
+    same, elsewhere = evaluation_of("report.mistakes=7", date="2026-02-03"), evaluation_of(data="6b")
+    journal.add([run_of()])
+    for entry in (first, other, same, seed, first, elsewhere):
+        journal.add_evaluation(entry)
+    assert list(journal.read_evaluations("5a").values()) == [first, other, seed]
+    assert list(journal.read_evaluations("6b").values()) == [elsewhere]
+    assert journal.read() == [run_of()] and journal.warnings == []
+    assert len(journal.path.read_text("utf-8").splitlines()) == 5
+
+
+@pytest.mark.parametrize("changes", [{"date": None}, {"evaluation": 3}, {"data": []}])
+def test_an_evaluation_with_a_wrong_value_is_damaged(changes):
+    line = dataclasses.asdict(evaluation_of())
+    assert parse_line(json.dumps(line | {"colour": "red"})) == evaluation_of()
+    with pytest.raises(ValueError):
+        parse_line(json.dumps(line | changes))
+    del line["data"]
+    with pytest.raises(KeyError):
+        parse_line(json.dumps(line))
+
+
+def test_of_a_plan_a_finished_evaluation_is_recorded():
+    entry = SimpleNamespace(created="2026-01-02T03:04:05+00:00")
+    plan = SimpleNamespace(steps={"evaluation": SimpleNamespace(entry=entry)})
+    assert record_evaluation(plan, preset("quick"), "5a") == evaluation_of()
+    plan.steps["evaluation"].entry = None
+    assert record_evaluation(plan, preset("quick"), "5a") is None
+    assert record_evaluation(SimpleNamespace(steps={}), preset("quick"), "5a") is None
 
 
 @pytest.mark.parametrize(

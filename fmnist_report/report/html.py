@@ -69,12 +69,14 @@ def render_html(
     examples: Path,
     browser_model: Path,
     journal: typing.Sequence[dict[str, typing.Any]] = (),
+    n_evaluations: int = 1,
 ) -> None:
     """Stage `html`: write report.html, self-contained and without network requests, and its results and predictions.
 
     Args:
         data_set: its name, and classes as in name_classes.
         journal: full training runs with other settings, from journal.select_runs.
+        n_evaluations: settings, these included, with which the test set has been evaluated on this machine.
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
@@ -82,7 +84,7 @@ def render_html(
         evaluation, settings, described, stages_behind(evaluation, examples, browser_model, figures)
     )
     fashion = data_set["classes"] is None
-    results |= full_runs.read_full_runs(fashion=fashion, journal=journal)
+    results |= full_runs.read_full_runs(fashion=fashion, journal=journal) | {"n_evaluations": n_evaluations}
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
     explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)

@@ -135,6 +135,7 @@ class Appendix:
     command: str
     deterministic: bool
     fashion: bool
+    n_evaluations: int
     time: str
     n_cached: str
     n_stages: str
@@ -184,6 +185,7 @@ def describe(document: Document) -> Appendix:
         command=reproduce_command(settings) + ("" if document.fashion else " --data-dir …"),
         deterministic=settings.deterministic,
         fashion=document.fashion,
+        n_evaluations=results["n_evaluations"],
         time=language.duration(sum(stage["seconds"] for stage in stages)),
         n_cached=language.integer(sum(stage["status"] == "cached" for stage in stages)),
         n_stages=language.integer(len(stages)),
