@@ -395,19 +395,26 @@ def cache_verify(
         str | None,
         typer.Option("--recompute", metavar="STAGE", help="Compute a cached stage again, and compare the results."),
     ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option("--first", metavar="N", min=1, help="With --recompute: only the first N shards or epochs."),
+    ] = None,
 ) -> None:
     """Verify the digest of every cached file; exit code 1 if any differs.
 
     With --recompute, one stage is computed again from its cached inputs, beside its entry, and every file is compared:
     whether the bytes are the same, or by how much the numbers differ. Nothing is replaced. Results are the same bit for
-    bit only with the same versions, number of cores and kind of processor. Also accepts the options of a run.
+    bit only with the same versions, number of cores and kind of processor. With --first N, only the first N shards of
+    the features, or the first N epochs of a training, are computed again. Also accepts the options of a run.
     """
     request: Request = context.obj
+    if first and not recompute:
+        raise UsageError("--first needs --recompute STAGE.")
     if recompute:
-        from fmnist_report.pipeline.repetition import repeat_stage
+        from fmnist_report.verification.repetition import repeat_stage
 
         name = rename_stages([recompute], request.progress.warn)[0]
-        files = repeat_stage(request.plan(request.cache()), name, request.progress)
+        files = repeat_stage(request.plan(request.cache()), name, request.progress, first)
         request.progress.close()
         print_table(("file", "repetition"), list(files))
         raise typer.Exit(0 if all(file.agrees for file in files) else 1)

@@ -11,15 +11,31 @@ from fmnist_report.errors import UsageError
 from fmnist_report.pipeline.cache import Cache
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.pipeline.plan import Plan
-from fmnist_report.pipeline.repetition import SAME, TIMES, _describe_difference, repeat_stage
 from fmnist_report.pipeline.runner import run_plan
 from fmnist_report.pipeline.stage import Stage
+from fmnist_report.verification import repetition
+from fmnist_report.verification.repetition import SAME, TIMES, _describe_difference, repeat_stage
 
 
 def drift(out, progress, *, shards):
     """A stage whose results depend on the process, and that measures its time."""
     write_json(out / "numbers.json", {"same": [1, 2], "other": os.getpid()})
     write_json(out / "measured.json", {"seconds": 1})
+
+
+def train(out, progress, *, epochs, drift):
+    """A training of epochs of two batches, with a checkpoint after each; with drift, epochs after the first differ."""
+    history = {"loss": [], "seconds": []}
+    for epoch in range(epochs):
+        for batch in (1, 2):
+            progress.update(2 * epoch + batch, 2 * epochs, images=1)
+        history["loss"].append(1 / (epoch + 1) + drift * (epoch > 0) * os.getpid() / 1e9)
+        history["seconds"].append(0.1)
+        (out / "unfinished").mkdir(exist_ok=True)
+        with h5py.File(out / "unfinished" / "checkpoint.h5", "w") as file:
+            file.attrs["history"] = json.dumps(history)
+    (out / "finished").write_text("")
+    write_json(out / "history.json", {"loss": history["loss"]})
 
 
 @pytest.fixture
@@ -29,7 +45,9 @@ def plan(tmp_path, quiet):
     shards = Stage("shards", "benchmarks.crash:make_shards", {"n": 2}, resumes=True)
     joined = Stage("joined", "benchmarks.crash:join_shards", {}, {"shards": shards})
     drifting = Stage("drifting", "tests.test_repetition:drift", {}, {"shards": shards})
-    stages = [shards, joined, drifting]
+    trained = Stage("trained", "tests.test_repetition:train", {"epochs": 3, "drift": 0})
+    unsteady = Stage("unsteady", "tests.test_repetition:train", {"epochs": 3, "drift": 1})
+    stages = [shards, joined, drifting, trained, unsteady]
     run_plan(Plan(stages, cache), quiet, "first")
     return Plan(stages, cache)
 
@@ -54,12 +72,75 @@ def test_a_stage_that_gives_something_else_is_described(plan, quiet):
 
 
 def test_what_is_not_cached_or_damaged_is_refused(plan, quiet, tmp_path):
-    with pytest.raises(UsageError, match="Unknown stage 'x'; choose from: shards, joined, drifting"):
+    with pytest.raises(UsageError, match="Unknown stage 'x'; choose from: shards, joined, drifting, trained"):
         repeat_stage(plan, "x", quiet)
     shard = next(tmp_path.glob("shards/*/shard-0.bin"))
     shard.write_bytes(bytes(len(shard.read_bytes())))
     with pytest.raises(UsageError, match="The stage shards is not cached under these settings, or damaged"):
         repeat_stage(plan, "joined", quiet)
+
+
+@pytest.mark.parametrize(("first", "n"), [(1, 1), (2, 2), (3, 3), (9, 3)])
+def test_the_first_epochs_alone_are_trained_again(plan, quiet, first, n, monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        repetition, "_read_history", lambda folder: found.append(sorted(folder.iterdir())) or history(n)
+    )
+    [file] = repeat_stage(plan, "trained", quiet, first)
+    assert file == (f"epochs 1 to {n}, {n} numbers", "same numbers") and file.agrees
+    assert [path.name for path in found[0]] == (
+        ["finished", "history.json", "unfinished"] if n == 3 else ["unfinished"]
+    )
+
+
+def history(n):
+    return {"loss": [1 / (epoch + 1) for epoch in range(n)]}
+
+
+def test_epochs_that_differ_are_counted_and_the_largest_is_named(plan, quiet):
+    assert repeat_stage(plan, "unsteady", quiet, 1)[0].agrees
+    [file] = repeat_stage(plan, "unsteady", quiet, 2)
+    assert file.state.startswith("1 numbers differ, by at most ") and file.state.endswith("(loss, epoch 2)")
+    assert not file.agrees
+
+
+def test_a_loss_that_is_no_number_again_is_the_same(plan, quiet, monkeypatch):
+    monkeypatch.setattr(repetition, "read_json", lambda path: {"loss": [float("nan"), 0.5, 0.3]})
+    monkeypatch.setattr(repetition, "_read_history", lambda folder: {"loss": [float("nan"), 0.5]})
+    assert repeat_stage(plan, "trained", quiet, 2)[0].agrees
+
+
+def test_a_stage_without_shards_and_epochs_has_no_first(plan, quiet):
+    with pytest.raises(UsageError, match="The stage joined has neither shards nor epochs"):
+        repeat_stage(plan, "joined", quiet, 1)
+
+
+def test_the_first_shard_and_epoch_of_a_real_run_are_the_same(real_run):
+    def count():
+        return {
+            path: path.stat().st_mtime_ns
+            for path in real_run.cache.rglob("*")
+            if path.is_file() and path.suffix != ".lock"
+        }
+
+    before = count()
+    for stage, rows in (
+        ("features", ["shard-00000.h5"]),
+        ("cnn", ["epochs 1 to 1, 6 numbers"]),
+        ("finetune", ["epochs"]),
+    ):
+        done = real_run("cache", "verify", "--recompute", stage, "--first", "1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("same") == 1 and rows[0] in done.stdout, done.stdout
+    assert count() == before
+
+
+def test_first_needs_a_stage(capsys):
+    from fmnist_report.cli import main
+    from run_all import build_pipeline
+
+    assert main(build_pipeline, ["cache", "verify", "--first", "1"]) == 2
+    assert "--first needs --recompute STAGE" in capsys.readouterr().err
 
 
 def write(path, **arrays):
