@@ -1,10 +1,11 @@
 """What a screen reader finds in a PDF: the structure tree, and the text of its elements."""
 
-import re
 from collections import Counter
 
 import pypdf
 from pypdf.generic import ContentStream, IndirectObject
+
+from fmnist_report.verification.pdf import read_letters
 
 
 class Spoken:
@@ -109,10 +110,3 @@ class Spoken:
         return wrong + [
             place for place in {*self.texts, *(key for key in reached if isinstance(key, tuple))} if reached[place] != 1
         ]
-
-
-def read_letters(font):
-    """Return the text of each glyph of a font, by its two bytes."""
-    written = font["/ToUnicode"].get_object().get_data().decode("latin-1")
-    pairs = re.findall(r"<([0-9a-f]{4})> <((?:[0-9a-f]{4})+)>", written, re.IGNORECASE)
-    return {bytes.fromhex(glyph): bytes.fromhex(letters).decode("utf-16-be") for glyph, letters in pairs}

@@ -25,6 +25,13 @@ def _parse(content: typing.Any, pdf: typing.Any) -> typing.Any:
     return ContentStream(content, pdf).operations
 
 
+def read_letters(font: typing.Any) -> dict[bytes, str]:
+    """Return the text of each glyph of a font, by its two bytes."""
+    written = font["/ToUnicode"].get_object().get_data().decode("latin-1")
+    pairs = re.findall(r"<([0-9a-f]{4})> <((?:[0-9a-f]{4})+)>", written, re.IGNORECASE)
+    return {bytes.fromhex(glyph): bytes.fromhex(text).decode("utf-16-be", "replace") for glyph, text in pairs}
+
+
 class TaggedText:
     """Text of marked content and the structure tree of a PDF that this program wrote.
 
@@ -84,11 +91,7 @@ class TaggedText:
     def _letters(self, reference: typing.Any) -> dict[bytes, str]:
         key = getattr(reference, "idnum", id(reference))
         if key not in self.fonts:
-            written = reference.get_object()["/ToUnicode"].get_object().get_data().decode("latin-1")
-            pairs = re.findall(r"<([0-9a-f]{4})> <((?:[0-9a-f]{4})+)>", written, re.IGNORECASE)
-            self.fonts[key] = {
-                bytes.fromhex(glyph): bytes.fromhex(text).decode("utf-16-be", "replace") for glyph, text in pairs
-            }
+            self.fonts[key] = read_letters(reference.get_object())
         return self.fonts[key]
 
     def blocks(self) -> list[Block]:
