@@ -111,7 +111,7 @@ def build_pipeline(
     evaluation = pipeline.stage(
         "evaluation", "evaluation.test_set:evaluate", data_sha256=data_set.sha256, data=data, features=features,
         duplicates=duplicates, browser_model=browser_model, reference=reference, permutation=permutation,
-        blocks=blocks, **judged, measures=True, published=True,
+        blocks=blocks, explain=explain, **judged, measures=True, published=True,
     )  # fmt: skip
     examples = pipeline.stage(
         "examples", "evaluation.examples:gather_examples", data=data, duplicates=duplicates, evaluation=evaluation

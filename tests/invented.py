@@ -11,7 +11,7 @@ from fmnist_report.data.split import DatasetInfo
 from fmnist_report.evaluation.calibration import calibration_error
 from fmnist_report.evaluation.candidates import Candidate
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
-from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation
+from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation, locate_heat
 from fmnist_report.evaluation.metrics import score_classes
 from fmnist_report.evaluation.results import RENDERING, assemble_results
 from fmnist_report.evaluation.test_set import evaluate
@@ -91,8 +91,21 @@ def invent_mechanisms(rng):
     likeness = {"n_pairs": 45, "spearman": spearman, "p_value": float(rng.choice([0.001, 0.3])), "likeness": [[1.0]]}
     return {
         "permutation": judge_permutation(measured), "blocks": judge_blocks({"n_train": np.array(500), **correct}),
+        "heat": locate_heat(invent_heat(rng)),
         "likeness": likeness if rng.random() < 0.8 else None,
     }  # fmt: skip
+
+
+def invent_heat(rng, n=8):
+    """Invent heat maps of both parts, as in explain.npz; some are empty."""
+    arrays = {}
+    for part, network in (("part1", "cnn"), ("part2", "vgg_finetuned")):
+        labels = rng.integers(0, N_CLASSES, n)
+        right = np.arange(n) < rng.integers(0, n + 1)
+        heat = rng.random((n, 4, 4)) ** 3 * rng.choice([0.0, 0.1, 1.0], (n, 4, 1))
+        arrays |= {f"{part}/labels": labels, f"{network}/predicted": np.where(right, labels, (labels + 1) % N_CLASSES)}
+        arrays[f"{network}/heat"] = heat * rng.choice([0, 1], (n, 1, 1), p=[0.2, 0.8])
+    return arrays
 
 
 def invent_model(labels, predicted, n_classes, n_val, rng):
@@ -204,7 +217,7 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
     stages = [stage.name for stage in build_pipeline(settings, read_document([], None), find_data_set(None), folder)]
     trained = {row.stage: row for row in (*NETWORKS, *ON_FEATURES, CONTROL) if row.stage not in ("", "classifiers")}
     names = ("data", "features", "classifiers", "study", "inputs", "duplicates", "browser_model", "reference",
-             "permutation", "blocks", "seeds")  # fmt: skip
+             "permutation", "blocks", "explain", "seeds")  # fmt: skip
     entries = {name: folder / name for name in (*names, *trained)}
     for entry in (*entries.values(), folder / "evaluation"):
         entry.mkdir()
@@ -223,6 +236,7 @@ def invent_run(folder, settings, seed=0, n_val=1_000, n_test=2_000):
                for split in ("val", "test")}  # fmt: skip
     np.savez(entries["reference"] / "reference.npz", **classes)
     write_mechanisms(entries, settings, n_val, rng)
+    np.savez(entries["explain"] / "explain.npz", **invent_heat(rng))
     write_browser_model(entries["browser_model"], entries["cnn"], rng)
     evaluate(folder / "evaluation", Progress(quiet=True), data_sha256="5a" * 32, **entries)
     started = "2026-01-02T03:04:05+00:00"

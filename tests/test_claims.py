@@ -437,6 +437,20 @@ def check_confused(document, claim):
         assert count == confusion[first, second] + confusion[second, first] == both_ways.max() > 0
 
 
+def check_evidence(document, claim):
+    rows = document["mechanisms"]["heat"][claim.subject]
+    described = claim.values["maps"]
+    right = [row for row in rows if row["label"] == row["predicted"]]
+    wrong = [row for row in rows if row["label"] != row["predicted"]]
+    assert len(described) == min(1, len(right)) + min(2, len(wrong))
+    for row, (label, predicted, place, share) in zip([*right[:1], *wrong[:2]], described, strict=True):
+        assert (row["label"], row["predicted"]) == (label, predicted)
+        if place in ("none", "spread"):
+            assert (place == "none") == (row["thirds"] == []) and all(one <= 0.5 for one in row["thirds"])
+        else:
+            assert row["thirds"][("upper", "middle", "lower").index(place)] == share > 0.5
+
+
 def check_hardest(document, claim):
     missed = {name: [row["n_errors"] for row in document["models"][name]["per_class"]] for name in MAIN}
     expected = {name: tuple(i for i, n in enumerate(counts) if n == max(counts)) for name, counts in missed.items()
@@ -978,6 +992,29 @@ def test_lists_of_networks_and_classes_are_reported():
     )
 
 
+def test_the_place_of_the_evidence_is_reported_for_each_map():
+    language = Language("en", ["hat", "tie", "sock"])
+    maps = ((0, 0, "upper", 0.618), (1, 2, "lower", 0.55), (2, 1, "spread", 0.4))
+    assert word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language) == (
+        "For “hat”, recognised, 62% of the evidence lies in the upper third of the image. Where “tie” was taken for "
+        "“sock”, 55% of the evidence lies in the lower third of the image. Where “sock” was taken for “tie”, no third "
+        "of the image holds more than half of the evidence."
+    )
+    maps = ((0, 0, "spread", 0.5), (1, 2, "none", 0.0), (0, 1, "middle", 0.9))
+    said = word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language)
+    assert said.startswith("For “hat”, recognised, no third of the image holds more than half of the evidence. ")
+    assert "Where “tie” was taken for “sock”, no cell of these maps supports the prediction." in said
+    maps = ((2, 2, "none", 0.0), (1, 2, "lower", 0.55))
+    said = word(
+        claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), Language("uk", ["к", "шарф", "сумка"])
+    )
+    assert said == (
+        "Зображення класу «сумка», розпізнане правильно: жодна клітинка цих карт не свідчить на користь прогнозу. "
+        "Зображення класу «шарф», помилково віднесене до класу «сумка»: 55\u00a0% свідчень на користь прогнозу "
+        "припадає на нижню третину зображення."
+    )
+
+
 def test_small_ratios_have_a_digit():
     claim = claims.Claim("dear_and_cheap", "cnn", "same", "mlp", {"ratio": 2.34, "difference": 0.1})
     assert "needs 2.3 times" in word(claim, Language("en"))
@@ -1009,6 +1046,7 @@ def test_every_figure_has_its_claim(document):
         "curves_part2": ("unfreezing", "vgg_finetuned"), "per_class": ("hardest", ""),
         "cost": ("dear_and_cheap", first["dear_and_cheap"]), "reliability": ("calibration", first["calibration"]),
         "study_part1": ("strongest", "part1"), "study_part2": ("strongest", "part2"),
+        "heat_part1": ("evidence", "cnn"), "heat_part2": ("evidence", "vgg_finetuned"),
         "confusion_part1": ("confused", ""), "confusion_part2": ("confused", ""), "ablation_part1": ("ablation",
         "part1"),
         "ablation_part2": ("ablation", "part2"),

@@ -152,7 +152,7 @@ def entries(tmp_path):
     """Entries of a complete run with three classes; the near duplicate is test image 0."""
     found = {name: tmp_path / name for name in (
         "data", "features", "study", "inputs", "duplicates", "browser_model", "reference", "permutation", "blocks",
-        "head", "finetune", "control",
+        "explain", "head", "finetune", "control",
         "classifiers", "seeds", *stages_of_part(1),
     )}  # fmt: skip
     for folder in found.values():
@@ -198,6 +198,9 @@ def entries(tmp_path):
     write_json(found["permutation"] / "permutation.json", {**counts, "runs": {"mlp": arms, "cnn": arms}})
     each = {f"{state}/{block}": min(block, 2) == VAL for state in ("frozen", "tuned") for block in (4, 5)}
     np.savez(found["blocks"] / "blocks.npz", n_train=3, **each)
+    seen = {part: {f"{part}/labels": [2], f"{name}/predicted": [1], f"{name}/heat": np.eye(3)[None, :1] + [[[0]] * 3]}
+            for part, name in (("part1", "cnn"), ("part2", "vgg_finetuned"))}  # fmt: skip
+    np.savez(found["explain"] / "explain.npz", **seen["part1"], **seen["part2"])
     np.savez(found["seeds"] / "seeds.npz", **{"mlp/val": sure(VAL)[None], "mlp/test": sure(TEST)[None]})
     return found
 
@@ -212,6 +215,8 @@ def test_evaluation_writes_one_document_of_everything(tmp_path, quiet, entries):
     assert accuracy == {"mlp": 2, "cnn": 3, "vgg_head": 4, "vgg_finetuned": 5, "vgg_control": 6, "vgg_features": 4,
                         "vgg_lda": 0}  # fmt: skip
     assert found["models"]["cnn"]["test_accuracy_without_near"] == pytest.approx(2 / 5)
+    heat = [{"label": 2, "predicted": 1, "thirds": pytest.approx([1 / 3] * 3)}]
+    assert found["mechanisms"]["heat"] == {"cnn": heat, "vgg_finetuned": heat}
     assert found["data"]["sha256"] == "abc" and found["class_counts"] == [1, 1, 1]
     assert [found["data"][f"n_{split}"] for split in ("train", "val", "test")] == [3, 4, 6]
     assert found["data"]["labels"] == [0, 1, 2] and found["chosen_classifier"] == "vgg_head"

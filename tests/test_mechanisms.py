@@ -9,7 +9,13 @@ from conftest import random_base
 from scipy import stats
 
 from fmnist_report.evaluation.comparison import mcnemar
-from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation, relate_likeness
+from fmnist_report.evaluation.mechanisms import (
+    judge_blocks,
+    judge_permutation,
+    locate_heat,
+    relate_likeness,
+    share_by_third,
+)
 from fmnist_report.experiments import blocks, permutation
 from fmnist_report.experiments.trials import SubsetSource
 from fmnist_report.models.base import build_from_pixels, set_base_weights
@@ -26,6 +32,27 @@ RUNS = {
     "cnn": {"whole": [0.90, 0.90], "permuted": [0.7, 0.72]},
 }
 MEASURED = {"n_train": 40, "n_val": 20, "n_steps": 10, "runs": RUNS}
+
+
+def test_heat_is_shared_among_thirds_by_area():
+    heat = np.zeros((6, 2))
+    heat[1], heat[2, 0] = 1, 2
+    assert share_by_third(heat) == pytest.approx([0.5, 0.5, 0])
+    assert share_by_third(np.ones((4, 5))) == pytest.approx([1 / 3] * 3)
+    assert share_by_third(np.diag([0, 3.0, 0, 1])) == pytest.approx([0.25, 0.5, 0.25])  # a third of the second row
+    assert share_by_third(np.array([[2.0]])) == pytest.approx([1 / 3] * 3) and share_by_third(np.zeros((4, 4))) == []
+
+
+def test_heat_is_located_for_the_networks_that_choose_the_images():
+    lower = np.zeros((1, 3, 3))
+    lower[0, 2] = 0.5
+    seen = {"part1/labels": [3], "cnn/predicted": [3], "cnn/heat": lower, "part2/labels": [1],
+            "vgg_head/predicted": [1], "vgg_head/heat": lower, "vgg_finetuned/predicted": [2],
+            "vgg_finetuned/heat": np.zeros((1, 3, 3))}  # fmt: skip
+    assert locate_heat(seen) == {
+        "cnn": [{"label": 3, "predicted": 3, "thirds": pytest.approx([0, 0, 1])}],
+        "vgg_finetuned": [{"label": 1, "predicted": 2, "thirds": []}],
+    }
 
 
 def test_intervals_of_permuted_pixels_are_those_of_pooled_t_tests():

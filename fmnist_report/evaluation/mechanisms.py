@@ -1,4 +1,4 @@
-"""Measurements behind the report's explanations: permuted pixels, single blocks of the base, likeness of classes."""
+"""Measurements behind the report's explanations: permuted pixels, blocks of the base, heat maps, alike classes."""
 
 import math
 import statistics
@@ -10,6 +10,7 @@ from fmnist_report.evaluation.comparison import ALPHA, compare_pairs, mcnemar
 from fmnist_report.experiments.noise import pool_deviations
 from fmnist_report.networks import MAIN, network_of_stage, stages_of_part
 
+PARTS = {"part1": "cnn", "part2": "vgg_finetuned"}  # the network whose predictions select the images of each part
 N_SHUFFLES = 4_999  # of the Mantel test
 
 
@@ -82,6 +83,40 @@ def judge_blocks(arrays: dict[str, np.ndarray]) -> dict[str, typing.Any]:
         ],
         "tuning": mcnemar(correct[tuned], correct[last]) if tuned in correct else None,
     }
+
+
+def locate_heat(arrays: dict[str, np.ndarray]) -> dict[str, list[dict[str, typing.Any]]]:
+    """Measure in which third of the image the heat of each heat map lies.
+
+    Args:
+        arrays: explain.npz.
+
+    Returns:
+        By network, for each image label, predicted, and thirds: the shares of the upper, the middle and the lower third
+        of its height; empty if there is no heat.
+    """
+    return {
+        network: [
+            {"label": int(label), "predicted": int(predicted), "thirds": share_by_third(heat)}
+            for label, predicted, heat in zip(
+                arrays[f"{part}/labels"], arrays[f"{network}/predicted"], arrays[f"{network}/heat"], strict=True
+            )
+        ]
+        for part, network in PARTS.items()
+    }
+
+
+def share_by_third(heat: np.ndarray) -> list[float]:
+    """Return the shares of the upper, the middle and the lower third of a map, (h, w) ≥ 0; none if all of it is 0.
+
+    A row of cells across a boundary counts for both sides in proportion to its area there.
+    """
+    rows = heat.sum(axis=1, dtype="float64")
+    if not rows.sum() > 0:
+        return []
+    upto = np.concatenate([[0.0], np.cumsum(rows) / rows.sum()])
+    ends = np.interp([0, 1 / 3, 2 / 3, 1], np.linspace(0, 1, len(upto)), upto)
+    return [float(share) for share in np.diff(ends)]
 
 
 def relate_likeness(

@@ -12,7 +12,7 @@ import numpy as np
 from fmnist_report.data.split import load_dataset_info, load_origin
 from fmnist_report.evaluation.candidates import Candidate, gather_candidates, read_base
 from fmnist_report.evaluation.comparison import compare_pairs, difference_of_accuracies
-from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation, relate_likeness
+from fmnist_report.evaluation.mechanisms import judge_blocks, judge_permutation, locate_heat, relate_likeness
 from fmnist_report.evaluation.metrics import measure
 from fmnist_report.evaluation.seeds import load_seeds, spread_of_seeds
 from fmnist_report.machine import describe_hardware, find_backend
@@ -40,6 +40,7 @@ def evaluate(
     reference: Path,
     permutation: Path,
     blocks: Path,
+    explain: Path,
     seeds: Path | None = None,
     **networks: Path,
 ) -> None:
@@ -84,6 +85,7 @@ def evaluate(
         "mechanisms": {
             "permutation": judge_permutation(read_json(permutation / "permutation.json")),
             "blocks": judge_blocks(load_arrays(blocks / "blocks.npz")),
+            "heat": locate_heat(load_arrays(explain / "explain.npz")),
             "likeness": relate_likeness(
                 images["train"], labels["train"], {name: models[name]["confusion"] for name in MAIN}
             ),

@@ -13,9 +13,12 @@ from fmnist_report.networks import (
 )
 from fmnist_report.report.conclusions.claim import Claim, Results
 from fmnist_report.report.conclusions.claims import calibration, dear_and_cheap, errors, most_confused
+from fmnist_report.report.conclusions.explanations import measured
 from fmnist_report.report.conclusions.trained import ablation, effects
 
 PARTS = {"part1": 1, "part2": 2}
+THIRDS = ("upper", "middle", "lower")
+N_RIGHT, N_WRONG = 1, 2  # heat maps that are described, of right and of wrong predictions
 
 
 def decide_captions(results: Results) -> dict[str, Claim | None]:
@@ -29,6 +32,8 @@ def decide_captions(results: Results) -> dict[str, Claim | None]:
         "per_class": hardest(results),
         "cost": dear_and_cheap(results),
         "reliability": calibration(results),
+        "heat_part1": evidence(results, "cnn"),
+        "heat_part2": evidence(results, "vgg_finetuned"),
     }
     for part, number in PARTS.items():
         found[f"study_{part}"] = strongest(results, part)
@@ -111,6 +116,26 @@ def strongest(results: Results, part: str) -> Claim | None:
         return None
     top = {claim.subject: claim.values["losses"][0] for claim in claims if claim.relation == "named"}
     return Claim("strongest", part, "named", values={"largest": top}) if top else Claim("strongest", part, "none")
+
+
+def evidence(results: Results, name: str) -> Claim | None:
+    """State in which third of the image most of the evidence lies, for the first heat maps of a network.
+
+    values["maps"] has label, predicted class, and the third that holds more than half of the heat, with its share; or
+    "spread" if none does, with the largest share; or "none" without any heat.
+    """
+    rows = (measured(results, "heat") or {}).get(name, [])
+    right = [row for row in rows if row["predicted"] == row["label"]][:N_RIGHT]
+    wrong = [row for row in rows if row["predicted"] != row["label"]][:N_WRONG]
+    maps = tuple((row["label"], row["predicted"], *_most_of(row["thirds"])) for row in (*right, *wrong))
+    return Claim("evidence", name, "stated", values={"maps": maps}) if maps else None
+
+
+def _most_of(thirds: list[float]) -> tuple[str, float]:
+    if not thirds:
+        return "none", 0.0
+    most = max(thirds)
+    return (THIRDS[thirds.index(most)] if most > 0.5 else "spread"), most
 
 
 def confused(results: Results, names: tuple[str, ...]) -> Claim | None:

@@ -288,6 +288,7 @@ MESSAGES = {
     ("strongest", "named"): N_("The largest effect on cross-entropy: {largest}."),
     ("strongest", "none"): N_("No effect is confirmed."),
     ("confused", "stated"): N_("Most often confused, errors in both directions: {pairs}."),
+    ("evidence", "stated"): N_("{maps}"),
     ("hardest", "same"): N_("All networks misclassify more images of {classes} than of any other class."),
     ("hardest", "by_network"): N_("The class with the most misclassified images: {of}."),
     ("dear_and_cheap", "above"): N_(

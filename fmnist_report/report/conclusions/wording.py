@@ -66,7 +66,9 @@ WITHOUT_SUBJECT = (
     "val_minus_test",
     "reference",
     "why_confused",
+    "evidence",
 )
+PLACES = {"upper": N_("in the upper third"), "middle": N_("in the middle third"), "lower": N_("in the lower third")}
 Format = typing.Callable[[Language, typing.Any], str | Name]
 
 
@@ -120,10 +122,40 @@ FORMATS: dict[str, Format] = {
             for name, pair in value.items()
         }
     ),
+    "maps": lambda language, value: " ".join(_locate(language, *one) for one in value),
     "of": lambda language, value: language.by_model(
         {name: language.quoted(map(language.class_name, classes)) for name, classes in value.items()}
     ),
 }  # fmt: skip
+
+
+def _locate(language: Language, label: int, predicted: int, place: str, share: float) -> str:
+    """Say where the evidence of one heat map lies."""
+    right = label == predicted
+    names = {"label": language.quoted([language.class_name(label)])}
+    names |= {} if right else {"predicted": language.quoted([language.class_name(predicted)])}
+    if place == "none":
+        message = (
+            N_("For {label}, recognised, no cell of these maps supports the prediction.")
+            if right
+            else N_("Where {label} was taken for {predicted}, no cell of these maps supports the prediction.")
+        )
+        return language.text(message, **names)
+    if place == "spread":
+        message = (
+            N_("For {label}, recognised, no third of the image holds more than half of the evidence.")
+            if right
+            else N_(
+                "Where {label} was taken for {predicted}, no third of the image holds more than half of the evidence."
+            )
+        )
+        return language.text(message, **names)
+    message = (
+        N_("For {label}, recognised, {share} of the evidence lies {place} of the image.")
+        if right
+        else N_("Where {label} was taken for {predicted}, {share} of the evidence lies {place} of the image.")
+    )
+    return language.text(message, **names, share=language.percent(share, 0), place=language.text(PLACES[place]))
 
 
 def _effect(language: Language, factor: str, value: str, effect: float) -> str:
