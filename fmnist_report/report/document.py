@@ -7,6 +7,7 @@ import typing
 import markupsafe
 
 from fmnist_report.backbones import DEFAULT
+from fmnist_report.evaluation.schema import FullRun, Model, Results
 from fmnist_report.report import full_runs
 from fmnist_report.report.conclusions.wording import Sentence, word_captions, word_conclusions
 from fmnist_report.report.figures.numbers import tabulate_figures
@@ -33,7 +34,7 @@ class Document:
         predictions: file of record.pack_predictions; empty for a page that cannot be checked.
     """
 
-    results: dict[str, typing.Any]
+    results: Results
     settings: Settings
     language: Language
     title_page: dict[str, typing.Any]
@@ -51,7 +52,7 @@ class Document:
         return {**self.results, "document": {**described, "classes": own}}
 
     @property
-    def models(self) -> dict[str, dict[str, typing.Any]]:
+    def models(self) -> dict[str, Model]:
         """Results of the models, by name."""
         return self.results["models"]
 
@@ -85,7 +86,7 @@ class Document:
         """The table of the numbers in each figure, by name, unless a table of the report has them already."""
         return tabulate_figures(self.results, self.language)
 
-    def runs(self, part: int) -> dict[str, list[dict[str, typing.Any]]]:
+    def runs(self, part: int) -> dict[str, list[FullRun]]:
         """Full training runs of a part's networks, as in full_runs.rows_of_part."""
         return full_runs.rows_of_part(self.results, part)
 

@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import BY_NAME, COMPARED
 from fmnist_report.report.language import PERCENT, Language
@@ -39,7 +40,7 @@ WORDS = {
 def build_explorer(
     examples: dict[str, np.ndarray],
     browser_model: tuple[dict, dict[str, np.ndarray]],
-    results: dict[str, typing.Any],
+    results: Results,
     language: Language,
 ) -> dict[str, typing.Any]:
     """Return the data for the script.

@@ -8,6 +8,7 @@ import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.evaluation.effects import judge_effects
+from fmnist_report.evaluation.schema import FullRun, Results, StudyRow
 from fmnist_report.experiments.noise import pool_deviations
 from fmnist_report.networks import BY_NAME, network_of_stage, stages_of_part
 from fmnist_report.pipeline.files import canonical_json, read_json
@@ -19,8 +20,6 @@ from fmnist_report.report.language import Language
 TRIED = "best"  # the preset of the runs in TRIED_IN_BEST
 SHOWN = ("cnn", "finetune")  # networks whose earlier full runs are shown
 LEAST_RANKED = 5  # minimum number of values for a rank correlation
-
-Results = dict[str, typing.Any]
 
 
 def read_full_runs(fashion: bool, journal: typing.Sequence[dict[str, typing.Any]] = ()) -> dict[str, typing.Any]:
@@ -52,7 +51,7 @@ def read_full_runs(fashion: bool, journal: typing.Sequence[dict[str, typing.Any]
     }
 
 
-def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+def average_seeds(rows: list[dict[str, typing.Any]]) -> list[FullRun]:
     """Average full runs that differ only by seed, and compare them with the chosen settings by judge_effects.
 
     Args:
@@ -73,7 +72,7 @@ def average_seeds(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.An
     return [row for groups in grouped.values() for row in _judge_groups(groups)]
 
 
-def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[dict[str, typing.Any]]:
+def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[FullRun]:
     """Return a row for each group of runs of one network that differ only by seed."""
     from scipy import stats
 
@@ -84,7 +83,7 @@ def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[dict[s
     of_accuracy, of_loss = (judge_effects(each, chosen) if chosen in each else {} for each in (accuracies, losses))
     sd, df = pool_deviations(accuracies.values())
     apart = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None
-    found = []
+    found: list[typing.Any] = []
     for name, own in groups.items():
         means: dict[str, float | None] = {"val_accuracy": statistics.fmean(accuracies[name])}
         means["val_loss"] = statistics.fmean(losses[name]) if name in losses else None
@@ -102,7 +101,7 @@ def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[dict[s
     return found
 
 
-def rows_of_part(results: Results, part: int) -> dict[str, list[dict[str, typing.Any]]]:
+def rows_of_part(results: Results, part: int) -> dict[str, list[FullRun]]:
     """Return the rows of the full runs that changed a setting of a part's networks, the chosen settings first.
 
     Returns:
@@ -119,13 +118,13 @@ def count_better(results: Results, part: int) -> int:
     return sum(verdict(row) == "better" for row in rows_of_part(results, part)["known"])
 
 
-def sort_rows(rows: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+def sort_rows(rows: list[FullRun]) -> list[FullRun]:
     """Sort rows by network, the chosen settings first, then the best."""
     order = list(dict.fromkeys(row["stage"] for row in rows))
     return sorted(rows, key=lambda row: (order.index(row["stage"]), bool(row["changes"]), -row["val_accuracy"]))
 
 
-def full_rows(results: Results, stage: str) -> list[dict[str, typing.Any]]:
+def full_rows(results: Results, stage: str) -> list[FullRun]:
     """Return earlier full runs of a stage, best first; empty if they do not include the chosen settings."""
     rows = [row for row in results["full_runs"] if row["stage"] == stage]
     return sorted(rows, key=lambda row: -row["val_accuracy"]) if any(not row["factor"] for row in rows) else []
@@ -174,20 +173,19 @@ def study_agreement(results: Results, stage: str) -> dict[str, typing.Any] | Non
     """
     if is_too_short(stage, results):
         return None
-    for name in ("journal", "full_runs"):
-        full = [row for row in results[name] if row["stage"] == stage and row["val_loss"] is not None]
+    for own in (True, False):
+        runs = results["journal"] if own else results["full_runs"]
+        full = [row for row in runs if row["stage"] == stage and row["val_loss"] is not None]
         pairs = pair_with_study(full, results["study"]["rows"], stage)
         losses, studied = ([pair[key] for pair in pairs] for key in ("full", "studied"))
         if len(pairs) >= LEAST_RANKED and len(set(losses)) > 1 and len(set(studied)) > 1:
             found = rank_correlation(losses, studied)
             low, high = rank_interval(found, len(pairs))
-            return {"n": len(pairs), "spearman": found, "low": low, "high": high, "own": name == "journal"}
+            return {"n": len(pairs), "spearman": found, "low": low, "high": high, "own": own}
     return None
 
 
-def pair_with_study(
-    full: list[dict[str, typing.Any]], studied: list[dict[str, typing.Any]], stage: str
-) -> list[dict[str, typing.Any]]:
+def pair_with_study(full: list[FullRun], studied: list[StudyRow], stage: str) -> list[dict[str, typing.Any]]:
     """Pair the results of a network's full runs, averaged by average_seeds, with those of a study for the same values.
 
     Returns:

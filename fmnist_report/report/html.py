@@ -13,6 +13,7 @@ import markupsafe
 
 from fmnist_report import __version__
 from fmnist_report.evaluation.results import assemble_results, stages_behind
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, COMPARED
 from fmnist_report.pipeline.files import format_json, load_arrays, read_json, replacing, write_json
@@ -80,11 +81,9 @@ def render_html(
     """
     run = read_json(evaluation / "manifest.json")["provenance"]["evaluation"]
     described = {"id": run["key"][:12], "started": run["created"]}
-    results = assemble_results(
-        evaluation, settings, described, stages_behind(evaluation, examples, browser_model, figures)
-    )
-    fashion = data_set["classes"] is None
-    results |= full_runs.read_full_runs(fashion=fashion, journal=journal) | {"n_evaluations": n_evaluations}
+    stages, fashion = stages_behind(evaluation, examples, browser_model, figures), data_set["classes"] is None
+    beside = full_runs.read_full_runs(fashion=fashion, journal=journal) | {"n_evaluations": n_evaluations}
+    results = typing.cast(Results, assemble_results(evaluation, settings, described, stages) | beside)
     language = Language(lang, name_classes(data_set["classes"], results["data"]), results["features"]["backbone"])
     network = read_json(browser_model / "browser_model.json"), load_arrays(browser_model / "browser_model.npz")
     explorer = build_explorer(load_arrays(examples / "examples.npz"), network, results, language)

@@ -28,7 +28,7 @@ ROUNDING = 1e-9  # smaller values are rounding errors
 MOST_LISTED = 8  # names listed in a sentence
 
 
-def name_classes(named: typing.Sequence[str] | None, data: dict[str, typing.Any]) -> list[str] | None:
+def name_classes(named: typing.Sequence[str] | None, data: typing.Mapping[str, typing.Any]) -> list[str] | None:
     """Return the class names for a Language: None for Fashion-MNIST, else the names or, without names, the labels.
 
     Args:

@@ -7,6 +7,7 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.results import STAGES
+from fmnist_report.evaluation.schema import AblationRow, Comparison, Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import BY_STAGE, CHOSEN, COMPARED, MAIN, ON_FEATURES, network_of_stage
 from fmnist_report.optimizers import OPTIMIZERS
@@ -23,8 +24,6 @@ TRAINING_FACTORS = (
 AUGMENTATION = ("shift", "cutout")  # which not every network has
 BESIDE = "_grid"  # name of the layer that averages an inner block for the head
 FIRST_SHOWN = 3  # epoch, of long learning curves
-
-Results = dict[str, typing.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +123,10 @@ def name_stage(name: str, language: Language) -> str:
     return language.text(N_("{stage}, repetition {number}"), stage=named, number=number) if number else named
 
 
-def accuracy_list(results: Results, measure: str, language: Language) -> str:
+def accuracy_list(
+    results: Results, measure: typing.Literal["test_accuracy", "val_accuracy", "test_accuracy_without_near"],
+    language: Language,
+) -> str:  # fmt: skip
     """List the compared networks with one of their accuracies."""
     values = {name: results["models"][name][measure] for name in COMPARED}
     return ", ".join(
@@ -215,7 +217,7 @@ def confused_pairs(results: Results, n: int = 6) -> list[dict[str, typing.Any]]:
     Returns:
         Rows of first and second (classes), counts by model, and total.
     """
-    rows = []
+    rows: list[dict[str, typing.Any]] = []
     confusions = {name: results["models"][name]["confusion"] for name in MAIN}
     for first, second in itertools.combinations(range(len(results["class_counts"])), 2):
         counts = {name: table[first][second] + table[second][first] for name, table in confusions.items()}
@@ -253,7 +255,7 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     )
 
 
-def ablation_rows(results: Results, part: str) -> list[dict[str, typing.Any]]:
+def ablation_rows(results: Results, part: str) -> list[AblationRow]:
     """Return the steps of a part's ablation, simplest first; empty if it was not studied."""
     return results["study"]["ablations"].get(part, [])
 
@@ -263,16 +265,16 @@ def first_epoch_shown(histories: list[dict[str, typing.Any]]) -> int:
     return FIRST_SHOWN if min(len(history["val_loss"]) for history in histories) > 2 * FIRST_SHOWN else 1
 
 
-def comparison_rows(results: Results) -> list[dict[str, typing.Any]]:
+def comparison_rows(results: Results) -> list[Comparison]:
     """Return the tested pairs without duplicates: the chosen classifier can be the dense head under another name."""
-    rows: dict[tuple[str, str], dict[str, typing.Any]] = {}
+    rows: dict[tuple[str, str], Comparison] = {}
     for row in results["comparisons"]:
         a, b = (CHOSEN if name == results["chosen_classifier"] else name for name in (row["a"], row["b"]))
         rows.setdefault((a, b), row)
     return list(rows.values())
 
 
-def classifier_rows(results: Results, language: Language) -> list[dict[str, str]]:
+def classifier_rows(results: Results, language: Language) -> list[dict[str, typing.Any]]:
     """Return classifiers on frozen features, best on validation first."""
     names = sorted((row.name for row in ON_FEATURES), key=lambda name: -results["models"][name]["val_accuracy"])
     return [

@@ -6,6 +6,7 @@ import typing
 
 from pydantic import TypeAdapter
 
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.presets import preset
 from fmnist_report.report.document import Document
 from fmnist_report.report.explorer import list_words
@@ -42,20 +43,20 @@ def print_again(
         results: with the section document.
         explorer: of the page, if there is one; only its texts are printed.
     """
-    described = results["document"]
+    described, typed = results["document"], typing.cast(Results, results)
     classes = name_classes(described["classes"], results["data"])
     language = Language(described["lang"], classes, results["features"]["backbone"])
     recorded = dataclasses.asdict(preset(results["run"]["preset"])) | results["run"]["settings"]
     settings = TypeAdapter(Settings).validate_python(recorded)
     with in_style():
-        drawn = {name: split_svg(figure_to_svg(chart, name)) for name, chart in build_charts(results, language).items()}
+        drawn = {name: split_svg(figure_to_svg(chart, name)) for name, chart in build_charts(typed, language).items()}
     texts = {
         "words": list_words(language),
         "network": explorer.get("network"),
         "n_missing": explorer.get("n_missing", 0),
     }
     document = Document(
-        results, settings, language, described["title_page"], described["data_name"], described["classes"] is None,
+        typed, settings, language, described["title_page"], described["data_name"], described["classes"] is None,
         Drawings(drawn), {**explorer, **texts},
     )  # fmt: skip
     page = render_page(document)

@@ -3,8 +3,9 @@
 import dataclasses
 import typing
 
+from fmnist_report.evaluation.schema import FullRun, Results, StudyFactor
 from fmnist_report.networks import BY_NAME, BY_STAGE, CHOSEN, MAIN, network_of_stage
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.trained import fit, is_named, is_too_short, is_trained_as, read_finetune, verdict
 from fmnist_report.settings import starts_at_pixels
 
@@ -55,7 +56,7 @@ def adopt(results: Results, stage: str) -> list[Claim]:
     rows = [row for row in results["journal"] if row["stage"] == stage and verdict(row) == "better"]
     if not rows:
         return []
-    top = max(rows, key=lambda row: row["effect"])
+    top = max(rows, key=lambda row: row["effect"] or 0.0)
     changed = (top["changes"], top["effect"], top["loss_effect"])
     return [Claim("advice", network_of_stage(stage), "adopt", values={"better": (changed,)})]
 
@@ -75,8 +76,8 @@ def did_worse_with_more(stage: str, results: Results) -> bool:
     judged = [(row, verdict(row)) for row in results["journal"] if row["stage"] == stage]
     effects += [(row["changes"], 1.0 if way == "better" else -1.0) for row, way in judged if way in ("better", "worse")]
     if is_trained_as(results["tried"]["preset"], results, stage):
-        rows = [row for row in results["tried"]["rows"] if row["stage"] == stage]
-        effects += [(row["changes"], row["effect"]) for row in rows if row["changes"]]
+        tried = [row for row in results["tried"]["rows"] if row["stage"] == stage]
+        effects += [(row["changes"], row["effect"]) for row in tried if row["changes"]]
     chosen = results["run"]["settings"][stage]
     return any(_is_contrary(changes, effect, chosen) for changes, effect in effects)
 
@@ -93,7 +94,7 @@ def _amount(value: str) -> float:
     return float({"True": "1", "False": "0"}.get(value, value))
 
 
-def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
+def repeat(row: StudyFactor, results: Results) -> Claim:
     """Suggest repeating a value of the study in a full run, or a full run with further seeds."""
     network = network_of_stage(row["network"])
     n_tried = sum(not tried["chosen"] for tried in results["study"]["rows"])
@@ -104,11 +105,11 @@ def repeat(row: dict[str, typing.Any], results: Results) -> Claim:
     return Claim("advice", network, "repeat", values=values | {"loss_gain": row["gain"], "n_tried": n_tried})
 
 
-def _half_width(row: dict[str, typing.Any], results: Results) -> float:
+def _half_width(row: StudyFactor, results: Results) -> float:
     return results["study"]["baselines"][row["network"]]["half_width"]
 
 
-def is_better(row: dict[str, typing.Any], results: Results) -> bool:
+def is_better(row: StudyFactor, results: Results) -> bool:
     """Return whether the study's best value of a factor is worth a full run."""
     if not row["best_confirmed"] or is_too_short(row["network"], results):
         return False
@@ -121,7 +122,7 @@ def is_better(row: dict[str, typing.Any], results: Results) -> bool:
     if any(verdict(found) != "unknown" for found in own):
         return False  # which is concluded already
     known = _find_rows(results, row["network"], row["factor"], row["best"])
-    return all(found["effect"] > 0 for found in (*own, *known))  # also where other settings were trained
+    return all((found["effect"] or 0.0) > 0 for found in (*own, *known))  # also where other settings were trained
 
 
 def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
@@ -133,16 +134,16 @@ def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[fl
     own = [row for row in results["journal"] if _is_of(row, stage, factor, value)]
     known = _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []
     for row in (*own, *known):
-        return row["val_accuracy"], row["val_accuracy"] - row["effect"]
+        return row["val_accuracy"], row["val_accuracy"] - (row["effect"] or 0.0)
     return None, None
 
 
-def _is_of(row: dict[str, typing.Any], stage: str, factor: str, value: str) -> bool:
+def _is_of(row: FullRun, stage: str, factor: str, value: str) -> bool:
     """Return whether a row of the journal is of one value of one network."""
     return row["stage"] == stage and row["changes"] == {factor: value} and row["effect"] is not None
 
 
-def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[dict[str, typing.Any]]:
+def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[FullRun]:
     """Return the row of earlier full runs with a value, if there is one with an effect."""
     rows = [row for row in results["full_runs"] if row["effect"] is not None]
     return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]

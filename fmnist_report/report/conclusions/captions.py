@@ -3,6 +3,7 @@
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_accuracies
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.networks import (
     COMPARED,
     CONTROL,
@@ -11,7 +12,7 @@ from fmnist_report.networks import (
     networks_of_part,
     stages_of_part,
 )
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.claims import calibration, dear_and_cheap, errors, most_confused
 from fmnist_report.report.conclusions.explanations import measured
 from fmnist_report.report.conclusions.trained import ablation, effects
@@ -124,7 +125,7 @@ def evidence(results: Results, name: str) -> Claim | None:
     values["maps"] has label, predicted class, and the third that holds more than half of the heat, with its share; or
     "spread" if none does, with the largest share; or "none" without any heat.
     """
-    rows = (measured(results, "heat") or {}).get(name, [])
+    rows = (measured(results).get("heat") or {}).get(name, [])
     right = [row for row in rows if row["predicted"] == row["label"]][:N_RIGHT]
     wrong = [row for row in rows if row["predicted"] != row["label"]][:N_WRONG]
     maps = tuple((row["label"], row["predicted"], *_most_of(row["thirds"])) for row in (*right, *wrong))

@@ -4,8 +4,6 @@ import dataclasses
 import typing
 from dataclasses import dataclass
 
-Results = dict[str, typing.Any]
-
 
 @dataclass(frozen=True)
 class Claim:

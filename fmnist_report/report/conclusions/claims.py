@@ -9,6 +9,7 @@ import dataclasses
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
+from fmnist_report.evaluation.schema import Comparison, Results
 from fmnist_report.networks import (
     BY_NAME,
     CHOSEN,
@@ -17,20 +18,21 @@ from fmnist_report.networks import (
     MAIN,
     ON_FEATURES,
 )
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.trained import read_finetune
 
 
-def find_comparison(results: Results, a: str, b: str) -> dict[str, typing.Any]:
+def find_comparison(results: Results, a: str, b: str) -> Comparison:
     """Return the paired test of accuracy a minus b, reversed if it was stored as b minus a."""
     for row in results["comparisons"]:
         if (row["a"], row["b"]) == (a, b):
             return row
         if (row["a"], row["b"]) == (b, a):
-            turned = {"a": a, "b": b, "only_a": row["only_b"], "only_b": row["only_a"]}
-            for low, high in (("ci95_low", "ci95_high"), ("holm_low", "holm_high")):
-                turned |= {low: -row[high], high: -row[low]}
-            return {**row, **turned, "difference": -row["difference"]}
+            return {
+                "a": a, "b": b, "only_a": row["only_b"], "only_b": row["only_a"], "difference": -row["difference"],
+                "ci95_low": -row["ci95_high"], "ci95_high": -row["ci95_low"], "holm_low": -row["holm_high"],
+                "holm_high": -row["holm_low"], "p_value": row["p_value"], "p_holm": row["p_holm"],
+            }  # fmt: skip
     raise KeyError(f"there is no comparison of {a} and {b}")
 
 

@@ -1,7 +1,8 @@
 """Which claims each section of the report states; none is stated in two of them."""
 
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.networks import networks_of_part, stages_of_part
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.claims import (
     best,
     choice,

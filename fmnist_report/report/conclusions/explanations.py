@@ -1,18 +1,18 @@
 """Explanations of the main conclusions; each is claimed only where a measurement of the same run supports it."""
 
 import itertools
-import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.evaluation.schema import BlockRow, Mechanisms, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.claims import find_comparison, relate
 
 PERCEPTRON = "mlp"
 
 
-def measured(results: Results, name: str) -> dict[str, typing.Any] | None:
-    """Return one of the measurements of evaluation.mechanisms; None in results from before there were any."""
-    return results.get("mechanisms", {}).get(name)
+def measured(results: Results) -> Mechanisms:
+    """Return the measurements of evaluation.mechanisms; empty for results from before there were any."""
+    return results.get("mechanisms") or Mechanisms()
 
 
 def why_convolution(results: Results, name: str) -> list[Claim]:
@@ -21,7 +21,7 @@ def why_convolution(results: Results, name: str) -> list[Claim]:
     Claimed if it is significantly more accurate, and if permuting the pixels costs it accuracy, and more than it costs
     the perceptron, each beyond seed-to-seed variation.
     """
-    found = measured(results, "permutation")
+    found = measured(results).get("permutation")
     if not found or name not in found["against"] or relate(results, name, PERCEPTRON) != "above":
         return []
     own, other = found["networks"][name], found["networks"][PERCEPTRON]
@@ -51,16 +51,16 @@ def where_gain(results: Results, a: str, b: str) -> list[Claim]:
 
 def why_confused(results: Results) -> list[Claim]:
     """Explain why classes are confused: they look alike; claimed if Mantel's test of the correlation is significant."""
-    found = measured(results, "likeness")
+    found = measured(results).get("likeness")
     if not found or found["spearman"] <= 0 or found["p_value"] >= ALPHA:
         return []
     values = {"n_pairs": found["n_pairs"], "correlation": found["spearman"], "p": found["p_value"]}
     return [Claim("why_confused", "", "alike", values=values)]
 
 
-def best_block(results: Results) -> dict[str, typing.Any] | None:
+def best_block(results: Results) -> BlockRow | None:
     """Return the row of the block whose linear classifier is the most accurate; None if several are, or none is."""
-    found = measured(results, "blocks")
+    found = measured(results).get("blocks")
     if not found:
         return None
     most = max(row["frozen"] for row in found["rows"])
@@ -70,7 +70,7 @@ def best_block(results: Results) -> dict[str, typing.Any] | None:
 
 def why_blocks(results: Results) -> list[Claim]:
     """Explain why the classifiers read inner blocks too: one is significantly better than the last, before tuning."""
-    found, best = measured(results, "blocks"), best_block(results)
+    found, best = measured(results).get("blocks"), best_block(results)
     if not found or not best or best["block"] == found["rows"][-1]["block"]:
         return []
     row = next(row for row in found["against_last"] if row["block"] == best["block"])
@@ -86,7 +86,7 @@ def why_fine_tuning(results: Results) -> list[Claim]:
 
     "little": the network as a whole gains less, because another block had been better before. "last": it does not.
     """
-    found, best = measured(results, "blocks"), best_block(results)
+    found, best = measured(results).get("blocks"), best_block(results)
     if not found or not found["tuning"] or not best:
         return []
     tuning, last = found["tuning"], found["rows"][-1]

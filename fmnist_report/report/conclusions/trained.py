@@ -6,9 +6,10 @@ import math
 import typing
 
 from fmnist_report.evaluation.comparison import difference_of_accuracies
+from fmnist_report.evaluation.schema import FullRun, Model, Results, StudyRow, TrainEval
 from fmnist_report.networks import BY_NAME, network_of_stage
 from fmnist_report.presets import preset
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.settings import FineTuneSettings
 
 # Minimum rise of the validation loss, relative to its minimum: about two standard errors of the
@@ -17,6 +18,15 @@ ROSE, ROSE_OF = 0.04, 5_000
 SCALED = "val_scaled_loss"
 LEAST_LOSSES = 3  # minimum number for a conclusive minimum
 TELLING_STEPS = 100  # minimum length of runs in a conclusive study: shorter ones show only the initial speed
+
+
+class EffectOfChange(typing.NamedTuple):
+    """A difference from the chosen settings with its interval, None if unknown; exceeds_noise: it excludes zero."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    exceeds_noise: bool
 
 
 def read_finetune(results: Results) -> FineTuneSettings:
@@ -39,7 +49,7 @@ def fit(results: Results, name: str) -> Claim:
     "gap_alone" and "even_alone": of results from before this loss was measured.
     """
     model = results["models"][name]
-    clean, n_val = model["train_eval"], results["data"]["n_val"]
+    clean, n_val = evaluated_on_train(model), results["data"]["n_val"]
     gap = difference_of_accuracies(clean["train_accuracy"], clean["n"], model["val_accuracy"], n_val)[1] > 0
     values: dict[str, typing.Any] = {
         "train": clean["train_accuracy"], "val": model["val_accuracy"], "n_clean": clean["n"]
@@ -58,7 +68,7 @@ def fit(results: Results, name: str) -> Claim:
     lowest = min(counted, key=losses.__getitem__)
     rose = losses[-1] > losses[lowest] * (1 + ROSE * math.sqrt(ROSE_OF / n_val))
     better = difference_of_accuracies(accuracies[-1], n_val, accuracies[lowest], n_val)[1] > 0
-    if rose and start and clean["train_accuracy"] < start["train_eval"]["train_accuracy"]:
+    if rose and start and clean["train_accuracy"] < evaluated_on_train(start)["train_accuracy"]:
         relation = "unlearned"
     elif rose:
         relation = ("overfits" if gap else "rose") + ("_by_loss" if better else "")
@@ -68,8 +78,15 @@ def fit(results: Results, name: str) -> Claim:
     values |= {"epoch": lowest + first, "epochs": len(losses) - 1 + first}
     values |= {"loss_lowest": losses[lowest], "loss_last": losses[-1]}
     values |= {"val_then": accuracies[lowest], "val_last": accuracies[-1]} if relation.endswith("_by_loss") else {}
-    values |= {"start": start["train_eval"]["train_accuracy"]} if start and relation == "unlearned" else {}
+    values |= {"start": evaluated_on_train(start)["train_accuracy"]} if start and relation == "unlearned" else {}
     return Claim("fit", name, relation if len(counted) >= LEAST_LOSSES else "short", values=values)
+
+
+def evaluated_on_train(model: Model) -> TrainEval:
+    """Return how a trained network does on training images."""
+    found = model["train_eval"]
+    assert found is not None, "classifiers of scikit-learn are not evaluated on training images"
+    return found
 
 
 def effects(results: Results, network: str) -> list[Claim]:
@@ -90,7 +107,7 @@ def effects(results: Results, network: str) -> list[Claim]:
     return [Claim("effects", network, "named" if found else "none", values=values)]
 
 
-def is_named(row: dict[str, typing.Any], results: Results) -> bool:
+def is_named(row: StudyRow, results: Results) -> bool:
     """Return whether an effect of the study is concluded: confirmed in longer runs, contradicted by no full run."""
     full = [*results["journal"], *results["full_runs"]]
     same = [one for one in full if one["stage"] == row["network"] and one["changes"] == {row["factor"]: row["value"]}]
@@ -98,7 +115,7 @@ def is_named(row: dict[str, typing.Any], results: Results) -> bool:
     return row["confirmed"] and all(effect * row["effect"] >= 0 for effect in effects)
 
 
-def verdict(row: dict[str, typing.Any]) -> str:
+def verdict(row: FullRun) -> str:
     """Judge a change in full runs: "better", "worse" or "same" beyond seed-to-seed variation.
 
     Accuracy decides; if it does not differ beyond the variation, the cross-entropy does. "chosen" is the row of the
@@ -111,8 +128,18 @@ def verdict(row: dict[str, typing.Any]) -> str:
     if row["exceeds_noise"]:
         return "better" if row["effect"] > 0 else "worse"
     if row["loss_exceeds_noise"]:
-        return "better" if row["loss_effect"] < 0 else "worse"
+        return "better" if (row["loss_effect"] or 0.0) < 0 else "worse"
     return "same"
+
+
+def effect_on_accuracy(row: FullRun) -> EffectOfChange:
+    """Return the effect of a change in full runs on validation accuracy."""
+    return EffectOfChange(row["effect"], row["low"], row["high"], bool(row["exceeds_noise"]))
+
+
+def effect_on_loss(row: FullRun) -> EffectOfChange:
+    """Return the effect of a change in full runs on the cross-entropy."""
+    return EffectOfChange(row["loss_effect"], row["loss_low"], row["loss_high"], bool(row["loss_exceeds_noise"]))
 
 
 def own_runs(results: Results, stage: str) -> list[Claim]:
@@ -126,7 +153,7 @@ def own_runs(results: Results, stage: str) -> list[Claim]:
     return _judge_changes("own_runs", stage, rows)
 
 
-def _judge_changes(kind: str, stage: str, rows: list[dict[str, typing.Any]]) -> list[Claim]:
+def _judge_changes(kind: str, stage: str, rows: list[FullRun]) -> list[Claim]:
     """Claim which changes were better and which worse: "both", "better", "worse" or "none"; nothing without changes."""
     rows = [row for row in rows if verdict(row) != "unknown"]
     if not rows:
@@ -134,7 +161,7 @@ def _judge_changes(kind: str, stage: str, rows: list[dict[str, typing.Any]]) -> 
     values: dict[str, typing.Any] = {"n_changes": len(rows)}
     for relation in ("better", "worse"):
         found = [row for row in rows if verdict(row) == relation]
-        found.sort(key=lambda row: -abs(row["effect"]))
+        found.sort(key=lambda row: -abs(row["effect"] or 0.0))
         if found:
             values[relation] = tuple((row["changes"], row["effect"], row["loss_effect"]) for row in found)
     named = [relation for relation in ("better", "worse") if relation in values]

@@ -5,11 +5,12 @@ import functools
 import typing
 import urllib.parse
 
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import CHOSEN, MAIN, network_of_stage
 from fmnist_report.report.conclusions.advice import advise
 from fmnist_report.report.conclusions.captions import decide_captions
-from fmnist_report.report.conclusions.claim import Claim, Results
+from fmnist_report.report.conclusions.claim import Claim
 from fmnist_report.report.conclusions.decisions import decide
 from fmnist_report.report.conclusions.explanations import is_explanation
 from fmnist_report.report.conclusions.sentences import AFTER, BEFORE, MESSAGES

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
+from fmnist_report.evaluation.schema import FullRun, Model, Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import (
     CHOSEN,
@@ -33,8 +34,6 @@ from fmnist_report.report.figures.galleries import plot_duplicates, plot_mistake
 from fmnist_report.report.figures.studies import plot_ablation, plot_runs, plot_study, plot_variants
 from fmnist_report.report.figures.vector import figure_to_svg
 from fmnist_report.report.language import HARDEST, Language, name_classes
-
-Results = dict[str, typing.Any]
 
 
 def draw_figures(
@@ -114,7 +113,7 @@ def build_charts(results: Results, language: Language) -> dict[str, Figure]:
     }
 
 
-def shown_runs(results: Results, part: int) -> list[dict[str, typing.Any]]:
+def shown_runs(results: Results, part: int) -> list[FullRun]:
     """Return the full runs that a part's figure shows: the reader's own, or else earlier ones of the project."""
     rows = full_runs.rows_of_part(results, part)
     return rows["own"] or rows["known"]
@@ -188,9 +187,12 @@ def plot_per_class(results: Results, language: Language) -> Figure:
     return figure
 
 
+Cost = typing.Literal["n_params", "macs_per_prediction", "total_seconds", "ms_per_prediction"]
+
+
 def plot_cost(results: Results, language: Language) -> Figure:
     """Draw test accuracy against four costs on logarithmic axes; a line marks the Pareto front."""
-    measures = (
+    measures: tuple[tuple[Cost, float, str], ...] = (
         ("n_params", 1e6, N_("Parameters, millions")),
         ("macs_per_prediction", 1e6, N_("Operations (MAC) per prediction, millions")),
         ("total_seconds", 60, N_("Training in all, minutes")),
@@ -235,7 +237,7 @@ def find_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
-def plot_reliability(models: Results, language: Language) -> Figure:
+def plot_reliability(models: dict[str, Model], language: Language) -> Figure:
     """Draw reliability diagrams of the main models; the area of a dot is its fraction of the images."""
     figure, axes = new_figure(2.1, 1, len(MAIN), sharey=True, sharex=True)
     for ax, name in zip(axes[0], MAIN, strict=True):

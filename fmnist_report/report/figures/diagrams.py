@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from fmnist_report.evaluation.schema import Layer
 from fmnist_report.messages import N_
 from fmnist_report.report.figures.canvas import new_figure
 from fmnist_report.report.language import Language
@@ -46,11 +47,11 @@ KIND_NAMES = {
 }
 
 
-def _is_inner_input(layer: dict[str, typing.Any]) -> bool:
+def _is_inner_input(layer: Layer) -> bool:
     return layer["type"] == "InputLayer" and len(layer["output_shape"]) == 1
 
 
-def condense(layers: list[dict[str, typing.Any]]) -> list[dict[str, typing.Any]]:
+def condense(layers: list[Layer]) -> list[dict[str, typing.Any]]:
     """Keep layers that compute or downsample, and merge equal neighbours; merged averages count as one pooling.
 
     Args:
@@ -106,7 +107,7 @@ def _join_resolutions(rows: list[dict[str, typing.Any]]) -> list[dict[str, typin
     return joined
 
 
-def plot_architecture(networks: dict[str, list[dict[str, typing.Any]]], language: Language) -> Figure:
+def plot_architecture(networks: dict[str, list[Layer]], language: Language) -> Figure:
     """Draw each network as a row of boxes, one per layer; height shows the resolution, width the channels.
 
     Args:

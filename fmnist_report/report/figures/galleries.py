@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import ndimage
 
+from fmnist_report.evaluation.schema import Duplicates, ShownImage
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, MAIN
 from fmnist_report.report.figures.canvas import WIDTH_INCHES
@@ -84,7 +85,7 @@ def plot_samples(samples: np.ndarray, language: Language) -> Figure:
     return sheet.figure
 
 
-def plot_duplicates(pairs: np.ndarray, duplicates: dict, language: Language) -> Figure:
+def plot_duplicates(pairs: np.ndarray, duplicates: Duplicates, language: Language) -> Figure:
     """Show test images above their training neighbours, near the threshold; pairs is (2, k, height, width) uint8."""
     margin, gap, top = 12, 4, 11
     step = (WIDTH - margin) / pairs.shape[1]
@@ -99,7 +100,7 @@ def plot_duplicates(pairs: np.ndarray, duplicates: dict, language: Language) -> 
     return sheet.figure
 
 
-def plot_mistakes(mistakes: list[dict], images: np.ndarray, language: Language, columns: int = 6) -> Figure:
+def plot_mistakes(mistakes: list[ShownImage], images: np.ndarray, language: Language, columns: int = 6) -> Figure:
     """Show images with the true class above and every network's prediction, in its colour, below.
 
     Args:

@@ -2,12 +2,12 @@
 
 import typing
 
+from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.networks import CHOSEN, network_of_stage, networks_of_part
 from fmnist_report.report.language import Language
 from fmnist_report.report.tables import Column, Row, Table
 
-Results = dict[str, typing.Any]
 MOST_COLUMNS = 20  # classes of a confusion matrix that is written as a table
 
 

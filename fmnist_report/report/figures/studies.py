@@ -2,20 +2,19 @@
 
 import math
 import textwrap
-import typing
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from fmnist_report.evaluation.schema import AblationRow, FullRun, InputRow, Study, StudyRow
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, network_of_stage
+from fmnist_report.report.conclusions.trained import EffectOfChange, effect_on_accuracy, effect_on_loss
 from fmnist_report.report.figures.canvas import count_digits, new_figure, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
-Results = dict[str, typing.Any]
 
-
-def plot_study(study: Results, networks: tuple[str, ...], language: Language) -> Figure:
+def plot_study(study: Study, networks: tuple[str, ...], language: Language) -> Figure:
     """Draw the cross-entropy of every change to the baseline, marked by a line, and the interval around it, by network.
 
     Full colour: confirmed in longer runs; hollow: not; crosses: values whose effect depends on the number of steps.
@@ -49,7 +48,7 @@ def plot_study(study: Results, networks: tuple[str, ...], language: Language) ->
     return figure
 
 
-def plot_runs(rows: list[dict], language: Language) -> Figure:
+def plot_runs(rows: list[FullRun], language: Language) -> Figure:
     """Draw the effects of changes in full runs on validation accuracy and on cross-entropy, each with its interval.
 
     Full colour: the interval excludes zero; hollow: it does not, or is unknown.
@@ -67,9 +66,8 @@ def plot_runs(rows: list[dict], language: Language) -> Figure:
         for row in (row for row in changed if row["stage"] == stage):
             y -= 1
             ticks.append((y, language.changes(row["changes"])))
-            for ax, prefix in zip(axes[0], ("", "loss_"), strict=True):
-                _draw_effect(ax, y, [row[f"{prefix}{key}"] for key in ("effect", "low", "high", "exceeds_noise")],
-                             COLOURS[network_of_stage(stage)])  # fmt: skip
+            for ax, effect in zip(axes[0], (effect_on_accuracy(row), effect_on_loss(row)), strict=True):
+                _draw_effect(ax, y, effect, COLOURS[network_of_stage(stage)])
     for ax in axes[0]:
         ax.axvline(0, color="#333333", linewidth=0.8)
         ax.grid(axis="y", visible=False)
@@ -84,8 +82,8 @@ def plot_runs(rows: list[dict], language: Language) -> Figure:
     return figure
 
 
-def _draw_effect(ax, y: float, effect: list, colour: str) -> None:
-    """Draw one effect (difference, low, high, whether it exceeds the variation); nothing if it is unknown."""
+def _draw_effect(ax, y: float, effect: EffectOfChange, colour: str) -> None:
+    """Draw one effect; nothing if it is unknown."""
     difference, low, high, exceeds = effect
     if difference is None:
         return
@@ -94,11 +92,11 @@ def _draw_effect(ax, y: float, effect: list, colour: str) -> None:
     ax.plot(difference, y, "o", color=colour, markersize=4.5, markerfacecolor=colour if exceeds else "white")
 
 
-def _name_change(row: dict, own: str, language: Language) -> str:
+def _name_change(row: StudyRow, own: str, language: Language) -> str:
     return f"{language.factor(row['factor'])}: {language.value(row['value'])} ({language.value(own)})"
 
 
-def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
+def _place_rows(ax, rows: list[InputRow], language: Language) -> np.ndarray:
     """Assign a height to every row, with a gap between hyperparameters, and write their names; return the heights."""
     ticks, y, former = [], 0.0, rows[0]["factor"]
     for row in rows:
@@ -110,7 +108,7 @@ def _place_rows(ax, rows: list[dict], language: Language) -> np.ndarray:
     return np.array([tick for tick, _ in ticks])
 
 
-def plot_variants(rows: list[dict], language: Language) -> Figure:
+def plot_variants(rows: list[InputRow], language: Language) -> Figure:
     """Draw validation accuracy with its 95% interval for every preprocessing variant; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
     figure, axes = new_figure(0.6 + 0.13 * max(1, n_rows))
@@ -128,7 +126,7 @@ def plot_variants(rows: list[dict], language: Language) -> Figure:
     return figure
 
 
-def plot_ablation(steps: list[dict], language: Language) -> Figure:
+def plot_ablation(steps: list[AblationRow], language: Language) -> Figure:
     """Draw the accuracy of every ablation step, simplest at the top, and its gain with its interval."""
     figure, axes = new_figure(0.6 + 0.195 * max(1, len(steps)), 1, 2, sharey=True)
     left, right = axes[0]
@@ -152,5 +150,5 @@ def plot_ablation(steps: list[dict], language: Language) -> Figure:
     return figure
 
 
-def _name_step(row: dict, language: Language) -> str:
+def _name_step(row: AblationRow, language: Language) -> str:
     return ("+ " if "gain" in row else "") + language.component(row["component"])

@@ -81,7 +81,7 @@ def describe(document: Document) -> Part2:
     inputs, features, own, head = results["inputs"], results["features"], settings.finetune, settings.head
     from_pixels, n_components = starts_at_pixels(own), count_components(results)
     layers = document.models["vgg_finetuned"]["layers"]
-    blocks = measured(results, "blocks")
+    blocks = measured(results).get("blocks")
     return Part2(
         vgg16=document.vgg16,
         size=settings.features.size,

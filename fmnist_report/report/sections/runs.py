@@ -3,14 +3,21 @@
 import dataclasses
 import typing
 
+from fmnist_report.evaluation.schema import FullRun
 from fmnist_report.networks import network_of_stage
 from fmnist_report.report import full_runs
-from fmnist_report.report.conclusions.trained import is_trained_as, verdict
+from fmnist_report.report.conclusions.trained import (
+    EffectOfChange,
+    effect_on_accuracy,
+    effect_on_loss,
+    is_trained_as,
+    verdict,
+)
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Language, Name
 from fmnist_report.report.tables import Column, Row, Table
 
-Rows = list[dict[str, typing.Any]]
+Rows = list[FullRun]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,13 +109,13 @@ def tabulate_runs(name: str, rows: Rows, language: Language) -> Table:
     return Table(name, columns, found, "numbers layers wide runs")
 
 
-def _cells_of_run(row: dict[str, typing.Any], noted: bool, language: Language) -> list[str]:
+def _cells_of_run(row: FullRun, noted: bool, language: Language) -> list[str]:
     t = language.text
     accuracy = language.percent(row["val_accuracy"], 2)
     if row["sd"] is not None:
         accuracy += f" ± {language.number(100 * row['sd'], 2)}"
-    effect = write_effect(row, "", lambda value: language.points(value, 2), language.bound)
-    loss = write_effect(row, "loss_", language.difference, language.loss_bound)
+    effect = write_effect(effect_on_accuracy(row), lambda value: language.points(value, 2), language.bound)
+    loss = write_effect(effect_on_loss(row), language.difference, language.loss_bound)
     loss = t("diverged") if row["val_loss"] is None else loss
     finding = {
         "chosen": t("kept"), "better": t("better"), "worse": t("worse"), "same": t("not significant"),
@@ -121,9 +128,9 @@ def _cells_of_run(row: dict[str, typing.Any], noted: bool, language: Language) -
 Format = typing.Callable[[float], str]
 
 
-def write_effect(row: dict[str, typing.Any], prefix: str, write: Format, bound: Format) -> str:
+def write_effect(effect: EffectOfChange, write: Format, bound: Format) -> str:
     """Format an effect, and the bounds of its interval; empty for the chosen settings."""
-    effect, low, high = (row[f"{prefix}{key}"] for key in ("effect", "low", "high"))
-    if effect is None:
+    difference, low, high, _ = effect
+    if difference is None:
         return ""
-    return write(effect) if low is None else f"{write(effect)} ({bound(low)} … {bound(high)})"
+    return write(difference) if low is None or high is None else f"{write(difference)} ({bound(low)} … {bound(high)})"
