@@ -1,5 +1,5 @@
 # make report: set up and run; make test: install dev dependencies, run the quick tests; make test-all: run all tests;
-# make sample: rebuild the committed sample of best from its cache, and README images; make reword: rebuild its text
+# make sample: rebuild the committed sample of standard from its cache, and README images; make reword: rebuild its text
 # without that cache; make inspect: check the PDF reports for accessibility; make bench: run the benchmarks;
 # make fuzz: fuzz the readers; make backends: run the backend tests on JAX and PyTorch;
 # make mutants: run mutation tests;
@@ -19,10 +19,10 @@ JOBS ?= 2
 report: setup pango
 	$(BIN)/python run_all.py $(ARGS)
 
-# Rebuild the committed report of best, and its images in the README, from its cache (ARGS="--cache-dir DIR").
+# Rebuild the committed report of standard, and its images in the README, from its cache (ARGS="--cache-dir DIR").
 # Run it whenever the document changes.
 sample: dev pango browser
-	$(BIN)/python run_all.py --preset best --title-page title_page.example.toml --out docs/sample $(ARGS)
+	$(BIN)/python run_all.py --title-page title_page.example.toml --out docs/sample $(ARGS)
 	$(BIN)/python benchmarks/readme_pictures.py
 
 # Rebuild the sample after a change of text, charts or styles, from the content of the sample itself.

@@ -2,7 +2,7 @@
 
     python benchmarks/reword_sample.py
 
-`make sample` rebuilds everything from the cache of best, which takes hours to compute if missing. This script reads the
+`make sample` rebuilds everything from the cache of standard, which takes an hour to compute if missing. This script reads the
 numbers from the sample's results.json, redraws the charts, and copies image figures and the explorer's data from its
 HTML; so it is only for changes of text, charts and styles.
 """
@@ -69,15 +69,10 @@ def make_document(results: dict[str, typing.Any], code: str, former: str) -> Doc
     return Document(results, settings, language, title_page, "Fashion-MNIST", True, figures, explorer, packed)
 
 
-def drop_former_study(study: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """Return a study without its rows if it is of the former kind, which was judged by accuracy; ablations are kept."""
-    return study if "longer" in study else study | {"baselines": {}, "rows": [], "factors": [], "n_seeds": 0}
-
-
 def main() -> None:
     results = read_json(SAMPLE / "results.json")
     results["stages"] = [stage for stage in results["stages"] if stage["name"].split("-")[0] in STAGES]
-    results |= read_full_runs(fashion=True) | {"n_evaluations": 1, "study": drop_former_study(results["study"])}
+    results |= read_full_runs(fashion=True) | {"n_evaluations": 1}
     for code in LANGUAGES:
         shown = SAMPLE / f"report.{code}.html"
         with tempfile.TemporaryDirectory() as folder:

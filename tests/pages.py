@@ -7,7 +7,6 @@ from unittest import mock
 
 import jinja2
 
-from benchmarks.reword_sample import drop_former_study
 from fmnist_report.evaluation.results import STAGES
 from fmnist_report.report.document import Document
 from fmnist_report.report.full_runs import read_full_runs
@@ -47,7 +46,7 @@ ENVIRONMENT = functools.partial(jinja2.Environment, bytecode_cache=Compiled())  
 def prepare_results(document):
     """Return a results.json as input of the page: without stages that render it or are gone; with full runs."""
     stages = [stage for stage in document["stages"] if stage["name"].split("-")[0] in STAGES]
-    known = read_full_runs(fashion=True) | {"n_evaluations": 1, "study": drop_former_study(document["study"])}
+    known = read_full_runs(fashion=True) | {"n_evaluations": 1}
     return {**document, "stages": stages, **known}
 
 
