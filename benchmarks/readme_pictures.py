@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PRINTED = DOCS / "sample" / "report.en.pdf"
 SHOWN = DOCS / "sample" / "report.en.html"
-PAGES = {"report-page.png": 2, "report-page-2.png": 6}  # the summary; what changes bring, errors and heat maps
+PAGES = {"report-page.png": 2, "report-page-2.png": 6}  # the summary; errors, heat maps and conclusions of part 1
 VIEW = "#net=cnn&true=6&pred=0"  # the shirts that the convolutional network takes for T-shirts
 TILE = 3
 WIDTH = 1300  # window size in pixels
