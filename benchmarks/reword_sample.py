@@ -2,9 +2,9 @@
 
     python benchmarks/reword_sample.py
 
-`make sample` rebuilds everything from the cache of standard, which takes an hour to compute if missing. This script reads the
-numbers from the sample's results.json, redraws the charts, and copies image figures and the explorer's data from its
-HTML; so it is only for changes of text, charts and styles.
+`make sample` rebuilds everything from the cache of standard, which takes an hour to compute if missing. This script
+reads the numbers from the sample's results.json, redraws the charts, and copies image figures and the explorer's data
+from its HTML; so it is only for changes of text, charts and styles.
 """
 
 import dataclasses
