@@ -248,13 +248,16 @@ def parse_run(values: dict[str, typing.Any]) -> Run:
     return run
 
 
-def record_plan(plan: Plan, settings: Settings, data: str, note: str = "", only: str = "") -> list[Run]:
+def record_plan(
+    plan: Plan, settings: Settings, data: str, note: str = "", only: str = "", known: typing.Container[str] = ()
+) -> list[Run]:
     """Return a run for every network of a plan that has an entry in the cache, repetitions with other seeds included.
 
     Args:
         settings: those with which the plan was made.
         data: SHA-256 of the data set.
         only: one step; all by default.
+        known: keys of runs to leave out.
     """
     split = plan.steps.get("data")
     if not split or not split.entry:  # the validation labels were removed from the cache
@@ -263,7 +266,7 @@ def record_plan(plan: Plan, settings: Settings, data: str, note: str = "", only:
     return [
         record_step(step, stage, split.entry, settings, data, note)
         for name, step in steps.items()
-        if (stage := find_stage(name)) and step.entry
+        if (stage := find_stage(name)) and step.entry and step.entry.key not in known
     ]
 
 

@@ -159,7 +159,8 @@ def _show_journal(request: Request, cache: Cache, plan: Plan, run_id: str) -> Pl
 def _record(request: Request, plan: Plan, stage: str = "") -> None:
     """Record the training run of one stage, or of all, in the journal; a run does not fail for want of a journal."""
     try:
-        request.journal.add(record_plan(plan, request.settings, request.data_set.sha256, only=stage))
+        known = {run.key for run in request.journal.read()}  # reading their predictions again would take time
+        request.journal.add(record_plan(plan, request.settings, request.data_set.sha256, only=stage, known=known))
         if stage in ("", "evaluation") and (
             evaluation := record_evaluation(plan, request.settings, request.data_set.sha256)
         ):

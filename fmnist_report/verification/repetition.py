@@ -1,6 +1,7 @@
 """A cached stage computed again beside its entry, to see whether the result is the same."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -18,7 +19,8 @@ from fmnist_report.pipeline.files import UNFINISHED, read_json, sha256_file, wri
 from fmnist_report.pipeline.plan import Plan
 from fmnist_report.pipeline.processes import run_in_processes
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.pipeline.stage import call_stage
+from fmnist_report.pipeline.stage import Stage, call_stage
+from fmnist_report.settings import FeatureSettings, Precision
 
 SAME, SAME_NUMBERS, TIMES = "same bytes", "same numbers", "measured times, not compared"
 HISTORY, SHARDS = "history.json", "shard-*.h5"
@@ -73,7 +75,7 @@ def repeat_stage(plan: Plan, name: str, progress: Progress, first: int | None = 
         folder = plan.cache.work_folder(name, own, fresh=True)
         try:
             progress.begin(name)
-            arguments = {**step.stage.settings, **step.stage.places, **folders}
+            arguments = {**step.stage.settings, **step.stage.places, **folders} | _choose_as_before(step.stage, entry)
             if first is None:
                 _run(name, _compute, (step.stage.function, arguments, folder))
                 return [_compare(entry, file, folder) for file in entry.manifest["files"]]
@@ -100,6 +102,16 @@ def _require(plan: Plan, name: str) -> Entry:
 def _run(name: str, function: typing.Callable, arguments: tuple) -> None:
     """Call a function in a process of its own, as for stages that train; its memory is free afterwards."""
     run_in_processes(function, {name: arguments})
+
+
+def _choose_as_before(stage: Stage, entry: Entry) -> dict[str, typing.Any]:
+    """Return the settings of an extraction with the runtime and the precision that it chose; empty for other stages."""
+    features = stage.settings.get("features")
+    if not isinstance(features, FeatureSettings) or not (entry.path / "index.json").is_file():
+        return {}
+    index = read_json(entry.path / "index.json")
+    precision: Precision = "bfloat16" if index["precision"] == "mixed_bfloat16" else "float32"
+    return {"features": dataclasses.replace(features, runtime=index["runtime"], precision=precision)}
 
 
 def _take_over(entry: Entry, shards: list[str], folder: Path) -> None:
