@@ -48,10 +48,10 @@ class StoppingProgress(Progress):
 
     def update(self, done: float, total: float, note: str = "", images: int | None = None) -> None:
         if done / total > self.share + 1e-9:
-            raise Enough
+            raise StopStage
 
 
-class Enough(Exception):
+class StopStage(Exception):
     """The part of a stage that is computed again is finished."""
 
 
@@ -163,7 +163,7 @@ def _read_history(folder: Path) -> dict[str, list[float]]:
 
 def _compute_share(function: str, arguments: dict[str, typing.Any], out: Path, share: float) -> None:
     prepare_libraries()
-    with contextlib.suppress(Enough):
+    with contextlib.suppress(StopStage):
         call_stage(function, {**arguments, "out": out, "progress": StoppingProgress(share)})
 
 
