@@ -43,7 +43,9 @@ TINY = (
     "data.n_train=200", "data.n_val=100", "data.n_test=150", "mlp.epochs=2", "cnn.epochs=1", "cnn.widths=8,16,32",
     "head.epochs=2", "features.shard=100", "classifiers.neighbour_components=16", "study.feature_train=100",
     "study.feature_val=50", "study.cnn_steps=0", "study.head_steps=4", "study.finetune_steps=0",
-    "inputs.n_train=100", "inputs.n_val=50",
+    "inputs.n_train=100", "inputs.n_val=100",
+    "mechanisms.n_train=100", "mechanisms.n_val=50", "mechanisms.steps=4", "mechanisms.block_train=100",
+    "mechanisms.block_val=50",
     "features.precision=float32", "cnn.precision=float32", "mlp.precision=float32", "finetune.precision=float32",
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from hypothesis import Phase
 from invented import invent_run
 
 from benchmarks.crash import TINY
+from fmnist_report import machine
 from fmnist_report.data import fashion_mnist
 from fmnist_report.data.split import DatasetInfo
 from fmnist_report.errors import ReportError
@@ -196,8 +197,8 @@ def random_base(seed=0):
 def real_run(tmp_path_factory, worker_id):
     """A tiny run on real data and weights, through the command line; skipped if these are unavailable.
 
-    It runs once; each xdist worker has a copy of its files. first is the completed process, first_report the report
-    folder, traces the code executed by its stages.
+    It runs once; each xdist worker has a copy of its files. Calling it runs the pipeline again. first is the completed
+    process, first_report the report folder, traces the code executed by its stages.
     """
     for find in (functools.partial(fashion_mnist.find_data, None), vgg16.find_weights):
         try:
@@ -206,19 +207,18 @@ def real_run(tmp_path_factory, worker_id):
             pytest.skip(str(error))
     folder, shared = tmp_path_factory.mktemp("run"), tmp_path_factory.getbasetemp()
     if worker_id == "master":
-        first = start_real_run(folder)
+        start_real_run(folder)
     else:
         shared = shared.parent / "real run"
         with filelock.FileLock(f"{shared}.lock"):
             if not (shared / "ended.json").is_file():
                 shutil.rmtree(shared, ignore_errors=True)
                 shared.mkdir()
-                first = start_real_run(shared)
-                write_json(shared / "ended.json", {"code": first.returncode, "stderr": first.stderr})
-        ended = read_json(shared / "ended.json")
-        first = subprocess.CompletedProcess([], ended["code"], "", ended["stderr"])
+                start_real_run(shared)
         shutil.copytree(shared, folder, dirs_exist_ok=True, symlinks=True)
-    run = functools.partial(call_real_pipeline, folder)
+    ended = read_json(folder / "ended.json")
+    first = subprocess.CompletedProcess([], ended["code"], "", ended["stderr"])
+    run = functools.partial(call_real_pipeline, folder, **ended["speed"])
     run.first, run.folder, run.cache, run.traces = first, folder, folder / CACHE_NAME, folder / "traces"
     assert first.returncode == 0, first.stderr
     run.first_report = shutil.copytree(folder / "report", folder / "first report")
@@ -226,13 +226,17 @@ def real_run(tmp_path_factory, worker_id):
 
 
 def start_real_run(folder):
-    """Run the tiny pipeline for the first time, traced."""
+    """Run the tiny pipeline for the first time, traced; ended.json has how it ended and the speed of the machine."""
+    machine.measure_speed()  # once; the processes that later tests start inherit it
+    speed = {name: os.environ[name] for name in (machine.MEASURED, "ONEDNN_MAX_CPU_ISA") if name in os.environ}
     for path in [*ROOT.glob("cache/datasets/*.gz"), *ROOT.glob("cache/weights/*.h5")]:
         copy = folder / CACHE_NAME / path.relative_to(ROOT / "cache")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     (folder / "traces").mkdir()
-    return call_real_pipeline(folder, PYTHONPATH=str(ROOT / "tests" / "tracing"), FMNIST_TRACE=str(folder / "traces"))
+    tracing = {"PYTHONPATH": str(ROOT / "tests" / "tracing"), "FMNIST_TRACE": str(folder / "traces")}
+    first = call_real_pipeline(folder, **speed, **tracing)
+    write_json(folder / "ended.json", {"code": first.returncode, "stderr": first.stderr, "speed": speed})
 
 
 def call_real_pipeline(folder, *more, **environment):

@@ -60,8 +60,13 @@ def test_page_fits_its_window_and_asks_for_nothing(show, lang, width):
     assert page.troubles == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1300])
+OTHER_WINDOWS = (("light", 360), ("dark", 1300))
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [("light", 1300), ("dark", 360), *(pytest.param(*other, marks=pytest.mark.slow) for other in OTHER_WINDOWS)],
+)
 def test_axe_finds_no_violation(show, theme, width):
     page = show(theme=theme, width=width, bypass_csp=True)  # axe is put into the page as a script
     page.locator(".tiles button").first.click()

@@ -148,15 +148,16 @@ def relate_likeness(
     likeness = np.corrcoef(means)
     if np.ptp(likeness[pairs]) == 0 or np.ptp(errors[pairs]) == 0:
         return None
-    ranks = rankdata(likeness[pairs])
+    alike, confused = rankdata(likeness[pairs]), np.zeros((n_classes, n_classes))
+    confused[pairs] = confused.T[pairs] = rankdata(errors[pairs])
     rng = np.random.default_rng(0)
 
-    def correlate(order: np.ndarray) -> float:
-        return float(np.corrcoef(ranks, rankdata(errors[np.ix_(order, order)][pairs]))[0, 1])
+    def multiply(order: np.ndarray) -> float:  # ranks are multiples of 1/2, so that equal sums compare as equal
+        return float(alike @ confused[np.ix_(order, order)][pairs])
 
-    found = correlate(np.arange(n_classes))
-    n_above = sum(correlate(rng.permutation(n_classes)) >= found for _ in range(N_SHUFFLES))
+    found = multiply(np.arange(n_classes))
+    n_above = sum(multiply(rng.permutation(n_classes)) >= found for _ in range(N_SHUFFLES))
     return {
-        "n_pairs": len(ranks), "spearman": found, "p_value": (1 + n_above) / (1 + N_SHUFFLES),
-        "likeness": likeness.round(4).tolist(),
+        "n_pairs": len(alike), "spearman": float(np.corrcoef(alike, confused[pairs])[0, 1]),
+        "p_value": (1 + n_above) / (1 + N_SHUFFLES), "likeness": likeness.round(4).tolist(),
     }  # fmt: skip

@@ -4,7 +4,9 @@ import typing
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter
 
 from fmnist_report.report.language import Language
 
@@ -59,17 +61,32 @@ def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
     ax.plot(*strokes.T, color=colour, linewidth=size, solid_capstyle="round", alpha=0.8)
 
 
-def percent_axis(axis, language: Language, digits: int = 0) -> None:
+class ShareFormatter(Formatter):
+    """Formats the ticks of an axis of fractions with as many decimals as tell them apart."""
+
+    def __init__(self, write: typing.Callable[[float, int], str], digits: int = 0) -> None:
+        """write returns the text of a value with a number of decimals; digits is the least number."""
+        self.write, self.least = write, digits
+
+    def set_locs(self, locs) -> None:
+        super().set_locs(locs)
+        self.digits = max(self.least, count_digits(locs))
+
+    def __call__(self, value: float, place: int | None = None) -> str:
+        return self.write(value, self.digits)
+
+
+def percent_axis(axis: Axis, language: Language, digits: int = 0) -> None:
     """Format an axis of fractions as percentages in the language, with as many digits as needed, at least digits."""
-    axis.set_major_formatter(lambda value, place: language.percent(value, max(digits, count_digits(axis))))
+    axis.set_major_formatter(ShareFormatter(language.percent, digits))
 
 
-def points_axis(axis, language: Language) -> None:
+def points_axis(axis: Axis, language: Language) -> None:
     """Format an axis of differences as signed percentage points, with as many digits as its ticks need."""
-    axis.set_major_formatter(lambda value, place: language.points(value, count_digits(axis)))
+    axis.set_major_formatter(ShareFormatter(language.points))
 
 
-def count_digits(axis) -> int:
-    """Return the number of decimals, at most 2, that make all ticks of an axis distinct as percentages."""
-    ticks = 100 * np.asarray(axis.get_majorticklocs())
+def count_digits(ticks: np.ndarray) -> int:
+    """Return the number of decimals, at most 2, that make all ticks distinct as percentages."""
+    ticks = 100 * np.asarray(ticks)
     return next((digits for digits in (0, 1) if np.allclose(ticks, ticks.round(digits), atol=1e-6)), 2)
