@@ -14,9 +14,10 @@ from weasyprint.urls import FatalURLFetchingError
 
 from fmnist_report.pipeline.files import write_json
 from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.html import font_faces
 from fmnist_report.report.pdf import writer
 from fmnist_report.report.pdf.archive import ends_plainly
-from fmnist_report.report.pdf.writer import drawings_to_images, leave_out_screen, write_pdf
+from fmnist_report.report.pdf.writer import drawings_to_images, leave_out_screen, unpack_fonts, write_pdf
 
 RESULTS = {"run": {"started": "2026-02-03T04:05:06+00:00"}, "models": {"cnn": {"test_accuracy": 0.93}}}
 
@@ -84,6 +85,14 @@ def test_drawing_becomes_an_image_with_its_title():
 def test_every_drawing_of_the_real_page_becomes_an_image(real_run):
     page = next((real_run.folder / "report").glob("report.uk.html")).read_text("utf-8")
     assert page.count("<svg") > 20 and "<svg" not in drawings_to_images(page)
+
+
+def test_fonts_are_compressed_in_the_page_and_printed_as_bundled():
+    bundled = {path.stem: path.read_bytes() for path in (TEMPLATES / "fonts").glob("*.ttf")}
+    page = " ".join(face["uri"] for face in font_faces())
+    printed = [base64.b64decode(font) for font in re.findall(r"data:font/ttf;base64,(\S+)", unpack_fonts(page))]
+    assert sorted(printed) == sorted(bundled.values())
+    assert len(page) < 0.75 * sum(map(len, bundled.values()))
 
 
 def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):

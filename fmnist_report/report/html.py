@@ -19,7 +19,7 @@ from fmnist_report.networks import COLOURS, COMPARED
 from fmnist_report.pipeline.files import format_json, load_arrays, read_json, replacing, write_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import full_runs
-from fmnist_report.report.assets import FONTS, TEMPLATES
+from fmnist_report.report.assets import FONTS, TEMPLATES, convert_font
 from fmnist_report.report.document import Document
 from fmnist_report.report.explorer import build_explorer
 from fmnist_report.report.language import Language, Name, name_classes
@@ -190,6 +190,6 @@ def font_faces() -> list[dict[str, typing.Any]]:
     """Return family, weight, style and data URI of each bundled font."""
     faces = []
     for name, (family, weight, style) in FACES.items():
-        data = base64.b64encode((FONTS / f"{name}.ttf").read_bytes()).decode()
-        faces.append({"family": family, "weight": weight, "style": style, "uri": f"data:font/ttf;base64,{data}"})
+        data = base64.b64encode(convert_font((FONTS / f"{name}.ttf").read_bytes(), "woff")).decode()
+        faces.append({"family": family, "weight": weight, "style": style, "uri": f"data:font/woff;base64,{data}"})
     return faces

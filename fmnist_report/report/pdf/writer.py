@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
-from fmnist_report.report.assets import TEMPLATES
+from fmnist_report.report.assets import TEMPLATES, convert_font
 from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_plainly, identify
 from fmnist_report.report.pdf.lines import keep_spaces, remember_cuts
 from fmnist_report.report.pdf.links import join_link_areas
@@ -25,6 +25,7 @@ ON_SCREEN = re.compile(
     r'<details class="data">.*?</details>|<script.*?</script>|<section id="(?:explorer|network)".*?</section>',
     re.DOTALL,
 )
+PACKED_FONT = re.compile(r"data:font/woff;base64,([A-Za-z0-9+/=]+)")
 DRAWING = re.compile(
     r"<svg (?P<attributes>[^>]*)>\s*<title[^>]*>(?P<title>[^<]*)</title>(?P<body>.*?)</svg>", re.DOTALL
 )
@@ -38,7 +39,7 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
     import weasyprint
 
     embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
-    text = drawings_to_images(leave_out_screen((html / "report.html").read_text("utf-8")))
+    text = unpack_fonts(drawings_to_images(leave_out_screen((html / "report.html").read_text("utf-8"))))
     page = weasyprint.HTML(string=text, url_fetcher=embedded_only)
     running_heads = weasyprint.CSS(string=(TEMPLATES / "pages.css").read_text("utf-8"), url_fetcher=embedded_only)
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
@@ -110,6 +111,20 @@ def leave_out_screen(html: str) -> str:
     The style sheet hides them in print too, but WeasyPrint computes the style of every hidden element.
     """
     return ON_SCREEN.sub("", html)
+
+
+def unpack_fonts(html: str) -> str:
+    """Convert the compressed fonts of a page to those of which they were made.
+
+    WeasyPrint 70 reads compressed ones too, but sets their date to the present, so that equal pages would give
+    different bytes.
+    """
+
+    def unpack(found: re.Match) -> str:
+        font = convert_font(base64.b64decode(found[1]), None)
+        return f"data:font/ttf;base64,{base64.b64encode(font).decode()}"
+
+    return PACKED_FONT.sub(unpack, html)
 
 
 def drawings_to_images(html: str) -> str:
