@@ -24,15 +24,16 @@ FULL_RUNS = ROOT / "templates" / "full_runs.json"
 N_VAL, N_SEEDS = 2_500, 2
 
 
-def train_design(cache_dir: Path, n_train: int, n_steps: int, rate: float) -> dict[str, list[float]]:
+def train_design(cache_dir: Path, n_train: int, n_steps: int, rate: float, divisor: int, batch: int) -> dict[str, list[float]]:
     """Return the losses of the baseline and of every ranked value of the CNN, one per seed."""
     from fmnist_report.experiments.study import HORIZON, list_variations
     from fmnist_report.experiments.trials import SubsetSource, train_settings
     from fmnist_report.networks import make_trial_specs
-    from fmnist_report.presets import preset
+    from fmnist_report.presets import override, preset
 
-    spec = make_trial_specs(preset("standard"))["cnn"]
-    baseline = dataclasses.replace(spec.settings, learning_rate=rate * spec.settings.learning_rate)
+    spec = make_trial_specs(override(preset("standard"), [f"study.width_divisor={divisor}"]))["cnn"]
+    rate *= spec.settings.learning_rate
+    baseline = dataclasses.replace(spec.settings, learning_rate=rate, batch_size=batch)
     data = max((cache_dir / "data").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime).parent
     subset = SubsetSource(data, n_train, N_VAL).open()
     varied = [one for one in list_variations(spec, baseline, mirror=True) if one.factor not in HORIZON]
@@ -65,12 +66,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rate", type=float, default=2.0, help="multiple of the learning rate of standard")
+    parser.add_argument("--divisor", type=int, default=3, help="of the widths of standard")
+    parser.add_argument("--batch", type=int, default=128)
     options = parser.parse_args()
-    losses = train_design(options.cache_dir, options.images, options.steps, options.rate)
-    known = [row for row in read_json(FILE) if (row["images"], row["steps"], row["rate"]) !=
-             (options.images, options.steps, options.rate)]  # fmt: skip
-    row = {"images": options.images, "steps": options.steps, "rate": options.rate, "losses": losses}
-    write_json(FILE, [*known, row])
+    design = {name: getattr(options, name) for name in ("images", "steps", "rate", "divisor", "batch")}
+    losses = train_design(options.cache_dir, *design.values())
+    known = [row for row in read_json(FILE) if {name: row[name] for name in design} != design]
+    write_json(FILE, [*known, {**design, "losses": losses}])
     print(correlate(losses))
 
 

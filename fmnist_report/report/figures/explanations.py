@@ -69,7 +69,7 @@ def _class_colours(n: int) -> list:
 def plot_feature_map(maps: dict[str, np.ndarray], labels: np.ndarray, language: Language) -> Figure:
     """Draw t-SNE maps of validation features before and after fine-tuning; each map is (n, 2)."""
     titles = {"before": N_("before fine-tuning"), "after": N_("after fine-tuning")}
-    figure, axes = new_figure(3.0, 1, len(maps))
+    figure, axes = new_figure(2.5, 1, len(maps))
     colours = _class_colours(int(labels.max()) + 1)
     for ax, (moment, points) in zip(axes[0], maps.items(), strict=True):
         middles = {}
