@@ -24,7 +24,9 @@ FULL_RUNS = ROOT / "templates" / "full_runs.json"
 N_VAL, N_SEEDS = 2_500, 2
 
 
-def train_design(cache_dir: Path, n_train: int, n_steps: int, rate: float, divisor: int, batch: int) -> dict[str, list[float]]:
+def train_design(
+    cache_dir: Path, n_train: int, n_steps: int, rate: float, divisor: int, batch: int
+) -> dict[str, list[float]]:
     """Return the losses of the baseline and of every ranked value of the CNN, one per seed."""
     from fmnist_report.experiments.study import HORIZON, list_variations
     from fmnist_report.experiments.trials import SubsetSource, train_settings
