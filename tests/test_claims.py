@@ -1004,6 +1004,8 @@ def test_the_place_of_the_evidence_is_reported_for_each_map():
     said = word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language)
     assert said.startswith("For “hat”, recognised, no third of the image holds more than half of the evidence. ")
     assert "Where “tie” was taken for “sock”, no cell of these maps supports the prediction." in said
+    maps = ((0, 0, "middle", 0.504),)
+    assert "50.4% of the evidence" in word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language)
     maps = ((2, 2, "none", 0.0), (1, 2, "lower", 0.55))
     said = word(
         claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), Language("uk", ["к", "шарф", "сумка"])

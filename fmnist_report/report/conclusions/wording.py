@@ -156,7 +156,8 @@ def _locate(language: Language, label: int, predicted: int, place: str, share: f
         if right
         else N_("Where {label} was taken for {predicted}, {share} of the evidence lies {place} of the image.")
     )
-    return language.text(message, **names, share=language.percent(share, 0), place=language.text(PLACES[place]))
+    digits = 0 if round(share, 2) > 0.5 else 1  # more than half, also as printed
+    return language.text(message, **names, share=language.percent(share, digits), place=language.text(PLACES[place]))
 
 
 def _effect(language: Language, factor: str, value: str, effect: float) -> str:
