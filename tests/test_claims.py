@@ -3,22 +3,42 @@
 import copy
 import dataclasses
 import json
+import string
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from invented import invent_ablation, invent_history, invent_journal, invent_results, invent_study
+from kinds import KINDS, MESSAGES, MODULES
 
 from fmnist_report.evaluation.comparison import difference_of_accuracies
 from fmnist_report.networks import COMPARED, MAIN, ON_FEATURES, network_of_stage, networks_of_part, stages_of_part
 from fmnist_report.presets import preset
-from fmnist_report.report.conclusions import captions, claims, explanations, trained
-from fmnist_report.report.conclusions.advice import GENERALISING, _is_contrary, advise, is_better, repeat
-from fmnist_report.report.conclusions.captions import decide_captions, first_classifier, strongest
+from fmnist_report.report.conclusions.captions import decide_captions
+from fmnist_report.report.conclusions.claim import MODEL, NOTHING, STAGE, Claim, Kind
+from fmnist_report.report.conclusions.comparisons import find_comparison, most_confused, rank_models
 from fmnist_report.report.conclusions.decisions import decide
-from fmnist_report.report.conclusions.trained import agrees, in_full, is_trained_as, own_runs
-from fmnist_report.report.conclusions.wording import MESSAGES, find_view, word, word_captions, word_conclusions
+from fmnist_report.report.conclusions.kinds.ablation import ablation
+from fmnist_report.report.conclusions.kinds.advice import GENERALISING, _is_contrary, advise, is_better, repeat
+from fmnist_report.report.conclusions.kinds.best import best
+from fmnist_report.report.conclusions.kinds.calibration import calibration, smoothing_of_networks
+from fmnist_report.report.conclusions.kinds.compare import compare
+from fmnist_report.report.conclusions.kinds.effects import effects
+from fmnist_report.report.conclusions.kinds.ensemble import ensemble
+from fmnist_report.report.conclusions.kinds.errors import errors
+from fmnist_report.report.conclusions.kinds.fine_tuning import fine_tuning
+from fmnist_report.report.conclusions.kinds.first_classifier import first_classifier
+from fmnist_report.report.conclusions.kinds.fit import fit
+from fmnist_report.report.conclusions.kinds.in_full import in_full
+from fmnist_report.report.conclusions.kinds.last_epoch import last_epoch
+from fmnist_report.report.conclusions.kinds.own_runs import own_runs
+from fmnist_report.report.conclusions.kinds.reference import reference
+from fmnist_report.report.conclusions.kinds.strongest import strongest
+from fmnist_report.report.conclusions.kinds.val_minus_test import val_minus_test
+from fmnist_report.report.conclusions.kinds.why_convolution import why_convolution
+from fmnist_report.report.conclusions.training import agrees, is_trained_as
+from fmnist_report.report.conclusions.wording import find_view, word, word_captions, word_conclusions
 from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.language import Language
 
@@ -141,7 +161,7 @@ def assert_each_can_be_worded(document):
 
 
 def p_of(document, a, b):
-    row = claims.find_comparison(document, a, b)
+    row = find_comparison(document, a, b)
     return row["p_holm"], row["difference"]
 
 
@@ -169,7 +189,7 @@ def check_best(document, claim):
 
 
 def check_ensemble(document, claim):
-    assert claim.subject == "ensemble" and claim.other == claims.rank_models(document)[0]
+    assert claim.subject == "ensemble" and claim.other == rank_models(document)[0]
     above = {n for n in MAIN if p_of(document, "ensemble", n)[0] < 0.05 and p_of(document, "ensemble", n)[1] > 0}
     if claim.relation == "partly":
         assert claim.other in above and set(claim.values["rivals"]) == set(MAIN) - above != set()
@@ -240,7 +260,7 @@ def check_advice(document, claim):
                          if row["best_confirmed"]), default=0)  # fmt: skip
         assert rows[0]["gain"] / half >= strongest or rows[0]["factor"] == "unfreeze" or strongest <= 1
     else:
-        assert claim.values == trained.fit(document, claim.subject).values
+        assert claim.values == fit(document, claim.subject).values
 
 
 def check_in_full(document, claim, name="full_runs"):
@@ -350,7 +370,7 @@ def check_calibration(document, claim):
             alike = {name for name in MAIN if f"{errors[name]:.3f}" == f"{end(errors.values()):.3f}"}
             assert set(claim.values[key]) == alike
     spread = f"{min(errors.values()):.3f}" != f"{max(errors.values()):.3f}"
-    alike = len(set(claims.smoothing_of_networks(document).values())) == 1
+    alike = len(set(smoothing_of_networks(document).values())) == 1
     assert claim.relation == ("equal" if not spread else "differ" if alike else "not_ranked")
     if claim.relation != "equal":
         scaled = [document["models"][name]["ece_scaled"] for name in MAIN]
@@ -424,7 +444,7 @@ def check_unfreezing(document, claim):
 
 def check_strongest(document, claim):
     stages = stages_of_part({"part1": 1, "part2": 2}[claim.subject])
-    named = {c.subject: c.values["losses"] for stage in stages for c in trained.effects(document, stage)
+    named = {c.subject: c.values["losses"] for stage in stages for c in effects(document, stage)
              if c.relation == "named"}  # fmt: skip
     assert claim.values.get("largest", {}) == {stage: losses[0] for stage, losses in named.items()}
     assert (claim.relation == "none") == (not named)
@@ -525,7 +545,7 @@ def check_why_fine_tuning(document, claim):
 def check_lesson_of_convolution(document, claim):
     p, difference = p_of(document, claim.subject, "mlp")
     relation = "same" if p >= 0.05 else "above" if difference > 0 else "below"
-    explained = explanations.why_convolution(document, claim.subject)
+    explained = why_convolution(document, claim.subject)
     assert claim.relation == ("neighbours" if explained else relation)
     change = {"change": explained[0].values["change"]} if explained else {}
     assert claim.values == change | ({} if relation == "same" else {"difference": difference})
@@ -540,7 +560,7 @@ def check_lesson_of_features(document, claim):
 
 
 def check_choice(document, claim):
-    models, first = document["models"], claims.rank_models(document)[0]
+    models, first = document["models"], rank_models(document)[0]
     equal = [name for name in MAIN if name == first or p_of(document, first, name)[0] >= 0.05]
     macs = {name: models[name]["macs_per_prediction"] for name in equal}
     assert macs[claim.subject] == min(macs.values())
@@ -567,9 +587,32 @@ def document():
     return copy.deepcopy(found)
 
 
-def test_every_message_belongs_to_a_kind_and_every_kind_has_a_check():
-    kinds = {kind for kind, _ in MESSAGES}
-    assert kinds == set(CHECKS)
+def test_every_kind_has_a_check_and_stands_in_the_module_of_its_name():
+    assert set(KINDS) == set(CHECKS)
+    for module in MODULES:
+        kinds = {value.name for value in vars(module).values() if isinstance(value, Kind)}
+        assert module.KIND.name == module.__name__.rpartition(".")[2] and module.KIND.name in kinds
+
+
+@pytest.mark.parametrize("code", ["uk", "en"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sentence_of_a_kind_can_be_said_with_the_examples_of_its_types(kind, code):
+    found, language = KINDS[kind], Language(code)
+    subject = {MODEL: "cnn", STAGE: "cnn", NOTHING: ""}[found.about]
+    placed = set()
+    for relation, message in found.messages.items():
+        wanted = {name for _, name, _, _ in string.Formatter().parse(message) if name}
+        placed |= wanted
+        names = wanted | ({"epoch", "epochs"} if "moment" in wanted else set())
+        names |= {"difference"} if "signed" in wanted else set()
+        values = {name: form.example for name, form in found.formats.items() if name in names}
+        said = word(Claim(found, subject, relation, "mlp" if "other" in wanted else "", values), language)
+        assert "{" not in said and "  " not in said
+        for name in wanted & set(found.formats):
+            written = found.formats[name].write(language, found.formats[name].example)
+            assert not isinstance(written, str) or written in said, name  # a Name has the case of its place
+    assert placed - {"subject", "network", "other", "backbone", "signed", "moment"} <= set(found.formats)
+    assert set(found.formats) <= placed | {"difference", "epoch", "epochs"}
 
 
 @pytest.mark.parametrize(
@@ -580,9 +623,9 @@ def test_every_message_belongs_to_a_kind_and_every_kind_has_a_check():
     ],
 )  # fmt: skip
 def test_fine_tuning_is_judged_by_head_and_control(document, p_head, difference, p_control, over_control, relation):
-    claims.find_comparison(document, "vgg_finetuned", "vgg_head").update(p_holm=p_head, difference=difference)
-    claims.find_comparison(document, "vgg_finetuned", "vgg_control").update(p_holm=p_control, difference=over_control)
-    assert claims.fine_tuning(document).relation == relation
+    find_comparison(document, "vgg_finetuned", "vgg_head").update(p_holm=p_head, difference=difference)
+    find_comparison(document, "vgg_finetuned", "vgg_control").update(p_holm=p_control, difference=over_control)
+    assert fine_tuning(document).relation == relation
 
 
 @pytest.mark.parametrize(
@@ -599,7 +642,7 @@ def test_overfitting_follows_from_clean_images_and_the_validation_loss(document,
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": val, "train_eval": {"n": 5_000, "train_accuracy": train}}
     document["models"]["cnn"]["history"] = invent_history(losses, [val] * len(losses))
-    claim = trained.fit(document, "cnn")
+    claim = fit(document, "cnn")
     assert (claim.relation, claim.values["epoch"], claim.values["epochs"]) == (relation, epoch, len(losses))
     advised = [c.relation for c in advise(document) if c.subject == "cnn"]
     words = {"overfits": ["regularise"], "rose": ["shorten"], "even": ["longer_own"]}
@@ -612,7 +655,7 @@ def test_of_few_images_a_loss_must_rise_further(document, n_val, relation):
     document["data"]["n_val"] = n_val
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"]["history"] = invent_history([0.3, 0.2, 0.21], [0.9] * 3)
-    assert trained.fit(document, "cnn").relation == relation
+    assert fit(document, "cnn").relation == relation
 
 
 @pytest.mark.parametrize(
@@ -624,7 +667,7 @@ def test_a_loss_that_rises_while_the_accuracy_does_is_reported_with_both(documen
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": train}}
     document["models"]["cnn"]["history"] = invent_history([0.2, 0.25, 0.22], [0.9, 0.91, last])
-    claim = trained.fit(document, "cnn")
+    claim = fit(document, "cnn")
     assert claim.relation == relation
     assert [c.relation for c in advise(document) if c.subject == "cnn"] == advised
     assert ("rose from 90.00% to 93.00%" in word(claim, Language("en"))) == relation.endswith("_by_loss")
@@ -637,7 +680,7 @@ def test_fine_tuning_that_unlearns_is_not_called_overfitting(document, train, re
         document["models"][name] |= {"val_accuracy": 0.93, "train_eval": {"n": 5_000, "train_accuracy": share}}
         document["models"][name]["history"] = invent_history([0.32, 0.3, 0.29], [0.93] * 3)
     document["models"]["vgg_head"]["history"]["val_scaled_loss"][-1] = 0.2
-    claim = trained.fit(document, "vgg_finetuned")
+    claim = fit(document, "vgg_finetuned")
     assert (claim.relation, claim.values["epoch"]) == (relation, 0)
     assert [c.relation for c in advise(document) if c.subject == "vgg_finetuned"] == ["shorten"]  # nothing is earlier
 
@@ -647,12 +690,12 @@ def test_an_epoch_of_the_warm_up_does_not_count(document):
     model = document["models"]["cnn"] | {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": 0.99}}
     document["models"]["cnn"] = model
     model["history"] = invent_history([0.1, 0.3, 0.25, 0.2], [0.9] * 4)
-    assert trained.fit(document, "cnn").relation == "overfits"
+    assert fit(document, "cnn").relation == "overfits"
     model["history"]["learning_rate"] = [0.001, 0.002, 0.001, 0.0]
-    claim = trained.fit(document, "cnn")
+    claim = fit(document, "cnn")
     assert (claim.relation, claim.values["epoch"], claim.values["loss_lowest"]) == ("gap_last", 4, 0.2)
     model["history"]["learning_rate"] = [0.001, 0.002, 0.003, 0.0]
-    assert trained.fit(document, "cnn").relation == "short"
+    assert fit(document, "cnn").relation == "short"
 
 
 @pytest.mark.parametrize(("train", "relation"), [(0.99, "gap_alone"), (0.9, "even_alone")])
@@ -660,7 +703,7 @@ def test_results_without_scaled_losses_are_judged_by_accuracy(document, train, r
     model = document["models"]["cnn"] | {"val_accuracy": 0.9, "train_eval": {"n": 5_000, "train_accuracy": train}}
     document["models"]["cnn"], document["data"]["n_val"] = model, 5_000
     del model["history"]["val_scaled_loss"]
-    claim = trained.fit(document, "cnn")
+    claim = fit(document, "cnn")
     assert claim.relation == relation and "90.00%" in word(claim, Language("en"))
     assert "cnn" not in [c.subject for c in advise(document)]
 
@@ -668,7 +711,7 @@ def test_results_without_scaled_losses_are_judged_by_accuracy(document, train, r
 def test_fine_tuning_begins_with_the_loss_of_the_head(document):
     document["models"]["vgg_head"]["history"] = invent_history([0.5, 0.2], [0.9] * 2)
     document["models"]["vgg_finetuned"]["history"] = invent_history([0.26, 0.25], [0.9] * 2)
-    claim = trained.fit(document, "vgg_finetuned")
+    claim = fit(document, "vgg_finetuned")
     assert (claim.values["epoch"], claim.values["epochs"], claim.values["loss_lowest"]) == (0, 2, 0.2)
     assert claim.relation in ("rose", "overfits")
 
@@ -679,9 +722,9 @@ def test_fine_tuning_begins_with_the_loss_of_the_head(document):
 )
 def test_a_gain_is_not_ascribed_to_the_blocks_alone_where_images_were_augmented(document, changes, relation):
     for name in ("vgg_head", "vgg_control"):
-        claims.find_comparison(document, "vgg_finetuned", name).update(p_holm=0.001, difference=0.02)
+        find_comparison(document, "vgg_finetuned", name).update(p_holm=0.001, difference=0.02)
     document["run"]["settings"]["finetune"] |= changes
-    assert claims.fine_tuning(document).relation == relation
+    assert fine_tuning(document).relation == relation
 
 
 @pytest.mark.parametrize(
@@ -805,11 +848,11 @@ def test_more_regularisation_is_not_advised_where_more_did_worse(document, where
 
 def test_the_ensemble_must_beat_every_network(document):
     for name in MAIN:
-        row = claims.find_comparison(document, "ensemble", name)
+        row = find_comparison(document, "ensemble", name)
         stored = next(r for r in document["comparisons"] if {r["a"], r["b"]} == {"ensemble", name})
         stored["p_holm"] = 0.001 if name != "mlp" else 0.06
         assert row["difference"] > 0
-    claim = claims.ensemble(document)
+    claim = ensemble(document)
     assert (claim.kind, claim.relation, claim.values["rivals"]) == ("ensemble", "partly", ("mlp",))
 
 
@@ -823,22 +866,22 @@ def test_of_several_better_values_the_best_is_advised(document):
 
 
 def test_comparison_can_be_read_either_way(document):
-    one, other = (claims.find_comparison(document, *pair) for pair in (("mlp", "cnn"), ("cnn", "mlp")))
+    one, other = (find_comparison(document, *pair) for pair in (("mlp", "cnn"), ("cnn", "mlp")))
     assert one["difference"] == -other["difference"] > 0 or one["difference"] == -other["difference"] < 0
     assert (one["a"], one["b"], one["only_a"], one["only_b"]) == ("mlp", "cnn", other["only_b"], other["only_a"])
     for low, high in (("ci95_low", "ci95_high"), ("holm_low", "holm_high")):
         assert (one[low], one[high]) == (-other[high], -other[low])
     with pytest.raises(KeyError, match="there is no comparison of mlp and nothing"):
-        claims.find_comparison(document, "mlp", "nothing")
+        find_comparison(document, "mlp", "nothing")
 
 
 def test_nothing_is_said_of_what_was_not_studied(document):
-    assert trained.effects(document, "cnn") == [] and trained.ablation(document, "part1") == []
+    assert effects(document, "cnn") == [] and ablation(document, "part1") == []
     found = decide_captions(document)
     names = ("study_part1", "study_part2", "inputs", "ablation_part1", "ablation_part2")
     assert [found[name] for name in names] == [None] * 5
     document["study"] |= {"ablations": {"part1": invent_ablation([])}, "n_steps": STEPS}
-    assert trained.ablation(document, "part1") == []
+    assert ablation(document, "part1") == []
 
 
 def test_too_short_training_runs_conclude_nothing(document):
@@ -849,7 +892,7 @@ def test_too_short_training_runs_conclude_nothing(document):
     for row in document["study"]["rows"]:
         row["confirmed"] = row["factor"] in ("kernel", "dropout") and not row["chosen"]
     document["study"]["n_steps"]["head"] = 99
-    assert trained.effects(document, "finetune") == [] and len(trained.effects(document, "cnn")) == 1
+    assert effects(document, "finetune") == [] and len(effects(document, "cnn")) == 1
     repeated = [c.subject for c in advise(document) if c.relation == "repeat"]
     assert repeated == ["cnn"]
     found = decide_captions(document)
@@ -860,30 +903,30 @@ def test_steps_of_too_short_training_runs_are_left_out_of_account(document):
     steps = invent_ablation([0.02, -0.05])
     steps[2]["network"] = "finetune"
     document["study"] |= {"ablations": {"part2": steps}, "n_steps": STEPS | {"finetune": 60}}
-    found, left = trained.ablation(document, "part2")
+    found, left = ablation(document, "part2")
     assert (
         found.relation == "raised" and left.kind == "ablation_left" and found.values["top"] == steps[1]["val_accuracy"]
     )
     assert found.values["steps"] == (("batch_norm", 0.02),)
-    assert left == claims.Claim("ablation_left", "part2", "stated", values={"components": ("residual",), "n_steps": 60})
+    assert left == Claim(KINDS["ablation_left"], "part2", "stated", values={"components": ("residual",), "n_steps": 60})
     document["study"]["n_steps"]["cnn"] = 99
-    assert trained.ablation(document, "part2") == []
+    assert ablation(document, "part2") == []
     document["study"]["n_steps"] = STEPS
-    assert [claim.relation for claim in trained.ablation(document, "part2")] == ["lowered", "stated"]
+    assert [claim.relation for claim in ablation(document, "part2")] == ["lowered", "stated"]
 
 
 def test_a_network_without_errors_has_no_hardest_class(document):
     for name in MAIN:
         document["models"][name]["confusion"] = np.diag([5] * 10).tolist()
         document["models"][name]["per_class"] = [{"n_errors": 0, "support": 5}] * 10
-    assert claims.errors(document, "cnn") == []
+    assert errors(document, "cnn") == []
     found = decide_captions(document)
     assert found["per_class"] is None and found["confusion_part1"] is None and found["confusion_part2"] is None
 
 
 def test_most_confused_pair_counts_both_directions():
-    assert claims.most_confused([[5, 2, 0], [3, 5, 0], [4, 0, 5]]) == (0, 1, 5)
-    assert claims.most_confused([[5, 0, 1], [0, 5, 3], [1, 1, 5]]) == (1, 2, 4)
+    assert most_confused([[5, 2, 0], [3, 5, 0], [4, 0, 5]]) == (0, 1, 5)
+    assert most_confused([[5, 0, 1], [0, 5, 3], [1, 1, 5]]) == (1, 2, 4)
 
 
 def claims_of(claim):
@@ -895,7 +938,7 @@ def test_sections_hold_what_they_are_about(document):
     study["ablations"] = {"part1": invent_ablation([0.02]), "part2": invent_ablation([0.03])}
     document["study"] = study
     found = {part: [(c.kind, c.subject, c.other) for c in listed] for part, listed in decide(document).items()}
-    assert found["best"] == [("best", claims.rank_models(document)[0], "")]
+    assert found["best"] == [("best", rank_models(document)[0], "")]
     assert found["learned"] == [
         ("lesson_of_convolution", "cnn", "mlp"), ("lesson_of_features", "vgg_features", "cnn"),
         ("lesson_of_transfer", "vgg_finetuned", "cnn"),
@@ -927,7 +970,7 @@ def test_no_claim_is_stated_in_two_sections(invented_run):
 
 def test_a_difference_is_reported_without_its_sign_and_its_interval_the_same_way(document):
     for name, other in (("cnn", "mlp"), ("mlp", "cnn")):
-        claim = claims.compare(document, name, other)
+        claim = compare(document, name, other)
         said = word(claim, Language("en"))
         low, high = sorted(abs(100 * claim.values[key]) for key in ("low", "high"))
         direction = {"above": "more", "below": "less"}[claim.relation]
@@ -936,26 +979,26 @@ def test_a_difference_is_reported_without_its_sign_and_its_interval_the_same_way
 
 
 def test_numbers_are_written_as_the_language_writes_them(document):
-    english, ukrainian = (word(claims.compare(document, "cnn", "mlp"), Language(code)) for code in ("en", "uk"))
+    english, ukrainian = (word(compare(document, "cnn", "mlp"), Language(code)) for code in ("en", "uk"))
     assert "88.00%" in english and "88,00\u00a0%" in ukrainian and "88.00" not in ukrainian
 
 
 def test_an_interval_around_zero_is_reported_as_it_is():
     values = {"a": 0.9, "b": 0.91, "difference": -0.01, "low": -0.03, "high": 0.01, "p": 0.4}
-    claim = claims.Claim("compare", "cnn", "same", "mlp", values)
+    claim = Claim(KINDS["compare"], "cnn", "same", "mlp", values)
     assert word(claim, Language("en")) == (
         "The convolutional network (90.00%) and the multilayer perceptron (91.00%) do not differ significantly in "
         "accuracy: the observed difference is −1.00 percentage points (Holm-adjusted interval −3.00 to +1.00; "
         "p\u00a0=\u00a00.400)."
     )
-    above = claims.Claim("compare", "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
+    above = Claim(KINDS["compare"], "cnn", "above", "mlp", values | {"difference": 0.02, "low": 0.005, "high": 0.035})
     said = word(above, Language("en"))
     assert "is 2.00 percentage points more accurate than" in said and "(Holm-adjusted interval +0.50 to +3.50;" in said
 
 
 def test_effects_are_reported_with_sign_and_three_digits():
     values = {"half_loss": 0.0123, "n_seeds": 2, "n_steps": 300}
-    claim = claims.Claim("effects", "cnn", "named", values=values | {"losses": (("kernel", "5", 0.0235),
+    claim = Claim(KINDS["effects"], "cnn", "named", values=values | {"losses": (("kernel", "5", 0.0235),
                                                                                ("shift", "0", -0.1))})  # fmt: skip
     assert word(claim, Language("en")) == (
         "In short training runs of the convolutional network (300 steps each, 2 seeds) these changes moved the "
@@ -968,24 +1011,24 @@ def test_effects_are_reported_with_sign_and_three_digits():
 
 def test_lists_of_networks_and_classes_are_reported():
     language = Language("en", ["hat", "tie", "sock"])
-    pairs = claims.Claim("confused", "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
+    pairs = Claim(KINDS["confused"], "", "stated", values={"pairs": {"mlp": (0, 2, 1_234), "cnn": (1, 2, 5)}})
     assert word(pairs, language) == (
         "Most often confused, errors in both directions: the multilayer perceptron – “hat”, “sock” (1,234); the "
         "convolutional network – “tie”, “sock” (5)."
     )
-    of = claims.Claim("hardest", "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
+    of = Claim(KINDS["hardest"], "", "by_network", values={"of": {"mlp": (0,), "cnn": (1, 2)}})
     assert word(of, language) == (
         "The class with the most misclassified images: the multilayer perceptron – “hat”; "
         "the convolutional network – “tie”, “sock”."
     )
-    top = claims.Claim("strongest", "part2", "named", values={"largest": {"head": ("width", "0", -0.021)}})
+    top = Claim(KINDS["strongest"], "part2", "named", values={"largest": {"head": ("width", "0", -0.021)}})
     assert (
         word(top, language)
         == "The largest effect on cross-entropy: the dense head – layer width\u00a0=\u00a00 (−0.021)."
     )
     steps = {"bottom": 0.8, "top": 0.9, "upto": "width", "half_width": 0.01}
     steps |= {"steps": (("grid", 0.05), ("width", -0.02))}
-    assert word(claims.Claim("ablation", "part2", "raised", values=steps), language) == (
+    assert word(Claim(KINDS["ablation"], "part2", "raised", values=steps), language) == (
         "In the short trainings of the study, up to the step “dense head instead of a linear classifier” the "
         "validation accuracy rose from 80.00% to 90.00%; seed-to-seed variation is ±1.00 percentage points a step, and "
         "beyond it are: block 3 on a grid +5.00; dense head instead of a linear classifier −2.00."
@@ -995,20 +1038,20 @@ def test_lists_of_networks_and_classes_are_reported():
 def test_the_place_of_the_evidence_is_reported_for_each_map():
     language = Language("en", ["hat", "tie", "sock"])
     maps = ((0, 0, "upper", 0.618), (1, 2, "lower", 0.55), (2, 1, "spread", 0.4))
-    assert word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language) == (
+    assert word(Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), language) == (
         "For “hat”, recognised, 62% of the evidence lies in the upper third of the image. Where “tie” was taken for "
         "“sock”, 55% of the evidence lies in the lower third of the image. Where “sock” was taken for “tie”, no third "
         "of the image holds more than half of the evidence."
     )
     maps = ((0, 0, "spread", 0.5), (1, 2, "none", 0.0), (0, 1, "middle", 0.9))
-    said = word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language)
+    said = word(Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), language)
     assert said.startswith("For “hat”, recognised, no third of the image holds more than half of the evidence. ")
     assert "Where “tie” was taken for “sock”, no cell of these maps supports the prediction." in said
     maps = ((0, 0, "middle", 0.504),)
-    assert "50.4% of the evidence" in word(claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), language)
+    assert "50.4% of the evidence" in word(Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), language)
     maps = ((2, 2, "none", 0.0), (1, 2, "lower", 0.55))
     said = word(
-        claims.Claim("evidence", "cnn", "stated", values={"maps": maps}), Language("uk", ["к", "шарф", "сумка"])
+        Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), Language("uk", ["к", "шарф", "сумка"])
     )
     assert said == (
         "Зображення класу «сумка», розпізнане правильно: жодна клітинка цих карт не свідчить на користь прогнозу. "
@@ -1018,10 +1061,10 @@ def test_the_place_of_the_evidence_is_reported_for_each_map():
 
 
 def test_small_ratios_have_a_digit():
-    claim = claims.Claim("dear_and_cheap", "cnn", "same", "mlp", {"ratio": 2.34, "difference": 0.1})
+    claim = Claim(KINDS["dear_and_cheap"], "cnn", "same", "mlp", {"ratio": 2.34, "difference": 0.1})
     assert "needs 2.3 times" in word(claim, Language("en"))
-    many = claims.Claim("dear_and_cheap", "cnn", "above", "mlp", {"ratio": 1234.5, "difference": 0.1})
-    less = claims.Claim("dear_and_cheap", "cnn", "below", "mlp", {"ratio": 2.0, "difference": -0.1})
+    many = Claim(KINDS["dear_and_cheap"], "cnn", "above", "mlp", {"ratio": 1234.5, "difference": 0.1})
+    less = Claim(KINDS["dear_and_cheap"], "cnn", "below", "mlp", {"ratio": 2.0, "difference": -0.1})
     assert "is 10.00 percentage points less accurate" in word(less, Language("en"))
     assert "needs 1,234 times" in word(many, Language("en")) and "10.00 percentage points" in word(many, Language("en"))
 
@@ -1075,10 +1118,11 @@ def test_who_is_ahead_after_the_last_epoch(document, mlp, cnn, relation, first):
     [(0.95, "ahead", None), (0.91, "equal", ("mlp", "cnn", "vgg_finetuned")), (0.5, "equal", ("mlp", "cnn"))],
 )
 def test_the_last_epoch_of_any_number_of_networks(document, monkeypatch, third, relation, equal):
-    monkeypatch.setattr(captions, "networks_of_part", lambda part: ("mlp", "cnn", "vgg_finetuned"))
+    module = "fmnist_report.report.conclusions.kinds.last_epoch"
+    monkeypatch.setattr(f"{module}.networks_of_part", lambda part: ("mlp", "cnn", "vgg_finetuned"))
     for name, accuracy in (("mlp", 0.91), ("cnn", 0.91), ("vgg_finetuned", third)):
         document["models"][name]["history"]["val_accuracy"] = [accuracy]
-    claim = captions.last_epoch(document)
+    claim = last_epoch(document)
     assert (claim.relation, claim.values.get("rivals")) == (relation, equal)
     assert claim.subject == ("vgg_finetuned" if third == 0.95 else "mlp")
 
@@ -1120,17 +1164,17 @@ def test_validation_against_test(document, lows, relation, models):
         low = lows[number]
         difference = (number + (relation in ("all", "none_all_higher"))) / 100
         document["models"][name]["val_minus_test"] = {"difference": difference, "low": low, "high": 0.5}
-    claim = claims.val_minus_test(document)
+    claim = val_minus_test(document)
     unsigned = {"least": 0.01, "most": 0.04}  # where all are higher
     signed = {"low": 0.0, "high": 0.03} | ({"models": models} if models else {})
     expected = signed if relation in ("some", "none") else unsigned
-    assert claim == claims.Claim("val_minus_test", "", relation, values=expected)
+    assert claim == Claim(KINDS["val_minus_test"], "", relation, values=expected)
 
 
 def test_equals_share_the_first_place(document):
     for name in ("cnn", "vgg_finetuned"):
         document["models"][name]["test_accuracy"] = 0.97
-    claim = claims.best(document)
+    claim = best(document)
     assert (claim.relation, claim.subject, claim.values["rivals"]) == ("tied", "cnn", ("vgg_finetuned",))
     assert claim.values["n_test"] == 4_000 and claim.values["accuracy"] == 0.97
 
@@ -1146,7 +1190,7 @@ def test_calibration_is_distinguished_where_it_differs_in_print(document, errors
     for number, name in enumerate(MAIN):
         error = errors[min(number, 3)]
         document["models"][name] |= {"ece": error, "ece_scaled": error / 2}
-    claim = claims.calibration(document)
+    claim = calibration(document)
     assert (claim.relation, claim.values.get("lowest"), claim.values.get("highest_of")) == (relation, lowest, highest)
     if relation == "differ":
         assert claim.values["scaled_low"] == claim.values["error_low"] / 2 < claim.values["scaled_high"]
@@ -1156,7 +1200,7 @@ def test_the_peak_of_an_ablation_leaves_out_too_short_steps(document):
     steps = invent_ablation([0.02, -0.01, 0.05])
     steps[-1]["network"] = "finetune"
     document["study"] |= {"ablations": {"part2": steps}, "n_steps": STEPS | {"finetune": 60}}
-    (claim,) = [claim for claim in trained.ablation(document, "part2") if claim.kind == "ablation_peak"]
+    (claim,) = [claim for claim in ablation(document, "part2") if claim.kind == "ablation_peak"]
     assert word(claim, Language("en")).startswith(
         "Of the steps up to “residual connections” the validation accuracy was highest at “batch normalisation”: "
         "82.00%, against 81.00% at “residual connections”"
@@ -1171,7 +1215,7 @@ def test_calibration_is_not_ranked_over_different_smoothing(document, stage, cho
         document["models"][name] |= {"ece": 0.01 + number / 100, "ece_scaled": 0.09 - number / 100}
     if stage:
         document["run"]["settings"][stage]["label_smoothing"] = 0.05
-    claim = claims.calibration(document)
+    claim = calibration(document)
     assert (claim.relation, claim.other) == ("not_ranked", "")
     high, scaled_low = 0.01 * len(MAIN), 0.1 - 0.01 * len(MAIN)
     told = {"error_low": 0.01, "error_high": high, "scaled_low": scaled_low, "scaled_high": 0.09}
@@ -1188,7 +1232,7 @@ def test_calibration_is_not_ranked_over_different_smoothing(document, stage, cho
 )  # fmt: skip
 def test_the_peak_of_an_ablation_is_reported_where_it_is_not_the_last_step(document, gains, told):
     document["study"] |= {"ablations": {"part1": invent_ablation(gains)}, "n_steps": STEPS}
-    found = [claim for claim in trained.ablation(document, "part1") if claim.kind == "ablation_peak"]
+    found = [claim for claim in ablation(document, "part1") if claim.kind == "ablation_peak"]
     assert [claim.values["highest_at"] for claim in found] == ([told] if told else [])
 
 
@@ -1199,7 +1243,7 @@ def test_the_peak_of_an_ablation_is_reported_where_it_is_not_the_last_step(docum
 )  # fmt: skip
 def test_ablations_in_every_direction(document, gains, relation):
     document["study"] |= {"ablations": {"part1": invent_ablation(gains)}, "n_steps": STEPS}
-    claim = trained.ablation(document, "part1")[0]
+    claim = ablation(document, "part1")[0]
     assert claim.relation == relation and claim.values["half_width"] == pytest.approx(0.01)
     assert claim.values["bottom"] == 0.8 and claim.values["top"] == pytest.approx(0.8 + sum(gains))
     assert [name for name, _ in claim.values.get("steps", ())] == [
@@ -1217,10 +1261,10 @@ def test_the_reference_tells_what_lies_in_the_images(document, low, high, relati
     document["reference"] = {"difference": (low + high) / 2 if relation != "same" else 0.01, "low": low, "high": high}
     if relation != "same":
         document["reference"]["difference"] = 0.01 if low > 0 else -0.01
-    (claim,) = trained.reference(document)
+    (claim,) = reference(document)
     assert claim.relation == relation and said in word(claim, Language("en"))
     del document["reference"]  # of an earlier version
-    assert trained.reference(document) == []
+    assert reference(document) == []
 
 
 def study_rows(*effects, network="cnn", confirmed=True):
@@ -1238,11 +1282,11 @@ def study_of(*rows, n_steps=300):
 def test_confirmed_effects_are_reported_by_size(document):
     confirmed = study_rows(("kernel", "5", 0.02), ("kernel", "7", -0.03), ("shift", "0", 0.025))
     document["study"] = study_of(*confirmed, *study_rows(("dropout", "0", 0.9), confirmed=False))
-    (claim,) = trained.effects(document, "cnn")
+    (claim,) = effects(document, "cnn")
     assert (claim.kind, claim.subject, claim.relation) == ("effects", "cnn", "named")
     assert claim.values["losses"] == (("kernel", "7", -0.03), ("shift", "0", 0.025), ("kernel", "5", 0.02))
     document["study"] = study_of(*study_rows(("dropout", "0", 0.9), confirmed=False))
-    (claim,) = trained.effects(document, "cnn")
+    (claim,) = effects(document, "cnn")
     assert claim.relation == "none" and "losses" not in claim.values and word(claim, Language("uk"))
 
 
@@ -1252,10 +1296,10 @@ def test_an_effect_that_full_runs_contradict_is_not_named(document, where, loss,
     document["study"] = study_of(*study_rows(("shift", "0", 0.02)))
     rows = own_run({}, (0.90,), (0.3,)) + own_run({"shift": "0"}, (0.92,), (loss,))
     document[where] = average_seeds(rows)  # without a loss the accuracy decides, here higher and so better
-    (claim,) = trained.effects(document, "cnn")
+    (claim,) = effects(document, "cnn")
     assert (claim.relation == "named") is named
     document[where] = average_seeds(own_run({}, (0.90,)) + own_run({"shift": "2"}, (0.95,), (0.2,)))  # of another value
-    assert trained.effects(document, "cnn")[0].relation == "named"
+    assert effects(document, "cnn")[0].relation == "named"
 
 
 @pytest.mark.parametrize(
@@ -1303,7 +1347,7 @@ def test_the_first_classifier_is_ahead_only_beyond_chance(document, accuracies, 
 
 
 def test_an_ensemble_above_the_best_alone_is_partly_so(document):
-    best = claims.rank_models(document)[0]
+    best = rank_models(document)[0]
     rival = next(name for name in MAIN if name != best)
     for row in document["comparisons"]:
         if {row["a"], row["b"]} in ({"ensemble", best}, {"ensemble", rival}):
@@ -1311,7 +1355,7 @@ def test_an_ensemble_above_the_best_alone_is_partly_so(document):
             sign = 1 if row["a"] == "ensemble" else -1
             row |= {"p_holm": 0.001 if better else 0.4, "difference": sign * 0.02}
             row |= {"holm_low": sign * 0.01, "holm_high": sign * 0.03}
-    claim = claims.ensemble(document)
+    claim = ensemble(document)
     assert (claim.kind, claim.relation) == ("ensemble", "partly") and rival in claim.values["rivals"]
 
 
@@ -1436,14 +1480,14 @@ def test_a_gap_within_chance_is_no_overfitting(document, losses, relation):
     document["data"]["n_val"] = 5_000
     document["models"]["cnn"] |= {"val_accuracy": 0.900, "train_eval": {"n": 5_000, "train_accuracy": 0.905}}
     document["models"]["cnn"]["history"] = invent_history(losses, [0.9] * len(losses))
-    assert trained.fit(document, "cnn").relation == relation
+    assert fit(document, "cnn").relation == relation
 
 
 def test_fine_tuning_is_reported_with_its_corrected_interval(document):
-    row, models = claims.find_comparison(document, "vgg_finetuned", "vgg_head"), document["models"]
+    row, models = find_comparison(document, "vgg_finetuned", "vgg_head"), document["models"]
     told = {"a": models["vgg_finetuned"]["test_accuracy"], "b": models["vgg_head"]["test_accuracy"],
             "low": row["holm_low"], "high": row["holm_high"]}  # fmt: skip
-    claim = claims.fine_tuning(document)
+    claim = fine_tuning(document)
     assert row["holm_low"] < row["ci95_low"] and {name: claim.values[name] for name in told} == told
 
 
@@ -1513,7 +1557,7 @@ def test_fine_tuning_is_not_to_be_regularised_more_where_more_did_worse(document
 
 
 def test_the_range_above_test_is_reported_in_points():
-    claim = claims.Claim("val_minus_test", "", "all", values={"least": 0.01, "most": 0.04})
+    claim = Claim(KINDS["val_minus_test"], "", "all", values={"least": 0.01, "most": 0.04})
     assert "by 1.00 to 4.00 percentage points" in word(claim, Language("en"))
 
 
@@ -1629,10 +1673,10 @@ def test_of_pairs_that_are_confused_equally_often_none_is_reported(document):
     model = document["models"]["cnn"]
     model["confusion"] = [[5, 1, 0], [0, 5, 1], [0, 0, 5]]
     model["per_class"] = [{"n_errors": n, "support": 6} for n in (1, 1, 0)]
-    (claim,) = claims.errors(document, "cnn")
+    (claim,) = errors(document, "cnn")
     assert claim.relation == "several_tied" and "confuses" not in word(claim, Language("en"))
     assert find_view(claim) == ""
-    assert claims.most_confused([[5, 1], [1, 5]]) == (0, 1, 2) and claims.most_confused([[5, 0], [0, 5]]) is None
+    assert most_confused([[5, 1], [1, 5]]) == (0, 1, 2) and most_confused([[5, 0], [0, 5]]) is None
 
 
 def test_a_caption_speaks_of_networks_that_were_trained_long_enough(document):

@@ -8,11 +8,10 @@ import tomllib
 import pytest
 from babel.messages import extract, pofile
 from jinja2.ext import babel_extract
+from kinds import COUNTED, MESSAGES
 
 from fmnist_report.networks import BY_NAME
 from fmnist_report.report.assets import TEMPLATES, missing_letters
-from fmnist_report.report.conclusions.wording import MESSAGES
-from fmnist_report.report.conclusions.wording import UNITS as COUNTED
 from fmnist_report.report.language import CASES, LINE_END, Language
 from fmnist_report.report.terms import UNITS
 from fmnist_report.settings import LANGUAGES

@@ -15,7 +15,7 @@ from fmnist_report.networks import NETWORKS, networks_of_part, stages_of_part
 from fmnist_report.presets import override, preset
 from fmnist_report.report import full_runs
 from fmnist_report.report import html as page_of_report
-from fmnist_report.report.conclusions.trained import verdict
+from fmnist_report.report.conclusions.verdicts import verdict
 from fmnist_report.report.full_runs import average_seeds
 from fmnist_report.report.language import Language
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from run_all import build_pipeline
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fmnist_report"
 PACKAGES = ("pipeline", "data", "models", "training", "experiments", "evaluation", "report", "verification")
-INNER = {"data": ("custom",), "report": ("conclusions", "figures", "pdf", "sections")}
+INNER = {"data": ("custom",), "report": ("conclusions", "conclusions/kinds", "figures", "pdf", "sections")}
 BINARY = (".png", ".ttf", ".pdf", ".npz")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
@@ -37,6 +38,9 @@ def test_packages_are_those_of_the_layout_with_empty_init_files():
     packages += [PACKAGE / name / inner for name, within in INNER.items() for inner in within]
     found = {path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__"}
     assert found == set(packages)
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    inside = {".".join(path.relative_to(ROOT).parts) for path in (PACKAGE, *found)}
+    assert inside == {name for name in declared if not name.startswith("fmnist_report.templates")}
     for package in packages:
         assert (package / "__init__.py").read_text("utf-8") == "", f"{package.name}/__init__.py is not empty"
         modules = {path.stem for path in package.glob("*.py")}

@@ -12,11 +12,13 @@ CODE = """
 from fmnist_report.doctor import declared_packages, missing_packages
 from fmnist_report.forecast import KNOWN
 from fmnist_report.report.assets import FONTS, FULL_RUNS, TRIED_IN_BEST, template_digests
+from fmnist_report.report.html import SECTIONS
 from fmnist_report.report.language import Language
 assert KNOWN.is_file() and FULL_RUNS.is_file() and TRIED_IN_BEST.is_file()
 assert len(list(FONTS.glob("*.ttf"))) == 6
 assert {"report.html", "sections/part1.html", "style.css", "pages.css", "uk.po"} <= set(template_digests("uk"))
 assert Language("uk").model("cnn") != Language("en").model("cnn")
+assert "part1" in SECTIONS
 assert "tensorflow" in declared_packages() and not missing_packages()
 print(FONTS)
 """

@@ -14,7 +14,8 @@ from fmnist_report.networks import BY_NAME, network_of_stage, stages_of_part
 from fmnist_report.pipeline.files import canonical_json, read_json
 from fmnist_report.presets import override, preset
 from fmnist_report.report.assets import FULL_RUNS, TRIED_IN_BEST
-from fmnist_report.report.conclusions.trained import agrees, is_too_short, is_trained_as, verdict
+from fmnist_report.report.conclusions.training import agrees, is_too_short, is_trained_as
+from fmnist_report.report.conclusions.verdicts import verdict
 from fmnist_report.report.language import Language
 
 TRIED = "best"  # the preset of the runs in TRIED_IN_BEST

@@ -3,25 +3,28 @@
 from fmnist_report.evaluation.schema import Results
 from fmnist_report.networks import networks_of_part, stages_of_part
 from fmnist_report.report.conclusions.claim import Claim
-from fmnist_report.report.conclusions.claims import (
-    best,
-    choice,
-    chosen_classifier,
-    compare,
-    ensemble,
-    errors,
-    fine_tuning,
-    val_minus_test,
-)
-from fmnist_report.report.conclusions.explanations import (
-    learned,
-    where_gain,
-    why_blocks,
-    why_confused,
-    why_convolution,
-    why_fine_tuning,
-)
-from fmnist_report.report.conclusions.trained import ablation, effects, fit, in_full, own_runs, reference
+from fmnist_report.report.conclusions.kinds.ablation import ablation
+from fmnist_report.report.conclusions.kinds.best import best
+from fmnist_report.report.conclusions.kinds.choice import choice
+from fmnist_report.report.conclusions.kinds.chosen_classifier import chosen_classifier
+from fmnist_report.report.conclusions.kinds.compare import compare
+from fmnist_report.report.conclusions.kinds.effects import effects
+from fmnist_report.report.conclusions.kinds.ensemble import ensemble
+from fmnist_report.report.conclusions.kinds.errors import errors
+from fmnist_report.report.conclusions.kinds.fine_tuning import fine_tuning
+from fmnist_report.report.conclusions.kinds.fit import fit
+from fmnist_report.report.conclusions.kinds.in_full import in_full
+from fmnist_report.report.conclusions.kinds.lesson_of_convolution import lesson_of_convolution
+from fmnist_report.report.conclusions.kinds.lesson_of_features import lesson_of_features
+from fmnist_report.report.conclusions.kinds.lesson_of_transfer import lesson_of_transfer
+from fmnist_report.report.conclusions.kinds.own_runs import own_runs
+from fmnist_report.report.conclusions.kinds.reference import reference
+from fmnist_report.report.conclusions.kinds.val_minus_test import val_minus_test
+from fmnist_report.report.conclusions.kinds.where_gain import where_gain
+from fmnist_report.report.conclusions.kinds.why_blocks import why_blocks
+from fmnist_report.report.conclusions.kinds.why_confused import why_confused
+from fmnist_report.report.conclusions.kinds.why_convolution import why_convolution
+from fmnist_report.report.conclusions.kinds.why_fine_tuning import why_fine_tuning
 
 
 def decide(results: Results) -> dict[str, list[Claim]]:
@@ -81,3 +84,8 @@ def decide_study(results: Results, part: int) -> list[Claim]:
         *ablation(results, f"part{part}")[1:],
         *(claim for stage in stages_of_part(part) for claim in effects(results, stage)),
     ]
+
+
+def learned(results: Results) -> list[Claim]:
+    """Return the claims of what was learned, for the summary."""
+    return [lesson_of_convolution(results, "cnn"), lesson_of_features(results), lesson_of_transfer(results)]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fmnist_report.evaluation.schema import AblationRow, FullRun, InputRow, Study, StudyRow
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, network_of_stage
-from fmnist_report.report.conclusions.trained import EffectOfChange, effect_on_accuracy, effect_on_loss
+from fmnist_report.report.conclusions.verdicts import EffectOfChange, effect_on_accuracy, effect_on_loss
 from fmnist_report.report.figures.canvas import ShareFormatter, new_figure, percent_axis, points_axis
 from fmnist_report.report.language import Language
 

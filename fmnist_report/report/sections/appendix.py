@@ -9,7 +9,7 @@ from fmnist_report import __version__
 from fmnist_report.networks import CHOSEN, COMPARED, MAIN, network_of_stage, networks_of_part, stages_of_part
 from fmnist_report.presets import reproduce_command
 from fmnist_report.report import full_runs
-from fmnist_report.report.conclusions.claims import smoothing_of_networks
+from fmnist_report.report.conclusions.kinds.calibration import smoothing_of_networks
 from fmnist_report.report.conclusions.wording import Sentence
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Name

@@ -3,7 +3,7 @@
 import dataclasses
 
 from fmnist_report.networks import stages_of_part
-from fmnist_report.report.conclusions.explanations import measured
+from fmnist_report.report.conclusions.mechanisms import measured
 from fmnist_report.report.conclusions.wording import Sentence
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Name

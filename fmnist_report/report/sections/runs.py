@@ -6,13 +6,8 @@ import typing
 from fmnist_report.evaluation.schema import FullRun
 from fmnist_report.networks import network_of_stage
 from fmnist_report.report import full_runs
-from fmnist_report.report.conclusions.trained import (
-    EffectOfChange,
-    effect_on_accuracy,
-    effect_on_loss,
-    is_trained_as,
-    verdict,
-)
+from fmnist_report.report.conclusions.training import is_trained_as
+from fmnist_report.report.conclusions.verdicts import EffectOfChange, effect_on_accuracy, effect_on_loss, verdict
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Language, Name
 from fmnist_report.report.tables import Column, Row, Table

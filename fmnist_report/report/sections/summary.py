@@ -3,7 +3,7 @@
 import dataclasses
 
 from fmnist_report.networks import COMPARED, MAIN
-from fmnist_report.report.conclusions.claims import find_comparison
+from fmnist_report.report.conclusions.comparisons import find_comparison
 from fmnist_report.report.conclusions.wording import Sentence
 from fmnist_report.report.document import Document
 from fmnist_report.report.language import Name

@@ -1,17 +1,133 @@
-"""Claims about what to try next."""
+"""What to try next."""
 
 import dataclasses
 import typing
 
-from fmnist_report.evaluation.schema import FullRun, Results, StudyFactor
-from fmnist_report.networks import BY_NAME, BY_STAGE, CHOSEN, MAIN, network_of_stage
-from fmnist_report.report.conclusions.claim import Claim
-from fmnist_report.report.conclusions.trained import fit, is_named, is_too_short, is_trained_as, read_finetune, verdict
+from fmnist_report.evaluation.schema import (
+    Results,
+    StudyFactor,
+)
+from fmnist_report.messages import N_
+from fmnist_report.networks import (
+    BY_NAME,
+    BY_STAGE,
+    CHOSEN,
+    MAIN,
+    network_of_stage,
+)
+from fmnist_report.report.conclusions.claim import Claim, Kind
+from fmnist_report.report.conclusions.formats import (
+    ACCURACY,
+    CHANGED,
+    FACTOR,
+    INTEGER,
+    LOSS,
+    VALUE,
+    VALUES_TRIED,
+    tell_moment,
+)
+from fmnist_report.report.conclusions.kinds.fit import fit
+from fmnist_report.report.conclusions.training import (
+    is_named,
+    is_too_short,
+    is_trained_as,
+    read_finetune,
+)
+from fmnist_report.report.conclusions.verdicts import find_full, find_rows, is_of, verdict
 from fmnist_report.settings import starts_at_pixels
 
 GENERALISING = ("shift", "cutout", "mirror", "dropout", "label_smoothing", "weight_decay")
 LEAST_UNFREEZE = 2  # the earliest block allowed for finetune.unfreeze
 SETTABLE_BLOCKS = ("4", "5")  # of finetune.unfreeze
+KIND = Kind(
+    "advice",
+    {
+        "adopt": N_("Adopt what made {subject} better in full training runs, and repeat the report with it: {better}."),
+        "regularise": N_(
+            "Regularise {subject} more strongly or stop its training earlier: the validation loss (after "
+            "temperature scaling) was lowest {moment} and rose again."
+        ),
+        "regularise_by_loss": N_(
+            "Regularise {subject} more strongly: the validation loss (after temperature scaling) was lowest "
+            "{moment} and rose again, although the validation accuracy rose too."
+        ),
+        "shorten": N_(
+            "Train {subject} for fewer epochs or at a lower rate: the validation loss (after temperature scaling) "
+            "was lowest {moment} and rose again."
+        ),
+        "enlarge_early": N_(
+            "Enlarge {subject}: the accuracies on training images ({train}) and on validation images ({val}) do not "
+            "differ significantly, and the validation loss (after temperature scaling) was lowest {moment}."
+        ),
+        "unfreeze_early": N_(
+            "Unfreeze more blocks of {backbone} or enlarge its input: the accuracies of {subject} on training "
+            "images ({train}) and on validation images ({val}) do not differ significantly, and the validation loss "
+            "(after temperature scaling) was lowest {moment}."
+        ),
+        "input_early": N_(
+            "Enlarge the input of {backbone}: the accuracies of {subject} on training images ({train}) and on "
+            "validation images ({val}) do not differ significantly, and the validation loss (after temperature "
+            "scaling) was lowest {moment}."
+        ),
+        "pretrained_early": N_(
+            "Fine-tune {backbone} from pixels and with stronger augmentation, which cached activations do not "
+            "allow: the accuracy of {subject} is higher on training images ({train}) than on validation images "
+            "({val}), and the validation loss (after temperature scaling) was lowest {moment}."
+        ),
+        "longer_own": N_(
+            "Train {subject} longer, or enlarge it: the accuracies on training images ({train}) and on validation "
+            "images ({val}) do not differ significantly, and the validation loss (after temperature scaling) ended "
+            "near its lowest value."
+        ),
+        "longer_pretrained": N_(
+            "Train {subject} for more epochs, unfreeze more blocks of {backbone} or enlarge its input: the "
+            "accuracies on training images ({train}) and on validation images ({val}) do not differ significantly, "
+            "and the validation loss (after temperature scaling) ended near its lowest value."
+        ),
+        "longer_input": N_(
+            "Train {subject} for more epochs or enlarge its input: the accuracies on training images ({train}) and "
+            "on validation images ({val}) do not differ significantly, and the validation loss (after temperature "
+            "scaling) ended near its lowest value."
+        ),
+        "repeat": N_(
+            "Try in full training runs what short ones found better: “{factor}” = {value} for {subject} lowered the "
+            "cross-entropy there by {loss_gain} (picked from {n_tried}, so probably an overestimate)."
+        ),
+        "generalise_own": N_(
+            "Regularise {subject} more strongly, or augment its training images more, and train it longer: the "
+            "accuracy is higher on training images ({train}) than on validation images ({val}), while the "
+            "validation loss (after temperature scaling) ended near its lowest value."
+        ),
+        "generalise_early": N_(
+            "Regularise {subject} more strongly, or augment its training images more: the accuracy is higher on "
+            "training images ({train}) than on validation images ({val}), and the validation loss (after "
+            "temperature scaling) was lowest {moment}."
+        ),
+        "generalise_pretrained": N_(
+            "Fine-tune {backbone} longer, from pixels and with stronger augmentation, which cached activations do "
+            "not allow: the accuracy of {subject} is higher on training images ({train}) than on validation images "
+            "({val}), while the validation loss (after temperature scaling) ended near its lowest value."
+        ),
+        "repeat_seeds": N_(
+            "Repeat with further seeds what short and full training runs found better: “{factor}” = {value} for "
+            "{subject} reached {own} on validation, the chosen settings {base}."
+        ),
+    },
+    {
+        "better": CHANGED,
+        "train": ACCURACY,
+        "val": ACCURACY,
+        "factor": FACTOR,
+        "value": VALUE,
+        "loss_gain": LOSS,
+        "n_tried": VALUES_TRIED,
+        "own": ACCURACY,
+        "base": ACCURACY,
+        "epoch": INTEGER,
+        "epochs": INTEGER,
+    },
+    derive=tell_moment,
+)
 
 
 def advise(results: Results) -> list[Claim]:
@@ -45,7 +161,7 @@ def advise(results: Results) -> list[Claim]:
         if advised == "regularise" and not claim.values["epoch"]:  # no epoch is before the start of fine-tuning
             advised = "shorten"
         if advised and not (name in contrary and claim.relation in ("overfits", "overfits_by_loss", "gap", "gap_last")):
-            found.append(dataclasses.replace(claim, kind="advice", relation=advised))
+            found.append(dataclasses.replace(claim, of=KIND, relation=advised))
     if better:
         found.append(repeat(max(better, key=lambda row: row["gain"] / _half_width(row, results)), results))
     return found
@@ -58,7 +174,7 @@ def adopt(results: Results, stage: str) -> list[Claim]:
         return []
     top = max(rows, key=lambda row: row["effect"] or 0.0)
     changed = (top["changes"], top["effect"], top["loss_effect"])
-    return [Claim("advice", network_of_stage(stage), "adopt", values={"better": (changed,)})]
+    return [Claim(KIND, network_of_stage(stage), "adopt", values={"better": (changed,)})]
 
 
 def did_worse_with_more(stage: str, results: Results) -> bool:
@@ -101,8 +217,8 @@ def repeat(row: StudyFactor, results: Results) -> Claim:
     values: dict[str, typing.Any] = {"factor": row["factor"], "value": row["best"]}
     own, base = find_full(results, row["network"], row["factor"], row["best"])
     if own is not None and base is not None:
-        return Claim("advice", network, "repeat_seeds", values=values | {"own": own, "base": base})
-    return Claim("advice", network, "repeat", values=values | {"loss_gain": row["gain"], "n_tried": n_tried})
+        return Claim(KIND, network, "repeat_seeds", values=values | {"own": own, "base": base})
+    return Claim(KIND, network, "repeat", values=values | {"loss_gain": row["gain"], "n_tried": n_tried})
 
 
 def _half_width(row: StudyFactor, results: Results) -> float:
@@ -118,32 +234,8 @@ def is_better(row: StudyFactor, results: Results) -> bool:
     set_already = results["run"]["settings"].get(row["network"], {}).get(row["factor"])
     if row["best"] in (str(set_already), f"{set_already:g}" if isinstance(set_already, float) else None):
         return False
-    own = [found for found in results["journal"] if _is_of(found, row["network"], row["factor"], row["best"])]
+    own = [found for found in results["journal"] if is_of(found, row["network"], row["factor"], row["best"])]
     if any(verdict(found) != "unknown" for found in own):
         return False  # which is concluded already
-    known = _find_rows(results, row["network"], row["factor"], row["best"])
+    known = find_rows(results, row["network"], row["factor"], row["best"])
     return all((found["effect"] or 0.0) > 0 for found in (*own, *known))  # also where other settings were trained
-
-
-def find_full(results: Results, stage: str, factor: str, value: str) -> tuple[float | None, float | None]:
-    """Return the results of full runs with a value, and with the chosen settings: the reader's own, or earlier ones.
-
-    Both are None if there were none. Earlier runs used the preset standard on Fashion-MNIST, and their results do not
-    apply to networks that are trained differently.
-    """
-    own = [row for row in results["journal"] if _is_of(row, stage, factor, value)]
-    known = _find_rows(results, stage, factor, value) if is_trained_as("standard", results, stage) else []
-    for row in (*own, *known):
-        return row["val_accuracy"], row["val_accuracy"] - (row["effect"] or 0.0)
-    return None, None
-
-
-def _is_of(row: FullRun, stage: str, factor: str, value: str) -> bool:
-    """Return whether a row of the journal is of one value of one network."""
-    return row["stage"] == stage and row["changes"] == {factor: value} and row["effect"] is not None
-
-
-def _find_rows(results: Results, stage: str, factor: str, value: str) -> list[FullRun]:
-    """Return the row of earlier full runs with a value, if there is one with an effect."""
-    rows = [row for row in results["full_runs"] if row["effect"] is not None]
-    return [row for row in rows if (row["stage"], row["factor"], row["value"]) == (stage, factor, value)]
