@@ -14,7 +14,7 @@ from fmnist_report.networks import COLOURS, COMPARED, MAIN, networks_of_part
 from fmnist_report.pipeline.files import load_arrays
 from fmnist_report.presets import preset
 from fmnist_report.report.figures import charts, studies
-from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, percent_axis, points_axis
+from fmnist_report.report.figures.canvas import STYLE, WIDTH_INCHES, number_axis, percent_axis, points_axis
 from fmnist_report.report.figures.charts import find_front, plot_confusions, plot_cost, plot_curves, plot_per_class
 from fmnist_report.report.figures.explanations import build_explanations, plot_feature_map
 from fmnist_report.report.figures.galleries import plot_samples
@@ -90,6 +90,13 @@ def test_an_axis_of_points_distinguishes_its_ticks():
     axis.set_ticks([0.0, 0.025, 0.05])
     points_axis(axis, Language("en"))
     assert axis.get_major_formatter().format_ticks([0.025, 0.05]) == ["+2.5", "+5.0"]
+
+
+def test_an_axis_of_numbers_distinguishes_its_ticks():
+    axis = Figure().subplots().xaxis
+    number_axis(axis, Language("uk"))
+    assert axis.get_major_formatter().format_ticks([0.3, 0.325, 0.35]) == ["0,300", "0,325", "0,350"]
+    assert axis.get_major_formatter().format_ticks([0.3, 0.35]) == ["0,30", "0,35"]
 
 
 def invent_history(n_epochs):

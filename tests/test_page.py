@@ -31,7 +31,7 @@ def read_page(results, settings):
     return read_text(fill_page(results, settings))
 
 
-KEPT = "The chosen settings were kept"
+KEPT = "Better than the chosen settings, beyond seed-to-seed variation, were"
 DIFFER = "Those runs had other settings"
 ONE_RUN = "All test results come from one training of each network"
 DEVIATIONS = "the standard deviations over the seeds reflect"
@@ -50,7 +50,7 @@ def test_settings_were_kept_only_where_they_are_those_that_were_varied(results, 
     for effect, n_better in ((0.001, 1), (-0.001, 0)):
         varied[0] |= {"effect": effect, "exceeds_noise": True}
         page = read_page(results, override(preset(name), assignments))
-        assert (f"{KEPT}: {n_better} of {len(varied)} changes" in page, DIFFER in page) == (kept, not kept)
+        assert (f"{KEPT} {n_better} of {len(varied)} changes" in page, DIFFER in page) == (kept, not kept)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +284,7 @@ def test_the_head_in_place_of_fine_tuning_is_reported_as_it_was(results, effect)
     assert "trained further in place of fine-tuning" not in read_page(results, preset("best"))  # whose settings differ
     page = read_page(results, preset("standard"))
     assert ("trained further in place of fine-tuning" in page) is (effect is not None)
-    assert (
-        effect is None or f"differed by {Language('en').points(effect, 2)} percentage points from fine-tuning" in page
-    )
+    assert effect is None or f"differed from it by {Language('en').points(effect, 2)} percentage points" in page
 
 
 @pytest.mark.parametrize(("n_epochs", "first"), [(6, None), (7, 3), (36, 3)])
@@ -371,9 +369,7 @@ def test_the_appendix_reports_the_numbers(results):
     assert read_table(page, "per_class")[2][1:3] == ["0.111", "0.222"]
     assert "5.00 k parameters, 2.00 k of them trainable" in page and "features: float32; fine-tuning: bfloat16" in page
     assert {row[0]: row[1] for row in read_table(page, "stages")[1:]}["Convolutional network"] == "cached"
-    n_cached = sum(row["status"] == "cached" for row in results["stages"])
-    told = f"Computing took {len(results['stages'])}0.0 min in all; {n_cached} of {len(results['stages'])} steps"
-    assert told in " ".join(page.split())
+    assert f"Computing took {len(results['stages'])}0.0 min in all." in " ".join(page.split())
 
 
 def test_tables_tell_the_numbers_that_their_heads_name(results):

@@ -87,9 +87,13 @@ def test_the_runs_of_the_study_are_described():
     base = {"mean": 0.3, "half_width": 0.05, "accuracies": [0.89, 0.91], "batch_size": 64, "learning_rate": 0.012}
     base["rates"] = [{}] * 4
     study = {"baselines": {"cnn": base}, "n_steps": {"cnn": 300}, "n_train": 20_000, "feature_train": 9}
-    assert "300 steps of 50 images, at" in study_points({"study": study | {"n_train": 50}}, ("cnn",), ENGLISH)
+    study |= {"n_val": 2_500, "feature_val": 7}
+    assert "300 steps of 50 images out of 50 training images, at" in study_points(
+        {"study": study | {"n_train": 50}}, ("cnn",), ENGLISH
+    )
     found = study_points({"study": study}, ("cnn",), ENGLISH)
-    assert "300 steps of 64 images, at" in found and "reaches 90.00% on" in found
+    assert "300 steps of 64 images out of 20,000 training images, at" in found and "reaches 90.00% on" in found
+    assert "judged on 2,500 validation images" in found
     assert "at the learning rate 0.012, the best of 4" in found
 
 

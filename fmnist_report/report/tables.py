@@ -237,17 +237,21 @@ def study_points(results: Results, networks: tuple[str, ...], language: Language
     """Describe in sentences the run length, the learning rate and the baseline accuracy of each studied network."""
     bases, n_steps = results["study"]["baselines"], results["study"]["n_steps"]
     n_train = {name: results["study"]["n_train" if BY_STAGE[name].build else "feature_train"] for name in bases}
+    n_val = {name: results["study"]["n_val" if BY_STAGE[name].build else "feature_val"] for name in bases}
     return " ".join(
         language.text(
             N_(
-                "For {network} a run takes {steps} of {images}, at the learning rate {rate}, the best of {tried} for "
-                "so few steps; with the chosen settings it reaches {accuracy} on validation."
+                "For {network} a run takes {steps} of {images} out of {train}, at the learning rate {rate}, the "
+                "best of {tried} for so few steps, and is judged on {val}; with the chosen settings it reaches "
+                "{accuracy} on validation."
             ),
             network=language.name(network_of_stage(name)),
             steps=language.count("step", n_steps[name]),
             images=language.count("image", min(bases[name]["batch_size"], n_train[name])),
             rate=language.value(f"{bases[name]['learning_rate']:g}"),
             tried=language.integer(len(bases[name]["rates"])),
+            train=language.count("training image", n_train[name]),
+            val=language.count("validation image", n_val[name]),
             accuracy=language.percent(statistics.fmean(bases[name]["accuracies"]), 2),
         )
         for name in networks

@@ -53,10 +53,11 @@ MAGNITUDE = Format(lambda language, value: language.number(abs(100 * value), 2),
 UNSIGNED_POINTS = Format(lambda language, value: language.number(100 * value, 2), 0.0123)
 BOUND = Format(lambda language, value: language.bound(value), 0.0045)
 # Counted things.
-TEST_IMAGES, ERRORS, SEEDS, STEPS, VALUES_TRIED, CHANGES = (
+TEST_IMAGES, TRAINING_IMAGES, ERRORS, SEEDS, STEPS, VALUES_TRIED, CHANGES = (
     Format(functools.partial(_count, unit=unit), n)
     for unit, n in (
-        ("test image", 10_000), ("error", 21), ("seed", 2), ("step", 300), ("value tried", 25), ("change", 11),
+        ("test image", 10_000), ("training image", 4_000), ("error", 21),
+        ("seed", 2), ("step", 300), ("value tried", 25), ("change", 11),
     )
 )  # fmt: skip
 # Names.

@@ -62,7 +62,7 @@ def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
 
 
 class ShareFormatter(Formatter):
-    """Formats the ticks of an axis of fractions with as many decimals as tell them apart."""
+    """Formats the ticks of an axis with as many decimals, beyond those of a whole per cent, as tell them apart."""
 
     def __init__(self, write: typing.Callable[[float, int], str], digits: int = 0) -> None:
         """write returns the text of a value with a number of decimals; digits is the least number."""
@@ -84,6 +84,11 @@ def percent_axis(axis: Axis, language: Language, digits: int = 0) -> None:
 def points_axis(axis: Axis, language: Language) -> None:
     """Format an axis of differences as signed percentage points, with as many digits as its ticks need."""
     axis.set_major_formatter(ShareFormatter(language.points))
+
+
+def number_axis(axis: Axis, language: Language) -> None:
+    """Format an axis of numbers with two decimals, or three where they tell its ticks apart."""
+    axis.set_major_formatter(ShareFormatter(lambda value, digits: language.number(value, 2 + digits)))
 
 
 def count_digits(ticks: np.ndarray) -> int:

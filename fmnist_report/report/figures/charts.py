@@ -26,7 +26,7 @@ from fmnist_report.pipeline.files import load_arrays, read_json
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report import full_runs
 from fmnist_report.report.assets import FONTS
-from fmnist_report.report.figures.canvas import STYLE, new_figure, percent_axis
+from fmnist_report.report.figures.canvas import STYLE, new_figure, number_axis, percent_axis
 from fmnist_report.report.figures.curves import plot_curves, plot_unfreezing
 from fmnist_report.report.figures.diagrams import plot_architecture
 from fmnist_report.report.figures.explanations import build_explanations
@@ -182,7 +182,7 @@ def plot_per_class(results: Results, language: Language) -> Figure:
         )
     ax.set_yticks(range(len(order)), [language.short_name(label) for label in order])
     ax.set_xlabel("F1")
-    ax.xaxis.set_major_formatter(lambda value, position: language.number(value, 2))
+    number_axis(ax.xaxis, language)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS
-from fmnist_report.report.figures.canvas import new_figure, percent_axis
+from fmnist_report.report.figures.canvas import new_figure, number_axis, percent_axis
 from fmnist_report.report.language import Language
 from fmnist_report.report.tables import first_epoch_shown
 
@@ -35,7 +35,7 @@ def plot_curves(histories: dict[str, dict], language: Language) -> Figure:
         ax.set_xlabel(language.text(N_("Epoch")))
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     percent_axis(axes[0, 0].yaxis, language)
-    axes[0, 1].yaxis.set_major_formatter(lambda value, position: language.number(value, 2))
+    number_axis(axes[0, 1].yaxis, language)
     axes[0, 0].plot([], [], color="#333333", linestyle=":", label=language.text(N_("on training images")))
     axes[0, 0].plot([], [], color="#333333", label=language.text(N_("on validation")))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

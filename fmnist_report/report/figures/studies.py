@@ -10,7 +10,7 @@ from fmnist_report.evaluation.schema import AblationRow, FullRun, InputRow, Stud
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, network_of_stage
 from fmnist_report.report.conclusions.verdicts import EffectOfChange, effect_on_accuracy, effect_on_loss
-from fmnist_report.report.figures.canvas import ShareFormatter, new_figure, percent_axis, points_axis
+from fmnist_report.report.figures.canvas import ShareFormatter, new_figure, number_axis, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
 
@@ -43,7 +43,7 @@ def plot_study(study: Study, networks: tuple[str, ...], language: Language) -> F
         )  # fmt: skip
         ax.set_ylim(-0.7, len(changes) - 0.3)
         ax.set_title(language.model(model))
-        ax.xaxis.set_major_formatter(lambda value, place: language.number(value, 2))
+        number_axis(ax.xaxis, language)
     axes[-1, 0].set_xlabel(language.text(N_("Cross-entropy on validation, after temperature scaling")))
     return figure
 

@@ -109,7 +109,7 @@ class Appendix:
     published: published accuracies; None for other data.
     smoothing_differs: whether label smoothing differs between the networks.
     same_operations: whether both networks on the base do the same operations.
-    time, n_cached, n_stages: total time of the stages, and how many were taken from earlier runs.
+    time: total time of the stages.
     """
 
     methods: list[Method]
@@ -137,8 +137,6 @@ class Appendix:
     fashion: bool
     n_evaluations: int
     time: str
-    n_cached: str
-    n_stages: str
     processor: str
     cores: Name
     memory: str
@@ -187,8 +185,6 @@ def describe(document: Document) -> Appendix:
         fashion=document.fashion,
         n_evaluations=results["n_evaluations"],
         time=language.duration(sum(stage["seconds"] for stage in stages)),
-        n_cached=language.integer(sum(stage["status"] == "cached" for stage in stages)),
-        n_stages=language.integer(len(stages)),
         processor=hardware["processor"],
         cores=language.count("core", hardware["cores"]),
         memory=language.number(hardware["memory_gib"], 1),

@@ -28,7 +28,10 @@ def describe(document: Document) -> Conclusions:
     """Gather the values of the conclusions."""
     seeds, studied = document.results["seeds"], set(document.results["study"]["baselines"])
     tried = studied | {row["stage"] for row in document.results["journal"] if row["changes"]}
-    tried |= {row["stage"] for row in document.results["full_runs"] if row["changes"]}
+    known = document.results["full_runs"]
+    tried |= {
+        row["stage"] for row in known if set(row["changes"]) & set(document.results["run"]["settings"][row["stage"]])
+    }
     return Conclusions(
         conclusions=document.conclusions["overall"],
         advice=document.conclusions["advice"],

@@ -3,8 +3,8 @@
 from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.report.conclusions.claim import Claim, Kind
-from fmnist_report.report.conclusions.comparisons import rank_models, relate
-from fmnist_report.report.conclusions.formats import RATIO
+from fmnist_report.report.conclusions.comparisons import find_comparison, rank_models, relate
+from fmnist_report.report.conclusions.formats import BOUND, MAGNITUDE, RATIO
 
 KIND = Kind(
     "choice",
@@ -17,22 +17,27 @@ KIND = Kind(
             "from it significantly none needs fewer operations."
         ),
         "cheaper": N_(
-            "For use, {subject} is the choice: {other} is not significantly more accurate and needs {ratio} times "
-            "as many operations."
+            "If operations count, {subject} is the choice: {other} has the highest accuracy, but its lead of "
+            "{difference} percentage points (Holm-adjusted interval {low} to {high}) is not significant, and it "
+            "needs {ratio} times as many operations."
         ),
     },
-    {"ratio": RATIO},
+    {"difference": MAGNITUDE, "low": BOUND, "high": BOUND, "ratio": RATIO},
 )
 
 
 def choice(results: Results) -> Claim:
-    """Claim which single network to use: of those that the most accurate one does not significantly exceed, the one
-    with the fewest operations per prediction; "best" if it is the most accurate one itself, else "cheaper".
+    """Claim which single network to use: of those that no other one significantly exceeds, the one with the fewest
+    operations per prediction; "best" if it is the most accurate one itself, else "cheaper".
     """
-    first, *others = rank_models(results)
-    equal = [first, *(name for name in others if relate(results, first, name) != "above")]
+    first, *_ = ranked = rank_models(results)
+    equal = [
+        name for name in ranked if all(relate(results, other, name) != "above" for other in ranked if other != name)
+    ]
     chosen = min(equal, key=lambda name: results["models"][name]["macs_per_prediction"])
     if chosen == first:
         return Claim(KIND, first, "alone" if len(equal) == 1 else "best")
     macs = (results["models"][name]["macs_per_prediction"] for name in (first, chosen))
-    return Claim(KIND, chosen, "cheaper", first, {"ratio": next(macs) / next(macs)})
+    lead = find_comparison(results, first, chosen)
+    values = {"difference": lead["difference"], "low": lead["holm_low"], "high": lead["holm_high"]}
+    return Claim(KIND, chosen, "cheaper", first, values | {"ratio": next(macs) / next(macs)})

@@ -44,7 +44,7 @@ def errors(results: Results, name: str) -> list[Claim]:
     if not any(missed):
         return []
     classes = tuple(label for label, count in enumerate(missed) if count == max(missed))
-    pair = most_confused(model["confusion"])
+    pair = most_confused(model["confusion"]) if len(missed) > 2 else None
     values: dict[str, typing.Any] = {"classes": classes, "n_errors": max(missed)}
     values |= {"n_class": model["per_class"][classes[0]]["support"]}
     values |= dict(zip(("class_a", "class_b", "count"), pair, strict=True)) if pair else {}

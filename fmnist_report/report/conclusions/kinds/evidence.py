@@ -42,7 +42,7 @@ def _locate(language: Language, label: int, predicted: int, place: str, share: f
 
 
 MAPS = Format(
-    lambda language, value: " ".join(_locate(language, *one) for one in value),
+    lambda language, value: " ".join(dict.fromkeys(_locate(language, *one) for one in value)),
     ((0, 0, "upper", 0.61), (6, 0, "spread", 0.4), (4, 2, "none", 0.0)),
 )
 KIND = Kind(

@@ -45,18 +45,19 @@ KIND = Kind(
             "which it starts ({start})."
         ),
         "gap": N_(
-            "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of "
-            "the first {n_clean}) than on validation images ({val}); its validation loss (after temperature "
-            "scaling) was {loss_lowest} at its lowest, {moment}, and {loss_last} at the end."
+            "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+            "validation images ({val}); its validation loss (after temperature scaling) hardly rose after its "
+            "lowest value ({loss_lowest}, {moment}; {loss_last} at the end), so longer training did no measurable "
+            "harm."
         ),
         "gap_last": N_(
-            "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of "
-            "the first {n_clean}) than on validation images ({val}); its validation loss (after temperature "
-            "scaling) was lowest at the end ({loss_last})."
+            "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+            "validation images ({val}), but its validation loss (after temperature scaling) was lowest at the end "
+            "({loss_last}), so the training was not too long."
         ),
         "gap_alone": N_(
-            "{subject:Nominative} shows a sign of overfitting: it is more accurate on training images ({train} of "
-            "the first {n_clean}) than on validation images ({val})."
+            "{subject:Nominative} is more accurate on training images ({train} of the first {n_clean}) than on "
+            "validation images ({val}), which is a sign of overfitting."
         ),
         "even": N_(
             "{subject:Nominative} shows no sign of overfitting: its accuracy on training images ({train} of the "

@@ -11,8 +11,8 @@ KIND = Kind(
     "lesson_of_features",
     {
         "stated": N_(
-            "Unchanged filters of {backbone}, learned from photographs, suffice for {a}: {against_first} points "
-            "against the perceptron ({p}) and {against_second} against {other} ({p_second})."
+            "Unchanged filters of {backbone}, learned from photographs, reach {a}: {against_first} points against "
+            "the perceptron ({p}) and {against_second} against {other} ({p_second})."
         ),
     },
     {"a": ACCURACY, "against_first": POINTS, "p": P_VALUE, "against_second": POINTS, "p_second": P_VALUE},

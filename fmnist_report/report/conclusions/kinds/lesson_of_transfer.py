@@ -10,16 +10,16 @@ KIND = Kind(
     "lesson_of_transfer",
     {
         "above": N_(
-            "After fine-tuning, {subject} is {difference} points more accurate than {other} ({p}), with {ratio} "
-            "times as many operations."
+            "{subject:Nominative} is {difference} points more accurate than {other} ({p}), with {ratio} times as "
+            "many operations."
         ),
         "same": N_(
-            "After fine-tuning, the difference between {subject} and {other} is not significant ({signed} points; "
-            "{p}), with {ratio} times as many operations."
+            "The difference between {subject} and {other} is not significant ({signed} points; {p}), with {ratio} "
+            "times as many operations."
         ),
         "below": N_(
-            "After fine-tuning, {subject} is {difference} points less accurate than {other} ({p}), with {ratio} "
-            "times as many operations."
+            "{subject:Nominative} is {difference} points less accurate than {other} ({p}), with {ratio} times as "
+            "many operations."
         ),
     },
     {"difference": MAGNITUDE, "p": P_VALUE, "ratio": RATIO},

@@ -10,8 +10,8 @@ KIND = Kind(
     {
         "above": N_(
             "Ridge regression on random convolutional features, in which nothing was chosen, is more accurate on "
-            "validation than on test as well, by {difference} percentage points (95% interval {low} to {high}): "
-            "this much comes from the images of the two parts and not from any choice."
+            "validation than on test as well, by {difference} percentage points (95% interval {low} to {high}): the "
+            "images of the two parts alone can cause a difference."
         ),
         "same": N_(
             "Ridge regression on random convolutional features, in which nothing was chosen, does not differ "

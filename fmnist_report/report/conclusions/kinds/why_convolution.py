@@ -4,7 +4,7 @@ from fmnist_report.evaluation.schema import Results
 from fmnist_report.messages import N_
 from fmnist_report.report.conclusions.claim import Claim, Kind
 from fmnist_report.report.conclusions.comparisons import relate
-from fmnist_report.report.conclusions.formats import ACCURACY, POINTS
+from fmnist_report.report.conclusions.formats import ACCURACY, POINTS, STEPS, TRAINING_IMAGES
 from fmnist_report.report.conclusions.mechanisms import PERCEPTRON, measured
 
 KIND = Kind(
@@ -13,11 +13,13 @@ KIND = Kind(
         "neighbours": N_(
             "A convolution looks at neighbouring pixels together, a perceptron is given separate numbers. With the "
             "pixels of all images in another order, the same for all, the accuracy of {subject} falls in short "
-            "training runs from {whole} to {permuted} ({change} points; {change_low} to {change_high}), while that "
-            "of {other} goes from {whole_other} to {permuted_other}."
+            "training runs of narrower forms ({n_steps}, {n_train}) from {whole} to {permuted} ({change} points; "
+            "{change_low} to {change_high}), while that of {other} goes from {whole_other} to {permuted_other}."
         ),
     },
     {
+        "n_steps": STEPS,
+        "n_train": TRAINING_IMAGES,
         "whole": ACCURACY,
         "permuted": ACCURACY,
         "change": POINTS,
@@ -43,6 +45,7 @@ def why_convolution(results: Results, name: str) -> list[Claim]:
     if own["high"] >= 0 or found["against"][name]["high"] >= 0:
         return []
     values = {"change": own["difference"], "change_low": own["low"], "change_high": own["high"]}
+    values |= {"n_steps": found["n_steps"], "n_train": found["n_train"]}
     values |= {"whole": own["whole"], "permuted": own["permuted"]}
     values |= {"whole_other": other["whole"], "permuted_other": other["permuted"]}
     return [Claim(KIND, name, "neighbours", PERCEPTRON, values)]

@@ -13,8 +13,9 @@ KIND = Kind(
     {
         "little": N_(
             "Fine-tuning adapts the last block to these classes: a linear classifier on its mean outputs rises from "
-            "{of_last} to {of_last_tuned} on validation. The whole network changes less, by {gain} points on test, "
-            "because its head has read better blocks from the beginning (block {block}: {of_block})."
+            "{of_last} to {of_last_tuned} on validation. The accuracy of the whole network changes by {gain} points "
+            "on test; its head reads other blocks too, of which block {block} was better than the last from the "
+            "beginning ({of_block}). That this is the reason was not tested."
         ),
         "last": N_(
             "Fine-tuning adapts the last block to these classes: a linear classifier on its mean outputs rises from "
