@@ -28,6 +28,13 @@ def test_for_two_configurations_the_interval_is_that_of_students_t_test():
     assert (own.low, own.high) == pytest.approx((known.low, known.high))
 
 
+def test_a_second_measure_makes_the_intervals_wider_as_further_configurations_would():
+    runs = {"": [0.90, 0.92, 0.91], "a": [0.93, 0.95]}
+    one, two = (judge_effects(runs, "", n_measures=n)["a"] for n in (1, 2))
+    ratio = stats.t.ppf(1 - 0.05 / 4, 3) / stats.t.ppf(1 - 0.05 / 2, 3)
+    assert (two.high - two.difference) / (one.high - one.difference) == pytest.approx(ratio)
+
+
 def test_nothing_is_judged_without_a_repeated_run():
     found = judge_effects({"": [0.9], "a": [0.95]}, "")
     assert (found["a"].difference, found["a"].low, found["a"].exceeds_noise) == (pytest.approx(0.05), None, None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.experiments.noise import pool_deviations
 
+BOTH = 2  # accuracy and cross-entropy, each of which can show an effect
 T = typing.TypeVar("T", bound=typing.Hashable)
 
 
@@ -32,16 +33,19 @@ class Effect:
     exceeds_noise: bool | None = None
 
 
-def judge_effects(runs: dict[T, list[float]], baseline: T, resolution: float = 1e-6) -> dict[T, Effect]:
+def judge_effects(
+    runs: dict[T, list[float]], baseline: T, resolution: float = 1e-6, n_measures: int = 1
+) -> dict[T, Effect]:
     """Compare the mean of every configuration with the mean of the baseline.
 
     The intervals are those of two-sample t-tests with the deviation pooled over all configurations that have several
-    runs, at a level that Bonferroni's correction divides by the number of compared configurations: with 95 %
-    confidence, all of them contain the true differences.
+    runs, at a level that Bonferroni's correction divides by the number of compared configurations and of measures:
+    with 95 % confidence, all of them contain the true differences.
 
     Args:
         runs: the measurements of every configuration, one per seed.
         baseline: the configuration with which the others are compared.
+        n_measures: number of measures by which each configuration is judged, this one included.
         resolution: smallest meaningful difference of two measurements; no half-width is below it.
     """
     from scipy import stats
@@ -51,7 +55,8 @@ def judge_effects(runs: dict[T, list[float]], baseline: T, resolution: float = 1
         for name, own in runs.items()
     }
     base, pooled, df = found[baseline], *pool_deviations(runs.values())
-    quantile = float(stats.t.ppf(1 - ALPHA / 2 / max(1, len(found) - 1), df)) if df else math.nan
+    n_tests = n_measures * max(1, len(found) - 1)
+    quantile = float(stats.t.ppf(1 - ALPHA / 2 / n_tests, df)) if df else math.nan
     for name, own in found.items():
         if name == baseline:
             continue
