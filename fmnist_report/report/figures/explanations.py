@@ -52,11 +52,11 @@ def _layer_title(name: str, language: Language) -> str:
     network, layer = name.split("/")
     for place, title in PLACES.items():
         if found := re.match(place, layer):
-            short = language.text(title, **found.groupdict()).replace(" ", "\n")
+            short = language.text(title, **found.groupdict())
             break
     else:
         short = layer.removesuffix("_relu").removesuffix("_add").replace("_", "\n")
-    return short + ("\n" + language.text(N_("tuned")).replace(" ", "\n") if network == "vgg_finetuned" else "")
+    return short + ("\n" + language.text(N_("tuned")) if network == "vgg_finetuned" else "")
 
 
 def _class_colours(n: int) -> list:
