@@ -90,7 +90,7 @@ class Language:
         """Translate a message and fill in its {named} values; prevent lines that start with a dash, % or “п.”."""
         message = LINE_END.sub(" ", message)  # a template may break a long message
         text = self.catalogue.gettext(message).format(**{"backbone": self.backbone, **values})
-        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%").replace("в. п.", "в.\u00a0п.")
+        return text.replace(" — ", "\u00a0— ").replace(" %", "\u00a0%").replace(" в. п.", "\u00a0в.\u00a0п.")
 
     def model(self, name: str) -> str:
         """Return a model's name for tables and figures."""
