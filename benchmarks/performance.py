@@ -3,7 +3,8 @@
     make bench                        all of it: about 35 minutes on two idle cores, after a run of standard
     make bench ARGS="--part disk"     measure one part again; the other figures stay
 
-The figures are stored in benchmarks/performance.json, with the date, machine and packages of each part. Each part is
+The figures are stored in benchmarks/performance.json, with the date, machine and packages of each part, and "beside" if
+other programs computed meanwhile. Each part is
 measured in a separate process. Both sides of a ratio are measured alternately in one process, and repeated; a figure
 is the median.
 """
@@ -73,6 +74,11 @@ def measure_here(part: str, cache: Path) -> None:
     json.dump(getattr(module, part)(Entries(cache)), sys.stdout)
 
 
+def describe_machine(hardware: dict[str, typing.Any]) -> str:
+    """Return processor, cores and memory in words."""
+    return f"{hardware['processor']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
+
+
 def write_page(parts: dict[str, typing.Any]) -> None:
     """Fill benchmarks/performance.md.jinja."""
     loader = jinja2.FileSystemLoader(ROOT / "benchmarks")
@@ -81,13 +87,13 @@ def write_page(parts: dict[str, typing.Any]) -> None:
     )
     environment.globals |= {"exponent": exponent}
     figures = {name: part["figures"] for name, part in parts.items()}
-    measured_on = {name: parts[name]["day"] for name in PARTS}
-    days = {day: [name for name in PARTS if measured_on[name] == day] for day in sorted(set(measured_on.values()))}
-    machines = list({json.dumps(part["hardware"]): part["hardware"] for part in parts.values()}.values())
+    measured_on = {name: (parts[name]["day"], describe_machine(parts[name]["hardware"])) for name in PARTS}
+    days = {when: [name for name in PARTS if measured_on[name] == when] for when in sorted(set(measured_on.values()))}
+    beside = [name for name in PARTS if parts[name].get("beside")]
     known = {name: {part["versions"].get(name) for part in parts.values()} - {None} for name in PACKAGES}
     versions = {name: sorted(found) for name, found in known.items() if found}
     page = environment.get_template("performance.md.jinja").render(
-        **figures, days=days, machines=machines, versions=versions, side=preset("standard").features.size
+        **figures, days=days, beside=beside, versions=versions, side=preset("standard").features.size
     )
     PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
