@@ -9,7 +9,7 @@ import typing
 from dataclasses import dataclass
 
 from fmnist_report.errors import UsageError, unknown
-from fmnist_report.evaluation.effects import BOTH, Effect, judge_effects
+from fmnist_report.evaluation.effects import N_MEASURES, Effect, judge_effects
 from fmnist_report.forecast import add_up, forecast, write_duration
 from fmnist_report.journal import MOST_NOTE, OF_VALIDATION, STAGES, Run, record_plan
 from fmnist_report.machine import measure_speed
@@ -226,11 +226,14 @@ def make_rows(found: dict[str, list[Run]], attempts: list[Attempt], stage: str) 
         found: the runs of every attempt, by its changes as text.
     """
     accuracies = judge_effects(
-        {name: [run.val_accuracy for run in runs] for name, runs in found.items()}, "", 1 / found[""][0].n_val, BOTH
+        {name: [run.val_accuracy for run in runs] for name, runs in found.items()},
+        "",
+        1 / found[""][0].n_val,
+        N_MEASURES,
     )
     finite = {name: [loss for run in runs if (loss := run.val_loss) is not None] for name, runs in found.items()}
     finite = {name: own for name, own in finite.items() if own or not name}
-    losses = judge_effects(finite, "", n_measures=BOTH) if finite[""] else {}
+    losses = judge_effects(finite, "", n_measures=N_MEASURES) if finite[""] else {}
     varied = dict.fromkeys(name for attempt in attempts if stage in attempt.stages for name in attempt.changes)
     own = list_values(attempts[0].settings)
     chosen = ", ".join(f"{name}={write_value(own[name])}" for name in varied)

@@ -549,7 +549,7 @@ def check_lesson_of_convolution(document, claim):
     explained = why_convolution(document, claim.subject)
     assert claim.relation == ("neighbours" if explained else relation)
     shown = explained[0].values if explained else {}
-    fall = {"loss": shown["change"]} | {name: shown[name] for name in ("permuted", "permuted_other")} if shown else {}
+    fall = {"fall": shown["change"]} | {name: shown[name] for name in ("permuted", "permuted_other")} if shown else {}
     assert claim.values == fall | ({} if relation == "same" else {"difference": difference})
 
 
@@ -571,7 +571,11 @@ def check_choice(document, claim):
     assert first in equal
     macs = {name: models[name]["macs_per_prediction"] for name in equal}
     assert macs[claim.subject] == min(macs.values())
-    assert claim.relation == ("cheaper" if claim.subject != first else "best" if len(equal) > 1 else "alone")
+    tied = models[claim.subject]["test_accuracy"] == models[first]["test_accuracy"]
+    other = "as_accurate" if tied else "cheaper"
+    assert claim.relation == (other if claim.subject != first else "best" if len(equal) > 1 else "alone")
+    if claim.relation == "as_accurate":
+        assert claim.other == first and claim.values == {"ratio": macs[first] / macs[claim.subject]}
     if claim.relation == "cheaper":
         assert claim.other == first and claim.values["ratio"] == macs[first] / macs[claim.subject]
         assert claim.values["difference"] == p_of(document, first, claim.subject)[1] >= 0
@@ -1058,6 +1062,8 @@ def test_the_place_of_the_evidence_is_reported_for_each_map():
     assert "Where “tie” was taken for “sock”, no cell of these maps supports the prediction." in said
     maps = ((0, 0, "middle", 0.504),)
     assert "50.4% of the evidence" in word(Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), language)
+    maps = ((1, 2, "lower", 0.53), (1, 2, "lower", 0.53))
+    assert word(Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), language).count("53%") == 1
     maps = ((2, 2, "none", 0.0), (1, 2, "lower", 0.55))
     said = word(
         Claim(KINDS["evidence"], "cnn", "stated", values={"maps": maps}), Language("uk", ["к", "шарф", "сумка"])

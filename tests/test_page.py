@@ -276,6 +276,28 @@ def test_the_interval_of_a_rank_correlation_holds_in_95_percent_of_cases():
     assert full_runs.rank_interval(0.5, 3) == (-1.0, 1.0) and full_runs.rank_interval(1.0, 9) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize(("changes", "limited"), [({"split_seed": "1"}, True), ({"dropout": "0.3"}, False)])
+def test_the_perceptron_counts_as_studied_only_if_one_of_its_settings_was_changed(results, changes, limited):
+    for row in results["full_runs"]:
+        if row["stage"] == "mlp" and row["changes"]:
+            row["changes"] = changes
+    assert any(row["stage"] == "mlp" and row["changes"] for row in results["full_runs"])
+    page = read_page(results, preset("standard"))
+    assert ("The settings of the perceptron were not studied" in page) is limited
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_few_runs_say_what_they_can_miss(results, known):
+    for row in results["full_runs"]:
+        if row["stage"] == "cnn":
+            row |= {"low": -0.01, "high": 0.01} if known else {"low": None, "high": None}
+    next(row for row in results["full_runs"] if row["stage"] == "cnn" and row["changes"])["high"] = (
+        0.015 if known else None
+    )
+    page = read_page(results, preset("standard"))
+    assert ("differences of up to 1.25 percentage points can be missed" in page) is known
+
+
 @pytest.mark.parametrize("effect", [0.0022, -0.0022, 0.0, None])
 def test_the_head_in_place_of_fine_tuning_is_reported_as_it_was(results, effect):
     for row in results["full_runs"]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fmnist_report.evaluation.comparison import ALPHA
 from fmnist_report.experiments.noise import pool_deviations
 
-BOTH = 2  # accuracy and cross-entropy, each of which can show an effect
+N_MEASURES = 2  # accuracy and cross-entropy, each of which can show an effect
 T = typing.TypeVar("T", bound=typing.Hashable)
 
 

@@ -43,7 +43,7 @@ def _digest(paths: list[Path]) -> dict[str, str]:
 
 
 def convert_font(font: bytes, flavour: str | None) -> bytes:
-    """Convert a font to "woff", which is compressed and a third smaller in a page, or back (None); nothing is dated."""
+    """Convert a font to "woff", compressed to about half its size, or back to TrueType (None); its date is kept."""
     from fontTools.ttLib import TTFont
 
     opened, file = TTFont(io.BytesIO(font), recalcTimestamp=False), io.BytesIO()

@@ -7,7 +7,7 @@ import statistics
 import typing
 
 from fmnist_report.evaluation.comparison import ALPHA
-from fmnist_report.evaluation.effects import BOTH, judge_effects
+from fmnist_report.evaluation.effects import N_MEASURES, judge_effects
 from fmnist_report.evaluation.schema import FullRun, Results, StudyRow
 from fmnist_report.experiments.noise import pool_deviations
 from fmnist_report.networks import BY_NAME, network_of_stage, stages_of_part
@@ -82,7 +82,7 @@ def _judge_groups(groups: dict[str, list[dict[str, typing.Any]]]) -> list[FullRu
     losses = {name: [row["val_loss"] for row in own] for name, own in groups.items()}
     losses = {name: own for name, own in losses.items() if None not in own}
     of_accuracy, of_loss = (
-        judge_effects(each, chosen, n_measures=BOTH) if chosen in each else {} for each in (accuracies, losses)
+        judge_effects(each, chosen, n_measures=N_MEASURES) if chosen in each else {} for each in (accuracies, losses)
     )
     sd, df = pool_deviations(accuracies.values())
     apart = float(stats.t.ppf(1 - ALPHA / 2, df)) * sd * math.sqrt(2) if df else None

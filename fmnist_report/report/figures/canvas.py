@@ -61,12 +61,12 @@ def plot_dots(ax: Axes, points: np.ndarray, size: float, colour) -> None:
     ax.plot(*strokes.T, color=colour, linewidth=size, solid_capstyle="round", alpha=0.8)
 
 
-class ShareFormatter(Formatter):
+class TickFormatter(Formatter):
     """Formats the ticks of an axis with as many decimals, beyond those of a whole per cent, as tell them apart."""
 
     def __init__(self, write: typing.Callable[[float, int], str], digits: int = 0) -> None:
         """write returns the text of a value with a number of decimals; digits is the least number."""
-        self.write, self.least = write, digits
+        self.write, self.least, self.digits = write, digits, digits
 
     def set_locs(self, locs) -> None:
         super().set_locs(locs)
@@ -78,17 +78,17 @@ class ShareFormatter(Formatter):
 
 def percent_axis(axis: Axis, language: Language, digits: int = 0) -> None:
     """Format an axis of fractions as percentages in the language, with as many digits as needed, at least digits."""
-    axis.set_major_formatter(ShareFormatter(language.percent, digits))
+    axis.set_major_formatter(TickFormatter(language.percent, digits))
 
 
 def points_axis(axis: Axis, language: Language) -> None:
     """Format an axis of differences as signed percentage points, with as many digits as its ticks need."""
-    axis.set_major_formatter(ShareFormatter(language.points))
+    axis.set_major_formatter(TickFormatter(language.points))
 
 
 def number_axis(axis: Axis, language: Language) -> None:
     """Format an axis of numbers with two decimals, or three where they tell its ticks apart."""
-    axis.set_major_formatter(ShareFormatter(lambda value, digits: language.number(value, 2 + digits)))
+    axis.set_major_formatter(TickFormatter(lambda value, digits: language.number(value, 2 + digits)))
 
 
 def count_digits(ticks: np.ndarray) -> int:

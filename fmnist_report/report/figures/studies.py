@@ -10,7 +10,7 @@ from fmnist_report.evaluation.schema import AblationRow, FullRun, InputRow, Stud
 from fmnist_report.messages import N_
 from fmnist_report.networks import COLOURS, network_of_stage
 from fmnist_report.report.conclusions.verdicts import EffectOfChange, effect_on_accuracy, effect_on_loss
-from fmnist_report.report.figures.canvas import ShareFormatter, new_figure, number_axis, percent_axis, points_axis
+from fmnist_report.report.figures.canvas import TickFormatter, new_figure, number_axis, percent_axis, points_axis
 from fmnist_report.report.language import Language
 
 
@@ -78,7 +78,7 @@ def plot_runs(rows: list[FullRun], language: Language) -> Figure:
     right.set_xlabel(language.text(N_("Cross-entropy, difference")))
     left.set_ylim(y - 0.7, -0.9)
     points_axis(left.xaxis, language)
-    right.xaxis.set_major_formatter(ShareFormatter(lambda value, digits: language.difference(value, 2 + digits)))
+    right.xaxis.set_major_formatter(TickFormatter(lambda value, digits: language.difference(value, 2 + digits)))
     return figure
 
 

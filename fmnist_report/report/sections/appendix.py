@@ -36,13 +36,17 @@ LINK = markupsafe.Markup('<a href="{address}">{text}</a>')
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """Rank correlation of the study with full runs, as text; certain if its interval is a point."""
+    """Rank correlation of the study with full runs, as text.
+
+    certain: whether its interval is a point. favoured: whether the study was designed with these runs.
+    """
 
     n: str
     correlation: str
     low: str
     high: str
     certain: bool
+    favoured: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,7 +232,9 @@ def describe_agreement(document: Document, stage: str) -> Agreement | None:
         return None
     low, high = found["low"], found["high"]
     n = document.language.integer(found["n"])
-    return Agreement(n, write(found["spearman"]), write(low), write(high), low == high)
+    return Agreement(
+        n, write(found["spearman"]), write(low), write(high), low == high, stage == "cnn" and not found["own"]
+    )
 
 
 def describe_duplicates(document: Document) -> Duplicates:

@@ -23,6 +23,7 @@ class KnownRuns:
     n_better, n_changes: how many changes were better, of how many.
     as_standard: whether this report's network has the settings that were varied.
     tried: accuracies of few settings of best, as a list in words; empty without any.
+    missed: the largest half-width of the intervals of accuracy, in points; empty if unknown.
     apart: difference in points that two runs exceed by chance with probability 0.05; empty if unknown.
     head_instead: accuracy of the head trained further, minus that of fine-tuning, in points; empty if unknown.
     """
@@ -32,6 +33,7 @@ class KnownRuns:
     n_changes: str
     as_standard: bool
     tried: str
+    missed: str
     apart: str
     head_instead: str
     table: Table
@@ -76,12 +78,14 @@ def describe_known(document: Document, part: int, rows: Rows) -> KnownRuns:
     """Gather the earlier runs of a part's networks."""
     results, language = document.results, document.language
     head, apart = full_runs.head_instead(results) if part == 2 else None, rows[0]["apart"]
+    halves = [(row["high"] - row["low"]) / 2 for row in rows if row["low"] is not None and row["high"] is not None]
     return KnownRuns(
         network=language.name("cnn" if part == 1 else "vgg_finetuned"),
         n_better=language.integer(full_runs.count_better(results, part)),
         n_changes=language.integer(sum(bool(row["changes"]) for row in rows)),
         as_standard=is_trained_as("standard", results, "cnn" if part == 1 else "finetune"),
         tried=full_runs.tried_list(results, language) if part == 1 else "",
+        missed=language.number(100 * max(halves), 2) if halves else "",
         apart="" if apart is None else language.number(100 * apart, 2),
         head_instead="" if head is None else language.points(head, 2),
         table=tabulate_runs(f"full_part{part}", rows, language),

@@ -16,6 +16,10 @@ KIND = Kind(
             "For use, {subject} is the choice: no single network is more accurate, and of those that do not differ "
             "from it significantly none needs fewer operations."
         ),
+        "as_accurate": N_(
+            "If operations count, {subject} is the choice: {other} is equally accurate and needs {ratio} times as "
+            "many operations."
+        ),
         "cheaper": N_(
             "If operations count, {subject} is the choice: {other} has the highest accuracy, but its lead of "
             "{difference} percentage points (Holm-adjusted interval {low} to {high}) is not significant, and it "
@@ -28,7 +32,8 @@ KIND = Kind(
 
 def choice(results: Results) -> Claim:
     """Claim which single network to use: of those that no other one significantly exceeds, the one with the fewest
-    operations per prediction; "best" if it is the most accurate one itself, else "cheaper".
+    operations per prediction; "best" if it is the most accurate one itself, "as_accurate" if it ties with that one,
+    else "cheaper".
     """
     first, *_ = ranked = rank_models(results)
     equal = [
@@ -39,5 +44,7 @@ def choice(results: Results) -> Claim:
         return Claim(KIND, first, "alone" if len(equal) == 1 else "best")
     macs = (results["models"][name]["macs_per_prediction"] for name in (first, chosen))
     lead = find_comparison(results, first, chosen)
+    if lead["difference"] == 0:
+        return Claim(KIND, chosen, "as_accurate", first, {"ratio": next(macs) / next(macs)})
     values = {"difference": lead["difference"], "low": lead["holm_low"], "high": lead["holm_high"]}
     return Claim(KIND, chosen, "cheaper", first, values | {"ratio": next(macs) / next(macs)})

@@ -37,7 +37,8 @@ KIND = Kind(
 def errors(results: Results, name: str) -> list[Claim]:
     """Claim which class a model misclassifies most, and which two it confuses most; nothing if it makes no errors.
 
-    "one" class or "several"; "_tied" if several pairs are confused equally often, none of which is named.
+    "one" class or "several"; "_tied" if several pairs are confused equally often, none of which is named, or if there
+    is only one pair.
     """
     model = results["models"][name]
     missed = [row["n_errors"] for row in model["per_class"]]

@@ -13,14 +13,14 @@ KIND = Kind(
     {
         "neighbours": N_(
             "It matters which pixels are neighbours: {subject} is {difference} percentage points more accurate than "
-            "{other}; in short training runs on permuted pixels the accuracy of its narrower form falls by {loss} "
+            "{other}; in short training runs on permuted pixels the accuracy of its narrower form falls by {fall} "
             "points to {permuted}, that of {other} is {permuted_other}."
         ),
         "above": N_("{subject:Nominative} is {difference} percentage points more accurate than {other}."),
         "same": N_("That {subject} is more accurate than {other} is not shown."),
         "below": N_("{subject:Nominative} is {difference} percentage points less accurate than {other}."),
     },
-    {"difference": MAGNITUDE, "loss": MAGNITUDE, "permuted": ACCURACY, "permuted_other": ACCURACY},
+    {"difference": MAGNITUDE, "fall": MAGNITUDE, "permuted": ACCURACY, "permuted_other": ACCURACY},
 )
 
 
@@ -30,6 +30,6 @@ def lesson_of_convolution(results: Results, name: str) -> Claim:
     values = {"difference": find_comparison(results, name, PERCEPTRON)["difference"]} if relation != "same" else {}
     if why:
         shown = why[0].values
-        values |= {"loss": shown["change"], "permuted": shown["permuted"], "permuted_other": shown["permuted_other"]}
+        values |= {"fall": shown["change"], "permuted": shown["permuted"], "permuted_other": shown["permuted_other"]}
         relation = "neighbours"
     return Claim(KIND, name, relation, PERCEPTRON, values)
