@@ -25,7 +25,7 @@ if typing.TYPE_CHECKING:
 
 PROJECTION_IMAGES = 12_000  # training images whose principal components are computed
 LEAST_VARIANCE = 1e-6  # of a component, relative to the first
-ROWS = 2_000  # projected together
+ROWS = 2_000  # read or projected together
 AT_ONCE = 2  # parallel fits in this process, each of which may copy all features
 MOST_EXTENSIONS = 2  # of a grid whose best value is at its edge
 
@@ -118,8 +118,10 @@ def mix_views(store: FeatureStore, seed: int) -> np.ndarray:
     mixed = store.pooled("train", store.views[0])
     drawn = np.random.default_rng(seed).integers(0, len(store.views), len(mixed))
     for number, view in enumerate(store.views[1:], 1):
-        rows = drawn == number
-        mixed[rows] = store.pooled("train", view)[rows]
+        for first in range(0, len(mixed), ROWS):
+            block = slice(first, min(first + ROWS, len(mixed)))
+            rows = drawn[block] == number
+            mixed[block][rows] = store.pooled("train", view, len(rows), first)[rows]
     return mixed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import typing
 from pathlib import Path
@@ -56,29 +57,38 @@ class FeatureStore:
         """Return the index of a split's first row, counted over all splits."""
         return sum(self.counts[p] for p in SPLITS[: SPLITS.index(split)])
 
-    def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
-        """Read rows first … last-1, counted over all splits, of one layer and view; float16."""
-        pieces = []
+    def _read_pieces(self, layer: str, view: str, first: int, last: int) -> typing.Iterator[np.ndarray]:
+        """Yield rows first … last-1 of one layer and view by shard; arguments as in read."""
         while first < last:
             number, offset = divmod(first, self.shard)
             n = min(last - first, self.shard - offset)
-            pieces.append(self._file(number)[f"{view}/{layer}"][offset : offset + n])
+            yield self._file(number)[f"{view}/{layer}"][offset : offset + n]
             first += n
-        return np.concatenate(pieces)
+
+    def read(self, layer: str, view: str, first: int, last: int) -> np.ndarray:
+        """Read rows first … last-1, counted over all splits, of one layer and view; float16."""
+        return np.concatenate(list(self._read_pieces(layer, view, first, last)))
 
     def read_boundary(self, view: str, first: int, last: int) -> dict[str, np.ndarray]:
         """Read rows first … last-1, counted over all splits, of a view's boundary activations, by layer; float16."""
         return {layer: self.read(layer, view, first, last) for layer in self.boundary_layers}
 
-    def pooled(self, split: str, view: str, n: int | None = None) -> np.ndarray:
+    def pooled(self, split: str, view: str, n: int | None = None, start: int = 0) -> np.ndarray:
         """Return block3's grid, flattened, and block4 and block5 averaged over space, (n, n_features) float16.
 
         Args:
-            n: number of images from the start of the split; all by default.
+            n: number of images; by default, all from start on.
+            start: the first of them, counted in its split.
         """
-        first, n = self.first_row(split), n or self.counts[split]
-        layers = [self.read(layer, view, first, first + n).reshape(n, -1) for layer in POOLED]
-        return np.concatenate(layers, axis=1)
+        n = self.counts[split] - start if n is None else n
+        first, features = self.first_row(split) + start, np.empty((n, self.n_features), "float16")
+        ends = itertools.accumulate(self.widths[layer] for layer in POOLED)
+        for layer, end in zip(POOLED, ends, strict=True):
+            row = 0
+            for piece in self._read_pieces(layer, view, first, first + n):  # all at once would take twice the memory
+                features[row : row + len(piece), end - self.widths[layer] : end] = piece.reshape(len(piece), -1)
+                row += len(piece)
+        return features
 
 
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
