@@ -107,7 +107,7 @@ def test_no_temporary_file_stands_outside_the_folder(page, quiet, monkeypatch):
     face = f"@font-face {{ font-family: x; src: url(data:font/ttf;base64,{base64.b64encode(font).decode()}) }}"
     (page / "report.html").write_text(f"<html lang='uk'><title>З</title><style>{face}</style><p>Ї", "utf-8")
     write_pdf(page, quiet, html=page)
-    assert len(used) == 2 and all(Path(folder).is_relative_to(page) for folder in used)
+    assert len(used) == 3 and all(Path(folder).is_relative_to(page) for folder in used)
     assert not any(Path(folder).is_relative_to(common) for folder in used)
     assert tempfile.tempdir == str(common)
     assert sorted(path.name for path in page.iterdir()) == [

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pymupdf
 import pypdf
 import pytest
 from pages import fill_page, prepare_results, read_text
@@ -15,6 +16,7 @@ from fmnist_report.report.title_page import read_document
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "docs" / "sample"
+MARGIN_TOP, MARGIN_BOTTOM = 18 * 72 / 25.4, 17 * 72 / 25.4  # points
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,19 @@ def test_sample_has_every_file_and_no_path_of_a_machine():
         assert len(pypdf.PdfReader(SAMPLE / f"report.{lang}.pdf").pages) > 15
         assert "/tmp/" not in re.sub(r"base64,[^\"')]*", "", (SAMPLE / f"report.{lang}.html").read_text("utf-8"))
     assert "/tmp/" not in (SAMPLE / "results.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("language", ["uk", "en"])
+def test_pages_of_the_sample_are_few_and_full(language):
+    """Fourteen pages and six of the appendix, of which about 0.7 are blank below the last ink, the title page aside."""
+    with pymupdf.open(SAMPLE / f"report.{language}.pdf") as pdf:
+        assert len(pdf) <= 20
+        blank = 0.0
+        for page in list(pdf)[1:]:
+            top, end = MARGIN_TOP, page.rect.height - MARGIN_BOTTOM
+            boxes = [box for _, box in page.get_bboxlog() if top <= box[1] and box[3] < end + 1]
+            blank += 1 - (max(box[3] for box in boxes) - top) / (end - top)
+        assert 0 < blank < 0.75
 
 
 def test_accuracies_of_the_sample_follow_from_its_predictions(results):

@@ -22,6 +22,7 @@ BREAKING = frozenset(
 VOID = frozenset({"meta", "link", "br", "img", "input", "hr", "col", "source", "use", "path", "rect", "line", "circle"})
 SILENT = frozenset({"script", "style", "title", "head", "defs", "canvas"})
 NAMED_BY = ("caption", "figcaption", "h2", "h3", "h4")
+FLOATING = ("", "table", "figure", "listing")
 CONTEXT = 60  # characters of a text in a message
 
 
@@ -32,12 +33,14 @@ class Block(typing.NamedTuple):
     text: without line breaks.
     kind: "text", "table" or "figure".
     figure: name of the figure that it is drawn in; "" for other text.
+    floating: "figure", "table" or "listing" if it is part of one, with its caption; "" for other text.
     """
 
     place: str
     text: str
     kind: str
     figure: str = ""
+    floating: str = ""
 
 
 class PageReader(html.parser.HTMLParser):
@@ -48,7 +51,7 @@ class PageReader(html.parser.HTMLParser):
         self.open: list[tuple[str, bool]] = []  # tags, and whether their text is left out
         self.blocks: list[Block] = []
         self.parts: list[str] = []
-        self.heading, self.figure, self.tables = "", "", 0
+        self.heading, self.figure, self.tables, self.floating = "", "", 0, ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element."""
@@ -64,6 +67,7 @@ class PageReader(html.parser.HTMLParser):
         self.open.append((tag, silent))
         if tag == "figure":
             self.figure = (named.get("id") or "").removeprefix("figure-")
+            self.floating = "listing" if "listing" in classes else "figure"
         self.tables += tag == "table"
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -81,7 +85,7 @@ class PageReader(html.parser.HTMLParser):
             name, _ = self.open.pop()
             self.tables -= name == "table"
             if name == "figure":
-                self.figure = ""
+                self.figure = self.floating = ""
             if name == tag:
                 break
 
@@ -97,7 +101,8 @@ class PageReader(html.parser.HTMLParser):
         drawn = any(name == "svg" for name, _ in self.open)
         if text:
             kind = "figure" if drawn else "table" if self.tables else "text"
-            self.blocks.append(Block(self.heading, text, kind, self.figure if drawn else ""))
+            floating = "table" if self.tables else self.floating
+            self.blocks.append(Block(self.heading, text, kind, self.figure if drawn else "", floating))
         return text
 
 
@@ -107,6 +112,16 @@ def read_page(page: str) -> list[Block]:
     reader.feed(re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL))
     reader.flush()
     return reader.blocks
+
+
+def set_apart(blocks: list[Block]) -> list[Block]:
+    """Return other text than figures in order, and then tables, captions of figures and listings, in theirs.
+
+    A PDF has them where a page has room.
+    """
+    return sorted(
+        (block for block in blocks if block.kind != "figure"), key=lambda block: FLOATING.index(block.floating)
+    )
 
 
 def plain(text: str) -> str:

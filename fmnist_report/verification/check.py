@@ -24,7 +24,7 @@ from fmnist_report.evaluation.results import FORMAT
 from fmnist_report.report.explorer import list_words
 from fmnist_report.report.language import Language, name_classes
 from fmnist_report.report.record import LABELS, NEAR
-from fmnist_report.verification.blocks import Difference, compare_blocks, compare_drawings, join_drawings
+from fmnist_report.verification.blocks import Difference, compare_blocks, compare_drawings, join_drawings, set_apart
 from fmnist_report.verification.network import run_network
 from fmnist_report.verification.printed import print_again, strip_data
 from fmnist_report.verification.recompute import Field, correct, recompute
@@ -231,10 +231,7 @@ def _check_print(submission: Submission, verdict: Verdict) -> None:
     expected, drawn, names, page = print_again(submission.results, submission.explorer)
     if submission.kind == "html":
         _check_source(submission, page, drawn, verdict)
-    found = compare_blocks(
-        [block for block in expected if block.kind != "figure"],
-        [block for block in submission.blocks if block.kind != "figure"],
-    )
+    found = compare_blocks(set_apart(expected), set_apart(submission.blocks))
     for place in submission.strange:
         verdict.differences.append(("page", Difference(place, "drawn or added outside the text", "nothing")))
     printed = join_drawings(submission.blocks)

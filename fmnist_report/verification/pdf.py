@@ -9,6 +9,7 @@ from fmnist_report.verification.blocks import Block
 
 INLINE = frozenset({"/Span", "/Link", "/Em", "/Strong", "/Reference", "/Quote", "/Annot"})
 KINDS = {"/Table": "table", "/Figure": "figure", "/Caption": "text"}
+FLOATING = {"/Table": "table", "/Figure": "figure"}
 LEFT_OUT = frozenset({"/TOC", "/Lbl"})  # page numbers, and markers of lists
 PAGE_REFERENCE = re.compile(r"\s*\([pс]\.\s*\d+\)")
 MARKER = re.compile(r"[•\d.\s]*")
@@ -98,10 +99,10 @@ class TaggedText:
         """Return the blocks from the first section on, in reading order."""
         found: list[Block] = []
         (top,) = self._kids(self.pdf.trailer["/Root"]["/StructTreeRoot"])
-        self._gather(top, found, "text", 0)
+        self._gather(top, found, "text", "", 0)
         return found
 
-    def _gather(self, element: typing.Any, found: list[Block], kind: str, depth: int) -> str:
+    def _gather(self, element: typing.Any, found: list[Block], kind: str, floating: str, depth: int) -> str:
         """Collect the blocks below an element, and return the text that belongs to none of them."""
         self.n_elements += 1
         if self.n_elements > MOST_ELEMENTS or depth > DEEPEST:
@@ -114,9 +115,12 @@ class TaggedText:
             self.markers += [self._whole(element, 0)] if role == "/Lbl" else []
             return ""
         self.n_figures += role == "/Figure"
-        kind = KINDS.get(role, kind)
+        kind, kids = KINDS.get(role, kind), self._kids(element)
+        floating = FLOATING.get(role, floating)
+        if not floating and any(not isinstance(kid, int) and kid.get("/S") == "/Caption" for kid in kids):
+            floating = "listing"
         texts: list[str] = []
-        for kid in self._kids(element):
+        for kid in kids:
             if isinstance(kid, int):
                 page = element.raw_get("/Pg").idnum
                 texts.append(self.texts.get((self.pages[page], kid), ""))
@@ -125,12 +129,12 @@ class TaggedText:
                 texts.append(self.texts.get((self.pages[page], int(kid["/MCID"])), ""))
             elif kid.get("/Type") != "/OBJR":
                 if texts and str(kid.get("/S", "")) not in INLINE:
-                    self._add(found, "".join(texts), kind)
+                    self._add(found, "".join(texts), kind, floating)
                     texts = []
-                texts.append(self._gather(kid, found, kind, depth + 1))
+                texts.append(self._gather(kid, found, kind, floating, depth + 1))
         text = "".join(texts)
         if role not in INLINE:
-            self._add(found, text, kind)
+            self._add(found, text, kind, floating)
             return ""
         return text
 
@@ -159,10 +163,10 @@ class TaggedText:
             found += [f"page {number + 1}, an annotation {kind}" for kind in sorted(kinds - {"/Link"})]
         return found
 
-    def _add(self, found: list[Block], text: str, kind: str) -> None:
+    def _add(self, found: list[Block], text: str, kind: str, floating: str) -> None:
         text = " ".join(PAGE_REFERENCE.sub("", text).split())
         if text:
-            found.append(Block("", text, kind, str(self.n_figures - 1) if kind == "figure" else ""))
+            found.append(Block("", text, kind, str(self.n_figures - 1) if kind == "figure" else "", floating))
 
     def _kids(self, element: typing.Any) -> list[typing.Any]:
         kids = element.get("/K", [])

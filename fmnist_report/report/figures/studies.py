@@ -111,7 +111,7 @@ def _place_rows(ax, rows: list[InputRow], language: Language) -> np.ndarray:
 def plot_variants(rows: list[InputRow], language: Language) -> Figure:
     """Draw validation accuracy with its 95% interval for every preprocessing variant; filled: the chosen one."""
     n_rows = len(rows) + len({row["factor"] for row in rows})
-    figure, axes = new_figure(0.6 + 0.13 * max(1, n_rows))
+    figure, axes = new_figure(0.6 + 0.14 * max(1, n_rows))
     ax, colour = axes[0, 0], COLOURS["vgg_input"]
     if rows:
         ax.axvline(next(row["val_accuracy"] for row in rows if row["chosen"]), color="#999999", linewidth=0.8)

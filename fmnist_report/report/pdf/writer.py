@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import functools
+import math
 import re
 import sys
 import tempfile
@@ -14,8 +15,10 @@ from fmnist_report.pipeline.files import UNFINISHED, read_json, replacing
 from fmnist_report.pipeline.progress import Progress
 from fmnist_report.report.assets import TEMPLATES, convert_font
 from fmnist_report.report.pdf.archive import change_slightly, end_plainly, ends_plainly, identify
+from fmnist_report.report.pdf.blocks import count_blank
 from fmnist_report.report.pdf.lines import keep_spaces, remember_cuts
 from fmnist_report.report.pdf.links import join_link_areas
+from fmnist_report.report.pdf.placement import place_floats
 from fmnist_report.report.pdf.tagging import complete_tags
 from fmnist_report.report.pdf.tree import Tagged, remember_elements
 from fmnist_report.report.record import PREDICTIONS, RESULTS
@@ -40,10 +43,14 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
 
     embedded_only = weasyprint.URLFetcher(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
     text = unpack_fonts(drawings_to_images(leave_out_screen((html / "report.html").read_text("utf-8"))))
-    page = weasyprint.HTML(string=text, url_fetcher=embedded_only)
     running_heads = weasyprint.CSS(string=(TEMPLATES / "pages.css").read_text("utf-8"), url_fetcher=embedded_only)
+    read = functools.partial(weasyprint.HTML, string=text, url_fetcher=embedded_only)
+    page, most_blank = read(), math.inf
     evaluated = datetime.fromisoformat(read_json(html / "results.json")["run"]["started"])
     with replacing(out / "report.pdf") as temporary, _temporary_files_in(out):
+        former = page.render(stylesheets=[running_heads])
+        if place_floats(former, page.etree_element):
+            most_blank = count_blank(former)
         for n_changes in range(MOST_PRINTS):
             options = {
                 "stylesheets": [running_heads],
@@ -55,6 +62,9 @@ def write_pdf(out: Path, progress: Progress, *, html: Path) -> None:
             }
             with remember_cuts(), remember_elements() as made:
                 document = page.render(**options)
+                if count_blank(document) > most_blank:  # the plan did not hold
+                    page, most_blank = read(), math.inf
+                    document = page.render(**options)
                 join_link_areas(document)
                 keep_spaces(document)
                 finish = functools.partial(_finish, made=made, n_changes=n_changes)
