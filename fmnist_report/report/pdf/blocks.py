@@ -43,6 +43,10 @@ class Section:
     texts: list[Block] = field(default_factory=list)
     floats: dict[str, list[tuple[int, Block]]] = field(default_factory=lambda: {kind: [] for kind in FLOATS})
 
+    def awaits(self, kind: str, n: int, n_texts: int) -> bool:
+        """Return whether, after n_texts texts and n floats of a kind, one of that kind may be placed."""
+        return n < len(self.floats[kind]) and self.floats[kind][n][0] <= n_texts
+
     @property
     def last_heading(self) -> int:
         """Return the number of texts before the last heading; -1 if there is none."""

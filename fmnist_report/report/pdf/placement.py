@@ -100,11 +100,14 @@ def _placed(plan: Plan) -> tuple[int, ...]:
 def _extend(plan: Plan, section: Section, height: float) -> typing.Iterator[Plan]:
     n_texts, *n_floats = plan.placed
     if n_texts < len(section.texts):
-        yield plan.add(section.texts[n_texts], 0, height)
+        text = section.texts[n_texts]  # a table that stands under a heading passes no other
+        alike = zip(FLOATS, n_floats, strict=True)
+        if not any(name == text.element.tag and section.awaits(name, n, n_texts) for name, n in alike):
+            yield plan.add(text, 0, height)
     if n_texts and section.texts[n_texts - 1].element.tag in HEADINGS:
         return
     for kind, (name, n) in enumerate(zip(FLOATS, n_floats, strict=True), 1):
-        if n < len(section.floats[name]) and section.floats[name][n][0] <= n_texts:
+        if section.awaits(name, n, n_texts):
             followed, block = section.floats[name][n]
             passed = [text.element.tag in HEADINGS for text in section.texts[followed:n_texts]]
             penalty = sum(PASSED_HEADING if heading else PASSED for heading in passed)
