@@ -15,8 +15,8 @@ from fmnist_report.report.pdf.blocks import FLOATS, HEADINGS, Block, Section, re
 
 SLACK = 0.5  # pixels of room that a block must leave to be said to fit
 BLANK = 1.3  # cost of a blank page before the end, where one costs 1
-PASSED = 0.005  # cost, in pages, of each block of text that a float is moved past
-PASSED_HEADING = 0.02
+PASSED = 0.01  # cost, in pages, of each block of text that a float is moved past
+PASSED_HEADING = 0.05
 PASSED_LAST = 0.1  # more if it is the last of its section, such as that of the conclusions
 MOST_PLANS = 30  # kept of those that have placed the same blocks
 
