@@ -85,8 +85,7 @@ def _read_section(section: Element, boxes: dict[Element, list[Box]], height: flo
         block = _measure(element, boxes[element], starts_page and not read.texts, height)
         kind = "listing" if element.get("class") == "listing" else element.tag
         after_text = bool(read.texts) and read.texts[-1].element.tag not in HEADINGS
-        after_float = any(n == len(read.texts) for floats in read.floats.values() for n, _ in floats)
-        if kind in FLOATS and (kind == "listing" or element.get("id")) and (after_text or after_float):
+        if kind in FLOATS and (kind == "listing" or element.get("id")) and after_text:
             read.floats[kind].append((len(read.texts), block))
         else:
             read.texts.append(block)

@@ -71,11 +71,10 @@ def place_floats(document: typing.Any, root: Element) -> bool:
     plans = [Plan()]
     for section in sections:
         plans = extend_plans(plans, section, height)
-    best = min(plans, key=lambda plan: plan.cost - plan.position.y / height)
     tables = [block for section in sections for _, block in section.floats["table"] if len(block.pieces) == 1]
     for table in tables:
         table.element.set("style", "break-inside: avoid")
-    return _reorder(root, _list_order(best)) or bool(tables)
+    return _reorder(root, choose_order(plans, height)) or bool(tables)
 
 
 def extend_plans(plans: list[Plan], section: Section, height: float) -> list[Plan]:
@@ -159,9 +158,13 @@ def _put_columns(block: Block, y: float, before: float, kept: float, height: flo
 
 
 def balance_columns(pieces: typing.Sequence[float], n_columns: int) -> float:
-    """Return the least height of columns that hold all pieces."""
-    heights = {sum(pieces[first:last]) for first in range(len(pieces)) for last in range(first + 1, len(pieces) + 1)}
-    return next(height for height in sorted(heights) if fill_columns(pieces, height, n_columns) == len(pieces))
+    """Return the least height of columns that hold all pieces, to a twentieth of a pixel."""
+    low, high = max(pieces), sum(pieces)
+    while high - low > 0.05:
+        middle = (low + high) / 2
+        fits = fill_columns(pieces, middle, n_columns) == len(pieces)
+        low, high = (low, middle) if fits else (middle, high)
+    return high
 
 
 def fill_columns(pieces: typing.Sequence[float], height: float, n_columns: int) -> int:
@@ -174,9 +177,10 @@ def fill_columns(pieces: typing.Sequence[float], height: float, n_columns: int) 
     return n
 
 
-def _list_order(plan: Plan) -> list[Element]:
+def choose_order(plans: list[Plan], height: float) -> list[Element]:
+    """Return the order of the cheapest plan, the blank end of its last page included."""
+    rest = min(plans, key=lambda plan: plan.cost - plan.position.y / height).order
     order: list[Element] = []
-    rest = plan.order
     while rest:
         element, rest = rest
         order.append(element)
